@@ -1,0 +1,2 @@
+export { configure } from './runtime/settings.ts';
+export type { Settings } from './runtime/settings.ts';

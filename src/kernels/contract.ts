@@ -1,0 +1,238 @@
+/**
+ * The kernel contract: the signature of every piece of arithmetic, with shapes.
+ *
+ * A kernel sees typed arrays and numbers, never a Tensor. Four rules hold for all of them:
+ *
+ * - Arrays are contiguous, row-major, and all float arrays of one call have one type (float32 or float64).
+ * - The caller owns the outputs and hands them in; a kernel overwrites them fully and never reads their old contents
+ *   (unless the docstring says it accumulates).
+ * - Outputs do not overlap inputs, except where a line says "may be the same array".
+ * - The caller has checked the arguments; kernels do not.
+ *
+ * `naive/` defines each kernel by plain loops. Every other backend is tested against it and may leave kernels out:
+ * the registry then falls back to the naive one.
+ */
+
+/** Element types that kernels compute in. */
+export type FloatArray = Float32Array | Float64Array;
+
+/** Sizes of a 2-d convolution: x (batch, channels, height, width), w (filters, channels, kernelHeight, kernelWidth). */
+export interface ConvGeometry {
+  readonly batch: number;
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+  readonly filters: number;
+  readonly kernelHeight: number;
+  readonly kernelWidth: number;
+  readonly stride: number;
+  readonly pad: number;
+  /** floor((height + 2 pad - kernelHeight) / stride) + 1 */
+  readonly outHeight: number;
+  readonly outWidth: number;
+}
+
+/** Sizes of 2-d pooling; a plane is one channel of one example, so planes = batch * channels. No padding. */
+export interface PoolGeometry {
+  readonly planes: number;
+  readonly height: number;
+  readonly width: number;
+  readonly poolHeight: number;
+  readonly poolWidth: number;
+  readonly stride: number;
+  readonly outHeight: number;
+  readonly outWidth: number;
+}
+
+/**
+ * An array seen as (outer, channels, inner) and normalised per channel over outer and inner: batchnorm on (N, D) is
+ * (N, D, 1), spatial batchnorm on (N, C, H, W) is (N, C, H*W).
+ */
+export interface ChannelGeometry {
+  readonly outer: number;
+  readonly channels: number;
+  readonly inner: number;
+}
+
+/**
+ * An array seen as (batch, groups, channelsPerGroup, inner) and normalised per (example, group) over the last two;
+ * gamma and beta have groups * channelsPerGroup elements. Layernorm on (N, D) is (N, 1, D, 1).
+ */
+export interface GroupGeometry {
+  readonly batch: number;
+  readonly groups: number;
+  readonly channelsPerGroup: number;
+  readonly inner: number;
+}
+
+/** What a convolution or affine kernel does to its result while it is still in registers. */
+export interface Epilogue {
+  /** multiplied per filter before the bias: how a test-time batchnorm folds into the convolution */
+  readonly scale?: FloatArray | null;
+  /** out = max(out, 0) */
+  readonly relu?: boolean;
+}
+
+export type BinaryOperation = 'add' | 'sub' | 'mul' | 'div' | 'maximum' | 'minimum';
+export type UnaryOperation = 'neg' | 'exp' | 'log' | 'sqrt' | 'abs' | 'tanh' | 'sigmoid' | 'relu' | 'square';
+
+export interface MatrixKernels {
+  /**
+   * out (m,n) = op(a) op(b), where op(a) is (m,k) and op(b) is (k,n). With transposeA the array a holds (k,m), with
+   * transposeB b holds (n,k). With accumulate, out += the product.
+   */
+  gemm(
+    a: FloatArray, b: FloatArray, out: FloatArray, m: number, n: number, k: number,
+    transposeA: boolean, transposeB: boolean, accumulate: boolean,
+  ): void;
+  /** out (n,m) = x (n,d) w (d,m) + b (m), then the epilogue (relu only). */
+  affineForward(
+    x: FloatArray, w: FloatArray, b: FloatArray, out: FloatArray, n: number, d: number, m: number, epilogue: Epilogue,
+  ): void;
+  /** dx (n,d) = dout w^T (left out when null), dw (d,m) = x^T dout, db (m) = column sums of dout (n,m). */
+  affineBackward(
+    dout: FloatArray, x: FloatArray, w: FloatArray, dx: FloatArray | null, dw: FloatArray, db: FloatArray,
+    n: number, d: number, m: number,
+  ): void;
+}
+
+export interface ConvKernels {
+  /** out (batch, filters, outHeight, outWidth) = epilogue(x conv w, scale) + b; b null means 0. Order: scale, bias, relu. */
+  convForward(
+    x: FloatArray, w: FloatArray, b: FloatArray | null, out: FloatArray, g: ConvGeometry, epilogue: Epilogue,
+  ): void;
+  /** Gradients of sum(out * dout); dx is left out when null. Pixels that no window reaches get zero gradient. */
+  convBackward(
+    dout: FloatArray, x: FloatArray, w: FloatArray, dx: FloatArray | null, dw: FloatArray, db: FloatArray,
+    g: ConvGeometry,
+  ): void;
+}
+
+export interface PoolKernels {
+  /**
+   * argmax gets the row-major index inside the plane (y * width + x) of each window's first maximum; a NaN counts as
+   * larger than every number, so it wins and is passed on. argmax null: not wanted (test time).
+   */
+  maxPoolForward(x: FloatArray, out: FloatArray, argmax: Int32Array | null, g: PoolGeometry): void;
+  /** dx is zeroed, then dout is added at each argmax. */
+  maxPoolBackward(dout: FloatArray, argmax: Int32Array, dx: FloatArray, g: PoolGeometry): void;
+  avgPoolForward(x: FloatArray, out: FloatArray, g: PoolGeometry): void;
+  avgPoolBackward(dout: FloatArray, dx: FloatArray, g: PoolGeometry): void;
+}
+
+export interface ActivationKernels {
+  /** out = x < 0 ? 0 : x, so NaN stays NaN. out may be the same array as x. */
+  reluForward(x: FloatArray, out: FloatArray): void;
+  /** dx = x > 0 ? dout : 0. x may be relu's input or its output (the sign test is the same). dx may be dout. */
+  reluBackward(dout: FloatArray, x: FloatArray, dx: FloatArray): void;
+  leakyReluForward(x: FloatArray, out: FloatArray, alpha: number): void;
+  leakyReluBackward(dout: FloatArray, x: FloatArray, dx: FloatArray, alpha: number): void;
+  /** out = x > 0 ? x : alpha * (exp(x) - 1) */
+  eluForward(x: FloatArray, out: FloatArray, alpha: number): void;
+  /** from the input x and the output out */
+  eluBackward(dout: FloatArray, x: FloatArray, out: FloatArray, dx: FloatArray, alpha: number): void;
+  sigmoidForward(x: FloatArray, out: FloatArray): void;
+  /** from the output: dx = dout * out * (1 - out) */
+  sigmoidBackward(dout: FloatArray, out: FloatArray, dx: FloatArray): void;
+  tanhForward(x: FloatArray, out: FloatArray): void;
+  /** from the output: dx = dout * (1 - out^2) */
+  tanhBackward(dout: FloatArray, out: FloatArray, dx: FloatArray): void;
+}
+
+export interface NormKernels {
+  /** mean (channels), variance (channels; uncorrected, computed from deviations, not from E[x^2] - mean^2). */
+  batchnormStatistics(x: FloatArray, mean: FloatArray, variance: FloatArray, g: ChannelGeometry): void;
+  /** out = gamma * (x - mean) / sqrt(variance + eps) + beta per channel, then max(0, .) with relu. out may be x. */
+  batchnormApply(
+    x: FloatArray, gamma: FloatArray, beta: FloatArray, mean: FloatArray, variance: FloatArray, out: FloatArray,
+    g: ChannelGeometry, eps: number, relu: boolean,
+  ): void;
+  /**
+   * Gradients when mean and variance were computed from x (training). reluOut is the output of a fused relu: where it
+   * is not positive, dout counts as 0; null without relu. dx may be dout.
+   */
+  batchnormBackward(
+    dout: FloatArray, x: FloatArray, gamma: FloatArray, mean: FloatArray, variance: FloatArray,
+    reluOut: FloatArray | null, dx: FloatArray, dgamma: FloatArray, dbeta: FloatArray, g: ChannelGeometry, eps: number,
+  ): void;
+  /** Gradients when mean and variance are constants (test mode). */
+  batchnormBackwardConstant(
+    dout: FloatArray, x: FloatArray, gamma: FloatArray, mean: FloatArray, variance: FloatArray,
+    reluOut: FloatArray | null, dx: FloatArray, dgamma: FloatArray, dbeta: FloatArray, g: ChannelGeometry, eps: number,
+  ): void;
+  /** mean and variance get batch * groups elements. */
+  groupnormForward(
+    x: FloatArray, gamma: FloatArray, beta: FloatArray, out: FloatArray, mean: FloatArray, variance: FloatArray,
+    g: GroupGeometry, eps: number,
+  ): void;
+  groupnormBackward(
+    dout: FloatArray, x: FloatArray, gamma: FloatArray, mean: FloatArray, variance: FloatArray,
+    dx: FloatArray, dgamma: FloatArray, dbeta: FloatArray, g: GroupGeometry, eps: number,
+  ): void;
+}
+
+export interface LossKernels {
+  /** Mean cross-entropy of softmax(scores (n,classes)) against labels (n); dscores (n,classes) is its gradient. */
+  softmaxLoss(scores: FloatArray, labels: Int32Array, dscores: FloatArray, n: number, classes: number): number;
+  /** Mean over examples of sum over j != label of max(0, score_j - score_label + 1). */
+  svmLoss(scores: FloatArray, labels: Int32Array, dscores: FloatArray, n: number, classes: number): number;
+}
+
+/** One pass over memory each; every next... array may be the same array as its predecessor. */
+export interface UpdateKernels {
+  sgdUpdate(w: FloatArray, dw: FloatArray, nextW: FloatArray, learningRate: number): void;
+  /** v = momentum v - learningRate dw; w += v */
+  momentumUpdate(
+    w: FloatArray, dw: FloatArray, v: FloatArray, nextW: FloatArray, nextV: FloatArray,
+    learningRate: number, momentum: number,
+  ): void;
+  /** v' = momentum v - learningRate dw; w += -momentum v + (1 + momentum) v' */
+  nesterovUpdate(
+    w: FloatArray, dw: FloatArray, v: FloatArray, nextW: FloatArray, nextV: FloatArray,
+    learningRate: number, momentum: number,
+  ): void;
+  /** cache = decayRate cache + (1 - decayRate) dw^2; w -= learningRate dw / (sqrt(cache) + epsilon) */
+  rmspropUpdate(
+    w: FloatArray, dw: FloatArray, cache: FloatArray, nextW: FloatArray, nextCache: FloatArray,
+    learningRate: number, decayRate: number, epsilon: number,
+  ): void;
+  /** cache += dw^2; w -= learningRate dw / (sqrt(cache) + epsilon) */
+  adagradUpdate(
+    w: FloatArray, dw: FloatArray, cache: FloatArray, nextW: FloatArray, nextCache: FloatArray,
+    learningRate: number, epsilon: number,
+  ): void;
+  /**
+   * m = beta1 m + (1 - beta1) dw; v = beta2 v + (1 - beta2) dw^2;
+   * w = w - decay w - learningRate (m / correction1) / (sqrt(v / correction2) + epsilon),
+   * where correction = 1 - beta^t and decay = learningRate * weightDecay (AdamW) or 0 (Adam).
+   */
+  adamUpdate(
+    w: FloatArray, dw: FloatArray, m: FloatArray, v: FloatArray, nextW: FloatArray, nextM: FloatArray,
+    nextV: FloatArray, learningRate: number, beta1: number, beta2: number, epsilon: number,
+    correction1: number, correction2: number, decay: number,
+  ): void;
+}
+
+export interface ElementwiseKernels {
+  /** out[i] = a[i] op b[i]; out may be a or b. */
+  binary(operation: BinaryOperation, a: FloatArray, b: FloatArray, out: FloatArray): void;
+  /** out[i] = a[i] op s */
+  binaryScalar(operation: BinaryOperation, a: FloatArray, s: number, out: FloatArray): void;
+  unary(operation: UnaryOperation, x: FloatArray, out: FloatArray): void;
+  /** y += alpha x */
+  axpy(alpha: number, x: FloatArray, y: FloatArray): void;
+  /** sum of x, accumulated in float64 or in fixed-size blocks, never as one long float32 chain */
+  sum(x: FloatArray): number;
+  sumOfSquares(x: FloatArray): number;
+  /** out (columns) = sums over the rows of x (rows, columns) */
+  sumRows(x: FloatArray, out: FloatArray, rows: number, columns: number): void;
+}
+
+/** Every kernel a backend can offer. */
+export interface Kernels
+  extends MatrixKernels, ConvKernels, PoolKernels, ActivationKernels, NormKernels, LossKernels, UpdateKernels,
+    ElementwiseKernels {}
+
+export type KernelName = keyof Kernels;
+
+export type BackendName = 'naive' | 'js' | 'simd';

@@ -1,0 +1,3 @@
+import type { Kernels } from '../contract.ts';
+
+export const naiveKernels: Kernels = {} as Kernels;

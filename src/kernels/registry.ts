@@ -1,0 +1,81 @@
+/**
+ * Which backend computes: the table of kernels by backend, the choice between them and the fallback to naive.
+ * Adding a backend is one line in `backends`.
+ */
+
+import { onConfigure, settings } from '../runtime/settings.ts';
+import type { BackendName, KernelName, Kernels } from './contract.ts';
+import { fastKernels } from './fast/index.ts';
+import { naiveKernels } from './naive/index.ts';
+
+interface Backend {
+  /** the kernels, or a reason why this machine cannot run them */
+  load(): Partial<Kernels> | string;
+}
+
+const backends: Record<Exclude<BackendName, 'naive'>, Backend> = {
+  simd: { load: () => 'the simd backend is not part of this build' },
+  js: { load: () => fastKernels },
+};
+
+interface Selection {
+  readonly name: BackendName;
+  readonly kernels: Kernels;
+  /** kernels that the backend lacks and naive provides */
+  readonly fallbacks: readonly KernelName[];
+  /** why a faster backend was passed over */
+  readonly why: readonly string[];
+}
+
+let selected: Selection | null = null;
+onConfigure(() => {
+  selected = null;
+});
+
+function complete(name: BackendName, partial: Partial<Kernels>, why: readonly string[]): Selection {
+  const fallbacks = (Object.keys(naiveKernels) as KernelName[]).filter((kernel) => partial[kernel] === undefined);
+  const kernels: Kernels = { ...naiveKernels, ...partial };
+  if (settings().strict) {
+    for (const missing of fallbacks) {
+      Object.assign(kernels, {
+        [missing]: () => {
+          throw new Error(`${missing}: backend ${name} has no such kernel, and strict forbids the naive one`);
+        },
+      });
+    }
+  }
+  return { name, kernels, fallbacks, why };
+}
+
+function select(): Selection {
+  const wanted = settings().backend;
+  const why: string[] = [];
+  if (wanted !== 'naive') {
+    const order: Array<Exclude<BackendName, 'naive'>> = wanted === 'auto' ? ['simd', 'js'] : [wanted];
+    for (const name of order) {
+      const loaded = backends[name].load();
+      if (typeof loaded !== 'string') return complete(name, loaded, why);
+      why.push(loaded);
+    }
+    if (wanted !== 'auto') throw new Error(`configure: backend ${wanted} cannot run here: ${why.join('; ')}`);
+  }
+  return { name: 'naive', kernels: naiveKernels, fallbacks: [], why };
+}
+
+/** The kernels of the configured backend, completed by the naive ones. */
+export function activeKernels(): Kernels {
+  selected ??= select();
+  return selected.kernels;
+}
+
+/** The same, but js where the configured backend is naive: what the layers called ...Fast compute with. */
+export function activeFastKernels(): Kernels {
+  selected ??= select();
+  return selected.name === 'naive' ? { ...naiveKernels, ...fastKernels } : selected.kernels;
+}
+
+/** What was selected and why, for info(). */
+export function selection(): Pick<Selection, 'name' | 'fallbacks' | 'why'> {
+  selected ??= select();
+  return selected;
+}

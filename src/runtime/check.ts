@@ -1,0 +1,66 @@
+/**
+ * Argument checks shared by every room. Each names the function, the argument, what was expected and what came, and
+ * throws before any state has changed.
+ */
+
+/** A short, safe rendering of any value for an error message: at most about 60 characters. */
+export function describe(value: unknown): string {
+  if (value === null) return 'null';
+  if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
+  if (typeof value === 'function') return value.name === '' ? 'a function' : `function ${value.name}`;
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (typeof value === 'object') return `a ${(value as object).constructor?.name ?? 'object'}`;
+  return String(value);
+}
+
+/** Throws TypeError unless value is a number and RangeError unless it is finite (and within min..max, inclusive). */
+export function checkNumber(fn: string, name: string, value: unknown, min = -Infinity, max = Infinity): number {
+  if (typeof value !== 'number') throw new TypeError(`${fn}: ${name} must be a number, got ${describe(value)}`);
+  if (!Number.isFinite(value) || value < min || value > max) {
+    throw new RangeError(`${fn}: ${name} must be a finite number${range(min, max)}, got ${value}`);
+  }
+  return value;
+}
+
+/** Throws TypeError unless value is a number and RangeError unless it is an integer within min..max, inclusive. */
+export function checkInteger(
+  fn: string, name: string, value: unknown, min = -Infinity, max: number = Number.MAX_SAFE_INTEGER,
+): number {
+  if (typeof value !== 'number') throw new TypeError(`${fn}: ${name} must be an integer, got ${describe(value)}`);
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw new RangeError(`${fn}: ${name} must be an integer${range(min, max)}, got ${value}`);
+  }
+  return value;
+}
+
+/** Throws TypeError unless value is a boolean. */
+export function checkBoolean(fn: string, name: string, value: unknown): boolean {
+  if (typeof value !== 'boolean') throw new TypeError(`${fn}: ${name} must be true or false, got ${describe(value)}`);
+  return value;
+}
+
+/** Throws RangeError unless value is one of the allowed strings. */
+export function checkOneOf<T extends string>(fn: string, name: string, value: unknown, allowed: readonly T[]): T {
+  if (typeof value !== 'string' || !(allowed as readonly string[]).includes(value)) {
+    throw new RangeError(`${fn}: ${name} must be one of ${allowed.join(', ')}, got ${describe(value)}`);
+  }
+  return value as T;
+}
+
+/** Throws TypeError unless options is a plain object whose every key is known: a misspelt option is never ignored. */
+export function checkOptions(fn: string, options: unknown, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new TypeError(`${fn}: options must be an object, got ${describe(options)}`);
+  }
+  for (const key of Object.keys(options)) {
+    if (!known.includes(key)) {
+      throw new TypeError(`${fn}: unknown option ${JSON.stringify(key)}, known options are ${known.join(', ')}`);
+    }
+  }
+}
+
+function range(min: number, max: number): string {
+  const low = min === -Infinity ? '' : ` >= ${min}`;
+  const high = max === Infinity || max === Number.MAX_SAFE_INTEGER ? '' : `${low === '' ? '' : ' and'} <= ${max}`;
+  return low + high;
+}

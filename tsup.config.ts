@@ -1,0 +1,30 @@
+import { defineConfig, type Options } from 'tsup';
+
+/**
+ * One ESM entry a public subpath, code shared between them split into chunks, so that state such as configure()'s
+ * exists once however the package is imported. Everything is bundled: the published package has no dependencies.
+ */
+const options: Options = {
+  entry: {
+    index: 'src/index.ts',
+    'layers/index': 'src/layers/index.ts',
+    'models/index': 'src/models/index.ts',
+    'train/index': 'src/train/index.ts',
+    'data/index': 'src/data/index.ts',
+    'io/index': 'src/io/index.ts',
+    'viz/index': 'src/viz/index.ts',
+    'node/index': 'src/node/index.ts',
+    'node/cli': 'src/node/cli.ts',
+  },
+  format: 'esm',
+  target: 'es2022',
+  platform: 'neutral',
+  splitting: true,
+  dts: true,
+  clean: true,
+  treeshake: true,
+  external: [/^node:/],
+  noExternal: [/.*/],
+};
+
+export default defineConfig(options) as unknown;
