@@ -1,0 +1,141 @@
+/**
+ * Proves the package as a stranger gets it: build, pack, install the tarball in an empty folder, and run programs there.
+ * Prints one line a check and `smoke: N passed, N failed` at the end; exits 1 when anything failed.
+ */
+
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const folder = mkdtempSync(join(tmpdir(), 'tilegrad-smoke-'));
+let passed = 0;
+let failed = 0;
+
+async function check(name, fn) {
+  try {
+    const note = await fn();
+    passed++;
+    console.log(`ok   ${name}${note ? ` (${note})` : ''}`);
+  } catch (error) {
+    failed++;
+    console.log(`FAIL ${name}\n     ${String(error.stderr?.toString() || error.message).trim().split('\n').join('\n     ')}`);
+  }
+}
+
+function run(command, args, options = {}) {
+  return execFileSync(command, args, { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: 240_000, ...options });
+}
+
+function assert(condition, message) {
+  if (!condition) throw new Error(message);
+}
+
+/** every name that api.md-style outside code imports, by subpath */
+const exported = {
+  tilegrad: ['tensor', 'zeros', 'ones', 'full', 'arange', 'linspace', 'eye', 'Tensor', 'fromNdarray', 'Rng', 'RandomState', 'configure', 'info', 'shutdown', 'ready'],
+  'tilegrad/layers': ['affineForward', 'affineBackward', 'reluForward', 'convForwardNaive', 'convBackwardNaive', 'convForwardFast', 'convBackwardFast',
+    'maxPoolForwardNaive', 'maxPoolBackwardFast', 'batchnormBackwardAlt', 'layernormBackward', 'spatialGroupnormBackward', 'dropoutForward', 'softmaxLoss',
+    'svmLoss', 'convBatchnormReluPoolBackward', 'kaimingInit'],
+  'tilegrad/models': ['TwoLayerNet', 'FullyConnectedNet', 'ThreeLayerConvNet', 'DeepConvNet'],
+  'tilegrad/train': ['sgd', 'sgdMomentum', 'nesterov', 'rmsprop', 'adam', 'adagrad', 'adamW', 'Solver', 'evalNumericalGradient', 'evalNumericalGradientArray', 'relError'],
+  'tilegrad/data': ['parseCifar10', 'makeShapes'],
+  'tilegrad/io': ['encodeSafetensors', 'decodeSafetensors', 'encodeNpy', 'decodeNpy', 'encodeNpz', 'decodeNpz'],
+  'tilegrad/viz': [],
+  'tilegrad/node': ['loadCifar10', 'getCifar10Data'],
+};
+
+const program = `
+import { Tensor, configure, info } from 'tilegrad';
+import { ThreeLayerConvNet } from 'tilegrad/models';
+import { Solver } from 'tilegrad/train';
+import { makeShapes } from 'tilegrad/data';
+import { RandomState } from 'tilegrad';
+const set = makeShapes({ seed: 1, numTrain: 200, numTest: 50 });
+const scaled = (images) => images.astype('float32').div(255).sub(0.5);
+for (const threads of [1, 2]) {
+  configure({ threads });
+  const model = new ThreeLayerConvNet({ numFilters: 8, filterSize: 3, hiddenDim: 32, weightScale: 1e-2, rng: new RandomState(1) });
+  const solver = new Solver(model, { XTrain: scaled(set.train.images), yTrain: set.train.labels, XVal: scaled(set.test.images), yVal: set.test.labels },
+    { updateRule: 'adam', optimConfig: { learningRate: 1e-3 }, batchSize: 20, numEpochs: 2, verbose: false });
+  await solver.train();
+  const first = solver.lossHistory[0], last = solver.lossHistory.at(-1);
+  if (!(last < first)) throw new Error('the loss did not fall: ' + first + ' -> ' + last);
+  console.log(threads, info().backend, last);
+}
+`;
+
+console.log(`smoke: building and packing ${root}`);
+run('npm', ['run', 'build', '--silent'], { cwd: root });
+const tarball = JSON.parse(run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], { cwd: root }));
+const packed = Array.isArray(tarball) ? tarball[0] : Object.values(tarball)[0];
+const file = join(folder, packed.filename);
+
+await check('the tarball installs with nothing beside it', () => {
+  writeFileSync(join(folder, 'package.json'), '{ "name": "smoke", "private": true, "type": "module" }');
+  run('npm', ['install', '--offline', '--no-audit', '--no-fund', file]);
+  const installed = readdirSync(join(folder, 'node_modules')).filter((name) => !name.startsWith('.'));
+  assert(installed.length === 1 && installed[0] === 'tilegrad', `node_modules holds ${installed}`);
+  const manifest = JSON.parse(readFileSync(join(folder, 'node_modules/tilegrad/package.json'), 'utf8'));
+  assert(Object.keys(manifest.dependencies ?? {}).length === 0, 'the package has dependencies');
+  assert(manifest.scripts?.install === undefined && manifest.scripts?.postinstall === undefined, 'the package has install scripts');
+  return `${(statSync(file).size / 1024).toFixed(0)} KiB packed, ${(packed.unpackedSize / 1024).toFixed(0)} KiB unpacked`;
+});
+
+for (const [subpath, names] of Object.entries(exported)) {
+  await check(`import ${subpath}`, () => {
+    const source = `const m = await import(${JSON.stringify(subpath)}); const missing = ${JSON.stringify(names)}.filter((n) => m[n] === undefined);
+      if (missing.length > 0) throw new Error('missing ' + missing); console.log(Object.keys(m).length)`;
+    return `${run('node', ['--input-type=module', '-e', source]).trim()} names`;
+  });
+}
+
+await check('every subpath has its type declarations', () => {
+  const manifest = JSON.parse(readFileSync(join(folder, 'node_modules/tilegrad/package.json'), 'utf8'));
+  for (const entry of Object.values(manifest.exports)) {
+    if (typeof entry === 'object') assert(existsSync(join(folder, 'node_modules/tilegrad', entry.types)), `no ${entry.types}`);
+  }
+});
+
+await check('a program trains, on one thread and on two, and exits by itself', () => {
+  writeFileSync(join(folder, 'program.mjs'), program);
+  const lines = run('node', ['program.mjs'], { timeout: 60_000 }).trim().split('\n').map((line) => line.split(' '));
+  assert(lines[0][2] === lines[1][2], `one thread ended at loss ${lines[0][2]}, two at ${lines[1][2]}`);
+  return `${lines[0][1]}, loss ${lines[0][2]} both times`;
+});
+
+await check('the program survives a bundler', async () => {
+  await build({ entryPoints: [join(folder, 'program.mjs')], outfile: join(folder, 'bundled/app.mjs'), bundle: true, format: 'esm', platform: 'node', logLevel: 'silent' });
+  rmSync(join(folder, 'bundled/node_modules'), { recursive: true, force: true });
+  return run('node', ['bundled/app.mjs'], { timeout: 60_000 }).trim().split('\n').pop();
+});
+
+await check('the core bundles for a browser, with no node: import that a page would load', async () => {
+  writeFileSync(join(folder, 'page.mjs'), program);
+  const result = await build({ entryPoints: [join(folder, 'page.mjs')], bundle: true, format: 'esm', platform: 'browser', write: false, metafile: true, logLevel: 'silent', external: ['node:*'] });
+  const eager = Object.values(result.metafile.inputs).flatMap((input) => input.imports).filter((i) => i.path.startsWith('node:') && i.kind === 'import-statement');
+  assert(eager.length === 0, `static imports of ${eager.map((i) => i.path)}`);
+  return `${(result.outputFiles[0].contents.length / 1024).toFixed(0)} KiB unminified`;
+});
+
+await check('tilegrad info and tilegrad --help run', () => {
+  assert(/backend/.test(run('npx', ['--no-install', 'tilegrad', 'info'])), 'info prints no backend');
+  assert(/train/.test(run('npx', ['--no-install', 'tilegrad', '--help'])), 'help names no train');
+});
+
+await check('tilegrad train writes its four files', () => {
+  run('npx', ['--no-install', 'tilegrad', 'train', '--time', '3', '--out', 'run'], { env: { ...process.env, CIFAR10: '' } });
+  const history = JSON.parse(readFileSync(join(folder, 'run/history.json'), 'utf8'));
+  for (const key of ['lossHistory', 'trainAccHistory', 'valAccHistory', 'valAccuracy', 'testAccuracy', 'trainSeconds', 'config', 'seed']) {
+    assert(history[key] !== undefined, `history.json has no ${key}`);
+  }
+  for (const name of ['report.html', 'filters.png', 'model.safetensors']) assert(existsSync(join(folder, 'run', name)), `no ${name}`);
+  return `${history.lossHistory.length} iterations`;
+});
+
+rmSync(folder, { recursive: true, force: true });
+console.log(`smoke: ${passed} passed, ${failed} failed`);
+process.exit(failed === 0 ? 0 : 1);

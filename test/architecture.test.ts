@@ -1,0 +1,76 @@
+/** The house rules that a machine can check: rooms know only what lies below them, and the core runs in a browser. */
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const source = join(dirname(fileURLToPath(import.meta.url)), '..', 'src');
+
+/** From the ground up. A room may import itself and the rooms before it. */
+const rooms = [
+  'runtime', 'wasm', 'kernels', 'tensor', 'layers', 'models', 'autograd', 'nn', 'train', 'data', 'io', 'viz', 'gpu',
+  'node',
+];
+
+/** Neighbours that a room needs although they stand later in the list: train writes checkpoints with io's formats. */
+const exceptions: ReadonlyArray<readonly [from: string, to: string]> = [['train', 'io']];
+
+/** The one file outside src/node that may reach for Node's own modules: it starts the workers. */
+const workerSeam = /^kernels\/team\//;
+
+interface Import {
+  readonly file: string;
+  readonly specifier: string;
+}
+
+function imports(): Import[] {
+  const found: Import[] = [];
+  for (const entry of readdirSync(source, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || !entry.name.endsWith('.ts')) continue;
+    const path = join(entry.parentPath, entry.name);
+    const text = readFileSync(path, 'utf8');
+    const file = relative(source, path).split(sep).join('/');
+    for (const match of text.matchAll(/(?:\bfrom\s+|\bimport\s*\(\s*|^import\s+)['"]([^'"]+)['"]/gm)) {
+      found.push({ file, specifier: match[1] });
+    }
+  }
+  return found;
+}
+
+function roomOf(path: string): string {
+  return path.includes('/') ? path.slice(0, path.indexOf('/')) : 'root';
+}
+
+describe('architecture', () => {
+  const all = imports();
+
+  it('reads the import lines it is meant to read', () => {
+    expect(all.length).toBeGreaterThan(20);
+    expect(all).toContainEqual({ file: 'kernels/registry.ts', specifier: './naive/index.ts' });
+  });
+
+  it('has no import that points up', () => {
+    const wrong = all.filter(({ file, specifier }) => {
+      if (!specifier.startsWith('.')) return false;
+      const from = roomOf(file);
+      const target = relative(source, join(source, dirname(file), specifier)).split(sep).join('/');
+      const to = roomOf(target);
+      if (from === 'root' || from === to) return false;
+      if (exceptions.some(([a, b]) => a === from && b === to)) return false;
+      return !rooms.includes(from) || !rooms.includes(to) || rooms.indexOf(to) > rooms.indexOf(from);
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  it("imports node's modules only in src/node and behind the seam that starts workers", () => {
+    const wrong = all.filter(
+      ({ file, specifier }) => specifier.startsWith('node:') && roomOf(file) !== 'node' && !workerSeam.test(file),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it('names relative imports with their extension, so that Deno and Node run the source as it stands', () => {
+    expect(all.filter(({ specifier }) => specifier.startsWith('.') && !/\.(ts|js|json)$/.test(specifier))).toEqual([]);
+  });
+});
