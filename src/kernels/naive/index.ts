@@ -1,3 +1,18 @@
-import type { Kernels } from '../contract.ts';
+/** The naive backend: every kernel by plain loops. It defines what the other backends must compute. */
 
-export const naiveKernels: Kernels = {} as Kernels;
+import type { Kernels } from '../contract.ts';
+import { naiveActivation } from './activation.ts';
+import { naiveConvolution } from './convolution.ts';
+import { naiveElementwise } from './elementwise.ts';
+import { naiveLoss } from './loss.ts';
+import { naiveMatrix } from './matrix.ts';
+import { naiveNormalisation } from './normalisation.ts';
+import { naivePooling } from './pooling.ts';
+import { naiveUpdate } from './update.ts';
+
+export { batchnormBackwardGraph } from './batchnorm-graph.ts';
+
+export const naiveKernels: Kernels = {
+  ...naiveMatrix, ...naiveConvolution, ...naivePooling, ...naiveActivation, ...naiveNormalisation, ...naiveLoss,
+  ...naiveUpdate, ...naiveElementwise,
+};
