@@ -1,2 +1,3 @@
 export { configure } from './runtime/settings.ts';
 export type { Settings } from './runtime/settings.ts';
+export * from './tensor/index.ts';

@@ -1,0 +1,39 @@
+/** Checks of tensor arguments, shared by every layer above. */
+
+import type { DType } from '../kernels/memory/allocate.ts';
+import { describe } from '../runtime/check.ts';
+import { sameShape, shapeText } from './shape.ts';
+import { Tensor } from './tensor.ts';
+
+export { shapeText };
+
+/** Throws TypeError unless value is a Tensor. */
+export function checkTensor(fn: string, name: string, value: unknown): Tensor {
+  if (!(value instanceof Tensor)) throw new TypeError(`${fn}: ${name} must be a Tensor, got ${describe(value)}`);
+  return value;
+}
+
+/** Throws TypeError unless value is a Tensor, RangeError unless it has one of the given numbers of axes. */
+export function checkRank(fn: string, name: string, value: unknown, ...ranks: readonly number[]): Tensor {
+  const t = checkTensor(fn, name, value);
+  if (!ranks.includes(t.ndim)) {
+    throw new RangeError(`${fn}: ${name} must have ${ranks.join(' or ')} axes, got ${t.ndim} (${name} ${shapeText(t.shape)})`);
+  }
+  return t;
+}
+
+/** Throws TypeError unless value is a Tensor, RangeError unless it has exactly this shape. */
+export function checkTensorShape(fn: string, name: string, value: unknown, shape: readonly number[]): Tensor {
+  const t = checkTensor(fn, name, value);
+  if (!sameShape(t.shape, shape)) {
+    throw new RangeError(`${fn}: ${name} must have shape ${shapeText(shape)}, got ${shapeText(t.shape)}`);
+  }
+  return t;
+}
+
+/** Throws TypeError unless value is a Tensor of one of the given element types. */
+export function checkTensorType(fn: string, name: string, value: unknown, ...allowed: readonly DType[]): Tensor {
+  const t = checkTensor(fn, name, value);
+  if (!allowed.includes(t.dtype)) throw new TypeError(`${fn}: ${name} must be ${allowed.join(' or ')}, got ${t.dtype}`);
+  return t;
+}

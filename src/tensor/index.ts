@@ -1,0 +1,10 @@
+/** Tensors: the class, and everything that makes, combines and rearranges them. */
+
+export type { DType, TypedArray } from '../kernels/memory/allocate.ts';
+export { arange, eye, full, linspace, ones, onesLike, tensor, zeros, zerosLike } from './creation.ts';
+export type { Values } from './creation.ts';
+export type { ShapeLike } from './shape.ts';
+export { Tensor } from './tensor.ts';
+export type { NestedNumbers } from './tensor.ts';
+export { broadcastTo, expandDims, flip, moveaxis, rot90, squeeze, swapaxes } from './views.ts';
+export type { Range } from './views.ts';

@@ -1,0 +1,116 @@
+/** Arithmetic on shapes, strides and axes: nothing here touches data. */
+
+import { checkInteger, describe } from '../runtime/check.ts';
+
+/** More axes than this are refused, as in NumPy: it also stops arrays that contain themselves. */
+export const maxDimensions = 32;
+
+/** The longest tensor: positions inside it must fit an int32, so that argmax and friends can name each of them. */
+export const maxElements: number = 2 ** 31 - 1;
+
+/** A shape given to a function: a list of sizes, or one number for a 1-d tensor. */
+export type ShapeLike = number | readonly number[];
+
+/** The shape as error messages show it: `2x3x8x8`, or `scalar` for a 0-d tensor. */
+export function shapeText(shape: readonly number[]): string {
+  return shape.length === 0 ? 'scalar' : shape.join('x');
+}
+
+/** Number of elements of a shape that is known to be valid. */
+export function sizeOf(shape: readonly number[]): number {
+  let size = 1;
+  for (const extent of shape) size *= extent;
+  return size;
+}
+
+/**
+ * Returns a valid shape as a fresh array. Throws TypeError unless it is a number or an array of numbers, RangeError for
+ * a negative or fractional size, more than 32 axes or more than 2^31 - 1 elements: before anything is allocated.
+ */
+export function checkShape(fn: string, shape: ShapeLike, name: string = 'shape'): number[] {
+  if (typeof shape === 'number') shape = [shape];
+  if (!Array.isArray(shape)) throw new TypeError(`${fn}: ${name} must be an array of integers, got ${describe(shape)}`);
+  const sizes = shape as readonly number[];
+  if (sizes.length > maxDimensions) {
+    throw new RangeError(`${fn}: ${name} has ${sizes.length} axes, at most ${maxDimensions} are supported`);
+  }
+  const checked = Array.from(sizes, (extent, axis) => checkInteger(fn, `${name}[${axis}]`, extent, 0));
+  // A zero anywhere makes the tensor empty, but the strides still multiply the other sizes: these must fit as well.
+  if (sizeOf(checked.filter((extent) => extent > 0)) > maxElements) {
+    throw new RangeError(`${fn}: ${name} ${shapeText(checked)} has more than ${maxElements} elements`);
+  }
+  return checked;
+}
+
+/** Strides, in elements, of a row-major tensor of this shape. */
+export function rowMajorStrides(shape: readonly number[]): number[] {
+  const strides = new Array<number>(shape.length);
+  let stride = 1;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    strides[axis] = stride;
+    stride *= shape[axis];
+  }
+  return strides;
+}
+
+/** True when the elements lie one after another in row-major order. Strides of axes of size 1 do not matter. */
+export function isRowMajor(shape: readonly number[], strides: readonly number[]): boolean {
+  let expected = 1;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    if (shape[axis] === 0) return true;
+    if (shape[axis] !== 1 && strides[axis] !== expected) return false;
+    expected *= shape[axis];
+  }
+  return true;
+}
+
+/** True when both shapes have the same sizes in the same order. */
+export function sameShape(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((extent, axis) => extent === b[axis]);
+}
+
+/**
+ * The shape that NumPy's broadcasting gives: shapes are aligned at their last axes, and a size of 1 stretches.
+ * Throws RangeError when sizes differ and neither is 1.
+ */
+export function broadcastShapes(fn: string, ...shapes: ReadonlyArray<readonly number[]>): number[] {
+  const ndim = shapes.reduce((most, shape) => Math.max(most, shape.length), 0);
+  const result = new Array<number>(ndim).fill(1);
+  for (const shape of shapes) {
+    for (let axis = 0; axis < shape.length; axis++) {
+      const target = ndim - shape.length + axis;
+      if (shape[axis] === result[target] || shape[axis] === 1) continue;
+      if (result[target] !== 1) {
+        const texts = shapes.map(shapeText).join(' and ');
+        throw new RangeError(`${fn}: shapes ${texts} cannot be broadcast together`);
+      }
+      result[target] = shape[axis];
+    }
+  }
+  return checkShape(fn, result, 'the broadcast shape');
+}
+
+/** Turns an axis that may count from the end (-1 is the last) into 0..ndim-1. Throws RangeError outside. */
+export function normalizeAxis(fn: string, axis: number, ndim: number, name: string = 'axis'): number {
+  checkInteger(fn, name, axis, -Infinity);
+  if (axis < -ndim || axis >= ndim) {
+    throw new RangeError(`${fn}: ${name} ${axis} is out of bounds for a tensor of ${ndim} axes`);
+  }
+  return axis < 0 ? axis + ndim : axis;
+}
+
+/**
+ * One axis or several, normalised. Throws TypeError for anything else, RangeError for an axis that is out of bounds or
+ * named twice.
+ */
+export function normalizeAxes(fn: string, axes: number | readonly number[], ndim: number, name: string = 'axis'): number[] {
+  if (typeof axes === 'number') return [normalizeAxis(fn, axes, ndim, name)];
+  if (!Array.isArray(axes)) {
+    throw new TypeError(`${fn}: ${name} must be an integer or an array of integers, got ${describe(axes)}`);
+  }
+  const normalized = (axes as readonly number[]).map((axis) => normalizeAxis(fn, axis, ndim, name));
+  if (new Set(normalized).size !== normalized.length) {
+    throw new RangeError(`${fn}: ${name} [${axes.join(', ')}] names an axis twice`);
+  }
+  return normalized;
+}

@@ -1,0 +1,222 @@
+/**
+ * Tensor: an n-dimensional view on a typed array, described by a shape, strides and an offset, as in NumPy and scijs.
+ *
+ * The class holds the view itself; its operations live in the files beside it, one idea a file, and the methods only
+ * call them. Those files import this one in turn. That circle is harmless: neither side uses the other while loading.
+ */
+
+import { allocateCollected } from '../kernels/memory/allocate.ts';
+import type { DType, Lease, TypedArray } from '../kernels/memory/allocate.ts';
+import { describe } from '../runtime/check.ts';
+import { copyElements } from './copy.ts';
+import { checkDType, dtypeOf } from './dtype.ts';
+import { emptyTensor } from './internal.ts';
+import { checkShape, isRowMajor, rowMajorStrides, shapeText, sizeOf } from './shape.ts';
+import * as views from './views.ts';
+import type { Range } from './views.ts';
+
+/** Numbers in arrays in arrays: what `toArray` gives. A 0-d tensor is a bare number. */
+export type NestedNumbers = number | readonly NestedNumbers[];
+
+export class Tensor {
+  readonly shape: readonly number[];
+  /** how far apart neighbours along each axis lie, in elements; negative or 0 in views */
+  readonly strides: readonly number[];
+  /** position of the first element in data */
+  readonly offset: number;
+  readonly dtype: DType;
+  /** number of elements */
+  readonly size: number;
+  /** number of axes */
+  readonly ndim: number;
+  private readonly storage: TypedArray;
+  private readonly lease: Lease | null;
+
+  /**
+   * A view on data, which is shared and not copied: element (i, j, ...) is
+   * data[offset + i * strides[0] + j * strides[1] + ...]. Row-major when strides is left out; 1-d when shape is.
+   * A lease says that the memory is only lent (see kernels/memory/allocate.ts).
+   *
+   * Throws TypeError for data of another kind, RangeError for a bad shape or a view that would leave data.
+   */
+  constructor(
+    data: TypedArray, shape: readonly number[] = [data.length], strides?: readonly number[], offset: number = 0,
+    lease: Lease | null = null,
+  ) {
+    this.dtype = dtypeOf('Tensor', data);
+    this.shape = checkShape('Tensor', shape);
+    this.strides = strides === undefined ? rowMajorStrides(shape) : [...strides];
+    this.offset = offset;
+    this.size = sizeOf(shape);
+    this.ndim = shape.length;
+    this.storage = data;
+    this.lease = lease;
+    this.checkBounds();
+  }
+
+  private checkBounds(): void {
+    const { shape, strides, offset } = this;
+    if (strides.length !== shape.length) {
+      throw new RangeError(`Tensor: ${strides.length} strides given for ${shape.length} axes`);
+    }
+    let first = offset;
+    let last = offset;
+    for (let axis = 0; axis < shape.length; axis++) {
+      const reach = (shape[axis] - 1) * strides[axis];
+      if (reach < 0) first += reach;
+      else last += reach;
+    }
+    const inside = first >= 0 && last < this.storage.length;
+    if (!Number.isInteger(offset) || !strides.every(Number.isInteger) || (this.size > 0 && !inside)) {
+      throw new RangeError(
+        `Tensor: a view of shape ${shapeText(shape)}, strides [${strides.join(', ')}] and offset ${offset} ` +
+        `does not lie inside ${this.storage.length} elements of data`,
+      );
+    }
+  }
+
+  /**
+   * The typed array under the view, whole: with slices and transposed views, use strides and offset to read it.
+   * Throws Error when the memory was lent for one training step and has been recycled since.
+   */
+  get data(): TypedArray {
+    if (this.lease !== null && !this.lease.valid) {
+      throw new Error(
+        `Tensor: this ${shapeText(this.shape)} tensor was made inside a training step, and its memory was recycled by ` +
+        'a later training step; copy what should outlive the step with clone() before it ends',
+      );
+    }
+    return this.storage;
+  }
+
+  /** Another view on the same memory. Throws RangeError when it would leave the memory. */
+  view(shape: readonly number[], strides: readonly number[], offset: number): Tensor {
+    return new Tensor(this.storage, shape, strides, offset, this.lease);
+  }
+
+  /** True when the elements lie one after another in row-major order. */
+  get isContiguous(): boolean {
+    return isRowMajor(this.shape, this.strides);
+  }
+
+  private position(fn: string, indices: readonly number[]): number {
+    if (indices.length !== this.ndim) {
+      throw new RangeError(`${fn}: ${indices.length} indices given for a tensor of ${this.ndim} axes (${shapeText(this.shape)})`);
+    }
+    let position = this.offset;
+    for (let axis = 0; axis < indices.length; axis++) {
+      position += views.checkIndex(fn, indices[axis], this.shape[axis], axis) * this.strides[axis];
+    }
+    return position;
+  }
+
+  /** The element at one index an axis; negative ones count from the end. Throws RangeError outside. */
+  get(...indices: number[]): number {
+    return this.data[this.position('get', indices)];
+  }
+
+  /** Puts value at one index an axis; negative ones count from the end. Throws RangeError outside. */
+  set(value: number, ...indices: number[]): void {
+    if (typeof value !== 'number') throw new TypeError(`set: value must be a number, got ${describe(value)}`);
+    this.data[this.position('set', indices)] = value;
+  }
+
+  /** The only element, whatever the number of axes. Throws RangeError when there are none or several. */
+  item(): number {
+    if (this.size !== 1) throw new RangeError(`item: the tensor has ${this.size} elements (${shapeText(this.shape)}), not one`);
+    return this.data[this.offset];
+  }
+
+  /** The elements as nested arrays; a plain number for a 0-d tensor. */
+  toArray(): NestedNumbers {
+    return nested(this.data, this.shape, this.strides, 0, this.offset);
+  }
+
+  /**
+   * Part of the tensor as a view, one range a leading axis: a number takes that index and drops the axis,
+   * [start, stop, step] is Python's start:stop:step with each part optional, null takes all, '...' skips axes.
+   */
+  slice(...ranges: Range[]): Tensor {
+    return views.slice(this, ranges);
+  }
+
+  /** Every n-th element along each leading axis, as a view; negative steps walk backwards. */
+  step(...steps: number[]): Tensor {
+    return views.step(this, steps);
+  }
+
+  /** The axes in another order, as a view: reversed when none are named. Takes numbers or one array. */
+  transpose(...axes: number[] | [readonly number[]]): Tensor {
+    return views.transpose(this, numbers(axes));
+  }
+
+  /** The same elements under another shape, one size may be -1: a view where strides allow it. Takes numbers or one array. */
+  reshape(...shape: number[] | [readonly number[]]): Tensor {
+    return views.reshape(this, numbers(shape));
+  }
+
+  /** All elements in one axis: a view where strides allow it. */
+  flatten(): Tensor {
+    return views.reshape(this, [-1]);
+  }
+
+  /** Stretched to a larger shape by NumPy's rules, as a view. Takes numbers or one array. */
+  broadcastTo(...shape: number[] | [readonly number[]]): Tensor {
+    return views.broadcastTo(this, numbers(shape));
+  }
+
+  /** With a new axis of size 1 at this position, as a view. */
+  expandDims(axis: number): Tensor {
+    return views.expandDims(this, axis);
+  }
+
+  /** Without the axes of size 1 (all, or those named), as a view. */
+  squeeze(axis?: number | readonly number[]): Tensor {
+    return views.squeeze(this, axis);
+  }
+
+  /** A row-major copy in garbage-collected memory: the way to keep a result of a training step beyond the step. */
+  clone(): Tensor {
+    const copy = new Tensor(allocateCollected(this.dtype, this.size), this.shape);
+    copyElements(this.shape, this, copy);
+    return copy;
+  }
+
+  /** Itself when row-major already, else a row-major copy. */
+  contiguous(): Tensor {
+    return this.isContiguous ? this : this.astype(this.dtype);
+  }
+
+  /** A row-major copy in the given type; integers wrap, fractions are cut off, NaN becomes 0 in an integer type. */
+  astype(dtype: DType): Tensor {
+    const copy = emptyTensor(this.shape, checkDType('astype', dtype));
+    copyElements(this.shape, this, copy);
+    return copy;
+  }
+
+  /** Overwrites the elements with those of source, which may be a number or anything that broadcasts to this shape. */
+  assign(source: Tensor | number): this {
+    if (typeof source === 'number') {
+      source = new Tensor(Float64Array.of(source), []);
+    }
+    if (!(source instanceof Tensor)) throw new TypeError(`assign: source must be a Tensor or a number, got ${describe(source)}`);
+    const stretched = views.broadcastTo(source, this.shape, 'assign');
+    const shared = stretched.data.buffer === this.data.buffer;
+    copyElements(this.shape, shared ? stretched.clone() : stretched, this);
+    return this;
+  }
+}
+
+/** Numbers given one by one or as one array. */
+function numbers(given: readonly number[] | readonly [readonly number[]]): readonly number[] {
+  return given.length === 1 && Array.isArray(given[0]) ? given[0] : given as readonly number[];
+}
+
+function nested(
+  data: TypedArray, shape: readonly number[], strides: readonly number[], axis: number, position: number,
+): NestedNumbers {
+  if (axis === shape.length) return data[position];
+  const list = new Array<NestedNumbers>(shape[axis]);
+  for (let i = 0; i < list.length; i++) list[i] = nested(data, shape, strides, axis + 1, position + i * strides[axis]);
+  return list;
+}
