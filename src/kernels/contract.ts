@@ -114,8 +114,13 @@ export interface PoolKernels {
    * larger than every number, so it wins and is passed on. argmax null: not wanted (test time).
    */
   maxPoolForward(x: FloatArray, out: FloatArray, argmax: Int32Array | null, g: PoolGeometry): void;
-  /** dx is zeroed, then dout is added at each argmax. */
-  maxPoolBackward(dout: FloatArray, argmax: Int32Array, dx: FloatArray, g: PoolGeometry): void;
+  /**
+   * dx is zeroed, then dout is added at each argmax. reluOut is the pooled output where a relu stands before the pool
+   * (or after it: they commute); where it is not positive, dout counts as 0, so the relu needs no pass of its own.
+   */
+  maxPoolBackward(
+    dout: FloatArray, argmax: Int32Array, dx: FloatArray, g: PoolGeometry, reluOut?: FloatArray | null,
+  ): void;
   avgPoolForward(x: FloatArray, out: FloatArray, g: PoolGeometry): void;
   avgPoolBackward(dout: FloatArray, dx: FloatArray, g: PoolGeometry): void;
 }
@@ -168,6 +173,24 @@ export interface NormKernels {
   groupnormBackward(
     dout: FloatArray, x: FloatArray, gamma: FloatArray, mean: FloatArray, variance: FloatArray,
     dx: FloatArray, dgamma: FloatArray, dbeta: FloatArray, g: GroupGeometry, eps: number,
+  ): void;
+}
+
+/** Chains of layers whose intermediate arrays are never written: what training at memory speed needs. */
+export interface FusedKernels {
+  /**
+   * out (planes, outHeight, outWidth) = relu(maxPool(batchnorm(x))), x (batch * channels = planes, height, width).
+   * argmax is that of the pool over the batchnorm's output, as in maxPoolForward.
+   */
+  batchnormReluPoolForward(
+    x: FloatArray, gamma: FloatArray, beta: FloatArray, mean: FloatArray, variance: FloatArray, out: FloatArray,
+    argmax: Int32Array, g: PoolGeometry, channels: number, eps: number,
+  ): void;
+  /** Its gradients in training, from x, argmax and out of the forward pass; dout and out (planes, outHeight, outWidth). */
+  batchnormReluPoolBackward(
+    dout: FloatArray, out: FloatArray, argmax: Int32Array, x: FloatArray, gamma: FloatArray, mean: FloatArray,
+    variance: FloatArray, dx: FloatArray, dgamma: FloatArray, dbeta: FloatArray, g: PoolGeometry, channels: number,
+    eps: number,
   ): void;
 }
 
@@ -230,8 +253,8 @@ export interface ElementwiseKernels {
 
 /** Every kernel a backend can offer. */
 export interface Kernels
-  extends MatrixKernels, ConvKernels, PoolKernels, ActivationKernels, NormKernels, LossKernels, UpdateKernels,
-    ElementwiseKernels {}
+  extends MatrixKernels, ConvKernels, PoolKernels, ActivationKernels, NormKernels, FusedKernels, LossKernels,
+    UpdateKernels, ElementwiseKernels {}
 
 export type KernelName = keyof Kernels;
 

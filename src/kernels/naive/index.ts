@@ -4,6 +4,7 @@ import type { Kernels } from '../contract.ts';
 import { naiveActivation } from './activation.ts';
 import { naiveConvolution } from './convolution.ts';
 import { naiveElementwise } from './elementwise.ts';
+import { naiveFused } from './fused.ts';
 import { naiveLoss } from './loss.ts';
 import { naiveMatrix } from './matrix.ts';
 import { naiveNormalisation } from './normalisation.ts';
@@ -13,6 +14,6 @@ import { naiveUpdate } from './update.ts';
 export { batchnormBackwardGraph } from './batchnorm-graph.ts';
 
 export const naiveKernels: Kernels = {
-  ...naiveMatrix, ...naiveConvolution, ...naivePooling, ...naiveActivation, ...naiveNormalisation, ...naiveLoss,
-  ...naiveUpdate, ...naiveElementwise,
+  ...naiveMatrix, ...naiveConvolution, ...naivePooling, ...naiveActivation, ...naiveNormalisation, ...naiveFused,
+  ...naiveLoss, ...naiveUpdate, ...naiveElementwise,
 };

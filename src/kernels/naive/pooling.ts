@@ -36,14 +36,16 @@ export function maxPoolForward(x: FloatArray, out: FloatArray, argmax: Int32Arra
 }
 
 /** dx: only the maximum of a window moved its output, so it alone gets the gradient; overlapping windows add up. */
-export function maxPoolBackward(dout: FloatArray, argmax: Int32Array, dx: FloatArray, g: PoolGeometry): void {
+export function maxPoolBackward(
+  dout: FloatArray, argmax: Int32Array, dx: FloatArray, g: PoolGeometry, reluOut: FloatArray | null = null,
+): void {
   const outPixels = g.outHeight * g.outWidth;
   dx.fill(0);
   for (let plane = 0; plane < g.planes; plane++) {
     const start = plane * g.height * g.width;
     for (let p = 0; p < outPixels; p++) {
       const o = plane * outPixels + p;
-      dx[start + argmax[o]] += dout[o];
+      if (reluOut === null || reluOut[o] > 0) dx[start + argmax[o]] += dout[o];
     }
   }
 }

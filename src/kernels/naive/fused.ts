@@ -1,0 +1,39 @@
+/**
+ * Fused kernels, defined as the chain they replace: here the intermediate arrays are written out, one kernel after
+ * another; the other backends compute the same without them.
+ */
+
+import type { FloatArray, FusedKernels, PoolGeometry } from '../contract.ts';
+import { reluForward } from './activation.ts';
+import { batchnormApply, batchnormBackward } from './normalisation.ts';
+import { maxPoolBackward, maxPoolForward } from './pooling.ts';
+
+function like(x: FloatArray): FloatArray {
+  return x instanceof Float32Array ? new Float32Array(x.length) : new Float64Array(x.length);
+}
+
+/** out = relu(maxPool(batchnorm(x))) for given mean and variance; x (planes, height, width), planes = batch * channels. */
+export function batchnormReluPoolForward(
+  x: FloatArray, gamma: FloatArray, beta: FloatArray, mean: FloatArray, variance: FloatArray, out: FloatArray,
+  argmax: Int32Array, g: PoolGeometry, channels: number, eps: number,
+): void {
+  const channel = { outer: g.planes / channels, channels, inner: g.height * g.width };
+  const normalised = like(x);
+  batchnormApply(x, gamma, beta, mean, variance, normalised, channel, eps, false);
+  maxPoolForward(normalised, out, argmax, g);
+  reluForward(out, out);
+}
+
+/** The same chain backwards. Only pixels that won their window carry gradient into the batchnorm. */
+export function batchnormReluPoolBackward(
+  dout: FloatArray, out: FloatArray, argmax: Int32Array, x: FloatArray, gamma: FloatArray, mean: FloatArray,
+  variance: FloatArray, dx: FloatArray, dgamma: FloatArray, dbeta: FloatArray, g: PoolGeometry, channels: number,
+  eps: number,
+): void {
+  const channel = { outer: g.planes / channels, channels, inner: g.height * g.width };
+  const dnormalised = like(x);
+  maxPoolBackward(dout, argmax, dnormalised, g, out);
+  batchnormBackward(dnormalised, x, gamma, mean, variance, null, dx, dgamma, dbeta, channel, eps);
+}
+
+export const naiveFused: FusedKernels = { batchnormReluPoolForward, batchnormReluPoolBackward };
