@@ -1,0 +1,249 @@
+/**
+ * Charts as data: which curves, over which ranges, with which labels. svg.ts and plot.ts draw them; both take every
+ * position from the same layout, as fractions of the plotting area (0,0 at its top left).
+ */
+
+import { describe } from '../runtime/check.ts';
+import { decimate, smooth, smoothingSpan, spread } from './smoothing.ts';
+import { formatNumber, formatPercent, niceTicks } from './ticks.ts';
+
+/** What a solver records while it trains; a Solver is one. Accuracies are fractions, 0 to 1. */
+export interface TrainingHistory {
+  /** the loss of every iteration */
+  readonly lossHistory: ArrayLike<number>;
+  /** accuracy before training and after every epoch */
+  readonly trainAccHistory?: ArrayLike<number>;
+  readonly valAccHistory?: ArrayLike<number>;
+}
+
+/** One line of a chart. */
+export interface Curve {
+  readonly label: string;
+  readonly x: ArrayLike<number>;
+  readonly y: ArrayLike<number>;
+  /** which of the palette's colours, counted round */
+  readonly color: number;
+  /** faint: what lies behind a smoothed curve; dashed: the lesser one of a pair */
+  readonly style: 'solid' | 'dashed' | 'faint';
+  /** draw a dot at every point */
+  readonly dots?: boolean;
+}
+
+export interface Chart {
+  readonly title: string;
+  readonly xLabel: string;
+  readonly yLabel: string;
+  readonly percent: boolean;
+  readonly curves: readonly Curve[];
+  /** one sentence for readers who cannot see the picture */
+  readonly description: string;
+}
+
+/** A tick's place along its axis (0 to 1 from left, or from top) and its text. */
+export interface PlacedTick {
+  readonly at: number;
+  readonly text: string;
+}
+
+/** Where everything goes: fractions of the plotting area. */
+export interface ChartLayout {
+  readonly xRange: readonly [number, number];
+  readonly yRange: readonly [number, number];
+  readonly xTicks: readonly PlacedTick[];
+  readonly yTicks: readonly PlacedTick[];
+  /** for each curve its line pieces; a value that is not finite ends a piece */
+  readonly lines: ReadonlyArray<ReadonlyArray<ReadonlyArray<readonly [number, number]>>>;
+  /** values above the frame, and values that are not finite; a chart that hides something says so */
+  readonly clipped: number;
+  readonly broken: number;
+}
+
+/** Colours of the palette. */
+export const paletteSize = 6;
+/** Buckets that a drawn curve is thinned to, and points that a reader can hover over. */
+const drawnBuckets = 400;
+const hoverPoints = 600;
+
+function isSeries(value: unknown): value is ArrayLike<number> {
+  return Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView));
+}
+
+/** Throws TypeError unless every run has the histories that a chart reads. */
+export function checkRuns(fn: string, runs: Readonly<Record<string, TrainingHistory>>): void {
+  if (typeof runs !== 'object' || runs === null || Array.isArray(runs)) {
+    throw new TypeError(`${fn}: runs must be an object of histories by label, got ${describe(runs)}`);
+  }
+  for (const [label, run] of Object.entries(runs)) {
+    const histories = [run?.lossHistory, run?.trainAccHistory ?? [], run?.valAccHistory ?? []];
+    if (!histories.every(isSeries)) {
+      throw new TypeError(`${fn}: run ${describe(label)} must have a lossHistory (and accuracy histories) of numbers`);
+    }
+  }
+}
+
+function countUp(length: number, first: number): Float64Array {
+  return Float64Array.from({ length }, (_, i) => first + i);
+}
+
+/**
+ * Loss against iteration for one run or several: the raw values faint, and smoothed over a fiftieth of the run
+ * (`span` iterations where given).
+ */
+export function lossChart(runs: Readonly<Record<string, TrainingHistory>>, span?: number): Chart {
+  checkRuns('lossChart', runs);
+  const several = Object.keys(runs).length > 1;
+  const raw: Curve[] = [];
+  const smoothed: Curve[] = [];
+  const sentences: string[] = [];
+  for (const [label, { lossHistory }] of Object.entries(runs)) {
+    const color = raw.length;
+    const x = countUp(lossHistory.length, 1);
+    const averaged = smooth(lossHistory, span ?? smoothingSpan(lossHistory.length));
+    const name = several ? `${label}, ` : '';
+    raw.push({ label: `${name}each batch`, x, y: lossHistory, color, style: 'faint' });
+    smoothed.push({ label: several ? label : 'smoothed', x, y: averaged, color, style: 'solid' });
+    if (lossHistory.length > 0) {
+      const last = averaged[averaged.length - 1];
+      sentences.push(`${several ? `${label}: ` : ''}from ${lossHistory[0].toPrecision(3)} to about ` +
+        `${last.toPrecision(3)} over ${lossHistory.length} iterations`);
+    }
+  }
+  return {
+    title: 'Training loss', xLabel: 'iteration', yLabel: 'loss', percent: false, curves: [...raw, ...smoothed],
+    description: `Line chart of the training loss. ${sentences.join('; ')}.`,
+  };
+}
+
+/** Training and validation accuracy against epoch for one run or several; epoch 0 is before training. */
+export function accuracyChart(runs: Readonly<Record<string, TrainingHistory>>): Chart {
+  checkRuns('accuracyChart', runs);
+  const labels = Object.keys(runs);
+  const several = labels.length > 1;
+  const curves: Curve[] = [];
+  const sentences: string[] = [];
+  labels.forEach((label, index) => {
+    const histories = [['training', runs[label].trainAccHistory], ['validation', runs[label].valAccHistory]] as const;
+    for (const [kind, history] of histories) {
+      if (history === undefined || history.length === 0) continue;
+      curves.push({
+        label: several ? `${label}, ${kind}` : kind,
+        x: countUp(history.length, 0),
+        y: history,
+        color: several || kind === 'training' ? index : 1,
+        style: several && kind === 'training' ? 'dashed' : 'solid',
+        dots: history.length <= 40,
+      });
+      sentences.push(`${several ? `${label}, ` : ''}${kind} accuracy ends at ` +
+        formatPercent(history[history.length - 1]));
+    }
+  });
+  return {
+    title: 'Accuracy', xLabel: 'epoch', yLabel: 'accuracy', percent: true, curves,
+    description: `Line chart of accuracy by epoch. ${sentences.join('; ')}.`,
+  };
+}
+
+/** The range that the y axis shows. Outliers far above the rest (a diverging start) are cut off, not allowed to flatten. */
+function verticalRange(chart: Chart): [number, number] {
+  const values = chart.curves.flatMap((curve) => Array.from(curve.y).filter(Number.isFinite)).sort((a, b) => a - b);
+  if (values.length === 0) return [0, 1];
+  const top = values[values.length - 1];
+  const usual = values[Math.floor(0.98 * (values.length - 1))];
+  let high = values.length > 50 && top > 4 * Math.abs(usual) ? 1.5 * usual : top;
+  let low = values[0];
+  if (low > 0) low = chart.percent || low < 0.7 * high ? 0 : low;
+  if (!(high > low)) [low, high] = [low - Math.max(1e-3, Math.abs(low) / 10), high + Math.max(1e-3, Math.abs(high) / 10)];
+  const margin = 0.05 * (high - low);
+  high += margin;
+  if (low !== 0) low -= margin;
+  return [low, chart.percent ? Math.min(1, Math.max(high, 0.1)) : high];
+}
+
+function horizontalRange(chart: Chart): [number, number] {
+  let low = Infinity;
+  let high = -Infinity;
+  for (const { x } of chart.curves) {
+    if (x.length === 0) continue;
+    low = Math.min(low, x[0]);
+    high = Math.max(high, x[x.length - 1]);
+  }
+  if (low === Infinity) return [0, 1];
+  return high > low ? [low, high] : [low - 0.5, high + 0.5];
+}
+
+/** Places a chart's ticks and lines. */
+export function layoutChart(chart: Chart): ChartLayout {
+  const xRange = horizontalRange(chart);
+  const yRange = verticalRange(chart);
+  const xTicks = niceTicks(xRange[0], xRange[1], 6, true);
+  const yTicks = niceTicks(yRange[0], yRange[1], 5);
+  const atX = (x: number): number => (x - xRange[0]) / (xRange[1] - xRange[0]);
+  const atY = (y: number): number => 1 - (y - yRange[0]) / (yRange[1] - yRange[0]);
+  let clipped = 0;
+  let broken = 0;
+  const lines = chart.curves.map((curve) => {
+    const pieces: Array<Array<[number, number]>> = [];
+    let piece: Array<[number, number]> = [];
+    for (const i of decimate(curve.y, drawnBuckets)) {
+      if (Number.isFinite(curve.y[i])) {
+        if (piece.length === 0) pieces.push(piece);
+        // Far outside the frame coordinates stay small: the clip path cuts them, and renderers dislike huge numbers.
+        piece.push([atX(curve.x[i]), Math.min(3, Math.max(-2, atY(curve.y[i])))]);
+      } else {
+        piece = [];
+      }
+    }
+    for (let i = 0; i < curve.y.length; i++) {
+      if (!Number.isFinite(curve.y[i])) broken += curve.style === 'faint' || chart.percent ? 1 : 0;
+      else if (curve.y[i] > yRange[1] && curve.style === 'faint') clipped++;
+    }
+    return pieces;
+  });
+  const percentDecimals = yTicks.step < 0.0099 ? 1 : 0;
+  return {
+    xRange, yRange, lines, clipped, broken,
+    xTicks: xTicks.values.map((x) => ({ at: atX(x), text: formatNumber(x, xTicks.step) })),
+    yTicks: yTicks.values.map((y) => ({
+      at: atY(y), text: chart.percent ? formatPercent(y, percentDecimals) : formatNumber(y, yTicks.step),
+    })),
+  };
+}
+
+/** What a reader can hover over: x positions, and each curve's value there (null: none). */
+export interface Readings {
+  readonly x: readonly number[];
+  readonly curves: ReadonlyArray<{
+    readonly label: string;
+    readonly color: number;
+    readonly style: Curve['style'];
+    readonly values: ReadonlyArray<number | string | null>;
+  }>;
+}
+
+/** Samples a chart at no more than `count` positions of its longest curve. Not-finite values are given as text. */
+export function chartReadings(chart: Chart, count: number = hoverPoints): Readings {
+  const longest = chart.curves.reduce<ArrayLike<number>>((x, curve) => (curve.x.length > x.length ? curve.x : x), []);
+  const x = spread(longest.length, count).map((i) => longest[i]);
+  return {
+    x,
+    curves: chart.curves.map((curve) => ({
+      label: curve.label,
+      color: curve.color % paletteSize,
+      style: curve.style,
+      // Every curve counts up by one from its first x, so a position is an index.
+      values: x.map((position) => {
+        const value = curve.y[position - curve.x[0]];
+        if (value === undefined) return null;
+        return Number.isFinite(value) ? Number(value.toPrecision(5)) : String(value);
+      }),
+    })),
+  };
+}
+
+/** The sentence under a chart that says what it does not show; empty where it shows everything. */
+export function chartNote(layout: ChartLayout): string {
+  const notes: string[] = [];
+  if (layout.clipped > 0) notes.push(`${layout.clipped} ${layout.clipped === 1 ? 'value lies' : 'values lie'} above the frame`);
+  if (layout.broken > 0) notes.push(`${layout.broken} ${layout.broken === 1 ? 'value is' : 'values are'} not finite`);
+  return notes.length === 0 ? '' : `${notes.join('; ')}.`;
+}

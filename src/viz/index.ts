@@ -1,0 +1,17 @@
+/** Pictures: PNG files, image grids, charts as SVG, and reports as HTML. Bytes and strings in and out; runs in browsers. */
+
+export { accuracyChart, lossChart } from './chart.ts';
+export type { Chart, Curve, TrainingHistory } from './chart.ts';
+export { confusionMatrix } from './confusion.ts';
+export type { Confusion } from './confusion.ts';
+export { filterGrid, imageGrid } from './grid.ts';
+export type { GridOptions } from './grid.ts';
+export { pictureToTensor, tensorToPicture } from './picture.ts';
+export type { Picture } from './picture.ts';
+export { decodePng, encodePng } from './png.ts';
+export type { DecodePngOptions } from './png.ts';
+export { curvesHtml, reportHtml } from './report.ts';
+export type { ReportOptions, SamplePrediction, SummaryFigure } from './report.ts';
+export { smooth } from './smoothing.ts';
+export { chartSvg } from './svg.ts';
+export type { SvgOptions } from './svg.ts';
