@@ -1,0 +1,97 @@
+/** A growing byte buffer with the encodings of the WebAssembly binary format: LEB128 integers, floats, names, vectors. */
+
+export class ByteWriter {
+  readonly #bytes: number[] = [];
+
+  get length(): number {
+    return this.#bytes.length;
+  }
+
+  byte(...values: number[]): this {
+    for (const value of values) this.#bytes.push(value & 0xff);
+    return this;
+  }
+
+  bytes(values: ArrayLike<number>): this {
+    for (let i = 0; i < values.length; i++) this.#bytes.push(values[i] & 0xff);
+    return this;
+  }
+
+  /** Unsigned LEB128 of an integer 0..2^32-1: seven bits a byte, low bits first, the top bit says that more follow. */
+  unsigned(value: number): this {
+    if (!Number.isInteger(value) || value < 0 || value > 0xffffffff) {
+      throw new RangeError(`ByteWriter.unsigned: value must be an integer from 0 to 4294967295, got ${value}`);
+    }
+    let rest = value;
+    while (rest >= 0x80) {
+      this.#bytes.push((rest % 0x80) | 0x80);
+      rest = Math.floor(rest / 0x80);
+    }
+    this.#bytes.push(rest);
+    return this;
+  }
+
+  /**
+   * Signed LEB128 of a 32-bit integer. Values from 2^31 to 2^32-1 are taken as the bit pattern (an address in the upper
+   * half of a 4 GiB memory is one), so they become negative.
+   */
+  signed32(value: number): this {
+    if (!Number.isInteger(value) || value < -0x80000000 || value > 0xffffffff) {
+      throw new RangeError(`ByteWriter.signed32: value must be an integer of 32 bits, got ${value}`);
+    }
+    let rest = value | 0;
+    for (;;) {
+      const low = rest & 0x7f;
+      rest >>= 7; // arithmetic: fills with the sign
+      const finished = (rest === 0 && (low & 0x40) === 0) || (rest === -1 && (low & 0x40) !== 0);
+      this.#bytes.push(finished ? low : low | 0x80);
+      if (finished) return this;
+    }
+  }
+
+  /** Signed LEB128 of a 64-bit integer; values from 2^63 to 2^64-1 are taken as the bit pattern. */
+  signed64(value: bigint): this {
+    if (value < -(1n << 63n) || value >= 1n << 64n) {
+      throw new RangeError(`ByteWriter.signed64: value must be an integer of 64 bits, got ${value}`);
+    }
+    let rest = BigInt.asIntN(64, value);
+    for (;;) {
+      const low = Number(rest & 0x7fn);
+      rest >>= 7n;
+      const finished = (rest === 0n && (low & 0x40) === 0) || (rest === -1n && (low & 0x40) !== 0);
+      this.#bytes.push(finished ? low : low | 0x80);
+      if (finished) return this;
+    }
+  }
+
+  float32(value: number): this {
+    const view = new DataView(new ArrayBuffer(4));
+    view.setFloat32(0, value, true);
+    return this.bytes(new Uint8Array(view.buffer));
+  }
+
+  float64(value: number): this {
+    const view = new DataView(new ArrayBuffer(8));
+    view.setFloat64(0, value, true);
+    return this.bytes(new Uint8Array(view.buffer));
+  }
+
+  /** A length-prefixed UTF-8 name. */
+  name(text: string): this {
+    const encoded = new TextEncoder().encode(text);
+    return this.unsigned(encoded.length).bytes(encoded);
+  }
+
+  /** Another writer's bytes, prefixed by their count. */
+  sized(content: ByteWriter): this {
+    return this.unsigned(content.length).bytes(content.#bytes);
+  }
+
+  append(content: ByteWriter): this {
+    return this.bytes(content.#bytes);
+  }
+
+  toUint8Array(): Uint8Array<ArrayBuffer> {
+    return Uint8Array.from(this.#bytes);
+  }
+}
