@@ -1,0 +1,97 @@
+/**
+ * Images in zero-padded float64 planes, and the tables that say where a convolution finds its pixels in them. For
+ * output pixel p (of any image of the group) and tap t = (c, ky, kx), the input lies at pixelOffset[p] + tapOffset[t].
+ */
+
+import type { ConvGeometry, FloatArray } from '../contract.ts';
+import { int32Scratch } from './scratch.ts';
+import { pixelsTogether } from './tuning.ts';
+
+export interface PaddedView {
+  /** images in a group; the last group may have fewer */
+  readonly images: number;
+  /** elements that a group's planes take: images * channels * planeHeight * planeWidth */
+  readonly size: number;
+  readonly planeHeight: number;
+  readonly planeWidth: number;
+  /** output pixels of one image */
+  readonly pixels: number;
+  /** channels * kernelHeight * kernelWidth */
+  readonly taps: number;
+  /** (images * pixels): the top left corner of each output pixel's window, in the planes */
+  readonly pixelOffset: Int32Array;
+  /** (taps): from the top left corner of a window to its tap */
+  readonly tapOffset: Int32Array;
+  /** (images * pixels): the pixel's place in the group's out, for filter 0 */
+  readonly outOffset: Int32Array;
+}
+
+const pixelTable = int32Scratch();
+const tapTable = int32Scratch();
+const outTable = int32Scratch();
+
+/** The tables for a geometry; they are valid until the next call. */
+export function paddedView(g: ConvGeometry): PaddedView {
+  const planeHeight = g.height + 2 * g.pad;
+  const planeWidth = g.width + 2 * g.pad;
+  const pixels = g.outHeight * g.outWidth;
+  const taps = g.channels * g.kernelHeight * g.kernelWidth;
+  const images = Math.max(1, Math.min(g.batch, Math.round(pixelsTogether / pixels)));
+  const imageSize = g.channels * planeHeight * planeWidth;
+
+  const pixelOffset = pixelTable.take(images * pixels);
+  const outOffset = outTable.take(images * pixels);
+  let p = 0;
+  for (let image = 0; image < images; image++) {
+    for (let oy = 0; oy < g.outHeight; oy++) {
+      for (let ox = 0; ox < g.outWidth; ox++) {
+        pixelOffset[p] = image * imageSize + (oy * planeWidth + ox) * g.stride;
+        outOffset[p] = image * g.filters * pixels + oy * g.outWidth + ox;
+        p++;
+      }
+    }
+  }
+  const tapOffset = tapTable.take(taps);
+  let t = 0;
+  for (let c = 0; c < g.channels; c++) {
+    for (let ky = 0; ky < g.kernelHeight; ky++) {
+      for (let kx = 0; kx < g.kernelWidth; kx++) tapOffset[t++] = (c * planeHeight + ky) * planeWidth + kx;
+    }
+  }
+  return {
+    images, size: images * imageSize, planeHeight, planeWidth, pixels, taps, pixelOffset, tapOffset, outOffset,
+  };
+}
+
+/** Zeroes the planes of a group, borders included. copyPlanes leaves the borders as they are. */
+export function clearPlanes(planes: Float64Array, view: PaddedView): void {
+  planes.fill(0, 0, view.size);
+}
+
+/** Copies images image..image+images of x (batch, channels, height, width) into the inside of the planes. */
+export function copyPlanes(
+  x: FloatArray, planes: Float64Array, image: number, images: number, view: PaddedView, g: ConvGeometry,
+): void {
+  let from = image * g.channels * g.height * g.width;
+  for (let plane = 0; plane < images * g.channels; plane++) {
+    for (let y = 0; y < g.height; y++) {
+      const to = (plane * view.planeHeight + y + g.pad) * view.planeWidth + g.pad;
+      for (let i = 0; i < g.width; i++) planes[to + i] = x[from + i];
+      from += g.width;
+    }
+  }
+}
+
+/** Copies the inside of the planes to images image..image+images of dx; what fell on the padding is dropped. */
+export function copyPlanesBack(
+  planes: Float64Array, dx: FloatArray, image: number, images: number, view: PaddedView, g: ConvGeometry,
+): void {
+  let to = image * g.channels * g.height * g.width;
+  for (let plane = 0; plane < images * g.channels; plane++) {
+    for (let y = 0; y < g.height; y++) {
+      const from = (plane * view.planeHeight + y + g.pad) * view.planeWidth + g.pad;
+      for (let i = 0; i < g.width; i++) dx[to + i] = planes[from + i];
+      to += g.width;
+    }
+  }
+}
