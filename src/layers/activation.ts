@@ -1,0 +1,135 @@
+/**
+ * Activation functions, applied to every element of a tensor of any shape; out and dx have the shape of x.
+ *
+ *   relu       max(0, x)                                dx = dout where x > 0, else 0
+ *   leakyRelu  x where x > 0, else alpha x              dx = dout where x > 0, else alpha dout
+ *   elu        x where x > 0, else alpha (e^x - 1)      dx = dout where x > 0, else dout (out + alpha)
+ *   sigmoid    1 / (1 + e^-x)                           dx = dout out (1 - out)
+ *   tanh       (e^x - e^-x) / (e^x + e^-x)              dx = dout (1 - out^2)
+ *
+ * A NaN in x stays NaN in out. At x = 0, where relu and leakyRelu have no derivative, the left one is taken.
+ *
+ * Leaky ReLU: Maas, Hannun, Ng, "Rectifier nonlinearities improve neural network acoustic models", 2013.
+ * ELU: Clevert, Unterthiner, Hochreiter, "Fast and accurate deep network learning by exponential linear units", 2015.
+ */
+
+import type { FloatArray, Kernels } from '../kernels/contract.ts';
+import { activeKernels } from '../kernels/registry.ts';
+import { checkNumber } from '../runtime/check.ts';
+import { checkTensor } from '../tensor/check.ts';
+import { emptyTensor } from '../tensor/internal.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { asFloat, checkCache, checkGradient, floats, floatTypeOf } from './arguments.ts';
+import type { Cache, FloatType } from './arguments.ts';
+
+export interface ReluCache extends Cache<'relu'> {
+  readonly x: Tensor;
+}
+
+export interface LeakyReluCache extends Cache<'leakyRelu'> {
+  readonly x: Tensor;
+  readonly alpha: number;
+}
+
+export interface EluCache extends Cache<'elu'> {
+  readonly x: Tensor;
+  readonly out: Tensor;
+  readonly alpha: number;
+}
+
+export interface SigmoidCache extends Cache<'sigmoid'> {
+  readonly out: Tensor;
+}
+
+export interface TanhCache extends Cache<'tanh'> {
+  readonly out: Tensor;
+}
+
+/** out = max(0, x), elementwise. Throws TypeError unless x is a Tensor. */
+export function reluForward(x: Tensor): [out: Tensor, cache: ReluCache] {
+  const input = floatInput('reluForward', x);
+  const out = mapped(input, (kernels, from, to) => kernels.reluForward(from, to));
+  return [out, { layer: 'relu', x: input }];
+}
+
+/** dx of relu: dout where x is positive, else 0. Throws RangeError unless dout has the shape of x. */
+export function reluBackward(dout: Tensor, cache: ReluCache): Tensor {
+  checkCache('reluBackward', cache, 'relu');
+  const upstream = upstreamOf('reluBackward', dout, cache.x);
+  return mapped(upstream, (kernels, from, to) => kernels.reluBackward(from, floats(cache.x), to));
+}
+
+/** out = x where x is positive, else alpha x. Throws RangeError unless alpha is finite. */
+export function leakyReluForward(x: Tensor, alpha: number = 0.01): [out: Tensor, cache: LeakyReluCache] {
+  const input = floatInput('leakyReluForward', x);
+  checkNumber('leakyReluForward', 'alpha', alpha);
+  const out = mapped(input, (kernels, from, to) => kernels.leakyReluForward(from, to, alpha));
+  return [out, { layer: 'leakyRelu', x: input, alpha }];
+}
+
+/** dx of leakyRelu. Throws RangeError unless dout has the shape of x. */
+export function leakyReluBackward(dout: Tensor, cache: LeakyReluCache): Tensor {
+  checkCache('leakyReluBackward', cache, 'leakyRelu');
+  const upstream = upstreamOf('leakyReluBackward', dout, cache.x);
+  return mapped(upstream, (kernels, from, to) => kernels.leakyReluBackward(from, floats(cache.x), to, cache.alpha));
+}
+
+/** out = x where x is positive, else alpha (e^x - 1). Throws RangeError unless alpha is finite. */
+export function eluForward(x: Tensor, alpha: number = 1): [out: Tensor, cache: EluCache] {
+  const input = floatInput('eluForward', x);
+  checkNumber('eluForward', 'alpha', alpha);
+  const out = mapped(input, (kernels, from, to) => kernels.eluForward(from, to, alpha));
+  return [out, { layer: 'elu', x: input, out, alpha }];
+}
+
+/** dx of elu. Throws RangeError unless dout has the shape of x. */
+export function eluBackward(dout: Tensor, cache: EluCache): Tensor {
+  checkCache('eluBackward', cache, 'elu');
+  const upstream = upstreamOf('eluBackward', dout, cache.x);
+  return mapped(upstream, (kernels, from, to) =>
+    kernels.eluBackward(from, floats(cache.x), floats(cache.out), to, cache.alpha));
+}
+
+/** out = 1 / (1 + e^-x), elementwise. */
+export function sigmoidForward(x: Tensor): [out: Tensor, cache: SigmoidCache] {
+  const input = floatInput('sigmoidForward', x);
+  const out = mapped(input, (kernels, from, to) => kernels.sigmoidForward(from, to));
+  return [out, { layer: 'sigmoid', out }];
+}
+
+/** dx of sigmoid. Throws RangeError unless dout has the shape of x. */
+export function sigmoidBackward(dout: Tensor, cache: SigmoidCache): Tensor {
+  checkCache('sigmoidBackward', cache, 'sigmoid');
+  const upstream = upstreamOf('sigmoidBackward', dout, cache.out);
+  return mapped(upstream, (kernels, from, to) => kernels.sigmoidBackward(from, floats(cache.out), to));
+}
+
+/** out = tanh(x), elementwise. */
+export function tanhForward(x: Tensor): [out: Tensor, cache: TanhCache] {
+  const input = floatInput('tanhForward', x);
+  const out = mapped(input, (kernels, from, to) => kernels.tanhForward(from, to));
+  return [out, { layer: 'tanh', out }];
+}
+
+/** dx of tanh. Throws RangeError unless dout has the shape of x. */
+export function tanhBackward(dout: Tensor, cache: TanhCache): Tensor {
+  checkCache('tanhBackward', cache, 'tanh');
+  const upstream = upstreamOf('tanhBackward', dout, cache.out);
+  return mapped(upstream, (kernels, from, to) => kernels.tanhBackward(from, floats(cache.out), to));
+}
+
+function floatInput(fn: string, x: Tensor): Tensor {
+  checkTensor(fn, 'x', x);
+  return asFloat(x, floatTypeOf(x));
+}
+
+function upstreamOf(fn: string, dout: Tensor, like: Tensor): Tensor {
+  return checkGradient(fn, dout, like.shape, like.dtype as FloatType);
+}
+
+/** A new tensor like t, filled by a kernel that reads t. */
+function mapped(t: Tensor, fill: (kernels: Kernels, from: FloatArray, to: FloatArray) => void): Tensor {
+  const result = emptyTensor(t.shape, t.dtype);
+  fill(activeKernels(), floats(t), floats(result));
+  return result;
+}

@@ -1,0 +1,103 @@
+/**
+ * Affine layers with what usually follows, as one layer: the same answers as the parts one after another, with fewer
+ * passes over memory (the ReLU is applied while a result is still in registers).
+ *
+ *   x (N, ...), w (D, M), b (M), gamma and beta (M)  ->  out (N, M)
+ */
+
+import { activeKernels } from '../kernels/registry.ts';
+import { emptyTensor } from '../tensor/internal.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { affine, affineGradients } from './affine.ts';
+import type { AffineCache, AffineGradients } from './affine.ts';
+import { checkCache, checkGradient, floats } from './arguments.ts';
+import type { Cache, FloatType, InputGradient } from './arguments.ts';
+import { batchnorm, batchnormGradients } from './batchnorm.ts';
+import type { BatchnormCache, BatchnormParam } from './batchnorm.ts';
+import { layernorm, layernormGradients } from './groupnorm.ts';
+import type { GroupnormParam, LayernormCache } from './groupnorm.ts';
+
+export interface AffineReluCache extends Cache<'affineRelu'> {
+  readonly affine: AffineCache;
+  readonly out: Tensor;
+}
+
+export interface AffineBatchnormReluCache extends Cache<'affineBatchnormRelu'> {
+  readonly affine: AffineCache;
+  readonly batchnorm: BatchnormCache;
+  readonly out: Tensor;
+}
+
+export interface AffineLayernormReluCache extends Cache<'affineLayernormRelu'> {
+  readonly affine: AffineCache;
+  readonly layernorm: LayernormCache;
+  readonly out: Tensor;
+}
+
+/** dx in the shape of x or null, dw (D, M), db, dgamma and dbeta (M). */
+export type AffineNormGradients<Input extends boolean = true> =
+  [dx: InputGradient<Input>, dw: Tensor, db: Tensor, dgamma: Tensor, dbeta: Tensor];
+
+/** out (N, M) = max(0, x w + b). Throws as affineForward does. */
+export function affineReluForward(x: Tensor, w: Tensor, b: Tensor): [out: Tensor, cache: AffineReluCache] {
+  const [out, cache] = affine('affineReluForward', x, w, b, true);
+  return [out, { layer: 'affineRelu', affine: cache, out }];
+}
+
+/** dx (null unless inputGradient), dw (D, M), db (M). */
+export function affineReluBackward<Input extends boolean = true>(
+  dout: Tensor, cache: AffineReluCache, inputGradient: Input = true as Input,
+): AffineGradients<Input> {
+  checkCache('affineReluBackward', cache, 'affineRelu');
+  const daffine = throughRelu('affineReluBackward', dout, cache.out);
+  return affineGradients('affineReluBackward', daffine, cache.affine, inputGradient);
+}
+
+/** out (N, M) = max(0, batchnorm(x w + b)). Throws as affineForward and batchnormForward do. */
+export function affineBatchnormReluForward(
+  x: Tensor, w: Tensor, b: Tensor, gamma: Tensor, beta: Tensor, bnParam: BatchnormParam,
+): [out: Tensor, cache: AffineBatchnormReluCache] {
+  const [a, affineCache] = affine('affineBatchnormReluForward', x, w, b, false);
+  const [out, batchnormCache] = batchnorm('affineBatchnormReluForward', a, gamma, beta, bnParam, true);
+  return [out, { layer: 'affineBatchnormRelu', affine: affineCache, batchnorm: batchnormCache, out }];
+}
+
+/** dx (null unless inputGradient), dw (D, M), db, dgamma and dbeta (M). */
+export function affineBatchnormReluBackward<Input extends boolean = true>(
+  dout: Tensor, cache: AffineBatchnormReluCache, inputGradient: Input = true as Input,
+): AffineNormGradients<Input> {
+  const fn = 'affineBatchnormReluBackward';
+  checkCache(fn, cache, 'affineBatchnormRelu');
+  const [da, dgamma, dbeta] = batchnormGradients(fn, dout, cache.batchnorm, cache.out);
+  const [dx, dw, db] = affineGradients(fn, da, cache.affine, inputGradient);
+  return [dx, dw, db, dgamma, dbeta];
+}
+
+/** out (N, M) = max(0, layernorm(x w + b)). Throws as affineForward and layernormForward do. */
+export function affineLayernormReluForward(
+  x: Tensor, w: Tensor, b: Tensor, gamma: Tensor, beta: Tensor, lnParam: GroupnormParam = {},
+): [out: Tensor, cache: AffineLayernormReluCache] {
+  const [a, affineCache] = affine('affineLayernormReluForward', x, w, b, false);
+  const [out, layernormCache] = layernorm('affineLayernormReluForward', a, gamma, beta, lnParam);
+  activeKernels().reluForward(floats(out), floats(out));
+  return [out, { layer: 'affineLayernormRelu', affine: affineCache, layernorm: layernormCache, out }];
+}
+
+/** dx (null unless inputGradient), dw (D, M), db, dgamma and dbeta (M). */
+export function affineLayernormReluBackward<Input extends boolean = true>(
+  dout: Tensor, cache: AffineLayernormReluCache, inputGradient: Input = true as Input,
+): AffineNormGradients<Input> {
+  const fn = 'affineLayernormReluBackward';
+  checkCache(fn, cache, 'affineLayernormRelu');
+  const [da, dgamma, dbeta] = layernormGradients(fn, throughRelu(fn, dout, cache.out), cache.layernorm);
+  const [dx, dw, db] = affineGradients(fn, da, cache.affine, inputGradient);
+  return [dx, dw, db, dgamma, dbeta];
+}
+
+/** dout where out, the output of a ReLU, is positive, else 0: a new tensor. */
+export function throughRelu(fn: string, dout: Tensor, out: Tensor): Tensor {
+  const upstream = checkGradient(fn, dout, out.shape, out.dtype as FloatType);
+  const result = emptyTensor(out.shape, out.dtype);
+  activeKernels().reluBackward(floats(upstream), floats(out), floats(result));
+  return result;
+}

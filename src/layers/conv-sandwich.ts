@@ -1,0 +1,159 @@
+/**
+ * Convolutions with what usually follows, as one layer: the same answers as the parts one after another, with fewer
+ * passes over memory.
+ *
+ *   x (N, C, H, W), w (F, C, KH, KW), b, gamma and beta (F)  ->  out (N, F, OH, OW), pooled where the name says so
+ *
+ * Three shortcuts change no number. The ReLU is undone from its output instead of its input, since both have the same
+ * sign. Where pooling follows, it is undone at the size of the pooled image: a window's maximum is positive exactly
+ * where the pixel that it came from is. And batchnorm, ReLU and pooling are one kernel that never writes what lies
+ * between them.
+ */
+
+import { activeKernels } from '../kernels/registry.ts';
+import { emptyTensor } from '../tensor/internal.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { throughRelu } from './affine-sandwich.ts';
+import { checkCache, checkGradient, floats } from './arguments.ts';
+import type { Cache, FloatType, InputGradient } from './arguments.ts';
+import { batchnorm, batchnormGradients, batchnormStatistics } from './batchnorm.ts';
+import type { BatchnormCache, BatchnormParam, NormGradients } from './batchnorm.ts';
+import { convolution, convolutionGradients } from './convolution.ts';
+import type { ConvCache, ConvGradients, ConvParam } from './convolution.ts';
+import { maxPool, maxPoolGradient, poolGeometry, poolOutputShape, positions } from './pooling.ts';
+import type { MaxPoolCache, PoolParam } from './pooling.ts';
+
+export interface ConvReluCache extends Cache<'convRelu'> {
+  readonly conv: ConvCache;
+  readonly out: Tensor;
+}
+
+export interface ConvReluPoolCache extends Cache<'convReluPool'> {
+  readonly conv: ConvCache;
+  readonly pool: MaxPoolCache;
+  readonly out: Tensor;
+}
+
+export interface ConvBatchnormReluCache extends Cache<'convBatchnormRelu'> {
+  readonly conv: ConvCache;
+  readonly batchnorm: BatchnormCache;
+  readonly out: Tensor;
+}
+
+export interface ConvBatchnormReluPoolCache extends Cache<'convBatchnormReluPool'> {
+  readonly conv: ConvCache;
+  readonly batchnorm: BatchnormCache;
+  readonly pool: MaxPoolCache;
+  /** the pooled output, not positive where the ReLU cut */
+  readonly out: Tensor;
+}
+
+/** dx (N, C, H, W) or null, dw (F, C, KH, KW), db, dgamma and dbeta (F). */
+export type ConvNormGradients<Input extends boolean = true> =
+  [dx: InputGradient<Input>, dw: Tensor, db: Tensor, dgamma: Tensor, dbeta: Tensor];
+
+/** out (N, F, OH, OW) = max(0, conv(x, w, b)). Throws as convForwardNaive does. */
+export function convReluForward(
+  x: Tensor, w: Tensor, b: Tensor, convParam: ConvParam = {},
+): [out: Tensor, cache: ConvReluCache] {
+  const [out, conv] = convolution('convReluForward', activeKernels(), x, w, b, convParam, { relu: true });
+  return [out, { layer: 'convRelu', conv, out }];
+}
+
+/** dx (null unless inputGradient), dw (F, C, KH, KW), db (F). */
+export function convReluBackward<Input extends boolean = true>(
+  dout: Tensor, cache: ConvReluCache, inputGradient: Input = true as Input,
+): ConvGradients<Input> {
+  const fn = 'convReluBackward';
+  checkCache(fn, cache, 'convRelu');
+  return convolutionGradients(fn, activeKernels(), throughRelu(fn, dout, cache.out), cache.conv, inputGradient);
+}
+
+/** out = maxPool(max(0, conv(x, w, b))). Throws as convForwardNaive and maxPoolForwardNaive do. */
+export function convReluPoolForward(
+  x: Tensor, w: Tensor, b: Tensor, convParam: ConvParam, poolParam: PoolParam,
+): [out: Tensor, cache: ConvReluPoolCache] {
+  const fn = 'convReluPoolForward';
+  const [a, conv] = convolution(fn, activeKernels(), x, w, b, convParam, { relu: true });
+  const [out, pool] = maxPool(fn, activeKernels(), a, poolParam);
+  return [out, { layer: 'convReluPool', conv, pool, out }];
+}
+
+/** dx (null unless inputGradient), dw (F, C, KH, KW), db (F). */
+export function convReluPoolBackward<Input extends boolean = true>(
+  dout: Tensor, cache: ConvReluPoolCache, inputGradient: Input = true as Input,
+): ConvGradients<Input> {
+  const fn = 'convReluPoolBackward';
+  checkCache(fn, cache, 'convReluPool');
+  const da = maxPoolGradient(fn, activeKernels(), dout, cache.pool, cache.out);
+  return convolutionGradients(fn, activeKernels(), da, cache.conv, inputGradient);
+}
+
+/** out = max(0, spatialBatchnorm(conv(x, w, b))). Throws as convForwardNaive and batchnormForward do. */
+export function convBatchnormReluForward(
+  x: Tensor, w: Tensor, b: Tensor, gamma: Tensor, beta: Tensor, convParam: ConvParam, bnParam: BatchnormParam,
+): [out: Tensor, cache: ConvBatchnormReluCache] {
+  const fn = 'convBatchnormReluForward';
+  const [a, conv] = convolution(fn, activeKernels(), x, w, b, convParam);
+  const [out, batchnormCache] = batchnorm(fn, a, gamma, beta, bnParam, true);
+  return [out, { layer: 'convBatchnormRelu', conv, batchnorm: batchnormCache, out }];
+}
+
+/** dx (null unless inputGradient), dw (F, C, KH, KW), db, dgamma and dbeta (F). */
+export function convBatchnormReluBackward<Input extends boolean = true>(
+  dout: Tensor, cache: ConvBatchnormReluCache, inputGradient: Input = true as Input,
+): ConvNormGradients<Input> {
+  const fn = 'convBatchnormReluBackward';
+  checkCache(fn, cache, 'convBatchnormRelu');
+  const [da, dgamma, dbeta] = batchnormGradients(fn, dout, cache.batchnorm, cache.out);
+  const [dx, dw, db] = convolutionGradients(fn, activeKernels(), da, cache.conv, inputGradient);
+  return [dx, dw, db, dgamma, dbeta];
+}
+
+/** out = maxPool(max(0, spatialBatchnorm(conv(x, w, b)))). Throws as the parts do. */
+export function convBatchnormReluPoolForward(
+  x: Tensor, w: Tensor, b: Tensor, gamma: Tensor, beta: Tensor,
+  convParam: ConvParam, bnParam: BatchnormParam, poolParam: PoolParam,
+): [out: Tensor, cache: ConvBatchnormReluPoolCache] {
+  const fn = 'convBatchnormReluPoolForward';
+  const [a, conv] = convolution(fn, activeKernels(), x, w, b, convParam);
+  const geometry = poolGeometry(fn, a, poolParam);
+  const norm = batchnormStatistics(fn, a, gamma, beta, bnParam);
+  const type = norm.x.dtype as FloatType;
+  const out = emptyTensor(poolOutputShape(a, geometry), type);
+  const argmax = emptyTensor(out.shape, 'int32');
+  activeKernels().batchnormReluPoolForward(
+    floats(norm.x), floats(norm.gamma), floats(norm.beta), floats(norm.mean), floats(norm.variance), floats(out),
+    positions(argmax), geometry, a.shape[1], norm.eps,
+  );
+  const pool: MaxPoolCache = { layer: 'maxPool', argmax, inputShape: a.shape, type, geometry };
+  return [out, { layer: 'convBatchnormReluPool', conv, batchnorm: norm, pool, out }];
+}
+
+/** dx (null unless inputGradient), dw (F, C, KH, KW), db, dgamma and dbeta (F). */
+export function convBatchnormReluPoolBackward<Input extends boolean = true>(
+  dout: Tensor, cache: ConvBatchnormReluPoolCache, inputGradient: Input = true as Input,
+): ConvNormGradients<Input> {
+  const fn = 'convBatchnormReluPoolBackward';
+  checkCache(fn, cache, 'convBatchnormReluPool');
+  const [da, dgamma, dbeta] = batchnormReluPoolGradients(fn, dout, cache);
+  const [dx, dw, db] = convolutionGradients(fn, activeKernels(), da, cache.conv, inputGradient);
+  return [dx, dw, db, dgamma, dbeta];
+}
+
+function batchnormReluPoolGradients(fn: string, dout: Tensor, cache: ConvBatchnormReluPoolCache): NormGradients {
+  const { batchnorm: { x, gamma, mean, variance, mode, eps }, pool, out } = cache;
+  if (mode === 'test') {
+    const dnormalised = maxPoolGradient(fn, activeKernels(), dout, pool, out);
+    return batchnormGradients(fn, dnormalised, cache.batchnorm, null, true);
+  }
+  const upstream = checkGradient(fn, dout, out.shape, pool.type);
+  const dx = emptyTensor(x.shape, pool.type);
+  const dgamma = emptyTensor(gamma.shape, pool.type);
+  const dbeta = emptyTensor(gamma.shape, pool.type);
+  activeKernels().batchnormReluPoolBackward(
+    floats(upstream), floats(out), positions(pool.argmax), floats(x), floats(gamma), floats(mean), floats(variance),
+    floats(dx), floats(dgamma), floats(dbeta), pool.geometry, x.shape[1], eps,
+  );
+  return [dx, dgamma, dbeta];
+}

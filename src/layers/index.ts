@@ -1,0 +1,43 @@
+/** Layers: forward passes that return `[out, cache]`, each with the backward pass that takes `(dout, cache)`. */
+
+export { affineBackward, affineForward } from './affine.ts';
+export type { AffineCache, AffineGradients } from './affine.ts';
+export {
+  affineBatchnormReluBackward, affineBatchnormReluForward, affineLayernormReluBackward, affineLayernormReluForward,
+  affineReluBackward, affineReluForward,
+} from './affine-sandwich.ts';
+export type {
+  AffineBatchnormReluCache, AffineLayernormReluCache, AffineNormGradients, AffineReluCache,
+} from './affine-sandwich.ts';
+export {
+  eluBackward, eluForward, leakyReluBackward, leakyReluForward, reluBackward, reluForward, sigmoidBackward,
+  sigmoidForward, tanhBackward, tanhForward,
+} from './activation.ts';
+export type { EluCache, LeakyReluCache, ReluCache, SigmoidCache, TanhCache } from './activation.ts';
+export type { Cache, InputGradient } from './arguments.ts';
+export {
+  batchnormBackward, batchnormBackwardAlt, batchnormForward, spatialBatchnormBackward, spatialBatchnormForward,
+} from './batchnorm.ts';
+export type { BatchnormCache, BatchnormParam, NormGradients } from './batchnorm.ts';
+export {
+  convBatchnormReluBackward, convBatchnormReluForward, convBatchnormReluPoolBackward, convBatchnormReluPoolForward,
+  convReluBackward, convReluForward, convReluPoolBackward, convReluPoolForward,
+} from './conv-sandwich.ts';
+export type {
+  ConvBatchnormReluCache, ConvBatchnormReluPoolCache, ConvNormGradients, ConvReluCache, ConvReluPoolCache,
+} from './conv-sandwich.ts';
+export {
+  convBackward, convBackwardFast, convBackwardNaive, convForward, convForwardFast, convForwardNaive,
+} from './convolution.ts';
+export type { ConvCache, ConvGradients, ConvParam } from './convolution.ts';
+export {
+  layernormBackward, layernormForward, spatialGroupnormBackward, spatialGroupnormForward,
+} from './groupnorm.ts';
+export type { GroupnormParam, LayernormCache, SpatialGroupnormCache } from './groupnorm.ts';
+export { softmaxLoss, svmLoss } from './loss.ts';
+export type { Labels } from './loss.ts';
+export {
+  avgPoolBackward, avgPoolForward, globalAvgPoolBackward, globalAvgPoolForward, maxPoolBackward, maxPoolBackwardFast,
+  maxPoolBackwardNaive, maxPoolForward, maxPoolForwardFast, maxPoolForwardNaive,
+} from './pooling.ts';
+export type { AvgPoolCache, MaxPoolCache, PoolParam } from './pooling.ts';
