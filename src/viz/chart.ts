@@ -39,6 +39,12 @@ export interface Chart {
   readonly description: string;
 }
 
+/** The curves that legends and read-outs name: beside several runs, their raw values only add noise. */
+export function namedCurves(chart: Chart): readonly Curve[] {
+  const named = chart.curves.filter((curve) => curve.style !== 'faint');
+  return named.length > 1 ? named : chart.curves;
+}
+
 /** A tick's place along its axis (0 to 1 from left, or from top) and its text. */
 export interface PlacedTick {
   readonly at: number;
@@ -226,7 +232,7 @@ export function chartReadings(chart: Chart, count: number = hoverPoints): Readin
   const x = spread(longest.length, count).map((i) => longest[i]);
   return {
     x,
-    curves: chart.curves.map((curve) => ({
+    curves: namedCurves(chart).map((curve) => ({
       label: curve.label,
       color: curve.color % paletteSize,
       style: curve.style,

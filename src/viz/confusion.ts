@@ -41,7 +41,8 @@ export function checkConfusion(fn: string, { counts, classNames }: Confusion): v
 }
 
 /**
- * The matrix as a section of a page: a heat map whose cells are shaded by their share of the row. width is a class of the
+ * The matrix as a section of a page: a heat map whose cells are shaded by the square root of their share of the row, so that
+ * the few mistakes can be seen beside the many right answers. width is a class of the
  * page's grid.
  */
 export function confusionSection(confusion: Confusion, width: string = ''): string {
@@ -55,9 +56,7 @@ export function confusionSection(confusion: Confusion, width: string = ''): stri
       const share = rowTotal === 0 ? 0 : count / rowTotal;
       const verdict = actual === predicted ? 'right' : 'wrong';
       const title = `${count} of ${rowTotal} ${names[actual]} predicted as ${names[predicted]} (${formatPercent(share)}): ${verdict}`;
-      const classes = [share > 0.5 ? 'hot' : '', actual === predicted ? 'diagonal' : '', count === 0 ? 'zero' : '']
-        .filter((name) => name !== '').join(' ');
-      return `<td${classes === '' ? '' : ` class="${classes}"`} style="--heat-share:${share.toFixed(3)}" title="${title}">${count}</td>`;
+      return `<td${actual === predicted ? ' class="diagonal"' : ''} style="--shade:${Math.sqrt(share).toFixed(3)}" title="${title}">${count}</td>`;
     });
     const recall = rowTotal === 0 ? '\u2013' : formatPercent(row[actual] / rowTotal, 0);
     return `<tr><th scope="row">${names[actual]}</th>${cells.join('')}<td class="recall">${recall}</td></tr>`;

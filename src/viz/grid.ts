@@ -12,8 +12,8 @@ export interface GridOptions {
   readonly padding?: number;
   /** each image pixel becomes scale x scale pixels; 1 unless told */
   readonly scale?: number;
-  /** grey level of the lines, 0 to 255; 255 unless told */
-  readonly background?: number;
+  /** grey level of the lines, 0 to 255, or transparent, which gives an RGBA picture; 255 unless told */
+  readonly background?: number | 'transparent';
   /**
    * how values become 0..255: 'none' takes them as they are and clamps, 'each' stretches every image's own range to
    * 0..255, 'all' stretches the range of the whole batch. 'none' for uint8 and 'each' for other types unless told.
@@ -54,7 +54,9 @@ function grid(fn: string, images: Tensor, options: GridOptions): Picture {
   const padding = checkInteger(fn, 'padding', options.padding ?? 1, 0, 1000);
   const scale = checkInteger(fn, 'scale', options.scale ?? 1, 1, 100);
   const columns = Math.min(count, checkInteger(fn, 'columns', options.columns ?? Math.ceil(Math.sqrt(count)), 1));
-  const background = checkNumber(fn, 'background', options.background ?? 255, 0, 255);
+  const transparent = options.background === 'transparent';
+  const background = transparent ? 0 : checkNumber(fn, "background (or 'transparent')", options.background ?? 255, 0, 255);
+  const outChannels = transparent ? 4 : 3;
   const normalize = checkOneOf(fn, 'normalize', options.normalize ?? (images.dtype === 'uint8' ? 'none' : 'each'),
     ['none', 'each', 'all']);
 
@@ -70,7 +72,7 @@ function grid(fn: string, images: Tensor, options: GridOptions): Picture {
   if (outWidth * outHeight > 2 ** 28) {
     throw new RangeError(`${fn}: the grid would have ${outHeight}x${outWidth} pixels, more than 2^28`);
   }
-  const data = new Uint8ClampedArray(outWidth * outHeight * 3).fill(background);
+  const data = new Uint8ClampedArray(outWidth * outHeight * outChannels).fill(background);
   for (let i = 0; i < count; i++) {
     const { low, high } = ranges(i);
     const stretch = high > low ? 255 / (high - low) : 0;
@@ -79,15 +81,16 @@ function grid(fn: string, images: Tensor, options: GridOptions): Picture {
     for (let y = 0; y < height * scale; y++) {
       for (let x = 0; x < width * scale; x++) {
         const pixel = Math.floor(y / scale) * width + Math.floor(x / scale);
-        const to = ((top + y) * outWidth + left + x) * 3;
+        const to = ((top + y) * outWidth + left + x) * outChannels;
         for (let c = 0; c < 3; c++) {
           const plane = colored ? c * height * width : 0;
           data[to + c] = (values[i * size + plane + pixel] - low) * stretch;
         }
+        if (transparent) data[to + 3] = 255;
       }
     }
   }
-  return { width: outWidth, height: outHeight, channels: 3, data };
+  return { width: outWidth, height: outHeight, channels: outChannels, data };
 }
 
 interface Range {

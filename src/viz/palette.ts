@@ -13,21 +13,20 @@ export interface Palette {
   readonly grid: string;
   readonly good: string;
   readonly bad: string;
-  /** the full heat of a confusion matrix, and text on it */
+  /** the full heat of a confusion matrix: ink is readable on it and on every shade from the page's colour up to it */
   readonly heat: string;
-  readonly onHeat: string;
   readonly series: readonly [string, string, string, string, string, string];
 }
 
 export const lightPalette: Palette = {
   page: '#f4f4f1', card: '#ffffff', ink: '#1c1d20', muted: '#5c6068', line: '#deded9', grid: '#ebebe7',
-  good: '#1a7f4b', bad: '#c0392b', heat: '#1f5fc4', onHeat: '#ffffff',
+  good: '#1a7f4b', bad: '#c0392b', heat: '#6a9df5',
   series: ['#2563d9', '#c8500a', '#0b7a60', '#a1309a', '#7a6200', '#4d535e'],
 };
 
 export const darkPalette: Palette = {
   page: '#121316', card: '#1b1d21', ink: '#ecedef', muted: '#a2a7b0', line: '#33363c', grid: '#292c31',
-  good: '#57c98a', bad: '#ff7d6e', heat: '#7fb2ff', onHeat: '#10131a',
+  good: '#57c98a', bad: '#ff7d6e', heat: '#2c62c4',
   series: ['#73a9ff', '#ff9b57', '#45cba8', '#e48bdc', '#d8bd50', '#b4bac4'],
 };
 

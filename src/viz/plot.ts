@@ -4,7 +4,7 @@
  * a table below holds the numbers.
  */
 
-import { chartNote, chartReadings, layoutChart, paletteSize } from './chart.ts';
+import { chartNote, chartReadings, layoutChart, namedCurves, paletteSize } from './chart.ts';
 import type { Chart, Readings } from './chart.ts';
 import { escapeJson, escapeText } from './escape.ts';
 import { formatNumber, formatPercent } from './ticks.ts';
@@ -34,7 +34,7 @@ function table(chart: Chart): string {
 export function chartFigure(chart: Chart, width: string = ''): string {
   const layout = layoutChart(chart);
   const readings = chartReadings(chart);
-  const legend = chart.curves.map((curve) =>
+  const legend = namedCurves(chart).map((curve) =>
     `<li><span class="swatch ${curve.style} c${curve.color % paletteSize}"></span>${escapeText(curve.label)}</li>`).join('');
   const yTicks = layout.yTicks.map((tick) => `<span style="top:${percent(tick.at)}">${escapeText(tick.text)}</span>`).join('');
   const xTicks = layout.xTicks.map((tick) => `<span style="left:${percent(tick.at)}">${escapeText(tick.text)}</span>`).join('');
@@ -54,7 +54,7 @@ export function chartFigure(chart: Chart, width: string = ''): string {
   const note = chartNote(layout);
   return `<figure class="card chart ${width}"><figcaption><h2>${escapeText(chart.title)}</h2><ul class="legend">${legend}</ul></figcaption>` +
     `<div class="plot"><div class="y-ticks" aria-hidden="true">${yTicks}</div>` +
-    `<div class="area" role="img" aria-label="${escapeText(chart.description)}" tabindex="0">` +
+    `<div class="area" role="group" aria-roledescription="chart" aria-label="${escapeText(chart.description)}" tabindex="0">` +
     `<svg viewBox="0 0 ${scale} ${scale}" preserveAspectRatio="none" aria-hidden="true">${grid}${curves}</svg>` +
     `<div class="cursor" hidden></div><div class="readout" role="status" hidden></div></div>` +
     `<div class="x-ticks" aria-hidden="true">${xTicks}</div><div class="x-label" aria-hidden="true">${escapeText(chart.xLabel)}</div></div>` +

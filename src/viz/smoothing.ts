@@ -15,9 +15,10 @@ export function smooth(values: ArrayLike<number>, span: number): Float64Array {
       out[i] = values[i];
       continue;
     }
-    average = beta * average + (1 - beta) * values[i];
     weight = beta * weight + (1 - beta);
-    out[i] = average / weight;
+    // The corrected average itself is carried on, so that a constant series stays exactly what it is.
+    average += ((values[i] - average) * (1 - beta)) / weight;
+    out[i] = average;
   }
   return out;
 }

@@ -17,7 +17,7 @@ body {
 header, main, footer { max-width: 1120px; margin: 0 auto; padding: 0 24px; }
 header { padding-top: 48px; padding-bottom: 8px; }
 h1 { margin: 0; font-size: clamp(26px, 4vw, 36px); line-height: 1.15; letter-spacing: -0.02em; font-weight: 650; overflow-wrap: anywhere; }
-.subtitle { margin: 8px 0 0; color: var(--muted); max-width: 70ch; overflow-wrap: anywhere; }
+.subtitle { margin: 8px 0 0; color: var(--muted); max-width: 90ch; overflow-wrap: anywhere; }
 h2 { margin: 0; font-size: 17px; line-height: 1.3; font-weight: 620; letter-spacing: -0.005em; }
 main { display: grid; grid-template-columns: repeat(12, minmax(0, 1fr)); gap: 20px; padding-top: 24px; padding-bottom: 24px; }
 .card {
@@ -47,7 +47,7 @@ footer { padding-bottom: 48px; color: var(--muted); font-size: 14px; }
 .area svg path { fill: none; vector-effect: non-scaling-stroke; stroke-linejoin: round; stroke-linecap: round; }
 .area .grid { stroke: var(--grid); stroke-width: 1; }
 .area .curve { stroke: var(--color); stroke-width: 2; }
-.area .curve.faint { stroke-width: 1; opacity: 0.3; }
+.area .curve.faint { stroke-width: 1; opacity: 0.26; }
 .area .curve.dashed { stroke-dasharray: 6 4; stroke-linecap: butt; }
 .area .dots { stroke: var(--color); stroke-width: 7; }
 .y-ticks { position: absolute; left: 0; top: 0; width: 46px; height: var(--plot-height); }
@@ -82,9 +82,8 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .confusion thead th span { display: inline-block; max-width: 88px; overflow: hidden; text-overflow: ellipsis; writing-mode: vertical-rl; transform: rotate(180deg); max-height: 84px; }
 .confusion thead .corner span { writing-mode: horizontal-tb; transform: none; max-width: none; }
 .confusion thead .corner { text-align: right; padding-right: 8px; }
-.confusion td { height: 30px; min-width: 30px; padding: 0 3px; text-align: center; border-radius: 4px; cursor: default; background: color-mix(in srgb, var(--heat) calc(100% * var(--heat-share, 0)), var(--page)); }
-.confusion td.hot { color: var(--on-heat); }
-.confusion td.zero { color: var(--muted); }
+.confusion td { height: 30px; min-width: 30px; padding: 0 3px; text-align: center; border-radius: 4px; cursor: default; background: color-mix(in srgb, var(--heat) calc(100% * var(--shade, 0)), var(--page)); }
+.confusion td.diagonal { font-weight: 620; }
 .confusion td.recall { background: none; color: var(--muted); text-align: right; }
 .confusion td.on { outline: 2px solid var(--ink); outline-offset: -1px; }
 .confusion th.on { color: var(--ink); font-weight: 620; }
@@ -115,6 +114,7 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
   .plot { padding-left: 46px; }
   .y-ticks { width: 38px; }
   .figures { grid-template-columns: repeat(2, 1fr); }
+  .figures div:last-child:nth-child(odd) { grid-column: span 2; }
   .figures dd { font-size: 22px; }
 }
 @media print { body { background: none; } .card { break-inside: avoid; } details { display: none; } }

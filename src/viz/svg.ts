@@ -1,7 +1,7 @@
 /** A chart as one SVG file, readable by itself: title, axes, legend, and a description for screen readers. */
 
 import { checkInteger, checkOneOf, checkOptions } from '../runtime/check.ts';
-import { chartNote, layoutChart, paletteSize } from './chart.ts';
+import { chartNote, layoutChart, namedCurves, paletteSize } from './chart.ts';
 import type { Chart } from './chart.ts';
 import { escapeText } from './escape.ts';
 import { darkPalette, lightPalette } from './palette.ts';
@@ -30,7 +30,7 @@ function colors(palette: Palette): string {
 function stylesheet(theme: 'auto' | 'light' | 'dark'): string {
   const base = `text{font:13px ${font}}.title{font-size:16px;font-weight:600}` +
     '.curve{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}' +
-    '.faint{stroke-width:1;opacity:.32}.dashed{stroke-dasharray:6 4}';
+    '.faint{stroke-width:1;opacity:.22}.dashed{stroke-dasharray:6 4}';
   const first = colors(theme === 'dark' ? darkPalette : lightPalette);
   return base + first + (theme === 'auto' ? `@media(prefers-color-scheme:dark){${colors(darkPalette)}}` : '');
 }
@@ -90,7 +90,7 @@ function placeLegend(chart: Chart, width: number): { markup: string; rows: numbe
   let left = 20;
   let row = 0;
   const parts: string[] = [];
-  for (const curve of chart.curves) {
+  for (const curve of namedCurves(chart)) {
     const label = curve.label.length > 48 ? `${curve.label.slice(0, 47)}\u2026` : curve.label;
     const advance = 28 + 7.2 * label.length + 18;
     if (left > 20 && left + advance > width) {
