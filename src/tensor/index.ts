@@ -8,3 +8,8 @@ export { Tensor } from './tensor.ts';
 export type { NestedNumbers } from './tensor.ts';
 export { broadcastTo, expandDims, flip, moveaxis, rot90, squeeze, swapaxes } from './views.ts';
 export type { Range } from './views.ts';
+export { argwhere, insert, pick, take } from './indexing.ts';
+export type { Indices } from './indexing.ts';
+export { RandomState } from './random/random-state.ts';
+export { Rng } from './random/rng.ts';
+export type { GeneratorState, RandomSource } from './random/source.ts';
