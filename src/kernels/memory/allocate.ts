@@ -13,7 +13,7 @@ export interface Lease {
   readonly valid: boolean;
 }
 
-/** Memory that is reused step after step. */
+/** A backend's memory: what steps reuse, and where parameters and optimiser state live. */
 export interface StepMemory {
   /** starts a step: everything handed out during the last one becomes invalid */
   begin(): void;
@@ -22,21 +22,26 @@ export interface StepMemory {
   /** ends the step and invalidates what it handed out */
   end(): void;
   readonly lease: Lease;
+  /** a zeroed array outside steps, which lives until it is collected; null when the backend has no room for it */
+  resident?(dtype: DType, length: number): TypedArray | null;
 }
 
 let installed: StepMemory | null = null;
+/** what the step under way uses: that which was installed when it began */
+let active: StepMemory | null = null;
 let depth = 0;
 
-/** Makes steps use this memory (null: garbage-collected arrays). Called by a backend when it is selected. */
+/**
+ * Makes steps use this memory (null: garbage-collected arrays). Called by a backend when it is selected. Inside a step
+ * it takes effect with the next one: kernels of every backend accept arrays of either kind.
+ */
 export function installStepMemory(memory: StepMemory | null): void {
-  if (depth > 0) throw new Error('configure: the backend cannot change inside a training step');
   installed = memory;
 }
 
 /** An array of the given type. Its contents are unspecified: the caller overwrites all of it. */
 export function allocate(dtype: DType, length: number): TypedArray {
-  if (depth > 0 && installed !== null) return installed.allocate(dtype, length);
-  return allocateCollected(dtype, length);
+  return active === null ? allocateCollected(dtype, length) : active.allocate(dtype, length);
 }
 
 /** A zeroed, garbage-collected array, also inside a step: for state that outlives it. */
@@ -49,9 +54,18 @@ export function allocateCollected(dtype: DType, length: number): TypedArray {
   }
 }
 
+/**
+ * A zeroed array for parameters and optimiser state: in the backend's memory, where kernels reach it without copying,
+ * or an ordinary one where the backend has no memory of its own. It is garbage-collected as a whole either way; a
+ * subarray of it does not keep it alive, so keep the array itself.
+ */
+export function residentArray(dtype: DType, length: number): TypedArray {
+  return installed?.resident?.(dtype, length) ?? allocateCollected(dtype, length);
+}
+
 /** The lease that arrays allocated now fall under; null when they are garbage-collected. */
 export function currentLease(): Lease | null {
-  return depth > 0 && installed !== null ? installed.lease : null;
+  return active === null ? null : active.lease;
 }
 
 /** True inside a step. */
@@ -65,13 +79,14 @@ export function insideStep(): boolean {
  */
 export function inStep<T>(fn: () => T): T {
   if (depth > 0) return fn();
-  const memory = installed;
-  memory?.begin();
+  installed?.begin();
+  active = installed;
   depth = 1;
   try {
     return fn();
   } finally {
     depth = 0;
-    memory?.end();
+    active?.end();
+    active = null;
   }
 }

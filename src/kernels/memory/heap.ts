@@ -1,0 +1,180 @@
+/**
+ * The heap: one shared WebAssembly.Memory that kernels and worker threads compute in.
+ *
+ * Its first page holds the team's control block and the kernels' argument slots (see ../team/control.ts); everything
+ * above is handed out in blocks: the chunks of a training step, kernel scratch, parameters and optimiser state. The
+ * memory is shared even on one thread, because growing a shared memory leaves earlier views valid: their buffer object
+ * just stays as long as it was.
+ *
+ * A WebAssembly address has 32 bits, so 4 GiB is the limit.
+ */
+
+import type { DType, TypedArray } from './allocate.ts';
+import { alignBlock, BlockList } from './blocks.ts';
+
+/** Bytes of a WebAssembly page. */
+export const pageBytes = 65_536;
+/** 4 GiB: all that 32-bit addresses reach. */
+export const maximumPages = 65_536;
+
+/** The memory grows by at least this much, so that a hundred small parameters do not mean a hundred growths. */
+const growthBytes = 16 * 1024 * 1024;
+
+const elementBytes: Record<DType, number> = { float32: 4, float64: 8, int32: 4, uint8: 1 };
+
+/** Bytes of `length` elements. */
+export function bytesOf(dtype: DType, length: number): number {
+  return elementBytes[dtype] * length;
+}
+
+function dtypeOf(array: TypedArray): DType {
+  if (array instanceof Float32Array) return 'float32';
+  if (array instanceof Float64Array) return 'float64';
+  return array instanceof Int32Array ? 'int32' : 'uint8';
+}
+
+export class Heap {
+  readonly memory: WebAssembly.Memory;
+  readonly #maximum: number;
+  readonly #blocks: BlockList = new BlockList();
+  /** who holds each block, and bytes by holder: what the error of an exhausted heap reports */
+  readonly #holderOf: Map<number, string> = new Map();
+  readonly #held: Map<string, number> = new Map();
+  #buffer: ArrayBufferLike;
+  /** buffer objects from before a growth; arrays over them are still ours */
+  readonly #earlier: WeakSet<ArrayBufferLike> = new WeakSet();
+
+  /**
+   * A heap of one page that may grow to `pages` (at most 65,536, that is 4 GiB; tests take fewer). Throws RangeError
+   * or TypeError, as the engine does, where shared memory of that size cannot be reserved.
+   */
+  constructor(pages: number = maximumPages) {
+    this.memory = new WebAssembly.Memory({ initial: 1, maximum: pages, shared: true });
+    this.#maximum = pages * pageBytes;
+    this.#buffer = this.memory.buffer;
+  }
+
+  /** The memory's current buffer, as long as the memory is now. */
+  get buffer(): ArrayBufferLike {
+    return this.#buffer;
+  }
+
+  /**
+   * The address of a new block of at least `bytes` bytes, 64-byte aligned, with unspecified contents. `holder` says in
+   * words what it is for. Throws RangeError, saying how much was asked and what holds the memory, when it is exhausted.
+   */
+  allocate(bytes: number, holder: string): number {
+    let address = this.#blocks.take(bytes);
+    if (address === -1) {
+      this.#grow(bytes, holder);
+      address = this.#blocks.take(bytes);
+    }
+    this.#holderOf.set(address, holder);
+    this.#held.set(holder, (this.#held.get(holder) ?? 0) + alignBlock(bytes));
+    return address;
+  }
+
+  /** Gives a block back. Throws RangeError when no block starts at this address. */
+  free(address: number): void {
+    const size = this.#blocks.release(address);
+    const holder = this.#holderOf.get(address)!;
+    this.#holderOf.delete(address);
+    this.#held.set(holder, this.#held.get(holder)! - size);
+  }
+
+  /** True when the array lies in this heap, whichever size the heap had when the array was made. */
+  owns(array: ArrayBufferView): boolean {
+    const buffer = array.buffer;
+    return buffer === this.#buffer || this.#earlier.has(buffer);
+  }
+
+  /** A typed array over `length` elements at a byte address. */
+  array(dtype: DType, address: number, length: number): TypedArray {
+    switch (dtype) {
+      case 'float32': return new Float32Array(this.#buffer, address, length);
+      case 'float64': return new Float64Array(this.#buffer, address, length);
+      case 'int32': return new Int32Array(this.#buffer, address, length);
+      case 'uint8': return new Uint8Array(this.#buffer, address, length);
+    }
+  }
+
+  /** A typed array at a byte address, of the type and length of another. */
+  arrayLike(other: TypedArray, address: number): TypedArray {
+    return this.array(dtypeOf(other), address, other.length);
+  }
+
+  /** Bytes that a holder has in blocks now. */
+  heldBy(holder: string): number {
+    return this.#held.get(holder) ?? 0;
+  }
+
+  /** Bytes of the memory as it has grown, the first page included. */
+  get size(): number {
+    return this.#buffer.byteLength;
+  }
+
+  /** Bytes to which it may grow. */
+  get limit(): number {
+    return this.#maximum;
+  }
+
+  #grow(bytes: number, holder: string): void {
+    const size = this.size;
+    const needed = alignBlock(bytes) - this.#blocks.freeBefore(size);
+    const wanted = Math.max(needed, growthBytes, size / 8);
+    if (size + needed > this.#maximum || !(this.#tryGrow(wanted) || this.#tryGrow(needed))) {
+      throw new RangeError(this.#exhausted(bytes, holder));
+    }
+    this.#earlier.add(this.#buffer);
+    this.#buffer = this.memory.buffer;
+    this.#blocks.add(size, this.size - size);
+  }
+
+  /** Grows by this many bytes, or up to the limit where that is less; false when the engine cannot. */
+  #tryGrow(bytes: number): boolean {
+    const pages = Math.ceil(Math.min(bytes, this.#maximum - this.size) / pageBytes);
+    try {
+      this.memory.grow(pages);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #exhausted(bytes: number, holder: string): string {
+    const holders = [...this.#held].filter(([, held]) => held > 0).sort((a, b) => b[1] - a[1])
+      .map(([name, held]) => `${name} ${mebibytes(held)}`).join(', ');
+    const free = this.#blocks.free + this.#maximum - this.size;
+    const largest = Math.max(this.#blocks.largest, this.#blocks.freeBefore(this.size) + this.#maximum - this.size);
+    return `out of memory: ${mebibytes(bytes)} asked for ${holder}, but of the limit of ${mebibytes(this.#maximum)} ` +
+      `only ${mebibytes(free)} are free (largest piece ${mebibytes(largest)}); ` +
+      `held by ${holders === '' ? 'nothing' : holders}. A smaller batch needs less`;
+  }
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(bytes < 2 ** 20 ? 3 : 1)} MiB`;
+}
+
+let shared: Heap | string | null = null;
+
+/**
+ * The heap of this program, reserved at first use: 4 GiB of addresses (not of memory), or the largest power of two
+ * below that the engine grants. Gives the reason, in words, where it grants none.
+ */
+export function sharedHeap(): Heap | string {
+  shared ??= reserve();
+  return shared;
+}
+
+function reserve(): Heap | string {
+  let reason = '';
+  for (let pages = maximumPages; pages >= 1024; pages /= 2) {
+    try {
+      return new Heap(pages);
+    } catch (error) {
+      reason = error instanceof Error ? error.message : String(error);
+    }
+  }
+  return `no shared WebAssembly memory here (${reason})`;
+}

@@ -1,0 +1,131 @@
+/**
+ * Memory of a training step. A step allocates by advancing a pointer through chunks of the heap and never frees; when
+ * it ends, everything it was given becomes invalid at once and the next step starts over at the same addresses. Two
+ * equal steps therefore use the same memory, and the second gets the very typed arrays of the first, so that a steady
+ * training loop allocates nothing, in the heap or in JavaScript, but one lease a step.
+ */
+
+import type { DType, Lease, StepMemory, TypedArray } from './allocate.ts';
+import { alignBlock } from './blocks.ts';
+import { bytesOf, type Heap } from './heap.ts';
+import { Residents } from './resident.ts';
+
+/** What the heap's error of exhaustion calls this memory. */
+export const stepHolder = 'the training step';
+
+const smallestChunk = 16 * 1024 * 1024;
+
+/**
+ * Typed arrays kept for each position in a step's sequence of allocations. Training steps, evaluation in larger batches
+ * and the last, smaller batch of an epoch alternate, and each finds its own.
+ */
+const remembered = 4;
+
+/** One typed array that a step was handed, and where it lies. */
+interface View {
+  readonly dtype: DType;
+  readonly length: number;
+  readonly address: number;
+  readonly array: TypedArray;
+}
+
+class StepLease implements Lease {
+  valid: boolean = true;
+}
+
+const expired = new StepLease();
+expired.valid = false;
+
+export class HeapStepMemory implements StepMemory {
+  readonly #heap: Heap;
+  readonly #addresses: number[] = [];
+  readonly #sizes: number[] = [];
+  #chunk: number = 0;
+  #offset: number = 0;
+  /** how many arrays this step has been given */
+  #count: number = 0;
+  /** by position in the step; each list has at most `remembered` views, the latest replaced first in turn */
+  readonly #views: View[][] = [];
+  #lease: StepLease = expired;
+  readonly #residents: Residents;
+
+  constructor(heap: Heap) {
+    this.#heap = heap;
+    this.#residents = new Residents(heap);
+  }
+
+  get lease(): Lease {
+    return this.#lease;
+  }
+
+  begin(): void {
+    this.#chunk = 0;
+    this.#offset = 0;
+    this.#count = 0;
+    this.#lease.valid = false;
+    this.#lease = new StepLease();
+  }
+
+  end(): void {
+    this.#lease.valid = false;
+  }
+
+  /** Throws RangeError when the heap is exhausted. */
+  allocate(dtype: DType, length: number): TypedArray {
+    const address = this.#advance(alignBlock(bytesOf(dtype, length)));
+    const views = (this.#views[this.#count++] ??= []);
+    for (const view of views) {
+      if (view.address === address && view.length === length && view.dtype === dtype) return view.array;
+    }
+    const array = this.#heap.array(dtype, address, length);
+    if (views.length === remembered) views.shift();
+    views.push({ dtype, length, address, array });
+    return array;
+  }
+
+  resident(dtype: DType, length: number): TypedArray | null {
+    return this.#residents.allocate(dtype, length);
+  }
+
+  /** Gives all chunks back to the heap. Outside a step only. */
+  release(): void {
+    this.#lease.valid = false;
+    for (const address of this.#addresses) this.#heap.free(address);
+    this.#addresses.length = 0;
+    this.#sizes.length = 0;
+    this.#views.length = 0;
+    this.#chunk = 0;
+    this.#offset = 0;
+  }
+
+  /** The address of the next `size` bytes: in the current chunk, in the next that is large enough, or in a new one. */
+  #advance(size: number): number {
+    while (this.#chunk < this.#sizes.length && this.#offset + size > this.#sizes[this.#chunk]) {
+      this.#chunk++;
+      this.#offset = 0;
+    }
+    if (this.#chunk === this.#sizes.length) {
+      const held = this.#sizes.reduce((sum, bytes) => sum + bytes, 0);
+      this.#addChunk(Math.max(size, smallestChunk, held / 2), size);
+    }
+    const address = this.#addresses[this.#chunk] + this.#offset;
+    this.#offset += size;
+    return address;
+  }
+
+  /** A chunk of the wanted size, or of the needed one where the heap has no more. */
+  #addChunk(wanted: number, needed: number): void {
+    const rounded = alignBlock(wanted);
+    let size = rounded;
+    let address: number;
+    try {
+      address = this.#heap.allocate(rounded, stepHolder);
+    } catch (error) {
+      if (!(error instanceof RangeError) || rounded === needed) throw error;
+      size = needed;
+      address = this.#heap.allocate(needed, stepHolder);
+    }
+    this.#addresses.push(address);
+    this.#sizes.push(size);
+  }
+}

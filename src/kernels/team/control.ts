@@ -1,0 +1,67 @@
+/**
+ * The first page of the heap: what the threads tell each other (byte addresses), and the arguments of kernels.
+ *
+ * Words that different threads write lie in cache lines of their own. Everything is zero at first.
+ */
+
+/** Byte addresses of the team's words. */
+export const control = {
+  /**
+   * The ticket, 64 bits: the number of the current job above, its tasks that nobody has taken below. A task is taken by
+   * decrementing it with a compare-and-exchange, which fails when the job has changed meanwhile.
+   */
+  ticket: 64,
+  /** the upper half of the ticket, on which idle workers sleep */
+  job: 68,
+  /** how many tasks of the current job are finished */
+  done: 128,
+  /** the current job: its kernel (a position in the function table), the address of its arguments, its task count */
+  kernel: 192,
+  args: 196,
+  tasks: 200,
+  /** workers asleep, or about to be: whether a new job must wake anybody */
+  sleepers: 256,
+  /** the team's number; a worker of an earlier team leaves when it sees a later one */
+  generation: 320,
+  /** one record a thread, the leader's first */
+  records: 1024,
+} as const;
+
+/** A thread's record: fields at these byte offsets. */
+export const record = {
+  bytes: 64,
+  /** one of `states` */
+  state: 0,
+  /** 1 + the number of the task that the thread is at, 0 when at none */
+  claim: 4,
+} as const;
+
+/** What a worker's record says of it. */
+export const states = {
+  /** nobody has this record, or its thread has not joined yet */
+  absent: 0,
+  awake: 1,
+  asleep: 2,
+  /** a kernel threw in it; the claim names the task */
+  trapped: 3,
+  /** it has left the loop of its own accord, because its team has been dissolved */
+  left: 4,
+} as const;
+
+/** The leader's record. */
+export const leader = 0;
+/** Records there are: 64 threads, and as many again for workers of dissolved teams that have not left yet. */
+export const recordCount = 128;
+
+/** Byte address of a thread's record. */
+export function recordAddress(index: number): number {
+  return control.records + index * record.bytes;
+}
+
+/** Where the arguments of jobs lie: one frame for each kernel call that is under way inside another one. */
+export const argumentFrames = {
+  address: 16_384,
+  /** 128 slots of 8 bytes */
+  bytes: 1024,
+  count: 48,
+} as const;

@@ -1,0 +1,191 @@
+/**
+ * The team's loops in WebAssembly: how a job is handed out, taken and awaited. A fork-join team in the manner of
+ * OpenMP's parallel for with dynamic scheduling, on the words of control.ts.
+ *
+ * A kernel is a function (args, task) in the module's table: it does task number `task` of the job whose arguments lie
+ * at `args`. The leader, which is the thread that called the library, publishes a job by writing kernel, args and task
+ * count and then the ticket; every thread takes tasks by decrementing the ticket until none are left. Because the
+ * ticket carries the job's number, a worker that was late for one job cannot take part in the next by mistake; because
+ * a job is not over before all its tasks are, kernel and args cannot change under a worker that has taken one.
+ *
+ * An idle worker spins, then sleeps on the job number. It announces that before it looks at the number for the last
+ * time, and the leader looks for sleepers after it has changed the number, so one of the two always notices (Dekker's
+ * argument; WebAssembly's atomics are sequentially consistent). The leader never sleeps: browsers forbid it on their
+ * main thread.
+ *
+ * A thread is terminated by its engine only where compiled code polls for it: at function entries and loop heads. There
+ * is neither between taking a task and noting it in the record, nor between clearing the note and counting the task as
+ * done, so a record always tells which task a vanished worker has left unfinished.
+ */
+
+import {
+  apply, atomicCompareExchange, atomicLoad, atomicNotify, atomicUpdate, atomicWait, type Body, callValue, constant,
+  defineFunction, type FunctionReference, load, type ModuleBuilder, type Value,
+} from '../../wasm/index.ts';
+import { control, leader, record, recordAddress, states } from './control.ts';
+
+/** What `emitTeam` adds to a module's exports. */
+export interface TeamExports {
+  /**
+   * Runs a job of `tasks` tasks and takes part in it. 0: finished. 1: workers are still at some of it after `spins`
+   * looks; call `linger`. An exception of the kernel comes through, with the job still open: call `withdraw`.
+   */
+  lead(kernel: number, args: number, tasks: number, spins: number): number;
+  /** Goes on waiting for the current job, for `spins` looks: 0 when it is finished, else 1. */
+  linger(spins: number): number;
+  /** Takes back the tasks of the current job that nobody has begun, counts them as done, and gives their number. */
+  withdraw(): number;
+  /** Does one task of a job again, in the leader, and counts it as done. */
+  redo(task: number): void;
+  /**
+   * A worker's life: takes part in jobs until its team is dissolved (0) or its claim was taken away because it had been
+   * given up for dead (1). `address` is that of its record; after `spins` looks without work it sleeps.
+   */
+  work(address: number, generation: number, spins: number): number;
+}
+
+/** Adds the exports of `TeamExports` to a module whose table holds the kernels. */
+export function emitTeam(module: ModuleBuilder): void {
+  const take = emitTake(module);
+  const wait = emitWait(module);
+  emitLead(module, take, wait);
+  emitRepairs(module);
+  emitWork(module, take);
+}
+
+const ticketAddress = constant('i32', control.ticket);
+const jobAddress = constant('i32', control.job);
+const doneAddress = constant('i32', control.done);
+const sleepersAddress = constant('i32', control.sleepers);
+
+/** A word of the current job's description, which does not change while a task of the job is unfinished. */
+function jobWord(address: number): Value {
+  return load('i32', constant('i32', address));
+}
+
+/** The number of the team that jobs are meant for now. */
+function currentGeneration(): Value {
+  return atomicLoad('i32', constant('i32', control.generation));
+}
+
+/** The lower half of a ticket: tasks that nobody has taken. */
+function remaining(ticket: Value): Value {
+  return apply('i32.wrap_i64', 'i32', [ticket]);
+}
+
+/** Does one task of the current job. */
+function runTask(f: Body, module: ModuleBuilder, task: Value): void {
+  f.callIndirect(module, jobWord(control.kernel), jobWord(control.args), task);
+}
+
+/** take(record, generation): does tasks of the current job until none are left; 1 when its claim was taken away. */
+function emitTake(module: ModuleBuilder): FunctionReference {
+  return defineFunction(module, 'team_take', ['i32', 'i32'], ['i32'], (f, address, generation) => {
+    const ticket = f.local('i64');
+    const claim = f.local('i32');
+    const no = constant('i32', 0);
+    f.loop((again) => {
+      f.set(ticket, atomicLoad('i64', ticketAddress));
+      f.if(remaining(ticket).eqz(), () => f.return(no));
+      // if this ticket is a later team's, then so is the number that is read now
+      f.if(currentGeneration().ne(generation), () => f.return(no));
+      const before = atomicCompareExchange('i64', ticketAddress, ticket, ticket.sub(1));
+      f.breakIf(again, before.ne(ticket));
+
+      // tasks are taken in ascending order
+      f.set(claim, jobWord(control.tasks).sub(remaining(ticket)).add(1));
+      f.atomicStore(address, claim, record.claim);
+      runTask(f, module, claim.sub(1));
+      const claimed = atomicCompareExchange('i32', address, claim, 0, record.claim);
+      f.if(claimed.ne(claim), () => f.return(constant('i32', 1)));
+      f.drop(atomicUpdate('add', 'i32', doneAddress, 1));
+      f.break(again);
+    });
+    f.trap();
+  });
+}
+
+/** wait(spins) -> 0 when every task of the current job is done, 1 when not after so many looks. Exported as linger. */
+function emitWait(module: ModuleBuilder): FunctionReference {
+  return defineFunction(module, 'team_linger', ['i32'], ['i32'], (f, spins) => {
+    f.countdown(spins, () => {
+      f.if(atomicLoad('i32', doneAddress).eq(jobWord(control.tasks)), () => f.return(constant('i32', 0)));
+    });
+    f.return(constant('i32', 1));
+    f.trap();
+  }, 'linger');
+}
+
+function emitLead(module: ModuleBuilder, take: FunctionReference, wait: FunctionReference): void {
+  defineFunction(module, 'team_lead', ['i32', 'i32', 'i32', 'i32'], ['i32'], (f, kernel, args, tasks, spins) => {
+    const finished = constant('i32', 0);
+    f.if(tasks.le(1), () => { // a single task is not worth telling anybody
+      f.if(tasks.eq(1), () => f.callIndirect(module, kernel, args, constant('i32', 0)));
+      f.return(finished);
+    });
+    f.store(constant('i32', control.kernel), kernel);
+    f.store(constant('i32', control.args), args);
+    f.store(constant('i32', control.tasks), tasks);
+    f.atomicStore(doneAddress, constant('i32', 0));
+    const job = apply('i64.extend_i32_u', 'i64', [load('i32', jobAddress).add(1)]);
+    const ticket = job.shl(32).or(apply('i64.extend_i32_u', 'i64', [tasks]));
+    f.atomicStore(ticketAddress, ticket); // publishes the lines above
+    f.if(atomicLoad('i32', sleepersAddress).gt(0), () => {
+      f.drop(atomicNotify(jobAddress, tasks.sub(1))); // the leader does at least one task itself
+    });
+    f.drop(callValue(take, 'i32', constant('i32', recordAddress(leader)), currentGeneration()));
+    f.return(callValue(wait, 'i32', spins));
+    f.trap();
+  }, 'lead');
+}
+
+/** withdraw and redo: what the leader does when a job has gone wrong. */
+function emitRepairs(module: ModuleBuilder): void {
+  defineFunction(module, 'team_withdraw', [], ['i32'], (f) => {
+    const untaken = f.local('i32');
+    const keepJob = apply('i64.const', 'i64', [], 0xffffffff00000000n);
+    f.set(untaken, remaining(atomicUpdate('and', 'i64', ticketAddress, keepJob)));
+    f.drop(atomicUpdate('add', 'i32', doneAddress, untaken));
+    f.return(untaken);
+    f.trap();
+  }, 'withdraw');
+
+  defineFunction(module, 'team_redo', ['i32'], [], (f, task) => {
+    runTask(f, module, task);
+    f.drop(atomicUpdate('add', 'i32', doneAddress, 1));
+  }, 'redo');
+}
+
+function emitWork(module: ModuleBuilder, take: FunctionReference): void {
+  defineFunction(module, 'team_work', ['i32', 'i32', 'i32'], ['i32'], (f, address, generation, spins) => {
+    const ticket = f.local('i64');
+    const looks = f.local('i32');
+    const setState = (state: number): void => f.atomicStore(address, constant('i32', state), record.state);
+    const leave = (reason: number): void => {
+      setState(states.left);
+      f.return(constant('i32', reason));
+    };
+    setState(states.awake);
+    f.loop((again) => {
+      f.set(looks, spins);
+      f.loop((look) => {
+        f.set(ticket, atomicLoad('i64', ticketAddress));
+        f.if(currentGeneration().ne(generation), () => leave(0));
+        f.if(remaining(ticket).ne(0), () => {
+          f.if(callValue(take, 'i32', address, generation), () => leave(1));
+          f.break(again);
+        });
+        f.set(looks, looks.sub(1));
+        f.breakIf(look, looks.gt(0));
+      });
+      f.drop(atomicUpdate('add', 'i32', sleepersAddress, 1));
+      setState(states.asleep);
+      const job = apply('i32.wrap_i64', 'i32', [ticket.shrU(32)]);
+      f.drop(atomicWait(jobAddress, job)); // for as long as it takes; not at all if there is a new job already
+      setState(states.awake);
+      f.drop(atomicUpdate('sub', 'i32', sleepersAddress, 1));
+      f.break(again);
+    });
+    f.trap();
+  }, 'work');
+}

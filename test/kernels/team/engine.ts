@@ -1,0 +1,94 @@
+/** An engine with small kernels made for tests: what the team and the launches are tried with. */
+
+import type { Heap } from '../../../src/kernels/memory/heap.ts';
+import { createEngine, type Engine } from '../../../src/kernels/team/engine.ts';
+import { emitTeam } from '../../../src/kernels/team/loop.ts';
+import {
+  atomicUpdate, type Body, defineFunction, load, type Local, ModuleBuilder, toFloat,
+} from '../../../src/wasm/index.ts';
+
+/** Positions in the table of `testEngine`'s kernels. */
+export const kernels = {
+  /** out[i] = x[i] * 2 for the task's share of i: args are x, out, elements a task, elements (float32) */
+  double: 0,
+  /** x[i] = x[i] + 1 in place, `rounds` times over: args are x, elements a task, elements, rounds (int32) */
+  increment: 1,
+  /** traps in task `victim`, else counts the task: args are counter, victim */
+  trap: 2,
+  /** every task waits until all tasks have been begun: needs as many threads as tasks. args: counter, tasks */
+  barrier: 3,
+  /** counts the task, then never ends if it is task `victim` and the word at `armed` was 1, which it clears: armed, victim, counter */
+  hang: 4,
+  /** out[task] = task + number, through the float64 slots: args are out, -, number (slot 2, float64) */
+  number: 5,
+} as const;
+
+function forShare(
+  f: Body, args: Local, task: Local, slots: { size: number; total: number }, write: (i: Local) => void,
+): void {
+  const size = f.let(load('i32', args, slots.size));
+  const i = f.let(task.mul(size));
+  const end = f.let(i.add(size));
+  const total = f.let(load('i32', args, slots.total));
+  f.if(end.gt(total), () => f.set(end, total));
+  f.while(() => i.lt(end), () => {
+    write(i);
+    f.increase(i, 1);
+  });
+}
+
+let module: WebAssembly.Module | null = null;
+
+/** The test kernels on a heap. */
+export function testEngine(heap: Heap): Engine {
+  module ??= new WebAssembly.Module(emitModule());
+  return createEngine(module, heap, { test: { memory: heap.memory } });
+}
+
+function emitModule(): Uint8Array<ArrayBuffer> {
+  const builder = new ModuleBuilder();
+  builder.importMemory('test', 'memory', { initial: 1, maximum: 65536, shared: true });
+  const add = (name: string, write: (f: Body, args: Local, task: Local) => void): void => {
+    builder.addToTable(defineFunction(builder, name, ['i32', 'i32'], [], write));
+  };
+  add('double', (f, args, task) => {
+    const x = f.let(load('i32', args, 0));
+    const out = f.let(load('i32', args, 4));
+    forShare(f, args, task, { size: 8, total: 12 }, (i) => {
+      const value = load('f32', x.add(i.shl(2)));
+      f.store(out.add(i.shl(2)), value.add(value));
+    });
+  });
+  add('increment', (f, args, task) => {
+    const x = f.let(load('i32', args, 0));
+    const rounds = f.let(load('i32', args, 12));
+    f.repeat(rounds, () => {
+      forShare(f, args, task, { size: 4, total: 8 }, (i) => {
+        const address = f.let(x.add(i.shl(2)));
+        f.store(address, load('i32', address).add(1));
+      });
+    });
+  });
+  add('trap', (f, args, task) => {
+    f.if(task.eq(load('i32', args, 4)), () => f.trap());
+    f.drop(atomicUpdate('add', 'i32', load('i32', args, 0), 1));
+  });
+  add('barrier', (f, args) => {
+    const counter = f.let(load('i32', args, 0));
+    f.drop(atomicUpdate('add', 'i32', counter, 1));
+    f.doWhile(() => undefined, () => atomicUpdate('or', 'i32', counter, 0).lt(load('i32', args, 4)));
+  });
+  add('hang', (f, args, task) => {
+    f.drop(atomicUpdate('add', 'i32', load('i32', args, 8), 1));
+    f.if(task.eq(load('i32', args, 4)), () => {
+      const armed = f.let(atomicUpdate('xchg', 'i32', load('i32', args, 0), 0));
+      f.if(armed, () => f.loop((again) => f.break(again)));
+    });
+  });
+  add('number', (f, args, task) => {
+    const at = load('i32', args, 0).add(task.shl(3));
+    f.store(at, load('f64', args, 8).add(toFloat('f64', task)));
+  });
+  emitTeam(builder);
+  return builder.build();
+}
