@@ -1,0 +1,37 @@
+/**
+ * npm run bench -- [conv] [pool] [--time MS] [--save]
+ *
+ * Naive against fast at the course's sizes, as the course's table: naive, fast, speedup, difference. --time is how long
+ * each way of each row is run (500 ms unless told); --save keeps the figures in bench/results with machine and commit.
+ */
+
+import { parseArgs } from 'node:util';
+import { comparisonTable } from '../src/node/commands/bench.ts';
+import { benchConvolution } from './conv.ts';
+import { benchPooling } from './pool.ts';
+import { machine } from './support/machine.ts';
+import { saveResults } from './support/results.ts';
+import type { TimedComparison } from './support/compare.ts';
+
+const suites = { conv: benchConvolution, pool: benchPooling };
+type SuiteName = keyof typeof suites;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { time: { type: 'string', default: '500' }, save: { type: 'boolean', default: false } },
+});
+const milliseconds = Number(values.time);
+if (!(milliseconds > 0 && milliseconds <= 60_000)) throw new RangeError(`bench: --time must be 1 to 60000 ms, got ${values.time}`);
+for (const name of positionals) {
+  if (!(name in suites)) throw new RangeError(`bench: unknown bench "${name}", there are ${Object.keys(suites).join(', ')}`);
+}
+const names = positionals.length > 0 ? (positionals as SuiteName[]) : (Object.keys(suites) as SuiteName[]);
+
+const { processor, cores, runtime, commit } = machine();
+console.log(`${processor}, ${cores} cores, ${runtime}, commit ${commit}\n`);
+const results: TimedComparison[] = [];
+for (const name of names) {
+  for (const dtype of ['float64', 'float32'] as const) results.push(...suites[name](dtype, milliseconds));
+}
+console.log(comparisonTable(results));
+if (values.save) console.log(`saved ${saveResults(`comparisons-${names.join('-')}`, results)}`);

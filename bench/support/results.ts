@@ -1,0 +1,16 @@
+/** Keeps results beside the machine they were measured on: bench/results/NAME-DATE.json. */
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { machine } from './machine.ts';
+
+const folder = fileURLToPath(new URL('../results/', import.meta.url));
+
+/** Writes { machine, results } and returns the file's path. */
+export function saveResults(name: string, results: unknown): string {
+  const taken = machine();
+  mkdirSync(folder, { recursive: true });
+  const path = `${folder}${name}-${taken.date.slice(0, 19).replaceAll(':', '')}-node${process.versions.node.split('.')[0]}.json`;
+  writeFileSync(path, `${JSON.stringify({ machine: taken, results }, null, 2)}\n`);
+  return path;
+}
