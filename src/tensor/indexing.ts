@@ -2,8 +2,9 @@
 
 import type { TypedArray } from '../kernels/memory/allocate.ts';
 import { checkInteger, describe } from '../runtime/check.ts';
+import { checkRank, checkTensor } from './check.ts';
 import { contiguousData, contiguousDataAs, emptyTensor } from './internal.ts';
-import { normalizeAxis, rowMajorStrides, shapeText, sizeOf } from './shape.ts';
+import { normalizeAxis, rowMajorStrides, sizeOf } from './shape.ts';
 import { Tensor } from './tensor.ts';
 import { checkIndex, moveaxis } from './views.ts';
 
@@ -27,6 +28,7 @@ function positions(fn: string, indices: Indices, extent: number, axis: number): 
  * replaced by the shape of the indices. Throws RangeError for an index outside.
  */
 export function take(t: Tensor, indices: Indices, axis: number = 0): Tensor {
+  checkTensor('take', 'x', t);
   const along = normalizeAxis('take', axis, t.ndim);
   const { at, shape } = positions('take', indices, t.shape[along], along);
   const outer = t.shape.slice(0, along);
@@ -55,7 +57,7 @@ function copyPart(from: TypedArray, start: number, to: TypedArray, at: number, c
  * Throws RangeError for an index outside.
  */
 export function pick(t: Tensor, indices: Indices): Tensor {
-  if (t.ndim !== 2) throw new RangeError(`pick: x must have 2 axes, got ${t.ndim} (x ${shapeText(t.shape)})`);
+  checkRank('pick', 'x', t, 2);
   const { at } = positions('pick', indices, t.shape[1], 1);
   if (at.length !== t.shape[0]) throw new RangeError(`pick: indices has ${at.length} entries, x has ${t.shape[0]} rows`);
   const out = emptyTensor([at.length], t.dtype);
@@ -71,6 +73,7 @@ export function pick(t: Tensor, indices: Indices): Tensor {
  * axis longer: all of it goes there. The result keeps t's type.
  */
 export function insert(t: Tensor, indices: number | readonly number[], values: Tensor | number, axis: number = 0): Tensor {
+  checkTensor('insert', 'x', t);
   const along = normalizeAxis('insert', axis, t.ndim);
   const extent = t.shape[along];
   const inserted = values instanceof Tensor ? values : new Tensor(Float64Array.of(values), []);
@@ -104,6 +107,7 @@ export function insert(t: Tensor, indices: number | readonly number[], values: T
 
 /** The positions, row-major, and per axis, of the elements that are not 0: int32 (count, ndim), as NumPy's argwhere. */
 export function argwhere(t: Tensor): Tensor {
+  checkTensor('argwhere', 'x', t);
   const data = contiguousDataAs(t, 'float64');
   const strides = rowMajorStrides(t.shape);
   let count = 0;

@@ -8,10 +8,22 @@
 import { allocateCollected } from '../kernels/memory/allocate.ts';
 import type { DType, Lease, TypedArray } from '../kernels/memory/allocate.ts';
 import { describe } from '../runtime/check.ts';
+import * as arithmetic from './arithmetic.ts';
+import type { Operand } from './arithmetic.ts';
+import * as comparison from './comparison.ts';
 import { copyElements } from './copy.ts';
 import { checkDType, dtypeOf } from './dtype.ts';
-import { emptyTensor } from './internal.ts';
+import { format } from './format.ts';
+import { take } from './indexing.ts';
+import type { Indices } from './indexing.ts';
+import { emptyTensor, overlap } from './internal.ts';
+import * as algebra from './linear-algebra.ts';
+import { toNdarray } from './ndarray.ts';
+import type { NdarrayView } from './ndarray.ts';
+import * as reductions from './reductions.ts';
+import type { Axes } from './reductions.ts';
 import { checkShape, isRowMajor, rowMajorStrides, shapeText, sizeOf } from './shape.ts';
+import * as unary from './unary.ts';
 import * as views from './views.ts';
 import type { Range } from './views.ts';
 
@@ -87,6 +99,11 @@ export class Tensor {
       );
     }
     return this.storage;
+  }
+
+  /** True when the memory belongs to a training step and will be recycled. */
+  get isLent(): boolean {
+    return this.lease !== null;
   }
 
   /** Another view on the same memory. Throws RangeError when it would leave the memory. */
@@ -201,10 +218,87 @@ export class Tensor {
     }
     if (!(source instanceof Tensor)) throw new TypeError(`assign: source must be a Tensor or a number, got ${describe(source)}`);
     const stretched = views.broadcastTo(source, this.shape, 'assign');
-    const shared = stretched.data.buffer === this.data.buffer;
-    copyElements(this.shape, shared ? stretched.clone() : stretched, this);
+    copyElements(this.shape, overlap(stretched, this) ? stretched.clone() : stretched, this);
     return this;
   }
+
+  /** this + b, with broadcasting; so for all arithmetic and comparisons below */
+  add(b: Operand): Tensor { return arithmetic.add(this, b); }
+  sub(b: Operand): Tensor { return arithmetic.sub(this, b); }
+  mul(b: Operand): Tensor { return arithmetic.mul(this, b); }
+  div(b: Operand): Tensor { return arithmetic.div(this, b); }
+  mod(b: Operand): Tensor { return arithmetic.mod(this, b); }
+  pow(b: Operand): Tensor { return arithmetic.pow(this, b); }
+  maximum(b: Operand): Tensor { return arithmetic.maximum(this, b); }
+  minimum(b: Operand): Tensor { return arithmetic.minimum(this, b); }
+
+  /** this += b; so for the three below. The type and shape stay, and views of this memory see the change. */
+  addInPlace(b: Operand): Tensor { return arithmetic.assignOperation('add', this, b); }
+  subInPlace(b: Operand): Tensor { return arithmetic.assignOperation('sub', this, b); }
+  mulInPlace(b: Operand): Tensor { return arithmetic.assignOperation('mul', this, b); }
+  divInPlace(b: Operand): Tensor { return arithmetic.assignOperation('div', this, b); }
+
+  /** 1 where the comparison holds, else 0, as uint8 */
+  equal(b: Operand): Tensor { return comparison.equal(this, b); }
+  notEqual(b: Operand): Tensor { return comparison.notEqual(this, b); }
+  less(b: Operand): Tensor { return comparison.less(this, b); }
+  lessEqual(b: Operand): Tensor { return comparison.lessEqual(this, b); }
+  greater(b: Operand): Tensor { return comparison.greater(this, b); }
+  greaterEqual(b: Operand): Tensor { return comparison.greaterEqual(this, b); }
+  isNaN(): Tensor { return comparison.isNaN(this); }
+  isFinite(): Tensor { return comparison.isFinite(this); }
+  /** limited to [low, high]; null means no limit */
+  clip(low: number | null, high: number | null): Tensor { return comparison.clip(this, low, high); }
+
+  /** element by element; so for all below, which unary.ts describes */
+  neg(): Tensor { return unary.neg(this); }
+  abs(): Tensor { return unary.abs(this); }
+  square(): Tensor { return unary.square(this); }
+  exp(): Tensor { return unary.exp(this); }
+  log(): Tensor { return unary.log(this); }
+  sqrt(): Tensor { return unary.sqrt(this); }
+  tanh(): Tensor { return unary.tanh(this); }
+  sigmoid(): Tensor { return unary.sigmoid(this); }
+  expm1(): Tensor { return unary.expm1(this); }
+  log1p(): Tensor { return unary.log1p(this); }
+  sin(): Tensor { return unary.sin(this); }
+  cos(): Tensor { return unary.cos(this); }
+  sign(): Tensor { return unary.sign(this); }
+  floor(): Tensor { return unary.floor(this); }
+  ceil(): Tensor { return unary.ceil(this); }
+  round(): Tensor { return unary.round(this); }
+
+  /** over one axis, several, or all; reductions.ts says what each does with no elements, NaN and integers */
+  sum(axis?: Axes, keepDims?: boolean): Tensor { return reductions.sum(this, axis, keepDims); }
+  prod(axis?: Axes, keepDims?: boolean): Tensor { return reductions.prod(this, axis, keepDims); }
+  mean(axis?: Axes, keepDims?: boolean): Tensor { return reductions.mean(this, axis, keepDims); }
+  var(axis?: Axes, keepDims?: boolean, ddof?: number): Tensor { return reductions.variance(this, axis, keepDims, ddof); }
+  std(axis?: Axes, keepDims?: boolean, ddof?: number): Tensor { return reductions.std(this, axis, keepDims, ddof); }
+  max(axis?: Axes, keepDims?: boolean): Tensor { return reductions.max(this, axis, keepDims); }
+  min(axis?: Axes, keepDims?: boolean): Tensor { return reductions.min(this, axis, keepDims); }
+  argmax(axis?: number | null, keepDims?: boolean): Tensor { return reductions.argmax(this, axis, keepDims); }
+  argmin(axis?: number | null, keepDims?: boolean): Tensor { return reductions.argmin(this, axis, keepDims); }
+  any(axis?: Axes, keepDims?: boolean): Tensor { return reductions.any(this, axis, keepDims); }
+  all(axis?: Axes, keepDims?: boolean): Tensor { return reductions.all(this, axis, keepDims); }
+
+  /** The matrix product; batches and 1-d operands as in NumPy. */
+  matmul(b: Tensor): Tensor { return algebra.matmul(this, b); }
+  /** NumPy's dot: matmul up to two axes. */
+  dot(b: Tensor): Tensor { return algebra.dot(this, b); }
+
+  /** The parts at these indices along an axis, copied. */
+  take(indices: Indices, axis?: number): Tensor { return take(this, indices, axis); }
+
+  /** An ndarray (scijs) over the same memory. */
+  toNdarray(): NdarrayView { return toNdarray(this); }
+
+  toString(): string { return format(this); }
+
+  /** Lets a tensor of one element stand where a number is expected. */
+  [Symbol.toPrimitive](hint: string): number | string { return hint === 'string' ? format(this) : this.item(); }
+
+  /** What console.log shows in Node and Deno. */
+  [Symbol.for('nodejs.util.inspect.custom')](): string { return format(this); }
 }
 
 /** Numbers given one by one or as one array. */

@@ -4,11 +4,11 @@
  */
 
 import { checkInteger, describe } from '../runtime/check.ts';
-import { copiedData } from './internal.ts';
+import { checkTensor } from './check.ts';
 import {
   broadcastShapes, checkShape, maxDimensions, normalizeAxes, normalizeAxis, rowMajorStrides, sameShape, shapeText, sizeOf,
 } from './shape.ts';
-import { Tensor } from './tensor.ts';
+import type { Tensor } from './tensor.ts';
 
 /**
  * What `slice` takes for one axis:
@@ -115,7 +115,7 @@ export function transpose(t: Tensor, axes: readonly number[] = []): Tensor {
 export function reshape(t: Tensor, wanted: readonly number[]): Tensor {
   const shape = inferShape(t, wanted);
   const strides = reshapedStrides(t.shape, t.strides, shape);
-  return strides === null ? new Tensor(copiedData(t, t.dtype), shape) : t.view(shape, strides, t.offset);
+  return strides === null ? t.astype(t.dtype).view(shape, rowMajorStrides(shape), 0) : t.view(shape, strides, t.offset);
 }
 
 function inferShape(t: Tensor, wanted: readonly number[]): number[] {
@@ -160,6 +160,7 @@ function reshapedStrides(shape: readonly number[], strides: readonly number[], w
  * one and the same. Throws RangeError when t's shape does not stretch to it.
  */
 export function broadcastTo(t: Tensor, wanted: readonly number[], fn: string = 'broadcastTo'): Tensor {
+  checkTensor(fn, 'x', t);
   if (sameShape(t.shape, wanted)) return t;
   const shape = checkShape(fn, wanted);
   const added = shape.length - t.ndim;
@@ -180,6 +181,7 @@ export function broadcastTensors(fn: string, ...tensors: readonly Tensor[]): Ten
 
 /** A new axis of size 1 before position axis; axis -1 adds it at the end. */
 export function expandDims(t: Tensor, axis: number): Tensor {
+  checkTensor('expandDims', 'x', t);
   if (t.ndim === maxDimensions) throw new RangeError(`expandDims: x has ${t.ndim} axes already`);
   const at = normalizeAxis('expandDims', axis, t.ndim + 1);
   return t.view(t.shape.toSpliced(at, 0, 1), t.strides.toSpliced(at, 0, 0), t.offset);
@@ -187,6 +189,7 @@ export function expandDims(t: Tensor, axis: number): Tensor {
 
 /** Without axes of size 1: all of them, or those named, which must have size 1. */
 export function squeeze(t: Tensor, axes?: number | readonly number[]): Tensor {
+  checkTensor('squeeze', 'x', t);
   const dropped = axes === undefined
     ? t.shape.flatMap((extent, axis) => (extent === 1 ? [axis] : []))
     : normalizeAxes('squeeze', axes, t.ndim);
@@ -199,6 +202,7 @@ export function squeeze(t: Tensor, axes?: number | readonly number[]): Tensor {
 
 /** The axes at the places source moved to the places destination; the others keep their order. */
 export function moveaxis(t: Tensor, source: number | readonly number[], destination: number | readonly number[]): Tensor {
+  checkTensor('moveaxis', 'x', t);
   const from = normalizeAxes('moveaxis', source, t.ndim, 'source');
   const to = normalizeAxes('moveaxis', destination, t.ndim, 'destination');
   if (from.length !== to.length) {
@@ -211,6 +215,7 @@ export function moveaxis(t: Tensor, source: number | readonly number[], destinat
 
 /** t with two axes exchanged. */
 export function swapaxes(t: Tensor, a: number, b: number): Tensor {
+  checkTensor('swapaxes', 'x', t);
   const first = normalizeAxis('swapaxes', a, t.ndim, 'a');
   const second = normalizeAxis('swapaxes', b, t.ndim, 'b');
   const order = t.shape.map((_, axis) => (axis === first ? second : axis === second ? first : axis));
@@ -219,12 +224,14 @@ export function swapaxes(t: Tensor, a: number, b: number): Tensor {
 
 /** t backwards along the given axes, or along all. */
 export function flip(t: Tensor, axes?: number | readonly number[]): Tensor {
+  checkTensor('flip', 'x', t);
   const flipped = axes === undefined ? t.shape.map((_, axis) => axis) : normalizeAxes('flip', axes, t.ndim);
   return slice(t, t.shape.map((_, axis) => (flipped.includes(axis) ? [null, null, -1] : null)));
 }
 
 /** t turned by 90 degrees times turns in the plane of two axes, from the first towards the second. */
 export function rot90(t: Tensor, turns: number = 1, axes: readonly [number, number] = [0, 1]): Tensor {
+  checkTensor('rot90', 'x', t);
   checkInteger('rot90', 'turns', turns, -Infinity);
   if (!Array.isArray(axes) || axes.length !== 2) throw new RangeError('rot90: axes must name two axes');
   const [first, second] = normalizeAxes('rot90', axes, t.ndim, 'axes');
