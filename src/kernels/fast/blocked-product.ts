@@ -9,6 +9,7 @@
  * and compute both gradients of a convolution without ever building the column matrix.
  */
 
+import type { FloatArray } from '../contract.ts';
 import type { MicroKernel } from './micro-kernel.ts';
 import { float64Scratch } from './scratch.ts';
 import { blockColumns, blockDepth, blockRows } from './tuning.ts';
@@ -72,6 +73,36 @@ function tileLoops(
         tile, micro.columns, row + r, column + c,
         Math.min(micro.rows, rowCount - r), Math.min(micro.columns, columnCount - c), first, last,
       );
+    }
+  }
+}
+
+/**
+ * Writes the filled part of a tile to matrix at start + row * stride + column, or adds it there: what most products do
+ * with their tiles.
+ */
+export function storeTile(
+  tile: Float64Array, width: number, matrix: FloatArray, start: number, stride: number, rows: number, columns: number,
+  add: boolean,
+): void {
+  for (let r = 0; r < rows; r++) {
+    const from = r * width;
+    const to = start + r * stride;
+    if (columns === 4) {
+      // A whole row of a 4-wide tile, which nearly all are: a loop of four would take longer to run than its body.
+      if (add) {
+        matrix[to] += tile[from];
+        matrix[to + 1] += tile[from + 1];
+        matrix[to + 2] += tile[from + 2];
+        matrix[to + 3] += tile[from + 3];
+      } else {
+        matrix[to] = tile[from];
+        matrix[to + 1] = tile[from + 1];
+        matrix[to + 2] = tile[from + 2];
+        matrix[to + 3] = tile[from + 3];
+      }
+    } else {
+      for (let c = 0; c < columns; c++) matrix[to + c] = add ? matrix[to + c] + tile[from + c] : tile[from + c];
     }
   }
 }

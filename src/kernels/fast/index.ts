@@ -4,8 +4,17 @@
  */
 
 import type { Kernels } from '../contract.ts';
+import { fastActivation } from './activation.ts';
 import { fastConvolution } from './convolution.ts';
 import { fastElementwise } from './elementwise.ts';
+import { fastFused } from './fused.ts';
+import { fastLoss } from './loss.ts';
 import { fastMatrix } from './matrix.ts';
+import { fastNormalisation } from './normalisation.ts';
+import { fastPooling } from './pooling.ts';
+import { fastUpdate } from './update.ts';
 
-export const fastKernels: Partial<Kernels> = { ...fastMatrix, ...fastConvolution, ...fastElementwise };
+export const fastKernels: Kernels = {
+  ...fastMatrix, ...fastConvolution, ...fastPooling, ...fastActivation, ...fastNormalisation, ...fastFused,
+  ...fastLoss, ...fastUpdate, ...fastElementwise,
+};

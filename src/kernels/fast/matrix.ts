@@ -1,7 +1,7 @@
 /** Matrix products by blocked-product.ts: packing, a register tile, and the epilogue while the tile is at hand. */
 
 import type { Epilogue, FloatArray, MatrixKernels } from '../contract.ts';
-import { blockedProduct, type BlockedProduct } from './blocked-product.ts';
+import { blockedProduct, storeTile, type BlockedProduct } from './blocked-product.ts';
 import { sumRows } from './elementwise.ts';
 import { tile4x4 } from './micro-kernel.ts';
 import { packStrided } from './packing.ts';
@@ -35,11 +35,7 @@ export function gemm(
   blockedProduct(tile4x4, matrixProduct(a, b, m, n, k, transposeA, transposeB, (
     tile, width, row, column, rows, columns, first,
   ) => {
-    for (let r = 0; r < rows; r++) {
-      const to = (row + r) * n + column;
-      if (first && !accumulate) for (let c = 0; c < columns; c++) out[to + c] = tile[r * width + c];
-      else for (let c = 0; c < columns; c++) out[to + c] += tile[r * width + c];
-    }
+    storeTile(tile, width, out, row * n + column, n, rows, columns, accumulate || !first);
   }));
 }
 

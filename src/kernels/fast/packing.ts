@@ -76,10 +76,10 @@ export function packGathered(
       let to = panel;
       for (let p = step; p < step + steps; p++) {
         const offset = stepOffsets[p];
-        panels[to] = source[a + offset];
-        panels[to + 1] = source[b + offset];
-        panels[to + 2] = source[c + offset];
-        panels[to + 3] = source[d + offset];
+        panels[to] = source[(a + offset) | 0];
+        panels[to + 1] = source[(b + offset) | 0];
+        panels[to + 2] = source[(c + offset) | 0];
+        panels[to + 3] = source[(d + offset) | 0];
         to += 4;
       }
       continue;

@@ -22,13 +22,10 @@ export interface PaddedView {
   readonly pixelOffset: Int32Array;
   /** (taps): from the top left corner of a window to its tap */
   readonly tapOffset: Int32Array;
-  /** (images * pixels): the pixel's place in the group's out, for filter 0 */
-  readonly outOffset: Int32Array;
 }
 
 const pixelTable = int32Scratch();
 const tapTable = int32Scratch();
-const outTable = int32Scratch();
 
 /** The tables for a geometry; they are valid until the next call. */
 export function paddedView(g: ConvGeometry): PaddedView {
@@ -40,14 +37,11 @@ export function paddedView(g: ConvGeometry): PaddedView {
   const imageSize = g.channels * planeHeight * planeWidth;
 
   const pixelOffset = pixelTable.take(images * pixels);
-  const outOffset = outTable.take(images * pixels);
   let p = 0;
   for (let image = 0; image < images; image++) {
     for (let oy = 0; oy < g.outHeight; oy++) {
       for (let ox = 0; ox < g.outWidth; ox++) {
-        pixelOffset[p] = image * imageSize + (oy * planeWidth + ox) * g.stride;
-        outOffset[p] = image * g.filters * pixels + oy * g.outWidth + ox;
-        p++;
+        pixelOffset[p++] = image * imageSize + (oy * planeWidth + ox) * g.stride;
       }
     }
   }
@@ -58,9 +52,7 @@ export function paddedView(g: ConvGeometry): PaddedView {
       for (let kx = 0; kx < g.kernelWidth; kx++) tapOffset[t++] = (c * planeHeight + ky) * planeWidth + kx;
     }
   }
-  return {
-    images, size: images * imageSize, planeHeight, planeWidth, pixels, taps, pixelOffset, tapOffset, outOffset,
-  };
+  return { images, size: images * imageSize, planeHeight, planeWidth, pixels, taps, pixelOffset, tapOffset };
 }
 
 /** Zeroes the planes of a group, borders included. copyPlanes leaves the borders as they are. */

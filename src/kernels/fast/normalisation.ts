@@ -1,0 +1,280 @@
+/**
+ * Normalisation in as few passes over memory as the contract allows: two for the statistics (the mean must be known
+ * before deviations can be summed), one to apply, two for the backward. The formulas are derived in ../naive/normalisation.ts.
+ *
+ * Per-channel constants are computed once, into scratch; a pass then walks the array in memory order. With inner = 1
+ * neighbours in memory belong to different channels, so sums are kept for all channels at a time; otherwise a run of
+ * `inner` elements shares its channel and is summed in four parts, so that additions need not wait for each other.
+ */
+
+import type { ChannelGeometry, FloatArray, GroupGeometry, NormKernels } from '../contract.ts';
+import { reluBackward } from './activation.ts';
+import { float64Scratch } from './scratch.ts';
+
+const firstSums = float64Scratch();
+const secondSums = float64Scratch();
+const factors = float64Scratch();
+/** the two results of pairSums */
+const pair = new Float64Array(2);
+
+/** mean and variance (channels) of x (outer, channels, inner). */
+export function batchnormStatistics(x: FloatArray, mean: FloatArray, variance: FloatArray, g: ChannelGeometry): void {
+  const { channels } = g;
+  const count = g.outer * g.inner;
+  const sums = firstSums.take(channels);
+  const means = factors.take(channels);
+  sums.fill(0, 0, channels);
+  eachRun(g, (start, c) => { sums[c] += runSum(x, start, g.inner); }, (start) => {
+    for (let c = 0; c < channels; c++) sums[c] += x[start + c];
+  });
+  for (let c = 0; c < channels; c++) {
+    means[c] = sums[c] / count;
+    mean[c] = means[c];
+  }
+  sums.fill(0, 0, channels);
+  eachRun(g, (start, c) => { sums[c] += runSquares(x, start, g.inner, means[c]); }, (start) => {
+    for (let c = 0; c < channels; c++) {
+      const deviation = x[start + c] - means[c];
+      sums[c] += deviation * deviation;
+    }
+  });
+  for (let c = 0; c < channels; c++) variance[c] = sums[c] / count;
+}
+
+/** Calls run for every run of a channel, in memory order; where runs are single elements, row for every row. */
+function eachRun(
+  g: ChannelGeometry, run: (start: number, channel: number) => void, row: (start: number) => void,
+): void {
+  for (let o = 0; o < g.outer; o++) {
+    const start = o * g.channels * g.inner;
+    if (g.inner === 1) row(start);
+    else for (let c = 0; c < g.channels; c++) run(start + c * g.inner, c);
+  }
+}
+
+/** out = (x - mean) (gamma / sqrt(variance + eps)) + beta per channel, then relu if asked. */
+export function batchnormApply(
+  x: FloatArray, gamma: FloatArray, beta: FloatArray, mean: FloatArray, variance: FloatArray, out: FloatArray,
+  g: ChannelGeometry, eps: number, relu: boolean,
+): void {
+  const scale = factors.take(g.channels);
+  for (let c = 0; c < g.channels; c++) scale[c] = gamma[c] / Math.sqrt(variance[c] + eps);
+  // The smallest value that may pass: below -Infinity is nothing, so max leaves the numbers as they are.
+  const floor = relu ? 0 : -Infinity;
+  eachRun(g, (start, c) => {
+    const factor = scale[c];
+    const average = mean[c];
+    const shift = beta[c];
+    for (let i = start; i < start + g.inner; i++) out[i] = Math.max((x[i] - average) * factor + shift, floor);
+  }, (start) => {
+    for (let c = 0; c < g.channels; c++) {
+      out[start + c] = Math.max((x[start + c] - mean[c]) * scale[c] + beta[c], floor);
+    }
+  });
+}
+
+/**
+ * dgamma and dbeta from dout; leaves sum dout (x - mean) in firstSums' and sum dout in secondSums' scratch, in float64.
+ */
+function parameterGradients(
+  dout: FloatArray, x: FloatArray, mean: FloatArray, variance: FloatArray, dgamma: FloatArray, dbeta: FloatArray,
+  g: ChannelGeometry, eps: number,
+): { along: Float64Array; total: Float64Array } {
+  const { channels } = g;
+  const along = firstSums.take(channels);
+  const total = secondSums.take(channels);
+  along.fill(0, 0, channels);
+  total.fill(0, 0, channels);
+  eachRun(g, (start, c) => {
+    pairSums(dout, x, start, g.inner, mean[c]);
+    along[c] += pair[0];
+    total[c] += pair[1];
+  }, (start) => {
+    for (let c = 0; c < channels; c++) {
+      const gradient = dout[start + c];
+      along[c] += gradient * (x[start + c] - mean[c]);
+      total[c] += gradient;
+    }
+  });
+  for (let c = 0; c < channels; c++) {
+    dgamma[c] = along[c] / Math.sqrt(variance[c] + eps);
+    dbeta[c] = total[c];
+  }
+  return { along, total };
+}
+
+/** dx, dgamma, dbeta in training: one pass for the sums, one for dx. With a fused relu dout is masked into dx first. */
+export function batchnormBackward(
+  dout: FloatArray, x: FloatArray, gamma: FloatArray, mean: FloatArray, variance: FloatArray,
+  reluOut: FloatArray | null, dx: FloatArray, dgamma: FloatArray, dbeta: FloatArray, g: ChannelGeometry, eps: number,
+): void {
+  const gradient = masked(dout, reluOut, dx);
+  const { along, total } = parameterGradients(gradient, x, mean, variance, dgamma, dbeta, g, eps);
+  const count = g.outer * g.inner;
+  const scale = factors.take(g.channels);
+  for (let c = 0; c < g.channels; c++) {
+    // dx = scale (dout - total / count - (x - mean) along / (count (variance + eps)))
+    scale[c] = gamma[c] / Math.sqrt(variance[c] + eps);
+    total[c] /= count;
+    along[c] /= count * (variance[c] + eps);
+  }
+  eachRun(g, (start, c) => {
+    const factor = scale[c];
+    const offset = total[c];
+    const slope = along[c];
+    const average = mean[c];
+    for (let i = start; i < start + g.inner; i++) dx[i] = factor * (gradient[i] - offset - (x[i] - average) * slope);
+  }, (start) => {
+    for (let c = 0; c < g.channels; c++) {
+      const i = start + c;
+      dx[i] = scale[c] * (gradient[i] - total[c] - (x[i] - mean[c]) * along[c]);
+    }
+  });
+}
+
+/** dx, dgamma, dbeta in test mode, where mean and variance are constants. */
+export function batchnormBackwardConstant(
+  dout: FloatArray, x: FloatArray, gamma: FloatArray, mean: FloatArray, variance: FloatArray,
+  reluOut: FloatArray | null, dx: FloatArray, dgamma: FloatArray, dbeta: FloatArray, g: ChannelGeometry, eps: number,
+): void {
+  const gradient = masked(dout, reluOut, dx);
+  parameterGradients(gradient, x, mean, variance, dgamma, dbeta, g, eps);
+  const scale = factors.take(g.channels);
+  for (let c = 0; c < g.channels; c++) scale[c] = gamma[c] / Math.sqrt(variance[c] + eps);
+  eachRun(g, (start, c) => {
+    const factor = scale[c];
+    for (let i = start; i < start + g.inner; i++) dx[i] = factor * gradient[i];
+  }, (start) => {
+    for (let c = 0; c < g.channels; c++) dx[start + c] = scale[c] * gradient[start + c];
+  });
+}
+
+/** dout itself without a fused relu, else dout where the relu let something through, written to dx. */
+function masked(dout: FloatArray, reluOut: FloatArray | null, dx: FloatArray): FloatArray {
+  if (reluOut === null) return dout;
+  reluBackward(dout, reluOut, dx);
+  return dx;
+}
+
+/** Each (example, group) is one run in memory: summed twice while it is in the cache, then written. */
+export function groupnormForward(
+  x: FloatArray, gamma: FloatArray, beta: FloatArray, out: FloatArray, mean: FloatArray, variance: FloatArray,
+  g: GroupGeometry, eps: number,
+): void {
+  const { channelsPerGroup, inner } = g;
+  const count = channelsPerGroup * inner;
+  for (let set = 0; set < g.batch * g.groups; set++) {
+    const start = set * count;
+    const average = runSum(x, start, count) / count;
+    const spread = runSquares(x, start, count, average) / count;
+    const inverseDeviation = 1 / Math.sqrt(spread + eps);
+    const channel = (set % g.groups) * channelsPerGroup;
+    let at = start;
+    for (let c = channel; c < channel + channelsPerGroup; c++) {
+      const factor = gamma[c] * inverseDeviation;
+      const shift = beta[c];
+      for (let end = at + inner; at < end; at++) out[at] = (x[at] - average) * factor + shift;
+    }
+    mean[set] = average;
+    variance[set] = spread;
+  }
+}
+
+/** Two passes over each (example, group): the sums, then dx. */
+export function groupnormBackward(
+  dout: FloatArray, x: FloatArray, gamma: FloatArray, mean: FloatArray, variance: FloatArray,
+  dx: FloatArray, dgamma: FloatArray, dbeta: FloatArray, g: GroupGeometry, eps: number,
+): void {
+  const { channelsPerGroup, inner } = g;
+  const channels = g.groups * channelsPerGroup;
+  const count = channelsPerGroup * inner;
+  const gammaSums = firstSums.take(channels);
+  const betaSums = secondSums.take(channels);
+  gammaSums.fill(0, 0, channels);
+  betaSums.fill(0, 0, channels);
+  for (let set = 0; set < g.batch * g.groups; set++) {
+    const start = set * count;
+    const channel = (set % g.groups) * channelsPerGroup;
+    const average = mean[set];
+    const inverseDeviation = 1 / Math.sqrt(variance[set] + eps);
+    // Sums of h = gamma dout and of h (x - mean), with those of each channel on the way.
+    let sum = 0;
+    let sumAlong = 0;
+    for (let c = 0; c < channelsPerGroup; c++) {
+      pairSums(dout, x, start + c * inner, inner, average);
+      gammaSums[channel + c] += pair[0] * inverseDeviation;
+      betaSums[channel + c] += pair[1];
+      sumAlong += gamma[channel + c] * pair[0];
+      sum += gamma[channel + c] * pair[1];
+    }
+    const offset = sum / count;
+    const slope = sumAlong * inverseDeviation * inverseDeviation / count;
+    let at = start;
+    for (let c = channel; c < channel + channelsPerGroup; c++) {
+      const scale = gamma[c];
+      for (let end = at + inner; at < end; at++) {
+        dx[at] = inverseDeviation * (scale * dout[at] - offset - (x[at] - average) * slope);
+      }
+    }
+  }
+  for (let c = 0; c < channels; c++) {
+    dgamma[c] = gammaSums[c];
+    dbeta[c] = betaSums[c];
+  }
+}
+
+/** The sum of count elements from start on. */
+function runSum(x: FloatArray, start: number, count: number): number {
+  const end = start + count;
+  const whole = end - (count % 4);
+  let s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+  for (let i = start; i < whole; i += 4) {
+    s0 += x[i];
+    s1 += x[i + 1];
+    s2 += x[i + 2];
+    s3 += x[i + 3];
+  }
+  for (let i = whole; i < end; i++) s0 += x[i];
+  return s0 + s1 + (s2 + s3);
+}
+
+/** The sum of (x - average)^2 over count elements from start on. */
+function runSquares(x: FloatArray, start: number, count: number, average: number): number {
+  const end = start + count;
+  const whole = end - (count % 4);
+  let s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+  for (let i = start; i < whole; i += 4) {
+    const d0 = x[i] - average, d1 = x[i + 1] - average, d2 = x[i + 2] - average, d3 = x[i + 3] - average;
+    s0 += d0 * d0;
+    s1 += d1 * d1;
+    s2 += d2 * d2;
+    s3 += d3 * d3;
+  }
+  for (let i = whole; i < end; i++) s0 += (x[i] - average) * (x[i] - average);
+  return s0 + s1 + (s2 + s3);
+}
+
+/** pair = [sum of dout (x - average), sum of dout] over count elements from start on. */
+function pairSums(dout: FloatArray, x: FloatArray, start: number, count: number, average: number): void {
+  const end = start + count;
+  const whole = end - (count % 2);
+  let a0 = 0, a1 = 0, t0 = 0, t1 = 0;
+  for (let i = start; i < whole; i += 2) {
+    const g0 = dout[i], g1 = dout[i + 1];
+    a0 += g0 * (x[i] - average);
+    a1 += g1 * (x[i + 1] - average);
+    t0 += g0;
+    t1 += g1;
+  }
+  if (whole < end) {
+    a0 += dout[whole] * (x[whole] - average);
+    t0 += dout[whole];
+  }
+  pair[0] = a0 + a1;
+  pair[1] = t0 + t1;
+}
+
+export const fastNormalisation: NormKernels = {
+  batchnormStatistics, batchnormApply, batchnormBackward, batchnormBackwardConstant, groupnormForward,
+  groupnormBackward,
+};
