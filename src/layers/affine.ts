@@ -89,6 +89,8 @@ function affineSizes(fn: string, x: Tensor, w: Tensor, b: Tensor): [n: number, d
       `${fn}: w has ${rows} input features, x has ${d} (x ${shapeText(x.shape)}, w ${shapeText(w.shape)})`,
     );
   }
-  if (b.size !== m) throw new RangeError(`${fn}: b has ${b.size} elements, w has ${m} outputs (w ${shapeText(w.shape)})`);
+  if (b.size !== m) {
+    throw new RangeError(`${fn}: b has ${b.size} elements, w has ${m} outputs (w ${shapeText(w.shape)})`);
+  }
   return [n, d, m];
 }

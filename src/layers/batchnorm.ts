@@ -21,7 +21,9 @@ import { checkNumber, checkOneOf, checkOptions } from '../runtime/check.ts';
 import { checkRank, checkTensor } from '../tensor/check.ts';
 import { emptyTensor } from '../tensor/internal.ts';
 import { Tensor } from '../tensor/tensor.ts';
-import { asFloat, checkCache, checkGradient, checkNotEmpty, checkPerChannel, floats, floatTypeOf } from './arguments.ts';
+import {
+  asFloat, checkCache, checkGradient, checkNotEmpty, checkPerChannel, floats, floatTypeOf,
+} from './arguments.ts';
 import type { Cache, FloatType } from './arguments.ts';
 
 export interface BatchnormParam {
@@ -92,7 +94,7 @@ export function batchnormBackwardAlt(dout: Tensor, cache: BatchnormCache): NormG
   return batchnormGradients('batchnormBackwardAlt', dout, cache);
 }
 
-/** Batchnorm of x (N, C, H, W) with gamma and beta (C), per channel over N, H and W. Throws as batchnormForward does. */
+/** Batchnorm of x (N, C, H, W), gamma and beta (C), per channel over N, H and W. Throws as batchnormForward does. */
 export function spatialBatchnormForward(
   x: Tensor, gamma: Tensor, beta: Tensor, bnParam: BatchnormParam,
 ): [out: Tensor, cache: BatchnormCache] {

@@ -16,7 +16,9 @@ import { checkInteger, checkNumber, checkOptions } from '../runtime/check.ts';
 import { checkRank, checkTensor, shapeText } from '../tensor/check.ts';
 import { emptyTensor } from '../tensor/internal.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { asFloat, checkCache, checkGradient, checkNotEmpty, checkPerChannel, floats, floatTypeOf } from './arguments.ts';
+import {
+  asFloat, checkCache, checkGradient, checkNotEmpty, checkPerChannel, floats, floatTypeOf,
+} from './arguments.ts';
 import type { Cache, FloatType } from './arguments.ts';
 import type { NormGradients } from './batchnorm.ts';
 
@@ -62,7 +64,8 @@ export function layernorm(
   const [batch, features] = x.shape;
   checkPerChannel(fn, 'gamma', gamma, features, x);
   checkPerChannel(fn, 'beta', beta, features, x);
-  return normalise(fn, 'layernorm', x, gamma, beta, { batch, groups: 1, channelsPerGroup: features, inner: 1 }, lnParam);
+  const geometry = { batch, groups: 1, channelsPerGroup: features, inner: 1 };
+  return normalise(fn, 'layernorm', x, gamma, beta, geometry, lnParam);
 }
 
 /** The backward pass of layernorm under the caller's name. */

@@ -30,10 +30,14 @@ export {
   convBackward, convBackwardFast, convBackwardNaive, convForward, convForwardFast, convForwardNaive,
 } from './convolution.ts';
 export type { ConvCache, ConvGradients, ConvParam } from './convolution.ts';
+export { dropoutBackward, dropoutForward } from './dropout.ts';
+export type { DropoutCache, DropoutParam } from './dropout.ts';
 export {
   layernormBackward, layernormForward, spatialGroupnormBackward, spatialGroupnormForward,
 } from './groupnorm.ts';
 export type { GroupnormParam, LayernormCache, SpatialGroupnormCache } from './groupnorm.ts';
+export { kaimingInit, xavierInit } from './initialize.ts';
+export type { KaimingOptions, XavierOptions } from './initialize.ts';
 export { softmaxLoss, svmLoss } from './loss.ts';
 export type { Labels } from './loss.ts';
 export {

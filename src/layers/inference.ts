@@ -28,31 +28,28 @@ export function maxPoolInference(x: Tensor, poolParam: PoolParam): Tensor {
   return out;
 }
 
-/**
- * The output of convBatchnormReluForward in test mode. Arguments and errors are the same; bnParam must hold running
- * averages.
- */
+/** The output of convBatchnormReluForward, with the same arguments and errors; folded in test mode. */
 export function convBatchnormReluInference(
   x: Tensor, w: Tensor, b: Tensor, gamma: Tensor, beta: Tensor, convParam: ConvParam, bnParam: BatchnormParam,
 ): Tensor {
   const fn = 'convBatchnormReluInference';
   const folded = foldBatchnorm(x, w, b, gamma, beta, bnParam);
-  // A degenerate batchnorm cannot be folded; the unfolded layers also say what is wrong with arguments that do not fit.
-  if (folded === null) return convBatchnormReluForward(x, w, b, gamma, beta, convParam, { ...bnParam, mode: 'test' })[0];
+  // The unfolded layers also say what is wrong with arguments that do not fit.
+  if (folded === null) return convBatchnormReluForward(x, w, b, gamma, beta, convParam, bnParam)[0];
   const [out] = convolution(fn, activeKernels(), x, w, folded.bias, convParam, { scale: folded.scale, relu: true });
   return out;
 }
 
 /**
- * Batchnorm as a scale and a bias of the convolution before it; null where lengths differ or the scale or the bias is
- * not finite (infinite running averages, or a variance of 0 with eps 0), since 0 * Infinity would then make a NaN that
- * the unfolded layers do not have.
+ * Batchnorm at test time as a scale and a bias of the convolution before it. Null where that cannot be: in training,
+ * where lengths differ, and where the scale or the bias is not finite (infinite running averages, or a variance of 0
+ * with eps 0), since 0 * Infinity would then make a NaN that the unfolded layers do not have.
  */
 function foldBatchnorm(
   x: Tensor, w: Tensor, b: Tensor, gamma: Tensor, beta: Tensor, bnParam: BatchnormParam,
 ): { scale: FloatArray; bias: Tensor } | null {
-  const { runningMean, runningVar, eps = 1e-5 } = bnParam;
-  if (runningMean === undefined || runningVar === undefined) return null;
+  const { mode, runningMean, runningVar, eps = 1e-5 } = bnParam;
+  if (mode !== 'test' || runningMean === undefined || runningVar === undefined) return null;
   if ([gamma, beta, runningMean, runningVar].some((t) => t.ndim !== 1 || t.size !== b.size)) return null;
   const type = floatTypeOf(x, w, b, gamma, beta);
   const [bs, gammas, betas, means, variances] =

@@ -1,0 +1,77 @@
+/**
+ * Inverted dropout: in training each element is kept with probability keepProb and divided by it, else set to 0, so
+ * that the expected output is the input. At test time the layer is the identity.
+ *
+ *   out = x mask, mask = 1 / keepProb where u < keepProb, else 0, with one uniform draw u in [0, 1) for each element in
+ *   row-major order;  dx = dout mask
+ *
+ * Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, "Dropout: a simple way to prevent neural networks from
+ * overfitting", 2014.
+ */
+
+import { activeKernels } from '../kernels/registry.ts';
+import { checkInteger, checkNumber, checkOneOf, checkOptions } from '../runtime/check.ts';
+import { checkTensor } from '../tensor/check.ts';
+import { emptyTensor } from '../tensor/internal.ts';
+import { RandomState } from '../tensor/random/random-state.ts';
+import { checkRandomSource } from '../tensor/random/source.ts';
+import type { RandomSource } from '../tensor/random/source.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { asFloat, checkCache, checkGradient, floats, floatTypeOf } from './arguments.ts';
+import type { Cache, FloatType } from './arguments.ts';
+
+export interface DropoutParam {
+  /** the probability that an element stays, above 0 and at most 1 */
+  keepProb: number;
+  mode: 'train' | 'test';
+  /** where training draws the mask from; it moves on with every forward pass */
+  rng?: RandomSource;
+  /**
+   * instead of rng: every forward pass draws from a RandomState started anew with this seed, so that a loss becomes a
+   * fixed function of its input, as checking gradients needs
+   */
+  seed?: number;
+}
+
+export interface DropoutCache extends Cache<'dropout'> {
+  /** what every element was multiplied by; null at test time */
+  readonly mask: Tensor | null;
+  readonly shape: readonly number[];
+  readonly type: FloatType;
+}
+
+/**
+ * Dropout of x of any shape. Throws TypeError for arguments of the wrong kind, unknown options, and training with
+ * neither rng nor seed; RangeError for a keepProb outside of (0, 1], an unknown mode or a seed outside of 0..2^32-1.
+ */
+export function dropoutForward(x: Tensor, dropoutParam: DropoutParam): [out: Tensor, cache: DropoutCache] {
+  const fn = 'dropoutForward';
+  checkTensor(fn, 'x', x);
+  checkOptions(fn, dropoutParam, ['keepProb', 'mode', 'rng', 'seed']);
+  const { keepProb, mode, seed } = dropoutParam;
+  checkNumber(fn, 'keepProb', keepProb, 0, 1);
+  if (keepProb === 0) throw new RangeError(`${fn}: keepProb must be above 0, got 0: nothing would be left`);
+  checkOneOf(fn, 'mode', mode, ['train', 'test']);
+  if (seed !== undefined) checkInteger(fn, 'seed', seed, 0, 0xffffffff);
+  const type = floatTypeOf(x);
+  const input = asFloat(x, type);
+  if (mode === 'test') return [input, { layer: 'dropout', mask: null, shape: x.shape, type }];
+
+  const rng = seed === undefined ? checkRandomSource(fn, 'rng', dropoutParam.rng) : new RandomState(seed);
+  const mask = emptyTensor(x.shape, type);
+  const factors = floats(mask);
+  for (let i = 0; i < factors.length; i++) factors[i] = rng.random() < keepProb ? 1 / keepProb : 0;
+  const out = emptyTensor(x.shape, type);
+  activeKernels().binary('mul', floats(input), factors, floats(out));
+  return [out, { layer: 'dropout', mask, shape: x.shape, type }];
+}
+
+/** dx = dout mask; dout itself where the forward pass was one of test time. */
+export function dropoutBackward(dout: Tensor, cache: DropoutCache): Tensor {
+  checkCache('dropoutBackward', cache, 'dropout');
+  const upstream = checkGradient('dropoutBackward', dout, cache.shape, cache.type);
+  if (cache.mask === null) return upstream;
+  const dx = emptyTensor(cache.shape, cache.type);
+  activeKernels().binary('mul', floats(upstream), floats(cache.mask), floats(dx));
+  return dx;
+}

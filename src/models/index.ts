@@ -1,0 +1,13 @@
+/** The course's networks. */
+
+export { DeepConvNet } from './deep-conv-net.ts';
+export type { DeepConvNetOptions } from './deep-conv-net.ts';
+export { FullyConnectedNet } from './fully-connected-net.ts';
+export type { FullyConnectedNetOptions } from './fully-connected-net.ts';
+export type { Gradients, Model, TrainableModel } from './model.ts';
+export { Network } from './network.ts';
+export type { NetworkOptions } from './options.ts';
+export { ThreeLayerConvNet } from './three-layer-conv-net.ts';
+export type { ThreeLayerConvNetOptions } from './three-layer-conv-net.ts';
+export { TwoLayerNet } from './two-layer-net.ts';
+export type { TwoLayerNetOptions } from './two-layer-net.ts';
