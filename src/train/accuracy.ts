@@ -1,0 +1,61 @@
+/** The share of examples that a model classifies right, computed in batches, with a pause possible after each. */
+
+import { inStep } from '../kernels/memory/allocate.ts';
+import { activeKernels } from '../kernels/registry.ts';
+import { checkRank } from '../tensor/check.ts';
+import { contiguousData } from '../tensor/internal.ts';
+import { Rng } from '../tensor/random/rng.ts';
+import type { BatchType, Dataset } from './dataset.ts';
+import type { SolverModel } from './model.ts';
+
+export interface AccuracyPlan {
+  /** examples to look at; fewer than there are means a random sample, null all */
+  readonly numSamples: number | null;
+  readonly batchSize: number;
+  readonly type: BatchType;
+  /** seed of the sample: of a generator of its own, so that looking at accuracy never changes the training */
+  readonly seed: number;
+}
+
+/**
+ * Computes the accuracy, 0 to 1, yielding after every batch: drain it at once for a synchronous answer, or let other
+ * work run in between. A prediction is the first of the highest scores.
+ */
+export function* accuracySteps(model: SolverModel, data: Dataset, plan: AccuracyPlan): Generator<void, number> {
+  const sampled = plan.numSamples !== null && plan.numSamples < data.size;
+  const count = sampled ? plan.numSamples : data.size;
+  const order = sampled ? contiguousData(new Rng(plan.seed).permutation(data.size)) : null;
+  activeKernels(); // a backend brings its memory when it is selected, which must come before the step
+  let correct = 0;
+  for (let start = 0; start < count; start += plan.batchSize) {
+    const end = Math.min(count, start + plan.batchSize);
+    correct += inStep(() => {
+      const [X, y] = data.gather(order, start, end - start, plan.type);
+      const scores = checkRank('checkAccuracy', "the model's scores", model.loss(X), 2);
+      if (scores.shape[0] !== end - start) {
+        throw new RangeError(`checkAccuracy: the model gave ${scores.shape[0]} rows of scores for ${end - start} examples`);
+      }
+      return countCorrect(contiguousData(scores), scores.shape[1], contiguousData(y));
+    });
+    yield;
+  }
+  return correct / count;
+}
+
+function countCorrect(scores: ArrayLike<number>, classes: number, labels: ArrayLike<number>): number {
+  let correct = 0;
+  for (let i = 0; i < labels.length; i++) {
+    let best = 0;
+    for (let j = 1; j < classes; j++) if (scores[i * classes + j] > scores[i * classes + best]) best = j;
+    if (best === labels[i]) correct++;
+  }
+  return correct;
+}
+
+/** Runs a generator to its end and returns what it returns. */
+export function drain<T>(steps: Generator<void, T>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}

@@ -1,0 +1,106 @@
+/** Examples with their labels, checked once, from which batches are gathered into a training step's memory. */
+
+import type { FloatArray } from '../kernels/contract.ts';
+import type { TypedArray } from '../kernels/memory/allocate.ts';
+import type { Labels } from '../layers/loss.ts';
+import { describe } from '../runtime/check.ts';
+import { checkRank, checkTensor, shapeText } from '../tensor/check.ts';
+import { contiguousData, emptyTensor } from '../tensor/internal.ts';
+import { sizeOf } from '../tensor/shape.ts';
+import { Tensor } from '../tensor/tensor.ts';
+
+/** Element types that batches come in. */
+export type BatchType = 'float32' | 'float64';
+
+export class Dataset {
+  /** number of examples */
+  readonly size: number;
+  /** the shape of one example */
+  readonly exampleShape: readonly number[];
+  readonly #values: TypedArray;
+  readonly #exampleSize: number;
+  readonly #labels: Int32Array;
+
+  /**
+   * Wraps X (N, ...) of any element type with its labels y (N) without copying X (unless it is a view with gaps).
+   * Throws TypeError for arguments of the wrong kind, RangeError for no examples, labels that are too few, too many or
+   * no classes (integers from 0), and values of X that are NaN or infinite: these would spread to every parameter.
+   */
+  constructor(fn: string, X: Tensor, y: Labels, xName: string = 'X', yName: string = 'y') {
+    checkTensor(fn, xName, X);
+    if (X.ndim === 0 || X.size === 0) {
+      throw new RangeError(`${fn}: ${xName} must hold examples along its first axis, got shape ${shapeText(X.shape)}`);
+    }
+    this.size = X.shape[0];
+    this.exampleShape = X.shape.slice(1);
+    this.#exampleSize = sizeOf(this.exampleShape);
+    this.#labels = checkedLabels(fn, yName, y, this.size);
+    this.#values = contiguousData(X);
+    checkFinite(fn, xName, this.#values, this.#exampleSize);
+  }
+
+  /**
+   * The examples order[start] to order[start + count - 1] (start to start + count - 1 when order is null) as X
+   * (count, ...) of the given type and their labels, int32 (count). Inside a step both lie in the step's memory.
+   */
+  gather(order: TypedArray | null, start: number, count: number, type: BatchType): [X: Tensor, y: Tensor] {
+    const X = emptyTensor([count, ...this.exampleShape], type);
+    const y = emptyTensor([count], 'int32');
+    const out = X.data as FloatArray;
+    const labels = y.data;
+    const length = this.#exampleSize;
+    const sameType = out.BYTES_PER_ELEMENT === this.#values.BYTES_PER_ELEMENT && !(this.#values instanceof Int32Array);
+    for (let i = 0; i < count; i++) {
+      const example = order === null ? start + i : order[start + i];
+      labels[i] = this.#labels[example];
+      if (sameType) out.set(this.#values.subarray(example * length, (example + 1) * length), i * length);
+      else convert(this.#values, example * length, out, i * length, length);
+    }
+    return [X, y];
+  }
+
+  /** The label of an example. */
+  label(example: number): number {
+    return this.#labels[example];
+  }
+}
+
+/** Copies numbers between arrays of different types; a plain loop is faster here than the engine's converting set(). */
+function convert(from: TypedArray, fromStart: number, to: FloatArray, toStart: number, length: number): void {
+  for (let i = 0; i < length; i++) to[toStart + i] = from[fromStart + i];
+}
+
+function checkedLabels(fn: string, name: string, y: Labels, count: number): Int32Array {
+  let values: ArrayLike<number>;
+  if (y instanceof Tensor) values = contiguousData(checkRank(fn, name, y, 1));
+  else if (Array.isArray(y) || (ArrayBuffer.isView(y) && !(y instanceof DataView))) values = y as ArrayLike<number>;
+  else throw new TypeError(`${fn}: ${name} must be an array, a typed array or a Tensor of labels, got ${describe(y)}`);
+  if (values.length !== count) {
+    throw new RangeError(`${fn}: ${name} must have ${count} labels, one an example, got ${values.length}`);
+  }
+  const labels = new Int32Array(count);
+  for (let i = 0; i < count; i++) {
+    const label: unknown = values[i];
+    if (typeof label !== 'number') throw new TypeError(`${fn}: ${name}[${i}] must be an integer, got ${describe(label)}`);
+    if (!Number.isInteger(label) || label < 0 || label >= 2 ** 31) {
+      throw new RangeError(`${fn}: ${name}[${i}] must be an integer from 0, got ${label}`);
+    }
+    labels[i] = label;
+  }
+  return labels;
+}
+
+/** Throws RangeError for the first NaN or infinity. */
+function checkFinite(fn: string, name: string, values: TypedArray, exampleSize: number): void {
+  if (values instanceof Int32Array || values instanceof Uint8Array) return;
+  // 0 x is 0 for finite x and NaN otherwise, and a NaN stays in the sum: one test for a whole stretch of values.
+  const stretch = 4096;
+  for (let start = 0; start < values.length; start += stretch) {
+    const end = Math.min(values.length, start + stretch);
+    let sum = 0;
+    for (let i = start; i < end; i++) sum += 0 * values[i];
+    if (sum === 0) continue;
+    const bad = values.findIndex((value, i) => i >= start && !Number.isFinite(value));
+    throw new RangeError(`${fn}: ${name} must be finite, got ${values[bad]} in example ${Math.floor(bad / exampleSize)}`);
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * Gradients by central differences, (f(x + h) - f(x - h)) / 2h in every element: slow, but simple enough to be the
+ * judge of analytic gradients. The error falls with h^2 until rounding takes over; float64 and h = 1e-5 leave about
+ * 1e-10. Each element is changed in x itself and put back, so f may read x through whatever refers to it (a model's
+ * params, say).
+ */
+
+import { checkNumber, checkOptions, describe } from '../runtime/check.ts';
+import { checkTensor, checkTensorShape } from '../tensor/check.ts';
+import { contiguousDataAs } from '../tensor/internal.ts';
+import { Tensor } from '../tensor/tensor.ts';
+
+export interface NumericalGradientOptions {
+  /** how far an element is moved to either side; 1e-5 by default. float32 needs about 1e-2. */
+  h?: number;
+}
+
+/**
+ * The numeric gradient of a number, f(x) -> number, at x: float64, of x's shape.
+ * Throws TypeError when x is not a float tensor or f returns anything but a number, RangeError for h that is not
+ * positive or is lost in rounding against an element of x. x is left as it was, also when f throws.
+ */
+export function evalNumericalGradient(
+  f: (x: Tensor) => number, x: Tensor, options: NumericalGradientOptions = {},
+): Tensor {
+  const fn = 'evalNumericalGradient';
+  const h = checkArguments(fn, f, x, options);
+  return eachElement(fn, x, h, () => numberFrom(fn, f(x)), (above, below, distance) => (above - below) / distance);
+}
+
+/**
+ * The numeric gradient of sum(f(x) * dout), f(x) -> tensor of dout's shape, at x: float64, of x's shape. This is what
+ * a backward pass returns for the upstream gradient dout. Throws as evalNumericalGradient does.
+ */
+export function evalNumericalGradientArray(
+  f: (x: Tensor) => Tensor, x: Tensor, dout: Tensor, options: NumericalGradientOptions = {},
+): Tensor {
+  const fn = 'evalNumericalGradientArray';
+  const h = checkArguments(fn, f, x, options);
+  const upstream = contiguousDataAs(checkTensor(fn, 'dout', dout), 'float64');
+  // A copy: f may return the same memory at every call.
+  const evaluate = (): Float64Array =>
+    Float64Array.from(contiguousDataAs(checkTensorShape(fn, 'the result of f', f(x), dout.shape), 'float64'));
+  return eachElement(fn, x, h, evaluate, (above, below, distance) => {
+    let sum = 0;
+    // Differences first: the sums themselves would cancel.
+    for (let i = 0; i < upstream.length; i++) sum += (above[i] - below[i]) * upstream[i];
+    return sum / distance;
+  });
+}
+
+function checkArguments(fn: string, f: unknown, x: Tensor, options: NumericalGradientOptions): number {
+  if (typeof f !== 'function') throw new TypeError(`${fn}: f must be a function, got ${describe(f)}`);
+  checkFloatTensor(fn, x);
+  checkOptions(fn, options, ['h']);
+  return checkNumber(fn, 'h', options.h ?? 1e-5, Number.MIN_VALUE);
+}
+
+/** Throws TypeError unless x is a float32 or float64 tensor. */
+export function checkFloatTensor(fn: string, x: unknown): Tensor {
+  const t = checkTensor(fn, 'x', x);
+  if (t.dtype !== 'float32' && t.dtype !== 'float64') {
+    throw new TypeError(`${fn}: x must be float32 or float64, got ${t.dtype}`);
+  }
+  return t;
+}
+
+/** Throws TypeError unless the result of f is a number. */
+export function numberFrom(fn: string, value: unknown): number {
+  if (typeof value !== 'number') throw new TypeError(`${fn}: f must return a number, got ${describe(value)}`);
+  return value;
+}
+
+function eachElement<T>(
+  fn: string, x: Tensor, h: number, evaluate: () => T, slope: (above: T, below: T, distance: number) => number,
+): Tensor {
+  const gradient = new Tensor(new Float64Array(x.size), x.shape);
+  for (let i = 0; i < x.size; i++) {
+    gradient.data[i] = slopeAt(fn, x, positionOf(x, i), h, evaluate, slope);
+  }
+  return gradient;
+}
+
+/** The slope along one element of x, which lies at `position` in x.data. */
+export function slopeAt<T>(
+  fn: string, x: Tensor, position: number, h: number, evaluate: () => T,
+  slope: (above: T, below: T, distance: number) => number,
+): number {
+  const { data } = x;
+  const before = data[position];
+  try {
+    // What was stored, not what was meant: x + h is rounded to x's type, and the slope is taken over the true distance.
+    data[position] = before + h;
+    const upper = data[position];
+    const above = evaluate();
+    data[position] = before - h;
+    const lower = data[position];
+    const below = evaluate();
+    if (upper === lower) throw new RangeError(`${fn}: h ${h} is lost in rounding at the element ${before}`);
+    return slope(above, below, upper - lower);
+  } finally {
+    data[position] = before;
+  }
+}
+
+/** Where the i-th element in row-major order lies in x.data. */
+export function positionOf(x: Tensor, i: number): number {
+  let position = x.offset;
+  for (let axis = x.ndim - 1; axis >= 0; axis--) {
+    const extent = x.shape[axis];
+    position += (i % extent) * x.strides[axis];
+    i = Math.floor(i / extent);
+  }
+  return position;
+}

@@ -1,0 +1,148 @@
+/**
+ * What an update rule is, and how one is applied. A rule is a record: its settings with their defaults, the names of
+ * the arrays it remembers from step to step, and the kernel that does the arithmetic. One function checks the arguments
+ * and keeps the configuration for all of them.
+ */
+
+import type { FloatArray, UpdateKernels } from '../kernels/contract.ts';
+import { allocateCollected, residentArray } from '../kernels/memory/allocate.ts';
+import { activeKernels } from '../kernels/registry.ts';
+import { checkInteger, checkNumber, checkOptions } from '../runtime/check.ts';
+import { checkTensor, checkTensorShape } from '../tensor/check.ts';
+import { contiguousData, contiguousDataAs } from '../tensor/internal.ts';
+import { Tensor } from '../tensor/tensor.ts';
+
+/**
+ * Settings of an update rule, and what it remembers. A rule fills in the defaults of its own settings and stores its
+ * state here, so that the same object is passed at every step. Keys that the rule does not know are an error.
+ */
+export interface UpdateConfig {
+  /** step length */
+  learningRate?: number;
+  /** sgdMomentum, nesterov: the share of the velocity that is kept */
+  momentum?: number;
+  /** sgdMomentum, nesterov (state): moving average of the steps, shaped like w */
+  velocity?: Tensor;
+  /** rmsprop: the share of the squared-gradient average that is kept */
+  decayRate?: number;
+  /** what is added to a root before dividing by it */
+  epsilon?: number;
+  /** rmsprop, adagrad (state): average or sum of the squared gradients, shaped like w */
+  cache?: Tensor;
+  /** adam, adamW: the share of m that is kept */
+  beta1?: number;
+  /** adam, adamW: the share of v that is kept */
+  beta2?: number;
+  /** adam, adamW (state): moving average of the gradient */
+  m?: Tensor;
+  /** adam, adamW (state): moving average of the squared gradient */
+  v?: Tensor;
+  /** adam, adamW (state): steps made */
+  t?: number;
+  /** adamW: the share of the weights, times the learning rate, that each step takes away */
+  weightDecay?: number;
+}
+
+/**
+ * One step of gradient descent: takes the weights w, their gradient dw of the same shape, and a configuration; returns
+ * the next weights and the configuration, which it has changed. w and dw stay as they are.
+ */
+export type UpdateRule = (w: Tensor, dw: Tensor, config?: UpdateConfig) => [nextW: Tensor, config: UpdateConfig];
+
+export type SettingName = 'learningRate' | 'momentum' | 'decayRate' | 'epsilon' | 'beta1' | 'beta2' | 'weightDecay';
+export type StateName = 'velocity' | 'cache' | 'm' | 'v';
+
+/** A setting's default and the values it may take. */
+export interface Setting {
+  readonly default: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** The arrays of one step; each next... array may be the same as the one before it. */
+export interface UpdateArrays {
+  readonly w: FloatArray;
+  readonly dw: FloatArray;
+  readonly nextW: FloatArray;
+  /** in the order of the definition's state names */
+  readonly state: readonly FloatArray[];
+  readonly nextState: readonly FloatArray[];
+}
+
+export interface RuleDefinition {
+  readonly name: string;
+  readonly settings: Readonly<Partial<Record<SettingName, Setting>>>;
+  readonly state: readonly StateName[];
+  /** true when the rule counts its steps in `t` */
+  readonly counts: boolean;
+  /** does the arithmetic; settings are complete, t is the number of this step, counted from 1 */
+  update(kernels: UpdateKernels, arrays: UpdateArrays, settings: Readonly<Record<SettingName, number>>, t: number): void;
+}
+
+/**
+ * Makes one step. With `inPlace` the weights and the state tensors themselves are overwritten and w is returned (it
+ * must be row-major), so that a steady loop allocates nothing; otherwise results go to new tensors.
+ * Throws before anything changes: TypeError for wrong types and unknown keys, RangeError for a setting out of range or a
+ * shape that differs from w's.
+ */
+export function applyRule(
+  rule: RuleDefinition, w: Tensor, dw: Tensor, config: UpdateConfig = {}, inPlace: boolean = false,
+): [nextW: Tensor, config: UpdateConfig] {
+  const fn = rule.name;
+  checkFloat(fn, 'w', w);
+  checkTensorShape(fn, 'dw', dw, w.shape);
+  const settings = checkedSettings(rule, config);
+  const t = rule.counts ? checkInteger(fn, 'config.t', config.t ?? 0, 0) + 1 : 0;
+  const state = rule.state.map((name) => {
+    const tensor = config[name];
+    if (tensor === undefined) return zerosLike(w, inPlace ? residentArray : allocateCollected);
+    checkTensorShape(fn, `config.${name}`, tensor, w.shape);
+    if (tensor.dtype !== w.dtype) {
+      throw new TypeError(`${fn}: config.${name} must be ${w.dtype} like w, got ${tensor.dtype}`);
+    }
+    return tensor;
+  });
+
+  const next = inPlace ? w : zerosLike(w, allocateCollected);
+  const nextState = inPlace ? state : state.map(() => zerosLike(w, allocateCollected));
+  rule.update(activeKernels(), {
+    w: floats(w), dw: contiguousDataAs(dw, w.dtype) as FloatArray, nextW: floats(next),
+    state: state.map(floats), nextState: nextState.map(floats),
+  }, settings, t);
+
+  Object.assign(config, settings);
+  rule.state.forEach((name, i) => {
+    config[name] = nextState[i];
+  });
+  if (rule.counts) config.t = t;
+  return [next, config];
+}
+
+/** Throws unless every key of config belongs to the rule and every setting lies in its range; fills in defaults. */
+export function checkedSettings(rule: RuleDefinition, config: UpdateConfig): Record<SettingName, number> {
+  const names = Object.keys(rule.settings) as SettingName[];
+  checkOptions(rule.name, config, [...names, ...rule.state, ...(rule.counts ? ['t'] : [])]);
+  const settings: Partial<Record<SettingName, number>> = {};
+  for (const name of names) {
+    const { default: value, min, max } = rule.settings[name] as Setting;
+    settings[name] = checkNumber(rule.name, `config.${name}`, config[name] ?? value, min, max);
+  }
+  return settings as Record<SettingName, number>;
+}
+
+function checkFloat(fn: string, name: string, value: unknown): Tensor {
+  const t = checkTensor(fn, name, value);
+  if (t.dtype !== 'float32' && t.dtype !== 'float64') {
+    throw new TypeError(`${fn}: ${name} must be float32 or float64, got ${t.dtype}`);
+  }
+  return t;
+}
+
+/** Zeros in w's shape, in memory that outlives the training step in which they are made. */
+function zerosLike(w: Tensor, allocate: typeof allocateCollected): Tensor {
+  return new Tensor(allocate(w.dtype, w.size), w.shape);
+}
+
+function floats(t: Tensor): FloatArray {
+  return contiguousData(t) as FloatArray;
+}

@@ -1,0 +1,110 @@
+/**
+ * State as a tree: objects and lists with tensors, numbers, text, booleans and null at their ends. Everything that a
+ * checkpoint holds is one such tree. It becomes a safetensors file: the tensors under the names of their paths
+ * (`params/W1`), the rest as JSON in the metadata, with a reference where a tensor was.
+ */
+
+import { decodeSafetensors, encodeSafetensors } from '../io/safetensors.ts';
+import { describe } from '../runtime/check.ts';
+import { Tensor } from '../tensor/tensor.ts';
+
+/** A tensor, plain data, or a list or object of such. */
+export type StateTree =
+  | Tensor | number | string | boolean | null | undefined
+  | readonly StateTree[]
+  | { readonly [key: string]: StateTree };
+
+/** Deeper nesting is refused: it stops objects that contain themselves. */
+const maxDepth = 32;
+
+/** How JSON refers to a tensor of the file, and to the numbers that it has no notation for. */
+const tensorKey = '$tensor';
+const numberKey = '$number';
+const specialNumbers: ReadonlyMap<string, number> = new Map([
+  ['NaN', NaN], ['Infinity', Infinity], ['-Infinity', -Infinity], ['-0', -0],
+]);
+
+/** A copy that shares no memory with the tree: later training does not change it. */
+export function copyTree<T extends StateTree>(tree: T): T {
+  return mapTree(tree as StateTree, (leaf) => (leaf instanceof Tensor ? leaf.clone() : leaf)) as T;
+}
+
+/**
+ * Encodes a tree. `label` says what the file is, and is verified by `decodeTree`. Throws TypeError, with fn in front,
+ * for anything that a tree cannot hold (functions, class instances, itself).
+ */
+export function encodeTree(fn: string, label: string, tree: StateTree): Uint8Array<ArrayBuffer> {
+  const tensors: Record<string, Tensor> = {};
+  const json = mapTree(tree, (leaf, path) => {
+    if (leaf instanceof Tensor) {
+      const name = freeName(tensors, path.join('/'));
+      tensors[name] = leaf;
+      return { [tensorKey]: name };
+    }
+    if (typeof leaf === 'number' && !(Number.isFinite(leaf) && !Object.is(leaf, -0))) {
+      return { [numberKey]: Object.is(leaf, -0) ? '-0' : String(leaf) };
+    }
+    return leaf;
+  }, fn);
+  return encodeSafetensors(tensors, { [label]: JSON.stringify(json) });
+}
+
+/** Two paths may join to one name ('a/b' and 'a' with 'b'). */
+function freeName(tensors: Record<string, Tensor>, wanted: string): string {
+  let name = wanted;
+  for (let n = 2; name in tensors; n++) name = `${wanted}#${n}`;
+  return name;
+}
+
+/**
+ * Decodes what encodeTree wrote under the same label. Throws TypeError unless bytes is a Uint8Array, RangeError for a
+ * damaged file, one of another label, and references that lead nowhere.
+ */
+export function decodeTree(fn: string, label: string, bytes: Uint8Array): StateTree {
+  const { tensors, metadata } = decodeSafetensors(bytes);
+  if (!Object.hasOwn(metadata, label)) throw new RangeError(`${fn}: the file is not a ${label}`);
+  let json: StateTree;
+  try {
+    json = JSON.parse(metadata[label]) as StateTree;
+  } catch {
+    throw new RangeError(`${fn}: the ${label} is damaged (its metadata is not valid JSON)`);
+  }
+  return mapTree(json, (leaf) => leaf, fn, (object) => {
+    const [[key, value], ...more] = Object.entries(object);
+    if (more.length > 0 || typeof value !== 'string') return undefined;
+    if (key === tensorKey && Object.hasOwn(tensors, value)) return tensors[value];
+    if (key === numberKey) return specialNumbers.get(value);
+    return undefined;
+  });
+}
+
+/**
+ * Copies a tree with every leaf replaced. `resolve` may turn a whole object into a leaf; undefined leaves it alone.
+ */
+function mapTree(
+  tree: StateTree, leaf: (value: StateTree, path: readonly string[]) => StateTree, fn: string = 'copyTree',
+  resolve: (object: Record<string, StateTree>) => StateTree = () => undefined,
+): StateTree {
+  const visit = (value: StateTree, path: readonly string[]): StateTree => {
+    if (path.length > maxDepth) throw new RangeError(`${fn}: state is nested deeper than ${maxDepth} levels`);
+    if (Array.isArray(value)) return (value as readonly StateTree[]).map((item, i) => visit(item, [...path, String(i)]));
+    if (isPlainObject(value)) {
+      const resolved = Object.keys(value).length === 0 ? undefined : resolve(value);
+      if (resolved !== undefined) return resolved;
+      return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, visit(item, [...path, key])]));
+    }
+    const plain = value === null || ['number', 'string', 'boolean', 'undefined'].includes(typeof value);
+    if (!plain && !(value instanceof Tensor)) {
+      throw new TypeError(`${fn}: state must hold tensors and plain data, got ${describe(value)} at ${path.join('/')}`);
+    }
+    return leaf(value, path);
+  };
+  return visit(tree, []);
+}
+
+/** True for an object literal: not a list, a tensor or an instance of a class. */
+export function isPlainObject(value: unknown): value is Record<string, StateTree> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
