@@ -1,5 +1,7 @@
 import { defineConfig, type Options } from 'tsup';
 
+import { embedWorker } from './scripts/embed-worker.ts';
+
 /**
  * One ESM entry a public subpath, code shared between them split into chunks, so that state such as configure()'s
  * exists once however the package is imported. Everything is bundled: the published package has no dependencies.
@@ -25,6 +27,7 @@ const options: Options = {
   treeshake: true,
   external: [/^node:/],
   noExternal: [/.*/],
+  esbuildPlugins: [embedWorker()],
 };
 
 export default defineConfig(options) as unknown;

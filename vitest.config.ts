@@ -1,6 +1,9 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
+import { embedWorkerVite } from './scripts/embed-worker.ts';
+
 const config: ViteUserConfig = defineConfig({
+  plugins: [embedWorkerVite()],
   test: {
     include: ['test/**/*.test.ts'],
     testTimeout: 60_000,

@@ -38,14 +38,16 @@ export const record = {
 
 /** What a worker's record says of it. */
 export const states = {
-  /** nobody has this record, or its thread has not joined yet */
-  absent: 0,
+  /** nobody has this record */
+  free: 0,
   awake: 1,
   asleep: 2,
   /** a kernel threw in it; the claim names the task */
   trapped: 3,
   /** it has left the loop of its own accord, because its team has been dissolved */
   left: 4,
+  /** its thread is being started */
+  expected: 5,
 } as const;
 
 /** The leader's record. */

@@ -1,13 +1,82 @@
-/** Runs one job on the engine and sees to it that the call ends: with the job done, or with an error. */
+/** Runs one job and sees to it that the call ends: with the job done, or with an error, whatever becomes of a worker. */
 
 import { currentEngine } from './engine.ts';
+import { currentTeam, shutdown, type Team } from './team.ts';
 
-/** Looks at the job's counter (about a nanosecond each) before JavaScript is asked whether something has gone wrong. */
-const looksPerRound = 1_000_000;
+/** Looks at the job's counter (about a nanosecond each) before JavaScript asks whether something has gone wrong. */
+const looksPerRound = 500_000;
 
-/** Runs the tasks 0 .. tasks-1 of a kernel and returns when all are done. */
-export function runJob(kernel: number, args: number, tasks: number, _repeatable: boolean): void {
+/**
+ * A worker that is still at a task when the leader has found no other for so long is given up for dead: at least this,
+ * and ten times what the leader needed for all of its own tasks.
+ */
+const leastPatience = 2000;
+const patienceFactor = 10;
+
+/** Waiting counts by rounds of at most so many milliseconds each: a laptop that was shut meanwhile is no dead worker. */
+const longestRound = 20;
+
+/**
+ * Runs the tasks 0 .. tasks-1 of a kernel and returns when all are done. Throws what the kernel traps with. When a
+ * worker dies over a task, a repeatable one is done again; otherwise Error is thrown.
+ */
+export function runJob(kernel: number, args: number, tasks: number, repeatable: boolean): void {
   const { exports } = currentEngine();
-  if (exports.lead(kernel, args, tasks, looksPerRound) === 0) return;
-  while (exports.linger(looksPerRound) !== 0);
+  if (tasks <= 1) {
+    exports.lead(kernel, args, tasks, 1);
+    return;
+  }
+  const team = currentTeam();
+  const began = performance.now();
+  let unfinished: number;
+  try {
+    unfinished = exports.lead(kernel, args, tasks, looksPerRound);
+  } catch (error) {
+    team.writeOffOwn();
+    exports.withdraw();
+    awaitRest(team, leastPatience, false, error);
+    throw error;
+  }
+  if (unfinished === 0) return;
+  const patience = Math.max(leastPatience, patienceFactor * (performance.now() - began));
+  awaitRest(team, patience, repeatable, null);
+}
+
+/**
+ * Waits until workers have finished the current job, sees to the tasks of those that cannot, and throws when the result
+ * is not to be had. With a failure given, the job has failed already, and its tasks are only waited for.
+ */
+function awaitRest(team: Team, patience: number, repeatable: boolean, failure: unknown): void {
+  const { exports } = team.engine;
+  let waited = 0;
+  let last = performance.now();
+  while (exports.linger(looksPerRound) !== 0) {
+    const now = performance.now();
+    waited += Math.min(now - last, longestRound);
+    last = now;
+    const outOfPatience = waited > patience;
+    const tasks = team.abandoned(outOfPatience);
+    for (const task of tasks) failure = settle(team, task, repeatable, failure);
+    if (outOfPatience && tasks.length === 0) {
+      // Nobody is at a task, and yet some are missing. No known event leads here; still, it must not hang.
+      void shutdown();
+      throw new Error('a worker thread was lost in the middle of an operation, whose result is lost with it');
+    }
+  }
+  if (failure !== null) throw failure;
+}
+
+/** Does an abandoned task again, or counts it as done where its result is lost. Gives the job's failure, if any. */
+function settle(team: Team, task: number, repeatable: boolean, failure: unknown): unknown {
+  if (failure === null && repeatable) {
+    try {
+      team.engine.exports.redo(task);
+      return null;
+    } catch (error) {
+      failure = error;
+    }
+  }
+  team.writeOff();
+  return failure ?? new Error('a worker thread died in the middle of an operation that changes its operands in place, so ' +
+    'it cannot be done again: its result is lost');
 }

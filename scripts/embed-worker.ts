@@ -1,0 +1,113 @@
+/**
+ * Puts the code of worker threads into the bundle: replaces src/kernels/team/embedded.ts (see there) by a module that
+ * holds Piscina, and as text the script of Piscina's threads together with our task, and the script of a web worker.
+ *
+ * Piscina is changed in four places on the way, each of which must be found or the build fails:
+ * - it starts its threads from a data: URL instead of a path beside its own file;
+ * - in a thread it takes our task, instead of importing a file by name through `new Function`, which content security
+ *   policies forbid;
+ * - it does not look for the optional native package that sets thread priorities;
+ * - it reaches Node's modules without import statements, so that bundlers for browsers, which never run this code, do
+ *   not stumble over them.
+ */
+
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build, type BuildOptions, type Plugin } from 'esbuild';
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const team = join(root, 'src', 'kernels', 'team');
+const piscinaMain = createRequire(import.meta.url).resolve('piscina');
+const piscina = dirname(piscinaMain);
+
+/** Matches the file that is replaced. */
+export const embeddedFile: RegExp = /[\\/]kernels[\\/]team[\\/]embedded\.ts$/;
+
+function replaceOnce(text: string, pattern: RegExp, replacement: string, file: string): string {
+  if ((text.match(new RegExp(pattern, 'g')) ?? []).length !== 1) {
+    throw new Error(`embed-worker: ${pattern} does not occur once in Piscina's ${file}; the package has changed`);
+  }
+  return text.replace(pattern, () => replacement);
+}
+
+/** Piscina's files as we need them; `thread` is the URL of the script that its threads run. */
+function patchPiscina(thread: string): Plugin {
+  const patches: Record<string, (text: string) => string> = {
+    'index.js': (text) => {
+      const started = replaceOnce(
+        text, /\(0, node_path_1\.resolve\)\(__dirname, 'worker\.js'\)/, `new URL(${JSON.stringify(thread)})`, 'index.js',
+      );
+      return replaceOnce(started, /require\("\.\.\/package\.json"\)/, `{ version: ${JSON.stringify(version)} }`, 'index.js');
+    },
+    'worker.js': (text) => {
+      const ours = replaceOnce(
+        text, /async function getHandler\(filename, name\) \{[\s\S]*?\n\}/,
+        `async function getHandler() { return require(${JSON.stringify(join(team, 'worker.ts'))}).join; }`, 'worker.js',
+      );
+      const plain = replaceOnce(ours, /function getImportESM\(\) \{[\s\S]*?\n\}/, '', 'worker.js');
+      return replaceOnce(plain, /if \(niceIncrement !== 0\) \{[\s\S]*?\n {4}\}/, '', 'worker.js');
+    },
+  };
+  const { version } = JSON.parse(readFileSync(join(piscina, '..', 'package.json'), 'utf8')) as { version: string };
+  return {
+    name: 'patch-piscina',
+    setup({ onLoad }) {
+      onLoad({ filter: /\.js$/ }, async ({ path }) => {
+        if (!path.startsWith(piscina)) return undefined;
+        const text = await readFile(path, 'utf8');
+        const contents = (patches[path.slice(piscina.length + 1)] ?? ((same: string) => same))(text);
+        return { contents: contents.replace(/require\("(node:[^"]+)"\)/g, 'process.getBuiltinModule("$1")'), loader: 'js' };
+      });
+    },
+  };
+}
+
+async function bundle(options: BuildOptions): Promise<string> {
+  const { outputFiles } = await build({
+    bundle: true, write: false, minify: true, target: 'es2022', format: 'esm', platform: 'neutral', logLevel: 'error',
+    ...options,
+  });
+  return outputFiles![0].text;
+}
+
+/** The text of the module that stands in for embedded.ts. */
+export async function embeddedModule(): Promise<string> {
+  const threadScript = await bundle({ entryPoints: [join(piscina, 'worker.js')], plugins: [patchPiscina('')] });
+  const thread = `data:text/javascript;base64,${Buffer.from(threadScript).toString('base64')}`;
+  const pool = await bundle({
+    stdin: {
+      contents: `export function loadPiscina() { return require(${JSON.stringify(piscinaMain)}); }`, resolveDir: root,
+    },
+    plugins: [patchPiscina(thread)],
+  });
+  const webWorkerScript = await bundle({ entryPoints: [join(team, 'web-worker.ts')], format: 'iife', platform: 'browser' });
+  const license = await readFile(join(piscina, '..', 'LICENSE'), 'utf8');
+  return [
+    `/*! The following lines contain Piscina.\n\n${license.replaceAll('*/', '* /')}*/`,
+    pool,
+    "export const workerFile = 'tilegrad';", // a name that the patched Piscina does not look at
+    'export const workerOptions = [];', // a program's own loaders and flags are not meant for these threads
+    `export const webWorkerScript = ${JSON.stringify(webWorkerScript)};`,
+  ].join('\n');
+}
+
+/** For esbuild, and tsup over it. */
+export function embedWorker(): Plugin {
+  return {
+    name: 'embed-worker',
+    setup({ onLoad }) {
+      onLoad({ filter: embeddedFile }, async () => ({ contents: await embeddedModule(), loader: 'js' }));
+    },
+  };
+}
+
+/** For Vite, and vitest over it, so that tests use the very code that is published. */
+export function embedWorkerVite(): { name: string; load(id: string): Promise<string> | null } {
+  return {
+    name: 'embed-worker',
+    load: (id) => (embeddedFile.test(id) ? embeddedModule() : null),
+  };
+}

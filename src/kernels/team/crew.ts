@@ -1,0 +1,30 @@
+/**
+ * The crew: the threads of a team, as a platform starts and supervises them. In Node and Deno that is Piscina
+ * (piscina.ts), in browsers web workers (web-workers.ts).
+ */
+
+/** What a worker thread is sent: one message, which its one long task answers when it is over. */
+export interface WorkerTask {
+  readonly module: WebAssembly.Module;
+  readonly imports: Record<string, Record<string, WebAssembly.Memory>>;
+  readonly memory: WebAssembly.Memory;
+  /** byte address of the worker's record, and its state's index among the memory's 32-bit words */
+  readonly record: number;
+  readonly stateWord: number;
+  /** the state to leave there when a kernel has trapped */
+  readonly trapped: number;
+  readonly generation: number;
+  /** looks for work (some nanoseconds each) before it sleeps */
+  readonly spins: number;
+}
+
+export interface Crew {
+  /**
+   * Has one thread run the task. The promise ends when the worker leaves the team; it is rejected when the worker's
+   * kernel trapped, when the thread ended under it or could not start, and when the signal is aborted, which ends the
+   * thread at once.
+   */
+  run(task: WorkerTask, signal: AbortSignal): Promise<void>;
+  /** Ends all threads. */
+  destroy(): Promise<void>;
+}

@@ -1,0 +1,48 @@
+/** Threads in Node and Deno: Piscina starts them, replaces those that die, and ends them. */
+
+import type { Piscina } from 'piscina';
+import type { Crew, WorkerTask } from './crew.ts';
+import { loadPiscina, workerFile, workerOptions } from './embedded.ts';
+
+type LoadBalancer = NonNullable<NonNullable<ConstructorParameters<typeof Piscina>[0]>['loadBalancer']>;
+
+/** A port that keeps the process alive until it is told not to. */
+interface Unreferable {
+  unref(): void;
+}
+
+/** Starts so many threads. Throws where the runtime has none. */
+export function startPiscinaCrew(threads: number): Crew {
+  const Pool = loadPiscina();
+  const pool = new Pool({
+    filename: workerFile,
+    name: 'join',
+    minThreads: threads,
+    maxThreads: threads,
+    execArgv: workerOptions,
+    loadBalancer: idleThread,
+    recordTiming: false,
+  });
+  // A thread that dies is reported by the promise of its task. This event repeats it, and unheard it would be thrown.
+  pool.on('error', () => undefined);
+  return {
+    async run(task: WorkerTask, signal: AbortSignal): Promise<void> {
+      await pool.run(task, { signal });
+    },
+    destroy: () => pool.destroy(),
+  };
+}
+
+/**
+ * One task a thread. And none keeps the process alive: Piscina holds on to the port of a busy thread, and these are busy
+ * for as long as the program runs; but the program is over when its own work is. (The balancer is asked just before a
+ * task is posted, so the microtask comes just after.)
+ */
+const idleThread: LoadBalancer = (_task, threads) => {
+  const idle = threads.find((thread) => thread.currentUsage === 0);
+  if (idle === undefined) return null;
+  const [internals] = Object.getOwnPropertySymbols(idle);
+  const { port } = (idle as unknown as Record<symbol, { port: Unreferable }>)[internals];
+  queueMicrotask(() => port.unref());
+  return idle;
+};

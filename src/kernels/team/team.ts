@@ -1,0 +1,238 @@
+/**
+ * The team: who takes part in jobs besides the calling thread. It is put together when the first job comes that has
+ * work for more than one thread, and again after the thread count or the engine has changed. Its workers join when they
+ * have started; nobody waits for them, the caller simply does more of the work until then.
+ */
+
+import { features, missingFeatures } from '../../runtime/features.ts';
+import { onConfigure, maxThreads, settings } from '../../runtime/settings.ts';
+import { control, leader, record, recordAddress, recordCount, states } from './control.ts';
+import type { Crew } from './crew.ts';
+import { currentEngine, type Engine, onEngine } from './engine.ts';
+import { startPiscinaCrew } from './piscina.ts';
+import { startWebCrew } from './web-workers.ts';
+
+/**
+ * Looks for work that an idle worker takes before it sleeps: about 100 microseconds, several times what waking it again
+ * costs, and longer than the pauses between the kernels of a training step.
+ */
+const looksBeforeSleep = 40_000;
+
+/** After so many deaths the team does without the workers that died. */
+const mostReplacements = 8;
+
+interface Seat {
+  /** number of the worker's record */
+  readonly index: number;
+  /** ends the worker's thread */
+  dismissal: AbortController;
+}
+
+
+const sleepersWord = control.sleepers / 4;
+const doneWord = control.done / 4;
+
+function stateWord(index: number): number {
+  return (recordAddress(index) + record.state) / 4;
+}
+
+function claimWord(index: number): number {
+  return (recordAddress(index) + record.claim) / 4;
+}
+
+export class Team {
+  readonly engine: Engine;
+  /** the control block */
+  readonly #words: Int32Array;
+  /** why there are fewer threads than asked for, or none */
+  readonly why: string[] = [];
+  readonly #generation: number;
+  readonly #seats: Seat[] = [];
+  #crew: Crew | null = null;
+  #replacements: number = 0;
+  #dissolved: boolean = false;
+
+  /** Starts threads - 1 workers. Where they cannot be started, `why` says so and the team is the caller alone. */
+  constructor(engine: Engine, threads: number) {
+    this.engine = engine;
+    this.#words = new Int32Array(engine.heap.buffer, 0, recordAddress(recordCount) / 4);
+    this.#generation = Atomics.load(this.#words, control.generation / 4);
+    if (threads === 1) return;
+    const start = crewOfPlatform();
+    if (typeof start === 'string') {
+      this.why.push(start);
+      return;
+    }
+    try {
+      this.#crew = start(threads - 1);
+    } catch (error) {
+      this.why.push(`worker threads cannot be started (${message(error)}): one thread computes`);
+      return;
+    }
+    const free = freeRecords(this.#words);
+    for (const index of free.slice(0, threads - 1)) {
+      const seat: Seat = { index, dismissal: new AbortController() };
+      this.#seats.push(seat);
+      this.#occupy(seat);
+    }
+  }
+
+  /** Workers that have joined and are alive. */
+  get joined(): number {
+    return this.#seats.filter(({ index }) => {
+      const state = Atomics.load(this.#words, stateWord(index));
+      return state === states.awake || state === states.asleep;
+    }).length;
+  }
+
+  /** Workers that have joined or are expected to. */
+  get expected(): number {
+    return this.#seats.length;
+  }
+
+  /**
+   * Tasks of the current job that no worker will finish, because a kernel has trapped in it; with `silent` also those of
+   * workers that are still at one, which are ended for good. They are taken away from the workers by this call.
+   */
+  abandoned(silent: boolean): number[] {
+    const tasks: number[] = [];
+    for (const seat of this.#seats) {
+      const state = Atomics.load(this.#words, stateWord(seat.index));
+      if (Atomics.load(this.#words, claimWord(seat.index)) === 0 || !(silent || state === states.trapped)) continue;
+      if (state !== states.trapped) this.#dismiss(seat);
+      const claim = Atomics.exchange(this.#words, claimWord(seat.index), 0);
+      if (claim !== 0) tasks.push(claim - 1);
+    }
+    return tasks;
+  }
+
+  /** Counts a task of the current job as finished although it is not: its result will not be used. */
+  writeOff(): void {
+    Atomics.add(this.#words, doneWord, 1);
+  }
+
+  /** The same for the task that the leader itself was at when its kernel trapped, if there is one. */
+  writeOffOwn(): void {
+    if (Atomics.exchange(this.#words, claimWord(leader), 0) !== 0) this.writeOff();
+  }
+
+  /** Sends the workers away: they leave when they next look for work, then their threads end. */
+  async dissolve(): Promise<void> {
+    if (this.#dissolved) return;
+    this.#dissolved = true;
+    // A new generation number makes workers leave; a new job number, of a job without tasks, wakes those asleep.
+    Atomics.add(this.#words, control.generation / 4, 1);
+    Atomics.add(this.#words, control.job / 4, 1);
+    Atomics.notify(this.#words, control.job / 4);
+    await this.#crew?.destroy();
+    for (const { index } of this.#seats) this.#vacate(index);
+  }
+
+  /** Has a thread of the crew take this seat, and another one if that dies. */
+  #occupy(seat: Seat): void {
+    const { index } = seat;
+    const { module, imports, heap } = this.engine;
+    Atomics.store(this.#words, stateWord(index), states.expected);
+    const task = {
+      module, imports, memory: heap.memory, record: recordAddress(index), stateWord: stateWord(index),
+      trapped: states.trapped, generation: this.#generation, spins: looksBeforeSleep,
+    };
+    this.#crew!.run(task, seat.dismissal.signal).catch((error: unknown) => {
+      if (this.#dissolved) return;
+      this.#vacate(index);
+      if (this.#replacements++ < mostReplacements) {
+        seat.dismissal = new AbortController();
+        this.#occupy(seat);
+      } else {
+        this.#seats.splice(this.#seats.indexOf(seat), 1);
+        this.why.push(`a worker thread ended and was not replaced again (${message(error)})`);
+      }
+    });
+  }
+
+  #dismiss(seat: Seat): void {
+    seat.dismissal.abort();
+    pause(dismissalMilliseconds);
+  }
+
+  /** Frees the record of a worker whose thread has ended. No job is under way: this runs from the event loop. */
+  #vacate(index: number): void {
+    if (Atomics.exchange(this.#words, stateWord(index), states.free) === states.asleep) {
+      Atomics.sub(this.#words, sleepersWord, 1);
+    }
+    Atomics.store(this.#words, claimWord(index), 0);
+  }
+}
+
+/**
+ * How long the leader waits between ordering a thread's end and doing its task again. The engine ends the thread at the
+ * next loop head it comes to, so this is a thousand times more than it needs.
+ */
+const dismissalMilliseconds = 20;
+
+function pause(milliseconds: number): void {
+  const end = performance.now() + milliseconds;
+  while (performance.now() < end);
+}
+
+function message(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Records that nobody has. Those of dissolved teams are taken until their workers have left. */
+function freeRecords(words: Int32Array): number[] {
+  const free: number[] = [];
+  for (let index = leader + 1; index < recordCount; index++) {
+    if (Atomics.load(words, stateWord(index)) === states.free) free.push(index);
+  }
+  return free;
+}
+
+/** The function that starts threads here, or why there is none. */
+function crewOfPlatform(): ((threads: number) => Crew) | string {
+  const found = features();
+  if (!found.sharedMemory) return missingFeatures(found).join('; ');
+  switch (found.runtime) {
+    case 'node': case 'deno': case 'bun': return startPiscinaCrew;
+    case 'browser': return startWebCrew;
+    default: return 'this runtime has no worker threads that are known here: one thread computes';
+  }
+}
+
+let team: Team | null = null;
+/** the thread count that the team was put together for */
+let teamThreads = 0;
+
+function wantedThreads(): number {
+  const { threads } = settings();
+  return threads === 'auto' ? Math.min(features().cores, maxThreads) : threads;
+}
+
+/** The team of the current engine, put together if there is none. */
+export function currentTeam(): Team {
+  if (team === null) {
+    teamThreads = wantedThreads();
+    team = new Team(currentEngine(), teamThreads);
+  }
+  return team;
+}
+
+/** The team as it stands; null when no job has called for one yet. */
+export function existingTeam(): Team | null {
+  return team;
+}
+
+/**
+ * Ends the worker threads; the promise is kept when they have ended. A program exits by itself without this. The next
+ * large computation starts new ones.
+ */
+export async function shutdown(): Promise<void> {
+  const leaving = team;
+  team = null;
+  await leaving?.dissolve();
+}
+
+onEngine(() => void shutdown());
+onConfigure(({ backend }) => {
+  if ((backend !== 'auto' && backend !== 'simd') || wantedThreads() !== teamThreads) void shutdown();
+});

@@ -1,0 +1,22 @@
+/**
+ * What a worker thread runs: one call that lasts as long as the team. Everything that matters happens inside it, in
+ * WebAssembly (see loop.ts); this file must stay free of imports that survive compilation, because it travels as text.
+ */
+
+import type { WorkerTask } from './crew.ts';
+import type { TeamExports } from './loop.ts';
+
+/**
+ * Joins the team and returns when it is dissolved. Throws what a kernel trapped with, after saying so in the worker's
+ * record, which the leader looks at.
+ */
+export function join(task: WorkerTask): number {
+  const instance = new WebAssembly.Instance(task.module, task.imports);
+  const { work } = instance.exports as unknown as TeamExports;
+  try {
+    return work(task.record, task.generation, task.spins);
+  } catch (error) {
+    Atomics.store(new Int32Array(task.memory.buffer), task.stateWord, task.trapped);
+    throw error;
+  }
+}
