@@ -1,0 +1,10 @@
+/** Data sets: reading CIFAR-10's format, a procedural stand-in, preprocessing, augmentation and batches. */
+
+export { classNames, encodeCifar10, parseCifar10 } from './cifar10.ts';
+export type { ImageDataset, LabelledImages } from './cifar10.ts';
+export { normalizeImages, prepareImages } from './preprocess.ts';
+export type { PreparedImages, PrepareOptions } from './preprocess.ts';
+export { augment, randomFlip, randomShift } from './augment.ts';
+export type { Transform } from './augment.ts';
+export { batches, shuffled } from './batches.ts';
+export type { BatchOptions } from './batches.ts';

@@ -1,0 +1,201 @@
+/**
+ * From pixels to what a network trains on: split off a validation set, centre, scale, convert to float32.
+ *
+ * Every statistic comes from the training images alone, so that nothing of the validation and test images leaks into
+ * training. A single pass reads the bytes and a single pass writes the floats: beside the images and the result,
+ * no copy of either is ever made.
+ */
+
+import { allocateCollected } from '../kernels/memory/allocate.ts';
+import { checkBoolean, checkInteger, checkOptions } from '../runtime/check.ts';
+import { checkRank, checkTensor, checkTensorType, shapeText } from '../tensor/check.ts';
+import { contiguousData } from '../tensor/internal.ts';
+import { Tensor } from '../tensor/tensor.ts';
+import type { ImageDataset, LabelledImages } from './cifar10.ts';
+
+/** What prepareImages takes. */
+export interface PrepareOptions {
+  /** training images, from the first on; default: all that are not held back for validation */
+  numTraining?: number;
+  /** validation images: those that follow the training images; default 1,000 */
+  numValidation?: number;
+  /** test images, from the first on; default: all */
+  numTest?: number;
+  /** subtract the mean training image, pixel by pixel; default true, unless normalize is set */
+  subtractMean?: boolean;
+  /**
+   * scale every channel of the training images to standard deviation 1; without subtractMean each channel's mean is
+   * subtracted first; default false
+   */
+  normalize?: boolean;
+}
+
+/** A data set ready for training. Every X is float32 and equals (pixels - mean) / std. */
+export interface PreparedImages {
+  /** (numTraining, C, H, W) */
+  XTrain: Tensor;
+  yTrain: Int32Array;
+  /** (numValidation, C, H, W) */
+  XVal: Tensor;
+  yVal: Int32Array;
+  /** (numTest, C, H, W) */
+  XTest: Tensor;
+  yTest: Int32Array;
+  /** what was subtracted: the mean image (C,H,W), the mean of each channel (C,1,1), or zeros (C,1,1) */
+  mean: Tensor;
+  /** what was divided by, (C,1,1): the standard deviation of each channel, or ones */
+  std: Tensor;
+  classNames: readonly string[];
+}
+
+/** The names of prepareImages' options. */
+export const prepareOptionNames: readonly string[] = [
+  'numTraining', 'numValidation', 'numTest', 'subtractMean', 'normalize',
+];
+
+/**
+ * Splits and normalises a data set: CIFAR-10 as loaded, or the procedural one.
+ *
+ * @param dataset uint8 images (N,C,H,W) with their labels; it is not changed
+ * @throws RangeError when the split asks for more images than there are, TypeError for unknown options
+ */
+export function prepareImages(dataset: ImageDataset, options: PrepareOptions = {}): PreparedImages {
+  const plan = planSplit('prepareImages', options, dataset.train.images.shape[0], dataset.test.images.shape[0]);
+  return applySplit('prepareImages', dataset, plan);
+}
+
+/** Options with their defaults filled in. */
+export type SplitPlan = Required<PrepareOptions>;
+
+/** Checks the options against how many images there are. */
+export function planSplit(fn: string, options: PrepareOptions, trainCount: number, testCount: number): SplitPlan {
+  checkOptions(fn, options, prepareOptionNames);
+  const numValidation = checkInteger(fn, 'numValidation', options.numValidation ?? 1000, 0);
+  const numTraining = checkInteger(fn, 'numTraining', options.numTraining ?? Math.max(1, trainCount - numValidation), 1);
+  if (numTraining + numValidation > trainCount) {
+    throw new RangeError(
+      `${fn}: numTraining ${numTraining} and numValidation ${numValidation} ask for ${numTraining + numValidation} ` +
+      `training images, there are ${trainCount}`,
+    );
+  }
+  const numTest = checkInteger(fn, 'numTest', options.numTest ?? testCount, 0);
+  if (numTest > testCount) throw new RangeError(`${fn}: numTest asks for ${numTest} test images, there are ${testCount}`);
+  const normalize = checkBoolean(fn, 'normalize', options.normalize ?? false);
+  const subtractMean = checkBoolean(fn, 'subtractMean', options.subtractMean ?? !normalize);
+  return { numTraining, numValidation, numTest, subtractMean, normalize };
+}
+
+function applySplit(fn: string, dataset: ImageDataset, plan: SplitPlan): PreparedImages {
+  const { train, test, classNames } = dataset;
+  checkImages(fn, 'train.images', train.images);
+  checkImages(fn, 'test.images', test.images);
+  const { numTraining, numValidation, numTest } = plan;
+  const { mean, std } = imageStatistics(firstImages(train.images, 0, numTraining), plan);
+  const part = (set: LabelledImages, start: number, count: number): [X: Tensor, y: Int32Array] => [
+    normalizeImages(firstImages(set.images, start, count), mean, std),
+    set.labels.slice(start, start + count),
+  ];
+  const [XTrain, yTrain] = part(train, 0, numTraining);
+  const [XVal, yVal] = part(train, numTraining, numValidation);
+  const [XTest, yTest] = part(test, 0, numTest);
+  return { XTrain, yTrain, XVal, yVal, XTest, yTest, mean, std, classNames };
+}
+
+/**
+ * Applies a training set's statistics to any images: (images - mean) / std, as float32.
+ *
+ * @param images (N,C,H,W), of any element type
+ * @param mean (C,H,W) or (C,1,1)
+ * @param std (C,1,1)
+ * @throws RangeError when the shapes do not fit
+ */
+export function normalizeImages(images: Tensor, mean: Tensor, std: Tensor): Tensor {
+  const [count, channels, height, width] = checkRank('normalizeImages', 'images', images, 4).shape;
+  const plane = height * width;
+  const perPixel = statisticSize('mean', mean, [channels, height, width]) !== channels || plane === 1;
+  if (statisticSize('std', std, [channels, 1, 1]) !== channels) throw new RangeError('normalizeImages: std must be (C,1,1)');
+  const pixels = contiguousData(images);
+  const means = contiguousData(mean);
+  const deviations = contiguousData(std);
+  const out = allocateCollected('float32', images.size);
+  let at = 0;
+  for (let n = 0; n < count; n++) {
+    for (let c = 0; c < channels; c++) {
+      const deviation = deviations[c];
+      if (perPixel) {
+        for (let p = 0; p < plane; p++, at++) out[at] = (pixels[at] - means[c * plane + p]) / deviation;
+      } else {
+        const channelMean = means[c];
+        for (let p = 0; p < plane; p++, at++) out[at] = (pixels[at] - channelMean) / deviation;
+      }
+    }
+  }
+  return new Tensor(out, images.shape);
+}
+
+/**
+ * The mean and standard deviation that a plan calls for, float32. Sums of bytes are exact in float64 up to 10^11
+ * images, so one pass suffices. A channel without any variation gets the deviation 1, and so becomes 0.
+ */
+export function imageStatistics(
+  images: Tensor, { subtractMean, normalize }: Pick<SplitPlan, 'subtractMean' | 'normalize'>,
+): { mean: Tensor; std: Tensor } {
+  const [count, channels, height, width] = checkImages('imageStatistics', 'images', images).shape;
+  const plane = height * width;
+  const mean = new Tensor(new Float32Array(subtractMean ? channels * plane : channels), subtractMean
+    ? [channels, height, width] : [channels, 1, 1]);
+  const std = new Tensor(new Float32Array(channels).fill(1), [channels, 1, 1]);
+  if (count === 0 || (!subtractMean && !normalize)) return { mean, std };
+
+  const pixels = contiguousData(images);
+  const sums = new Float64Array(channels * plane);
+  const squares = new Float64Array(channels);
+  for (let n = 0, at = 0; n < count; n++) {
+    for (let c = 0, p = 0; c < channels; c++) {
+      let square = 0;
+      for (let end = p + plane; p < end; p++, at++) {
+        sums[p] += pixels[at];
+        square += pixels[at] * pixels[at];
+      }
+      squares[c] += square;
+    }
+  }
+  for (let c = 0; c < channels; c++) {
+    const channelSums = sums.subarray(c * plane, (c + 1) * plane);
+    const total = count * plane;
+    // the squared length of what is subtracted, so that the variance is that of what is left
+    let removed: number;
+    if (subtractMean) {
+      removed = channelSums.reduce((sum, s) => sum + s * s, 0) / count;
+      channelSums.forEach((s, p) => { mean.data[c * plane + p] = s / count; });
+    } else {
+      const sum = channelSums.reduce((a, b) => a + b, 0);
+      removed = (sum * sum) / total;
+      mean.data[c] = sum / total;
+    }
+    const variance = (squares[c] - removed) / total;
+    // rounding can leave a tiny variance, of either sign, where there is none: bytes that vary at all have more
+    if (normalize && variance > 1e-9) std.data[c] = Math.sqrt(variance);
+  }
+  return { mean, std };
+}
+
+function checkImages(fn: string, name: string, images: Tensor): Tensor {
+  return checkTensorType(fn, name, checkRank(fn, name, images, 4), 'uint8');
+}
+
+/** A view of images start to start + count - 1. */
+function firstImages(images: Tensor, start: number, count: number): Tensor {
+  const data = contiguousData(images);
+  const size = images.size / Math.max(1, images.shape[0]);
+  return new Tensor(data.subarray(start * size, (start + count) * size), [count, ...images.shape.slice(1)]);
+}
+
+/** The size of a statistic. Throws RangeError unless it is (C,H,W), or (C,1,1). */
+function statisticSize(name: string, value: Tensor, [channels, height, width]: readonly number[]): number {
+  const shape = shapeText(checkTensor('normalizeImages', name, value).shape);
+  if (shape !== shapeText([channels, 1, 1]) && shape !== shapeText([channels, height, width])) {
+    throw new RangeError(`normalizeImages: ${name} must be ${channels}x1x1 or ${channels}x${height}x${width}, got ${shape}`);
+  }
+  return value.size;
+}

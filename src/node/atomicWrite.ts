@@ -1,0 +1,82 @@
+/**
+ * Replacing a file so that a reader, or a process started after a crash, finds either the previous contents or the new
+ * ones, whole: write a temporary file in the same folder, flush it to the disk, rename it over the target (POSIX makes
+ * the rename atomic), then flush the folder, so that the rename itself survives a power cut.
+ */
+
+import { randomBytes } from 'node:crypto';
+import { open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { describe } from '../runtime/check.ts';
+import { DataFileError, explainSystemError, systemErrorCode } from './errors.ts';
+
+/** A temporary file this old, in milliseconds, belongs to a process that died: no single write takes an hour. */
+const abandonedAfter = 60 * 60 * 1000;
+
+/**
+ * Writes contents to path, replacing what is there, all or nothing.
+ *
+ * Throws TypeError for contents of another kind, and DataFileError, with the target untouched, when the folder is
+ * missing or not writable or the disk is full.
+ */
+export async function atomicWriteFile(path: string, contents: Uint8Array | string): Promise<void> {
+  if (typeof path !== 'string' || path === '') {
+    throw new TypeError(`atomicWriteFile: path must be a non-empty string, got ${describe(path)}`);
+  }
+  if (typeof contents !== 'string' && !(contents instanceof Uint8Array)) {
+    throw new TypeError(`atomicWriteFile: contents must be a string or a Uint8Array, got ${describe(contents)}`);
+  }
+  const target = resolve(path);
+  const folder = dirname(target);
+  const temporary = join(folder, `${temporaryPrefix(target)}${process.pid}-${randomBytes(6).toString('hex')}.tmp`);
+  try {
+    // wx: never write through a file or link that someone else put there
+    const file = await open(temporary, 'wx');
+    try {
+      await file.writeFile(contents);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, target);
+    await syncFolder(folder);
+  } catch (error) {
+    await unlink(temporary).catch(() => undefined);
+    throw new DataFileError(`atomicWriteFile: cannot write ${target}: ${explainSystemError(error)}`, target, error);
+  }
+  await removeAbandoned(target);
+}
+
+/** Flushes a folder's entries to the disk, where the platform can (Windows cannot open a folder, and needs no flush). */
+export async function syncFolder(folder: string): Promise<void> {
+  try {
+    const handle = await open(folder, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (!['EPERM', 'EISDIR', 'EINVAL', 'EACCES', 'ENOTSUP'].includes(systemErrorCode(error) ?? '')) throw error;
+  }
+}
+
+function temporaryPrefix(target: string): string {
+  return `.${basename(target)}.`;
+}
+
+/** Removes temporary files that killed processes left beside target; failing to is no reason to fail the write. */
+async function removeAbandoned(target: string): Promise<void> {
+  const folder = dirname(target);
+  const pattern = /^\d+-[0-9a-f]{12}\.tmp$/;
+  const prefix = temporaryPrefix(target);
+  try {
+    for (const name of await readdir(folder)) {
+      if (!name.startsWith(prefix) || !pattern.test(name.slice(prefix.length))) continue;
+      const path = join(folder, name);
+      if (Date.now() - (await stat(path)).mtimeMs > abandonedAfter) await unlink(path);
+    }
+  } catch {
+    // another process may have removed it first, or the folder may not be listable
+  }
+}

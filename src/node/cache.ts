@@ -1,0 +1,48 @@
+/** Where data sets are kept between runs, and where a CIFAR-10 that is already on this machine lies. */
+
+import { access } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { posix, win32 } from 'node:path';
+
+/** What cacheFolder looks at; each part defaults to this process's own. */
+export interface CacheSurroundings {
+  platform?: NodeJS.Platform;
+  env?: Record<string, string | undefined>;
+  home?: string;
+}
+
+/**
+ * The folder for tilegrad's downloads, by the platform's custom; it may not exist yet.
+ * Linux and others: $XDG_CACHE_HOME/tilegrad or ~/.cache/tilegrad (XDG Base Directory Specification: a relative
+ * value is to be ignored). macOS: ~/Library/Caches/tilegrad. Windows: %LOCALAPPDATA%\tilegrad\Cache.
+ */
+export function cacheFolder(surroundings: CacheSurroundings = {}): string {
+  const { platform = process.platform, env = process.env, home = homedir() } = surroundings;
+  if (platform === 'win32') {
+    const local = env.LOCALAPPDATA;
+    const base = local !== undefined && win32.isAbsolute(local) ? local : win32.join(home, 'AppData', 'Local');
+    return win32.join(base, 'tilegrad', 'Cache');
+  }
+  const xdg = env.XDG_CACHE_HOME;
+  if (xdg !== undefined && posix.isAbsolute(xdg)) return posix.join(xdg, 'tilegrad');
+  return platform === 'darwin' ? posix.join(home, 'Library', 'Caches', 'tilegrad') : posix.join(home, '.cache', 'tilegrad');
+}
+
+/** The file name of the binary release. */
+export const cifar10ArchiveName = 'cifar-10-binary.tar.gz';
+
+/**
+ * The path of a CIFAR-10 at hand: what the environment variable CIFAR10 names, taken at its word (loading says what is
+ * wrong with it), else the archive in the cache folder, else null.
+ */
+export async function findCifar10(surroundings: CacheSurroundings = {}): Promise<string | null> {
+  const { platform = process.platform, env = process.env } = surroundings;
+  if (env.CIFAR10 !== undefined && env.CIFAR10 !== '') return env.CIFAR10;
+  const cached = (platform === 'win32' ? win32 : posix).join(cacheFolder(surroundings), cifar10ArchiveName);
+  try {
+    await access(cached);
+    return cached;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * CIFAR-10 from the disk: the folder of the binary release, or its tar or tar.gz as it was downloaded.
+ *
+ * Everything is streamed: the decompressor's current chunk and the images themselves are all that is in memory. What an
+ * archive claims is checked before memory is set aside for it, and what it inflates to is bounded, so a damaged,
+ * foreign or hostile file ends in an error that says what was expected.
+ */
+
+import { createReadStream } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
+import { join, posix } from 'node:path';
+import { pipeline } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { checkOptions, describe } from '../runtime/check.ts';
+import type { ImageDataset } from '../data/cifar10.ts';
+import { prepareImages, prepareOptionNames } from '../data/preprocess.ts';
+import type { PreparedImages, PrepareOptions } from '../data/preprocess.ts';
+import { cifar10ArchiveName } from './cache.ts';
+import { batchFileNames, Cifar10Collector, maxInflatedBytes } from './cifar10Collector.ts';
+import { DataFileError, explainSystemError, systemErrorCode } from './errors.ts';
+import { readTar, TarError } from './tar.ts';
+
+/** The folder inside the archive. */
+const releaseFolder = 'cifar-10-batches-bin';
+const chunkBytes = 256 * 1024;
+
+/**
+ * Reads the whole data set.
+ *
+ * @param path the release's tar.gz (or tar), the folder with its six .bin files, or a folder that holds either
+ * @returns train: uint8 images (50000,3,32,32) and labels; test: (10000,3,32,32); the class names. Smaller batch files
+ * of the same layout are read too.
+ * @throws DataFileError (a RangeError) naming the path, and the batch file, when something is missing, unreadable, cut
+ * short, corrupted, too large or not CIFAR-10; TypeError when path is not a string
+ */
+export async function loadCifar10(path: string): Promise<ImageDataset> {
+  if (typeof path !== 'string' || path === '') {
+    throw new TypeError(`loadCifar10: path must be a non-empty string, got ${describe(path)}`);
+  }
+  try {
+    const collector = new Cifar10Collector(path);
+    const { folder, file } = await locate(path);
+    if (folder !== undefined) await readFolder(folder, collector);
+    else await readArchive(file, collector);
+    return collector.finish();
+  } catch (error) {
+    throw explained(path, error);
+  }
+}
+
+/**
+ * Reads the data set and prepares it for training as the course does: the first 49,000 training images to train on, the
+ * next 1,000 for validation, the first 1,000 test images; the mean training image subtracted; float32.
+ *
+ * @param path as loadCifar10 takes it
+ * @param options numTraining, numValidation, numTest (10,000 for all), subtractMean, normalize: see prepareImages
+ * @throws what loadCifar10 and prepareImages throw
+ */
+export async function getCifar10Data(path: string, options: PrepareOptions = {}): Promise<PreparedImages> {
+  checkOptions('getCifar10Data', options, prepareOptionNames);
+  const asked: PrepareOptions = { numTraining: 49000, numValidation: 1000, numTest: 1000, ...defined(options) };
+  return prepareImages(await loadCifar10(path), asked);
+}
+
+function defined(options: PrepareOptions): PrepareOptions {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}
+
+/** Either the folder with the batch files or the archive that path stands for. */
+async function locate(path: string): Promise<{ folder: string; file?: undefined } | { folder?: undefined; file: string }> {
+  const found = await stat(path);
+  if (found.isFile()) return { file: path };
+  if (!found.isDirectory()) throw new DataFileError(`loadCifar10: ${path} is neither a file nor a folder`, path);
+  for (const folder of [path, join(path, releaseFolder)]) {
+    for (const name of batchFileNames) {
+      if (await exists(join(folder, name))) return { folder };
+    }
+  }
+  const archive = join(path, cifar10ArchiveName);
+  if (await exists(archive)) return { file: archive };
+  throw new DataFileError(
+    `loadCifar10: the folder ${path} holds neither ${batchFileNames.join(', ')} nor ${cifar10ArchiveName}`, path,
+  );
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT' || systemErrorCode(error) === 'ENOTDIR') return false;
+    throw error;
+  }
+}
+
+async function readFolder(folder: string, collector: Cifar10Collector): Promise<void> {
+  for (const name of batchFileNames) {
+    const path = join(folder, name);
+    if (!(await exists(path))) continue;
+    const found = await stat(path);
+    if (!found.isFile()) throw new DataFileError(`loadCifar10: ${path} must be a file`, path);
+    const decoder = collector.start(name, found.size);
+    for await (const chunk of createReadStream(path, { highWaterMark: chunkBytes })) decoder.push(chunk as Buffer);
+    decoder.result();
+  }
+}
+
+async function readArchive(path: string, collector: Cifar10Collector): Promise<void> {
+  for await (const entry of readTar(await inflated(path))) {
+    const name = posix.basename(entry.name);
+    if (entry.type === '5') continue;
+    if (!batchFileNames.includes(name)) {
+      collector.pass(entry.name, entry.size);
+      continue;
+    }
+    if (entry.type !== '0') {
+      throw new DataFileError(`loadCifar10: ${path}: ${entry.name} must be a regular file, its tar type is ${entry.type}`, path);
+    }
+    const decoder = collector.start(name, entry.size);
+    for await (const chunk of entry.chunks) decoder.push(chunk);
+    decoder.result();
+  }
+}
+
+/** The bytes of a tar, inflated when they are a gzip's, and never more than CIFAR-10 has. */
+async function inflated(path: string): Promise<AsyncIterable<Uint8Array>> {
+  const head = await readHead(path);
+  const isGzip = head[0] === 0x1f && head[1] === 0x8b;
+  const isTar = head.length === 512 && new TextDecoder().decode(head.subarray(257, 262)) === 'ustar';
+  if (!isGzip && !isTar) {
+    throw new DataFileError(
+      `loadCifar10: ${path} must be a folder, a tar.gz or a tar with CIFAR-10's binary release; ` +
+      (head.length === 0 ? 'it is empty' : 'it is none of these'), path,
+    );
+  }
+  const file = createReadStream(path, { highWaterMark: chunkBytes });
+  if (!isGzip) return bounded(path, file);
+  const gunzip = createGunzip({ chunkSize: chunkBytes });
+  // an error on either side destroys both and reaches whoever reads from gunzip
+  pipeline(file, gunzip, () => undefined);
+  return bounded(path, gunzip);
+}
+
+async function readHead(path: string): Promise<Uint8Array> {
+  const handle = await open(path, 'r');
+  try {
+    const { buffer, bytesRead } = await handle.read(new Uint8Array(512), 0, 512, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function* bounded(path: string, source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+  let total = 0;
+  for await (const chunk of source) {
+    total += chunk.length;
+    if (total > maxInflatedBytes) {
+      throw new DataFileError(
+        `loadCifar10: ${path} holds more than ${maxInflatedBytes} bytes, CIFAR-10's binary release has about 184,380,000`, path,
+      );
+    }
+    yield chunk;
+  }
+}
+
+/** Any failure as an error that names the path. */
+function explained(path: string, error: unknown): unknown {
+  if (error instanceof DataFileError) return error;
+  if (error instanceof RangeError) return new DataFileError(error.message, path, error);
+  if (error instanceof TarError) {
+    return new DataFileError(`loadCifar10: ${path} is not a whole tar archive: ${error.message}`, path, error);
+  }
+  const code = systemErrorCode(error);
+  if (code === undefined) return error;
+  if (code === 'Z_BUF_ERROR') {
+    return new DataFileError(`loadCifar10: ${path} is cut short: the gzip stream has no end`, path, error);
+  }
+  if (code.startsWith('Z_')) {
+    return new DataFileError(`loadCifar10: ${path} is corrupted: ${(error as Error).message} (${code})`, path, error);
+  }
+  return new DataFileError(`loadCifar10: cannot read ${path}: ${explainSystemError(error)}`, path, error);
+}

@@ -1,0 +1,13 @@
+/** Files, downloads and data sets on the disk. Importing this makes checkpoints go to files. */
+
+import { setDefaultCheckpointStore } from '../train/checkpointStore.ts';
+import { fileCheckpointStore } from './checkpoints.ts';
+
+export { getCifar10Data, loadCifar10 } from './cifar10.ts';
+export { atomicWriteFile } from './atomicWrite.ts';
+export { fileCheckpointStore } from './checkpoints.ts';
+export type { FileCheckpointStore } from './checkpoints.ts';
+export { cacheFolder, findCifar10 } from './cache.ts';
+export { DataFileError, DownloadError } from './errors.ts';
+
+setDefaultCheckpointStore(fileCheckpointStore());
