@@ -23,11 +23,16 @@ export function relError(a: Values, b: Values): number {
   const y = contiguousDataAs(right, 'float64');
   let largest = 0;
   for (let i = 0; i < x.length; i++) {
-    const error = x[i] === y[i] ? 0 : Math.abs(x[i] - y[i]) / Math.max(1e-8, Math.abs(x[i]) + Math.abs(y[i]));
+    const error = x[i] === y[i] ? 0 : relative(x[i] / 2, y[i] / 2);
     if (Number.isNaN(error)) return NaN;
     if (error > largest) largest = error;
   }
   return largest;
+}
+
+/** The error between two values from their halves, whose sum cannot overflow. */
+function relative(a: number, b: number): number {
+  return Math.abs(a - b) / Math.max(1e-8 / 2, Math.abs(a) + Math.abs(b));
 }
 
 function asTensor(name: string, value: Values): Tensor {

@@ -1,0 +1,131 @@
+import { describe, expect, it } from 'vitest';
+import { adagrad, adam, adamW, nesterov, relError, rmsprop, sgd, sgdMomentum } from '../../src/train/index.ts';
+import type { UpdateConfig, UpdateRule } from '../../src/train/index.ts';
+import { arange, linspace, tensor, Tensor, zeros } from '../../src/tensor/index.ts';
+import { applyRule } from '../../src/train/rule.ts';
+import { definitionOf, ruleNames } from '../../src/train/updateRules.ts';
+import { describeOnEveryBackend } from '../support/backends.ts';
+import { goldenArray } from '../support/golden.ts';
+
+const rules: Record<string, UpdateRule> = { sgd, sgdMomentum, nesterov, rmsprop, adam, adagrad, adamW };
+
+const grid = (first: number, last: number): Tensor => linspace(first, last, 20).reshape(4, 5);
+
+describeOnEveryBackend('update rules', () => {
+  const w = grid(-0.4, 0.6);
+  const dw = grid(-0.6, 0.4);
+
+  it.each<[string, UpdateConfig]>([
+    ['sgdMomentum', { learningRate: 1e-3, velocity: grid(0.6, 0.9) }],
+    ['rmsprop', { learningRate: 1e-2, cache: grid(0.6, 0.9) }],
+    ['adam', { learningRate: 1e-2, m: grid(0.6, 0.9), v: grid(0.7, 0.5), t: 5 }],
+  ])('%s gives the numbers that the notebooks print', (name, config) => {
+    const golden = goldenArray<Record<string, number[][]> & { relError: number }>(name);
+    const [nextW, after] = rules[name](w, dw, config);
+    expect(after).toBe(config);
+    const state = after as Record<string, Tensor>;
+    expect(relError(nextW, golden.nextW)).toBeLessThan(golden.relError);
+    for (const key of ['velocity', 'cache', 'm', 'v']) {
+      expect(key in golden).toBe(key in config);
+      if (key in golden) expect(relError(state[key], golden[key])).toBeLessThan(golden.relError);
+    }
+    if (name === 'adam') expect(after.t).toBe(6);
+  });
+
+  /** Three steps of PyTorch 1.13's optimisers in float64 with the same settings. */
+  it.each<[string, UpdateConfig, number[]]>([
+    ['sgd', {}, [-0.37159460482447093, -0.13417793839760803, 0.10323872802925484, 0.3406553944561177, 0.5780720608829806]],
+    ['sgdMomentum', {}, [-0.3506047315876562, -0.12258499567613276, 0.10543474023539062, 0.33345447614691404, 0.5614742120584374]],
+    ['nesterov', {}, [-0.32729359220361126, -0.10958976321818992, 0.10811406576723143, 0.3258178947526528, 0.5435217237380741]],
+    ['rmsprop', {}, [-0.15198400410753965, 0.09741138428499466, 0.3406676847637339, 0.11169240181328519, 0.3554303504282532]],
+    ['adagrad', {}, [-0.3750657570863873, -0.12498658957136016, 0.12569719086790904, 0.3255941585000728, 0.5753458687222033]],
+    ['adam', {}, [-0.3970047563380809, -0.1470064044763406, 0.1029732947465119, 0.34699830005994486, 0.5970006763251758]],
+    ['adamW', {}, [-0.3969927862941478, -0.14700193438751236, 0.1029702644459336, 0.3469878299464219, 0.5969827062888314]],
+  ])('%s makes the steps that PyTorch makes', (name, config, expected) => {
+    let weights = linspace(-0.4, 0.6, 5);
+    for (let i = 0; i < 3; i++) {
+      const gradient = tensor([-0.6, -0.35, -0.1, 0.15, 0.4].map((g, j) => g * Math.sqrt(i + 1) + 0.3 * weights.get(j)), null, 'float64');
+      [weights, config] = rules[name](weights, gradient, config);
+    }
+    expect(relError(weights, expected)).toBeLessThan(1e-12);
+  });
+
+  it.each(Object.keys(rules))('%s leaves what it was given and computes the same in place', (name) => {
+    for (const dtype of ['float32', 'float64'] as const) {
+      const rule = definitionOf(name as keyof typeof rules as 'sgd')!;
+      const start = grid(-1, 1).astype(dtype);
+      const gradient = grid(0.5, -0.25).astype(dtype);
+      let [next, config] = rules[name](start, gradient);
+      const before = { ...config };
+      const stateBefore = rule.state.map((key) => config[key]!.toArray());
+      expect(next).not.toBe(start);
+      expect(next.dtype).toBe(dtype);
+      expect(start.toArray()).toEqual(grid(-1, 1).astype(dtype).toArray());
+      [next, config] = rules[name](next, gradient, config);
+      rule.state.forEach((key, i) => expect(before[key]!.toArray()).toEqual(stateBefore[i]));
+      expect(gradient.toArray()).toEqual(grid(0.5, -0.25).astype(dtype).toArray());
+
+      const own = start.clone();
+      const [same, ownConfig] = applyRule(rule, own, gradient, {}, true);
+      const arrays = rule.state.map((key) => ownConfig[key]!.data);
+      applyRule(rule, own, gradient, ownConfig, true);
+      expect(same).toBe(own);
+      rule.state.forEach((key, i) => {
+        expect(ownConfig[key]!.data).toBe(arrays[i]);
+        expect(ownConfig[key]!.toArray()).toEqual(config[key]!.toArray());
+      });
+      expect(own.toArray()).toEqual(next.toArray());
+    }
+  });
+
+  it('take views and a gradient of the other float type', () => {
+    const columns = grid(-0.4, 0.6).transpose();
+    const [fromView] = adam(columns, dw.transpose());
+    expect(fromView.toArray()).toEqual(adam(w, dw)[0].transpose().toArray());
+    const [narrow] = sgd(zeros([2]), tensor([1, 2], null, 'float64'));
+    expect(narrow.dtype).toBe('float32');
+  });
+});
+
+describe('update rules', () => {
+  it('store the documented defaults in config', () => {
+    expect(sgd(zeros(1), zeros(1))[1]).toEqual({ learningRate: 1e-2 });
+    const w = zeros(1);
+    expect(sgdMomentum(w, w)[1]).toMatchObject({ learningRate: 1e-2, momentum: 0.9 });
+    expect(nesterov(w, w)[1]).toMatchObject({ learningRate: 1e-2, momentum: 0.9 });
+    expect(rmsprop(w, w)[1]).toMatchObject({ learningRate: 1e-2, decayRate: 0.99, epsilon: 1e-8 });
+    expect(adagrad(w, w)[1]).toMatchObject({ learningRate: 1e-2, epsilon: 1e-8 });
+    expect(adam(w, w)[1]).toMatchObject({ learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, t: 1 });
+    expect(adamW(w, w)[1]).toMatchObject({ learningRate: 1e-3, weightDecay: 1e-2, t: 1 });
+  });
+
+  it('work on tensors without elements and on scalars', () => {
+    for (const name of ruleNames) {
+      expect(rules[name](zeros([0, 3]), zeros([0, 3]))[0].shape).toEqual([0, 3]);
+      expect(rules[name](zeros([]), zeros([]))[0].shape).toEqual([]);
+    }
+  });
+
+  it.each<[string, () => unknown, string]>([
+    ['an unknown key', () => sgd(zeros(1), zeros(1), { momentum: 0.9 }), 'sgd: unknown option "momentum", known options are learningRate'],
+    ['another shape', () => adam(zeros([2, 3]), zeros([3, 2])), 'adam: dw must have shape 2x3, got 3x2'],
+    ['state of another shape', () => sgdMomentum(zeros(2), zeros(2), { velocity: zeros(3) }), 'sgdMomentum: config.velocity must have shape 2, got 3'],
+    ['state of another type', () => adam(zeros(2), zeros(2), { m: zeros(2, 'float64') }), 'adam: config.m must be float32 like w, got float64'],
+    ['integer weights', () => sgd(arange(3), zeros(3)), 'sgd: w must be float32 or float64, got int32'],
+    ['no tensor', () => sgd([1] as never, zeros(1)), 'sgd: w must be a Tensor, got an array of 1'],
+    ['no gradient', () => sgd(zeros(1), undefined as never), 'sgd: dw must be a Tensor, got undefined'],
+    ['a negative rate', () => sgd(zeros(1), zeros(1), { learningRate: -1 }), 'sgd: config.learningRate must be a finite number >= 0, got -1'],
+    ['a rate that is no number', () => sgd(zeros(1), zeros(1), { learningRate: NaN }), 'got NaN'],
+    ['beta 1', () => adam(zeros(1), zeros(1), { beta1: 1 }), 'adam: config.beta1 must be'],
+    ['a fractional t', () => adam(zeros(1), zeros(1), { t: 0.5 }), 'adam: config.t must be an integer'],
+    ['a config that is a number', () => sgd(zeros(1), zeros(1), 0.1 as never), 'sgd: options must be an object, got 0.1'],
+  ])('refuse %s', (_, call, message) => {
+    expect(call).toThrow(message);
+  });
+
+  it('leave config alone when they refuse', () => {
+    const config = { learningRate: 1 };
+    expect(() => adam(zeros(2), zeros(3), config)).toThrow(RangeError);
+    expect(config).toEqual({ learningRate: 1 });
+  });
+});
