@@ -89,8 +89,8 @@ function integerPower(x: number, y: number): number {
 
 function floorRemainder(x: number, y: number): number {
   const remainder = x % y;
-  if (remainder !== 0 && Math.sign(remainder) !== Math.sign(y)) return Math.abs(y) === Infinity ? y : remainder + y;
-  return remainder === 0 && y < 0 ? -0 : remainder === 0 && y > 0 ? 0 : remainder;
+  // JavaScript's remainder has the sign of x. Adding an infinite y gives that infinity, as in NumPy.
+  return remainder !== 0 && (remainder < 0) === (y > 0) ? remainder + y : remainder;
 }
 
 /**

@@ -11,7 +11,7 @@ const ends = 3;
 export function format(t: Tensor): string {
   const header = `Tensor ${shapeText(t.shape)} ${t.dtype}`;
   if (t.size === 0) return header;
-  return `${header} ${text(t.size > longest ? shortened(t) : t.toArray(), 1)}`;
+  return `${header}${t.ndim > 1 ? '\n' : ' '}${text(t.size > longest ? shortened(t) : t.toArray(), 1)}`;
 }
 
 type Shown = NestedNumbers | readonly Shown[] | '...';

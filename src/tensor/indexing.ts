@@ -6,7 +6,7 @@ import { checkRank, checkTensor } from './check.ts';
 import { contiguousData, contiguousDataAs, emptyTensor } from './internal.ts';
 import { normalizeAxis, rowMajorStrides, sizeOf } from './shape.ts';
 import { Tensor } from './tensor.ts';
-import { checkIndex, moveaxis } from './views.ts';
+import { broadcastTo, checkIndex, moveaxis } from './views.ts';
 
 /** Indices along an axis: a tensor of integers, or a list of them. Negative ones count from the end. */
 export type Indices = Tensor | readonly number[];
@@ -67,40 +67,35 @@ export function pick(t: Tensor, indices: Indices): Tensor {
 }
 
 /**
- * A copy of t with values inserted before the given indices along one axis, as NumPy's insert: indices refer to t
- * before anything is inserted, and may equal the axis's size to append. values is a number, or a tensor that broadcasts
- * to the inserted part (axis of size indices.length, or 1). With a single number as index, values may also have that
- * axis longer: all of it goes there. The result keeps t's type.
+ * A copy of t with values inserted before the given indices along one axis, as NumPy's insert. Indices refer to t before
+ * anything is inserted, and may equal the axis's size to append. values is a number or a tensor of at most t's number of
+ * axes that broadcasts to the inserted part, which has as many places along the axis as there are indices; a lone index
+ * takes as many as values has. For an index given as a bare number, the first axis of values is the one that is
+ * inserted. The result keeps t's type. Throws RangeError for an index outside or values that do not fit.
  */
 export function insert(t: Tensor, indices: number | readonly number[], values: Tensor | number, axis: number = 0): Tensor {
   checkTensor('insert', 'x', t);
   const along = normalizeAxis('insert', axis, t.ndim);
   const extent = t.shape[along];
-  const inserted = values instanceof Tensor ? values : new Tensor(Float64Array.of(values), []);
-  const single = typeof indices === 'number';
-  // One place may take several rows; how many is read from values, when it has the axis at all.
-  const rows = single && inserted.ndim === t.ndim ? inserted.shape[along] : 1;
-  const before = single ? new Array<number>(rows).fill(indices) : [...indices];
-  for (let i = 0; i < before.length; i++) {
-    checkInteger('insert', 'index', before[i], -extent, extent);
-    if (before[i] < 0) before[i] += extent;
-  }
-  const shape = t.shape.toSpliced(along, 1, extent + before.length);
-  const out = emptyTensor(shape, t.dtype);
-  // Stable order of the places; the i-th one has moved right by the i inserted ahead of it.
-  const order = before.map((_, i) => i).sort((a, b) => before[a] - before[b] || a - b);
-  const isNew = new Int32Array(shape[along]).fill(-1);
-  order.forEach((original, moved) => {
-    isNew[before[original] + moved] = original;
+  const places = (typeof indices === 'number' ? [indices] : [...indices]).map((index) => {
+    checkInteger('insert', 'index', index, -extent, extent);
+    return index < 0 ? index + extent : index;
   });
-  const part = inserted.broadcastTo(t.shape.toSpliced(along, 1, before.length));
-  const targets = moveaxis(out, along, 0);
-  const news = moveaxis(part, along, 0);
-  const olds = moveaxis(t, along, 0);
-  let old = 0;
-  for (let i = 0; i < isNew.length; i++) {
-    const source = isNew[i] >= 0 ? news.slice(isNew[i]) : olds.slice(old++);
-    targets.slice(i).assign(source);
+  let given = typeof values === 'number' ? new Tensor(Float64Array.of(values), []) : checkTensor('insert', 'values', values);
+  if (given.ndim > t.ndim) throw new RangeError(`insert: values has ${given.ndim} axes, x has ${t.ndim}`);
+  given = given.reshape([...new Array<number>(t.ndim - given.ndim).fill(1), ...given.shape]);
+  if (typeof indices === 'number') given = moveaxis(given, 0, along);
+  const before = places.length === 1 ? new Array<number>(given.shape[along]).fill(places[0]) : places;
+  const inserted = moveaxis(broadcastTo(given, t.shape.with(along, before.length), 'insert'), along, 0);
+
+  // Sorted by place, the i-th insertion has moved right by the i before it; what is left over are t's own parts.
+  const order = before.map((_, i) => i).sort((a, b) => before[a] - before[b]);
+  const out = emptyTensor(t.shape.with(along, extent + before.length), t.dtype);
+  const target = moveaxis(out, along, 0);
+  const own = moveaxis(t, along, 0);
+  for (let i = 0, done = 0; i < target.shape[0]; i++) {
+    const isNew = done < before.length && before[order[done]] + done === i;
+    target.slice(i).assign(isNew ? inserted.slice(order[done++]) : own.slice(i - done));
   }
   return out;
 }

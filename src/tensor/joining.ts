@@ -56,7 +56,7 @@ export function stack(tensors: readonly Tensor[], axis: number = 0): Tensor {
   return concat(tensors.map((t) => expandDims(t, along)), along);
 }
 
-/** How many elements to add: the same at both ends of all axes, [before, after] of all, or one such pair an axis. */
+/** How many elements to add: the same at both ends of all axes, [before, after] for all, or a list of such pairs, one an axis. */
 export type PadWidth = number | readonly [number, number] | readonly (readonly [number, number])[];
 
 export type PadMode = 'constant' | 'edge' | 'reflect' | 'symmetric' | 'wrap';
@@ -95,7 +95,8 @@ function padWidths(t: Tensor, width: PadWidth): Array<readonly [number, number]>
   if (!Array.isArray(width)) throw new TypeError(`pad: width must be a number or pairs of numbers, got ${describe(width)}`);
   const list = width as readonly (number | readonly [number, number])[];
   const isPair = list.length === 2 && list.every((entry) => typeof entry === 'number');
-  const pairs = isPair ? t.shape.map(() => list) : list;
+  const one = isPair ? list : list.length === 1 ? list[0] : null;
+  const pairs = one === null ? list : t.shape.map(() => one);
   if (pairs.length !== t.ndim) throw new RangeError(`pad: width has ${pairs.length} pairs, x has ${t.ndim} axes`);
   return pairs.map((pair, axis) => {
     if (!Array.isArray(pair) || pair.length !== 2) {
