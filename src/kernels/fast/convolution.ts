@@ -13,6 +13,7 @@
  */
 
 import type { ConvGeometry, ConvKernels, Epilogue, FloatArray } from '../contract.ts';
+import { reluForward } from './activation.ts';
 import { blockedProduct, storeTile } from './blocked-product.ts';
 import { tile4x4 } from './micro-kernel.ts';
 import { packGathered, packStrided } from './packing.ts';
@@ -25,7 +26,7 @@ const outputMatrix = float64Scratch();
 const filterSums = float64Scratch();
 const biasSums = float64Scratch();
 
-/** out (batch, filters, outHeight, outWidth); scale, bias and relu are applied on the way out of the group's matrix. */
+/** out (batch, filters, outHeight, outWidth); scale and bias are applied on the way out of the group's matrix. */
 export function convForward(
   x: FloatArray, w: FloatArray, b: FloatArray | null, out: FloatArray, g: ConvGeometry, epilogue: Epilogue,
 ): void {
@@ -51,8 +52,9 @@ export function convForward(
         storeTile(tile, width, matrix, filter * columns + pixel, columns, rows, count, !first);
       },
     });
-    writeOutput(matrix, b, out, image, images, view.pixels, g.filters, epilogue);
+    writeOutput(matrix, b, out, image, images, view.pixels, g.filters, epilogue.scale ?? null);
   }
+  if (epilogue.relu === true) reluForward(out, out);
 }
 
 /** dx (unless null), dw and db from dout (batch, filters, outHeight, outWidth). */
@@ -128,25 +130,20 @@ function addInputGradient(
 }
 
 /**
- * Writes matrix (filters, images * pixels) to out (batch, filters, pixels), images image..image+images, with the
- * epilogue: scale, bias, relu.
+ * Writes matrix (filters, images * pixels) to out (batch, filters, pixels), images image..image+images, multiplied by
+ * the filter's scale and with its bias added.
  */
 function writeOutput(
   matrix: Float64Array, b: FloatArray | null, out: FloatArray, image: number, images: number, pixels: number,
-  filters: number, epilogue: Epilogue,
+  filters: number, scale: FloatArray | null,
 ): void {
-  const scale = epilogue.scale ?? null;
-  const relu = epilogue.relu === true;
   for (let f = 0; f < filters; f++) {
     const factor = scale === null ? 1 : scale[f];
     const shift = b === null ? 0 : b[f];
     for (let i = 0; i < images; i++) {
       const from = (f * images + i) * pixels;
       const to = ((image + i) * filters + f) * pixels;
-      for (let p = 0; p < pixels; p++) {
-        const value = matrix[from + p] * factor + shift;
-        out[to + p] = relu && value < 0 ? 0 : value;
-      }
+      for (let p = 0; p < pixels; p++) out[to + p] = matrix[from + p] * factor + shift;
     }
   }
 }

@@ -29,9 +29,9 @@ export function batchnormReluPoolForward(
 }
 
 /**
- * Only the winners of their windows, where the relu let them through, carry gradient into the batchnorm, so its sums run
- * over the pooled pixels alone. dx then is what mean and variance send to every pixel, plus scale * dout at the winners
- * (the formula is derived in ../naive/normalisation.ts).
+ * Only the winners of their windows, where the relu let them through, carry gradient into the batchnorm, so its sums
+ * run over the pooled pixels alone. dx then is what mean and variance send to every pixel, plus scale * dout at the
+ * winners (the formula is derived in ../naive/normalisation.ts).
  */
 export function batchnormReluPoolBackward(
   dout: FloatArray, out: FloatArray, argmax: Int32Array, x: FloatArray, gamma: FloatArray, mean: FloatArray,

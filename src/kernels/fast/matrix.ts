@@ -1,6 +1,7 @@
-/** Matrix products by blocked-product.ts: packing, a register tile, and the epilogue while the tile is at hand. */
+/** Matrix products by blocked-product.ts, and the affine layer made of them. */
 
 import type { Epilogue, FloatArray, MatrixKernels } from '../contract.ts';
+import { reluForward } from './activation.ts';
 import { blockedProduct, storeTile, type BlockedProduct } from './blocked-product.ts';
 import { sumRows } from './elementwise.ts';
 import { tile4x4 } from './micro-kernel.ts';
@@ -43,18 +44,9 @@ export function gemm(
 export function affineForward(
   x: FloatArray, w: FloatArray, b: FloatArray, out: FloatArray, n: number, d: number, m: number, epilogue: Epilogue,
 ): void {
-  const relu = epilogue.relu === true;
-  blockedProduct(tile4x4, matrixProduct(x, w, n, m, d, false, false, (
-    tile, width, row, column, rows, columns, first, last,
-  ) => {
-    for (let r = 0; r < rows; r++) {
-      const to = (row + r) * m + column;
-      for (let c = 0; c < columns; c++) {
-        const value = tile[r * width + c] + (first ? b[column + c] : out[to + c]);
-        out[to + c] = relu && last && value < 0 ? 0 : value;
-      }
-    }
-  }));
+  for (let i = 0; i < n; i++) out.set(b, i * m);
+  gemm(x, w, out, n, m, d, false, false, true);
+  if (epilogue.relu === true) reluForward(out, out);
 }
 
 /** dx = dout w^T, dw = x^T dout, db = column sums of dout; dx null is left out. */

@@ -1,6 +1,6 @@
 /**
  * Normalisation in as few passes over memory as the contract allows: two for the statistics (the mean must be known
- * before deviations can be summed), one to apply, two for the backward. The formulas are derived in ../naive/normalisation.ts.
+ * before deviations can be summed), one to apply, two for the backward. ../naive/normalisation.ts derives the formulas.
  *
  * Per-channel constants are computed once, into scratch; a pass then walks the array in memory order. With inner = 1
  * neighbours in memory belong to different channels, so sums are kept for all channels at a time; otherwise a run of
@@ -8,7 +8,7 @@
  */
 
 import type { ChannelGeometry, FloatArray, GroupGeometry, NormKernels } from '../contract.ts';
-import { reluBackward } from './activation.ts';
+import { reluBackward, reluForward } from './activation.ts';
 import { float64Scratch } from './scratch.ts';
 
 const firstSums = float64Scratch();
@@ -59,18 +59,15 @@ export function batchnormApply(
 ): void {
   const scale = factors.take(g.channels);
   for (let c = 0; c < g.channels; c++) scale[c] = gamma[c] / Math.sqrt(variance[c] + eps);
-  // The smallest value that may pass: below -Infinity is nothing, so max leaves the numbers as they are.
-  const floor = relu ? 0 : -Infinity;
   eachRun(g, (start, c) => {
     const factor = scale[c];
     const average = mean[c];
     const shift = beta[c];
-    for (let i = start; i < start + g.inner; i++) out[i] = Math.max((x[i] - average) * factor + shift, floor);
+    for (let i = start; i < start + g.inner; i++) out[i] = (x[i] - average) * factor + shift;
   }, (start) => {
-    for (let c = 0; c < g.channels; c++) {
-      out[start + c] = Math.max((x[start + c] - mean[c]) * scale[c] + beta[c], floor);
-    }
+    for (let c = 0; c < g.channels; c++) out[start + c] = (x[start + c] - mean[c]) * scale[c] + beta[c];
   });
+  if (relu) reluForward(out, out);
 }
 
 /**
@@ -169,11 +166,14 @@ export function groupnormForward(
     const spread = runSquares(x, start, count, average) / count;
     const inverseDeviation = 1 / Math.sqrt(spread + eps);
     const channel = (set % g.groups) * channelsPerGroup;
-    let at = start;
-    for (let c = channel; c < channel + channelsPerGroup; c++) {
-      const factor = gamma[c] * inverseDeviation;
-      const shift = beta[c];
-      for (let end = at + inner; at < end; at++) out[at] = (x[at] - average) * factor + shift;
+    for (let c = 0; c < channelsPerGroup; c++) {
+      const factor = gamma[channel + c] * inverseDeviation;
+      const shift = beta[channel + c];
+      if (inner === 1) out[start + c] = (x[start + c] - average) * factor + shift;
+      else {
+        const run = start + c * inner;
+        for (let i = run; i < run + inner; i++) out[i] = (x[i] - average) * factor + shift;
+      }
     }
     mean[set] = average;
     variance[set] = spread;
@@ -201,7 +201,10 @@ export function groupnormBackward(
     let sum = 0;
     let sumAlong = 0;
     for (let c = 0; c < channelsPerGroup; c++) {
-      pairSums(dout, x, start + c * inner, inner, average);
+      if (inner === 1) {
+        pair[1] = dout[start + c];
+        pair[0] = pair[1] * (x[start + c] - average);
+      } else pairSums(dout, x, start + c * inner, inner, average);
       gammaSums[channel + c] += pair[0] * inverseDeviation;
       betaSums[channel + c] += pair[1];
       sumAlong += gamma[channel + c] * pair[0];
@@ -209,11 +212,11 @@ export function groupnormBackward(
     }
     const offset = sum / count;
     const slope = sumAlong * inverseDeviation * inverseDeviation / count;
-    let at = start;
-    for (let c = channel; c < channel + channelsPerGroup; c++) {
-      const scale = gamma[c];
-      for (let end = at + inner; at < end; at++) {
-        dx[at] = inverseDeviation * (scale * dout[at] - offset - (x[at] - average) * slope);
+    for (let c = 0; c < channelsPerGroup; c++) {
+      const scale = gamma[channel + c];
+      const run = start + c * inner;
+      for (let i = run; i < run + inner; i++) {
+        dx[i] = inverseDeviation * (scale * dout[i] - offset - (x[i] - average) * slope);
       }
     }
   }
