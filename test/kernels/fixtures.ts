@@ -4,7 +4,9 @@
  */
 
 import { readFileSync } from 'node:fs';
-import type { ChannelGeometry, ConvGeometry, GroupGeometry, Kernels, PoolGeometry } from '../../src/kernels/contract.ts';
+import type {
+  ChannelGeometry, ConvGeometry, GroupGeometry, Kernels, PoolGeometry,
+} from '../../src/kernels/contract.ts';
 
 interface FixtureArray {
   readonly shape: readonly number[];

@@ -1,0 +1,71 @@
+/**
+ * The comparison of a backend with the naive kernels, for any backend: random shapes (odd, tiny, prime, beyond the
+ * cache blocks), both float types, NaN and infinities where the contract speaks of them, aliasing where it allows it,
+ * arrays at unaligned places, and guards around every array.
+ */
+
+import fc from 'fast-check';
+import { describe, it } from 'vitest';
+import type { Kernels } from '../../src/kernels/contract.ts';
+import { naiveKernels } from '../../src/kernels/naive/index.ts';
+import { activationCases } from './compare/activation.ts';
+import type { AnyCase } from './compare/case.ts';
+import { convolutionCases } from './compare/convolution.ts';
+import { elementwiseCases } from './compare/elementwise.ts';
+import { fusedCases } from './compare/fused.ts';
+import { lossCases } from './compare/loss.ts';
+import { matrixCases } from './compare/matrix.ts';
+import { normalisationCases } from './compare/normalisation.ts';
+import { poolingCases } from './compare/pooling.ts';
+import { updateCases } from './compare/update.ts';
+import { Workbench, type Allocator, type FloatType } from './compare/workbench.ts';
+
+export const allCases: readonly AnyCase[] = [
+  ...matrixCases, ...convolutionCases, ...poolingCases, ...activationCases, ...normalisationCases, ...fusedCases,
+  ...lossCases, ...updateCases, ...elementwiseCases,
+];
+
+export interface CompareOptions {
+  /** shapes drawn for each case and type; default 40 */
+  readonly runs?: number;
+  /** another seed draws other shapes and numbers; default 1, so that a run repeats */
+  readonly seed?: number;
+  /** where arrays come from; default plain typed arrays. Called anew for every array of every run */
+  readonly allocate?: Allocator;
+  /** wraps each run, e.g. in a step, so that memory is given back */
+  readonly around?: (run: () => void) => void;
+  readonly types?: readonly FloatType[];
+}
+
+const plainArrays: Allocator = (type, length) => {
+  if (type === 'int32') return new Int32Array(length);
+  return type === 'float32' ? new Float32Array(length) : new Float64Array(length);
+};
+
+/**
+ * Registers tests that compare every kernel of a backend with the naive one; call it inside a test file. Kernels that
+ * the backend leaves out are not tested.
+ */
+export function compareWithNaive(
+  backend: string, kernels: Partial<Kernels>, options: CompareOptions = {},
+): void {
+  const { runs = 40, seed = 1, allocate = plainArrays, around = (run) => { run(); } } = options;
+  const tested: Kernels = { ...naiveKernels, ...kernels };
+  for (const type of options.types ?? (['float32', 'float64'] as const)) {
+    describe(`${backend} kernels equal naive, ${type}`, () => {
+      for (const { kernel, title, share, shapes, check } of allCases) {
+        if (kernels[kernel] === undefined) continue;
+        it(`${kernel} ${title}`.trim(), () => {
+          const property = fc.property(shapes, fc.integer(), (shape, numbers) => {
+            around(() => {
+              const bench = new Workbench(type, numbers, allocate);
+              check(bench, tested, shape);
+              bench.checkUntouched();
+            });
+          });
+          fc.assert(property, { numRuns: Math.ceil(runs * share), seed });
+        });
+      }
+    });
+  }
+}

@@ -1,0 +1,100 @@
+import fc from 'fast-check';
+import type { ConvGeometry, Kernels } from '../../../src/kernels/contract.ts';
+import { naiveKernels as naive } from '../../../src/kernels/naive/index.ts';
+import { kernelCase, type AnyCase } from './case.ts';
+import { abs, type Workbench } from './workbench.ts';
+
+type Sizes = Omit<ConvGeometry, 'outHeight' | 'outWidth'>;
+
+/** The geometry, with filters cut down to what the padded image holds. */
+function geometry(s: Sizes): ConvGeometry {
+  const kernelHeight = Math.min(s.kernelHeight, s.height + 2 * s.pad);
+  const kernelWidth = Math.min(s.kernelWidth, s.width + 2 * s.pad);
+  return {
+    ...s, kernelHeight, kernelWidth,
+    outHeight: Math.floor((s.height + 2 * s.pad - kernelHeight) / s.stride) + 1,
+    outWidth: Math.floor((s.width + 2 * s.pad - kernelWidth) / s.stride) + 1,
+  };
+}
+
+const upTo = (max: number): fc.Arbitrary<number> => fc.integer({ min: 1, max });
+
+/** Everything small and uneven: strides that do not divide, pads beyond the kernel, filters of any form. */
+const anySizes: fc.Arbitrary<Sizes> = fc.record({
+  batch: upTo(3), channels: upTo(5), height: upTo(11), width: upTo(11), filters: upTo(9),
+  kernelHeight: upTo(5), kernelWidth: upTo(5), stride: upTo(4), pad: fc.integer({ min: 0, max: 6 }),
+});
+
+/** What networks use: odd square filters, stride 1 or 2, pad that keeps the size, filters in multiples of four. */
+const usualSizes: fc.Arbitrary<Sizes> = fc.record({
+  batch: upTo(3), channels: fc.constantFrom(1, 3, 4, 8, 16), height: fc.integer({ min: 4, max: 18 }),
+  filters: fc.constantFrom(4, 8, 16, 20), kernel: fc.constantFrom(1, 3, 5, 7), stride: upTo(2), wider: fc.nat(3),
+}).map(({ kernel, wider, ...s }) => ({
+  ...s, width: s.height + wider, kernelHeight: kernel, kernelWidth: kernel, pad: (kernel - 1) / 2,
+}));
+
+/** More filters, taps and pixels than one cache block holds, so that blocks meet. */
+const bigSizes: fc.Arbitrary<Sizes> = fc.record({
+  batch: fc.constantFrom(1, 2), channels: fc.constantFrom(2, 30), height: fc.constantFrom(9, 24),
+  width: fc.constant(23), filters: fc.constantFrom(5, 130), kernelHeight: fc.constant(3),
+  kernelWidth: fc.constant(3), stride: fc.constantFrom(1, 2), pad: fc.constantFrom(0, 1),
+});
+
+/** Small images in numbers: groups of images that do not come out even. */
+const manySmall: fc.Arbitrary<Sizes> = fc.record({
+  batch: fc.integer({ min: 20, max: 70 }), channels: upTo(3), height: upTo(5), width: upTo(5), filters: upTo(5),
+  kernelHeight: upTo(3), kernelWidth: upTo(3), stride: upTo(2), pad: fc.integer({ min: 0, max: 1 }),
+});
+
+type ForwardShape = { sizes: Sizes; bias: boolean; scale: boolean; relu: boolean };
+const forwardShapes = (sizes: fc.Arbitrary<Sizes>): fc.Arbitrary<ForwardShape> =>
+  fc.record({ sizes, bias: fc.boolean(), scale: fc.boolean(), relu: fc.boolean() });
+
+function checkForward(bench: Workbench, tested: Kernels, s: ForwardShape): void {
+  const g = geometry(s.sizes);
+  const outSize = g.batch * g.filters * g.outHeight * g.outWidth;
+  const x = bench.random('x', g.batch * g.channels * g.height * g.width);
+  const w = bench.random('w', g.filters * g.channels * g.kernelHeight * g.kernelWidth);
+  const b = s.bias ? bench.random('b', g.filters) : null;
+  const scale = s.scale ? bench.random('scale', g.filters) : null;
+  const out = bench.output('out', outSize);
+  const [expected, magnitude] = [bench.expected(outSize), bench.expected(outSize)];
+  tested.convForward(x, w, b, out, g, { scale, relu: s.relu });
+  naive.convForward(x, w, b, expected, g, { scale, relu: s.relu });
+  naive.convForward(abs(x), abs(w), b && abs(b), magnitude, g, { scale: scale && abs(scale) });
+  bench.close('out', out, expected, magnitude);
+}
+
+type BackwardShape = { sizes: Sizes; wantDx: boolean };
+const backwardShapes = (sizes: fc.Arbitrary<Sizes>): fc.Arbitrary<BackwardShape> =>
+  fc.record({ sizes, wantDx: fc.boolean() });
+
+function checkBackward(bench: Workbench, tested: Kernels, s: BackwardShape): void {
+  const g = geometry(s.sizes);
+  const dout = bench.random('dout', g.batch * g.filters * g.outHeight * g.outWidth);
+  const x = bench.random('x', g.batch * g.channels * g.height * g.width);
+  const w = bench.random('w', g.filters * g.channels * g.kernelHeight * g.kernelWidth);
+  const sizes = [x.length, w.length, g.filters];
+  const names = ['dx', 'dw', 'db'];
+  const [dx, dw, db] = sizes.map((size, i) => bench.output(names[i], size));
+  const expected = sizes.map((size) => bench.expected(size));
+  const magnitude = sizes.map((size) => bench.expected(size));
+  tested.convBackward(dout, x, w, s.wantDx ? dx : null, dw, db, g);
+  naive.convBackward(dout, x, w, expected[0], expected[1], expected[2], g);
+  naive.convBackward(abs(dout), abs(x), abs(w), magnitude[0], magnitude[1], magnitude[2], g);
+  if (s.wantDx) bench.close('dx', dx, expected[0], magnitude[0]);
+  bench.close('dw', dw, expected[1], magnitude[1]);
+  bench.close('db', db, expected[2], magnitude[2]);
+}
+
+const kinds = [
+  { title: 'any sizes', sizes: anySizes, share: 1.5 },
+  { title: 'usual sizes', sizes: usualSizes, share: 0.5 },
+  { title: 'across cache blocks', sizes: bigSizes, share: 0.1 },
+  { title: 'many small images', sizes: manySmall, share: 0.3 },
+];
+
+export const convolutionCases: readonly AnyCase[] = kinds.flatMap(({ title, sizes, share }) => [
+  kernelCase({ kernel: 'convForward', title, share, shapes: forwardShapes(sizes), check: checkForward }),
+  kernelCase({ kernel: 'convBackward', title, share, shapes: backwardShapes(sizes), check: checkBackward }),
+]);
