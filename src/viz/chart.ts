@@ -11,9 +11,11 @@ import { formatNumber, formatPercent, niceTicks } from './ticks.ts';
 export interface TrainingHistory {
   /** the loss of every iteration */
   readonly lossHistory: ArrayLike<number>;
-  /** accuracy before training and after every epoch */
+  /** accuracy at the start and after every epoch */
   readonly trainAccHistory?: ArrayLike<number>;
   readonly valAccHistory?: ArrayLike<number>;
+  /** the epoch of each accuracy, ascending, where it is not 0, 1, 2, ...: training stopped inside an epoch */
+  readonly accuracyEpochs?: ArrayLike<number>;
 }
 
 /** One line of a chart. */
@@ -80,7 +82,7 @@ export function checkRuns(fn: string, runs: Readonly<Record<string, TrainingHist
     throw new TypeError(`${fn}: runs must be an object of histories by label, got ${describe(runs)}`);
   }
   for (const [label, run] of Object.entries(runs)) {
-    const histories = [run?.lossHistory, run?.trainAccHistory ?? [], run?.valAccHistory ?? []];
+    const histories = [run?.lossHistory, run?.trainAccHistory ?? [], run?.valAccHistory ?? [], run?.accuracyEpochs ?? []];
     if (!histories.every(isSeries)) {
       throw new TypeError(`${fn}: run ${describe(label)} must have a lossHistory (and accuracy histories) of numbers`);
     }
@@ -120,7 +122,7 @@ export function lossChart(runs: Readonly<Record<string, TrainingHistory>>, span?
   };
 }
 
-/** Training and validation accuracy against epoch for one run or several; epoch 0 is before training. */
+/** Training and validation accuracy against epoch for one run or several; epoch 0 is the start of training. */
 export function accuracyChart(runs: Readonly<Record<string, TrainingHistory>>): Chart {
   checkRuns('accuracyChart', runs);
   const labels = Object.keys(runs);
@@ -133,7 +135,7 @@ export function accuracyChart(runs: Readonly<Record<string, TrainingHistory>>): 
       if (history === undefined || history.length === 0) continue;
       curves.push({
         label: several ? `${label}, ${kind}` : kind,
-        x: countUp(history.length, 0),
+        x: runs[label].accuracyEpochs ?? countUp(history.length, 0),
         y: history,
         color: several || kind === 'training' ? index : 1,
         style: several && kind === 'training' ? 'dashed' : 'solid',
@@ -236,14 +238,25 @@ export function chartReadings(chart: Chart, count: number = hoverPoints): Readin
       label: curve.label,
       color: curve.color % paletteSize,
       style: curve.style,
-      // Every curve counts up by one from its first x, so a position is an index.
       values: x.map((position) => {
-        const value = curve.y[position - curve.x[0]];
+        const value = curve.y[indexOf(curve.x, position)];
         if (value === undefined) return null;
         return Number.isFinite(value) ? Number(value.toPrecision(5)) : String(value);
       }),
     })),
   };
+}
+
+/** Where a value stands in ascending numbers; -1 where it does not. */
+function indexOf(ascending: ArrayLike<number>, value: number): number {
+  let low = 0;
+  let high = ascending.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (ascending[middle] < value) low = middle + 1;
+    else high = middle;
+  }
+  return ascending[low] === value ? low : -1;
 }
 
 /** The sentence under a chart that says what it does not show; empty where it shows everything. */

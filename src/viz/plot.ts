@@ -23,7 +23,7 @@ function cell(value: number | string | null, chart: Chart): string {
 function table(chart: Chart): string {
   const readings: Readings = chartReadings(chart, 12);
   const head = readings.curves.map((curve) => `<th scope="col">${escapeText(curve.label)}</th>`).join('');
-  const rows = readings.x.map((x, i) => `<tr><th scope="row">${formatNumber(x, 1)}</th>` +
+  const rows = readings.x.map((x, i) => `<tr><th scope="row">${x.toLocaleString('en-US', { maximumFractionDigits: 2 })}</th>` +
     `${readings.curves.map((curve) => `<td>${escapeText(cell(curve.values[i], chart))}</td>`).join('')}</tr>`);
   return `<details><summary>Numbers</summary><div class="scroll" tabindex="0" role="region" aria-label="${escapeText(chart.title)} in numbers">` +
     `<table class="numbers"><thead><tr><th scope="col">${escapeText(chart.xLabel)}</th>${head}</tr></thead>` +

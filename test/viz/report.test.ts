@@ -119,6 +119,16 @@ describe('reportHtml', () => {
       .toEqual([['training', [0.1, 0.4, 0.55]], ['validation', [0.1, 0.38, 0.469]]]);
   });
 
+  it('places accuracies at the epochs given, and reads them there', () => {
+    const run = { lossHistory: [], valAccHistory: [0.1, 0.3, 0.35], accuracyEpochs: [0, 1, 1.25] };
+    const [readings] = elementsOf(reportHtml({ title: 't', runs: { run, other: { lossHistory: [], valAccHistory: [0.2, 0.4] } } }), true)
+      .filter((element) => element.attributes.class === 'readings').map((element) => JSON.parse(element.text));
+    expect(readings.x).toEqual([0, 1, 1.25]);
+    expect(readings.curves.map((curve: { values: unknown[] }) => curve.values)).toEqual([[0.1, 0.3, 0.35], [0.2, 0.4, null]]);
+    const dots = elementsOf(chartSvg(accuracyChart({ run })), false).filter((element) => element.name === 'circle');
+    expect(dots.map((dot) => Number(dot.attributes.cx))).toEqual([64, 64 + 632 * 0.8, 696]);
+  });
+
   it('leaves out what it is not given', () => {
     const elements = elementsOf(reportHtml({ title: 'Empty', runs: { run: { lossHistory: [] } } }), true);
     expect(elements.filter((element) => ['figure', 'section', 'dl', 'img'].includes(element.name))).toEqual([]);
