@@ -12,8 +12,9 @@
 
 import type { Piscina } from 'piscina';
 
-/** Piscina's class. Node and Deno only. */
+/** Piscina's class. Node and Deno only; in Deno the built library, because Deno does not run an installed one's threads. */
 export function loadPiscina(): typeof Piscina {
+  if ('Deno' in globalThis) throw new Error('in Deno they come with the built library, not with its sources');
   const { createRequire } = process.getBuiltinModule('node:module');
   return createRequire(import.meta.url)('piscina') as typeof Piscina;
 }

@@ -20,7 +20,7 @@
 
 import {
   apply, atomicCompareExchange, atomicLoad, atomicNotify, atomicUpdate, atomicWait, type Body, callValue, constant,
-  defineFunction, type FunctionReference, load, type ModuleBuilder, type Value,
+  defineFunction, type FunctionReference, type GlobalReference, load, type ModuleBuilder, type Value,
 } from '../../wasm/index.ts';
 import { control, leader, record, recordAddress, states } from './control.ts';
 
@@ -44,13 +44,16 @@ export interface TeamExports {
   work(address: number, generation: number, spins: number): number;
 }
 
-/** Adds the exports of `TeamExports` to a module whose table holds the kernels. */
-export function emitTeam(module: ModuleBuilder): void {
+/**
+ * Adds the exports of `TeamExports` to a module whose table holds the kernels. `participant`, a mutable i32 global of
+ * the module, is set to the number of the thread that an instance runs in (0 in the leader, where it must start as 0).
+ */
+export function emitTeam(module: ModuleBuilder, participant: GlobalReference | null = null): void {
   const take = emitTake(module);
   const wait = emitWait(module);
   emitLead(module, take, wait);
   emitRepairs(module);
-  emitWork(module, take);
+  emitWork(module, take, participant);
 }
 
 const ticketAddress = constant('i32', control.ticket);
@@ -156,7 +159,7 @@ function emitRepairs(module: ModuleBuilder): void {
   }, 'redo');
 }
 
-function emitWork(module: ModuleBuilder, take: FunctionReference): void {
+function emitWork(module: ModuleBuilder, take: FunctionReference, participant: GlobalReference | null): void {
   defineFunction(module, 'team_work', ['i32', 'i32', 'i32'], ['i32'], (f, address, generation, spins) => {
     const ticket = f.local('i64');
     const looks = f.local('i32');
@@ -165,6 +168,7 @@ function emitWork(module: ModuleBuilder, take: FunctionReference): void {
       setState(states.left);
       f.return(constant('i32', reason));
     };
+    if (participant !== null) f.setGlobal(participant, address.sub(control.records).divU(record.bytes));
     setState(states.awake);
     f.loop((again) => {
       f.set(looks, spins);

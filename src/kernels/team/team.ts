@@ -85,6 +85,13 @@ export class Team {
     }).length;
   }
 
+  /** Threads that may take part in a job are numbered from 0, the caller, to participants - 1. */
+  get participants(): number {
+    let last = leader;
+    for (const { index } of this.#seats) last = Math.max(last, index);
+    return last + 1;
+  }
+
   /** Workers that have joined or are expected to. */
   get expected(): number {
     return this.#seats.length;
@@ -153,6 +160,7 @@ export class Team {
   #dismiss(seat: Seat): void {
     seat.dismissal.abort();
     pause(dismissalMilliseconds);
+    Atomics.store(this.#words, stateWord(seat.index), states.left);
   }
 
   /** Frees the record of a worker whose thread has ended. No job is under way: this runs from the event loop. */

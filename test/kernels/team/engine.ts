@@ -4,7 +4,7 @@ import type { Heap } from '../../../src/kernels/memory/heap.ts';
 import { createEngine, type Engine } from '../../../src/kernels/team/engine.ts';
 import { emitTeam } from '../../../src/kernels/team/loop.ts';
 import {
-  atomicUpdate, type Body, defineFunction, load, type Local, ModuleBuilder, toFloat,
+  atomicUpdate, type Body, defineFunction, globalValue, load, type Local, ModuleBuilder, toFloat,
 } from '../../../src/wasm/index.ts';
 
 /** Positions in the table of `testEngine`'s kernels. */
@@ -17,10 +17,15 @@ export const kernels = {
   trap: 2,
   /** every task waits until all tasks have been begun: needs as many threads as tasks. args: counter, tasks */
   barrier: 3,
-  /** counts the task, then never ends if it is task `victim` and the word at `armed` was 1, which it clears: armed, victim, counter */
+  /**
+   * every task waits until all have been begun; then the first one in a worker that finds the word `armed` nonzero
+   * clears it and never ends. args: armed, counter, tasks
+   */
   hang: 4,
   /** out[task] = task + number, through the float64 slots: args are out, -, number (slot 2, float64) */
   number: 5,
+  /** every task waits until all have been begun; then it traps if it is in a worker. args: counter, tasks */
+  trapInWorker: 6,
 } as const;
 
 function forShare(
@@ -42,12 +47,16 @@ let module: WebAssembly.Module | null = null;
 /** The test kernels on a heap. */
 export function testEngine(heap: Heap): Engine {
   module ??= new WebAssembly.Module(emitModule());
-  return createEngine(module, heap, { test: { memory: heap.memory } });
+  const engine = createEngine(module, heap, { test: { memory: heap.memory } });
+  (engine.exports as unknown as { inLeader: WebAssembly.Global }).inLeader.value = 1;
+  return engine;
 }
 
 function emitModule(): Uint8Array<ArrayBuffer> {
   const builder = new ModuleBuilder();
   builder.importMemory('test', 'memory', { initial: 1, maximum: 65536, shared: true });
+  // every thread has an instance and so a variable of its own; the leader's is set below
+  const inLeader = builder.global('in_leader', 'i32', true, 0, 'inLeader');
   const add = (name: string, write: (f: Body, args: Local, task: Local) => void): void => {
     builder.addToTable(defineFunction(builder, name, ['i32', 'i32'], [], write));
   };
@@ -78,16 +87,23 @@ function emitModule(): Uint8Array<ArrayBuffer> {
     f.drop(atomicUpdate('add', 'i32', counter, 1));
     f.doWhile(() => undefined, () => atomicUpdate('or', 'i32', counter, 0).lt(load('i32', args, 4)));
   });
-  add('hang', (f, args, task) => {
-    f.drop(atomicUpdate('add', 'i32', load('i32', args, 8), 1));
-    f.if(task.eq(load('i32', args, 4)), () => {
-      const armed = f.let(atomicUpdate('xchg', 'i32', load('i32', args, 0), 0));
-      f.if(armed, () => f.loop((again) => f.break(again)));
+  add('hang', (f, args) => {
+    const counter = f.let(load('i32', args, 4));
+    f.drop(atomicUpdate('add', 'i32', counter, 1));
+    f.doWhile(() => undefined, () => atomicUpdate('or', 'i32', counter, 0).lt(load('i32', args, 8)));
+    f.if(globalValue(inLeader).eqz(), () => {
+      f.if(atomicUpdate('xchg', 'i32', load('i32', args, 0), 0), () => f.loop((again) => f.break(again)));
     });
   });
   add('number', (f, args, task) => {
     const at = load('i32', args, 0).add(task.shl(3));
     f.store(at, load('f64', args, 8).add(toFloat('f64', task)));
+  });
+  add('trapInWorker', (f, args) => {
+    const counter = f.let(load('i32', args, 0));
+    f.drop(atomicUpdate('add', 'i32', counter, 1));
+    f.doWhile(() => undefined, () => atomicUpdate('or', 'i32', counter, 0).lt(load('i32', args, 4)));
+    f.if(globalValue(inLeader).eqz(), () => f.trap());
   });
   emitTeam(builder);
   return builder.build();
