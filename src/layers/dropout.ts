@@ -27,8 +27,9 @@ export interface DropoutParam {
   /** where training draws the mask from; it moves on with every forward pass */
   rng?: RandomSource;
   /**
-   * instead of rng: every forward pass draws from a RandomState started anew with this seed, so that a loss becomes a
-   * fixed function of its input, as checking gradients needs
+   * every forward pass starts a RandomState anew with this seed and draws from it, so that a loss becomes a fixed
+   * function of its input, as checking gradients needs. Where rng is a RandomState, it is that one: what numpy.random.seed
+   * does to the one stream that the course draws everything from. Else it is one of the layer's own.
    */
   seed?: number;
 }
@@ -48,16 +49,16 @@ export function dropoutForward(x: Tensor, dropoutParam: DropoutParam): [out: Ten
   const fn = 'dropoutForward';
   checkTensor(fn, 'x', x);
   checkOptions(fn, dropoutParam, ['keepProb', 'mode', 'rng', 'seed']);
-  const { keepProb, mode, seed } = dropoutParam;
+  const { keepProb, mode } = dropoutParam;
   checkNumber(fn, 'keepProb', keepProb, 0, 1);
   if (keepProb === 0) throw new RangeError(`${fn}: keepProb must be above 0, got 0: nothing would be left`);
   checkOneOf(fn, 'mode', mode, ['train', 'test']);
-  if (seed !== undefined) checkInteger(fn, 'seed', seed, 0, 0xffffffff);
+  if (dropoutParam.seed !== undefined) checkInteger(fn, 'seed', dropoutParam.seed, 0, 0xffffffff);
   const type = floatTypeOf(x);
   const input = asFloat(x, type);
   if (mode === 'test') return [input, { layer: 'dropout', mask: null, shape: x.shape, type }];
 
-  const rng = seed === undefined ? checkRandomSource(fn, 'rng', dropoutParam.rng) : new RandomState(seed);
+  const rng = generatorOf(fn, dropoutParam);
   const mask = emptyTensor(x.shape, type);
   const factors = floats(mask);
   for (let i = 0; i < factors.length; i++) factors[i] = rng.random() < keepProb ? 1 / keepProb : 0;
@@ -74,4 +75,12 @@ export function dropoutBackward(dout: Tensor, cache: DropoutCache): Tensor {
   const dx = emptyTensor(cache.shape, cache.type);
   activeKernels().binary('mul', floats(upstream), floats(cache.mask), floats(dx));
   return dx;
+}
+
+/** What this forward pass draws from. */
+function generatorOf(fn: string, { rng, seed }: DropoutParam): RandomSource {
+  if (seed === undefined) return checkRandomSource(fn, 'rng', rng);
+  if (!(rng instanceof RandomState)) return new RandomState(seed);
+  rng.seed(seed);
+  return rng;
 }

@@ -15,6 +15,7 @@ import { normalInit } from '../layers/initialize.ts';
 import { checkInteger, checkNumber, checkOneOf, checkOptions } from '../runtime/check.ts';
 import { ones, zeros } from '../tensor/creation.ts';
 import { Rng } from '../tensor/random/rng.ts';
+import type { RandomSource } from '../tensor/random/source.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkFlatInput, Network, testTimeParam } from './network.ts';
 import type { LayerBackward } from './network.ts';
@@ -30,7 +31,10 @@ export interface FullyConnectedNetOptions extends NetworkOptions {
   normalization?: null | 'batchnorm' | 'layernorm';
   /** the probability that dropout keeps an element, 1 (no dropout) unless given */
   dropoutKeep?: number;
-  /** makes every dropout draw the same mask every time, as checking gradients needs; else each step draws anew */
+  /**
+   * makes every dropout draw the same mask every time, as checking gradients needs; else each step draws anew. A
+   * RandomState given as rng is what is seeded again (see dropoutForward): give it to nothing else then.
+   */
   seed?: number;
   /** standard deviation of the initial weights, 1e-2 unless given; biases start at 0 */
   weightScale?: number;
@@ -44,6 +48,8 @@ export class FullyConnectedNet extends Network {
   private readonly normalization: null | 'batchnorm' | 'layernorm';
   private readonly dropoutKeep: number;
   private readonly seed: number | undefined;
+  /** what dropout seeds again at every forward pass */
+  private readonly seeded: RandomSource;
 
   /**
    * A network with hidden layers of the given sizes; an empty list makes it a linear classifier.
@@ -69,6 +75,7 @@ export class FullyConnectedNet extends Network {
     this.normalization = normalization;
     this.dropoutKeep = dropoutKeep;
     this.seed = seed;
+    this.seeded = shared.rng;
 
     const { rng, dtype } = shared;
     for (let l = 1; l <= this.depth; l++) {
@@ -121,8 +128,7 @@ export class FullyConnectedNet extends Network {
   }
 
   private dropoutParam(): DropoutParam {
-    const shared = { keepProb: this.dropoutKeep, mode: 'train' } as const;
-    return this.dropoutRng === null ? { ...shared, seed: this.seed } : { ...shared, rng: this.dropoutRng };
+    return { keepProb: this.dropoutKeep, mode: 'train', rng: this.dropoutRng ?? this.seeded, seed: this.seed };
   }
 
   protected layerRows(): LayerRow[] {
