@@ -1,0 +1,35 @@
+/**
+ * Which convolution takes which path. The figures behind the choice are repeated by `npm run bench:tune`.
+ *
+ * Winograd's transforms cost about as much as 10 filters' worth of products on the way in and 10 channels' worth on the
+ * way out, and the products shrink to a quarter, so it wins from a handful of channels and filters on: measured at batch
+ * 100 on one core (effective GFLOP/s, Winograd against direct): 8 -> 16 at 16x16 71 : 36, 16 -> 32 at 16x16 98 : 36,
+ * 32 -> 64 at 4x4 118 : 31, 64 -> 64 at 32x32 122 : 37.
+ */
+
+import type { ConvGeometry, FloatArray } from '../../contract.ts';
+
+/** Fewest channels, and fewest filters, for which Winograd is taken. */
+const winogradLeast = 6;
+
+/** True when the convolution, and its gradients, take Winograd's F(4x4, 3x3); else they take the direct kernels. */
+export function takesWinograd(x: FloatArray, g: ConvGeometry): boolean {
+  return x instanceof Float32Array && g.kernelHeight === 3 && g.kernelWidth === 3 && g.stride === 1 && g.pad <= 2 &&
+    g.channels >= winogradLeast && g.filters >= winogradLeast;
+}
+
+/** Bytes of transformed tiles that a Winograd task works on at a time: what stays in the second-level cache. */
+export const winogradChunkBytes = 320 * 1024;
+/** Fewest tiles of a chunk, so that a transformed filter that was fetched is used often enough. */
+export const winogradLeastTiles = 16;
+export const winogradGradientLeastTiles = 32;
+
+/** Bytes that the direct kernel's padded planes may take, before an image is cut into bands of rows. */
+export const directPlaneBytes = 512 * 1024;
+
+/** Tasks that a convolution is cut into at least, where its size allows: for any number of threads up to that. */
+export const leastTasks = 8;
+
+/** Sums of the filter gradient that are kept apart, one a group of images, and the bytes that all of them may take. */
+export const gradientGroups = 8;
+export const gradientGroupBytes = 40 * 1024 * 1024;

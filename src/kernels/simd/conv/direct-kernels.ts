@@ -1,0 +1,241 @@
+/**
+ * Direct convolution as jobs, for any window and stride: no column matrix, no packing of the image.
+ *
+ * The lanes of a vector run along an output row. For that the pixels that one tap of the filter meets along a row must
+ * lie side by side, so a task first copies the rows it needs into padded planes, where row r holds its columns sorted by
+ * (column modulo stride): output column ox meets tap kx at padded column ox * stride + kx, which is place
+ * ox + floor(kx / stride) of part kx modulo stride. With that a tap is nothing but a distance in bytes from the first
+ * pixel, and the kernels take a table of such distances: they know neither windows nor strides nor channels, and the
+ * same two of them compute forward, the gradient at the input and the gradient at the filters.
+ *
+ * Layouts: planes (channel, row, part, column), packed weights (block of 4 filters, tap, 4), taps (tap: distance in the
+ * weights, distance in the planes). A register tile is 4 filters x 2 vectors of pixels.
+ */
+
+import {
+  bytesOf, defineFunction, type FloatKind, type FunctionReference, lanesOf, load, loadSplat,
+  type ModuleBuilder, multiplyAdd, type Value, vectorConstant, vectorOf, constant, elementAddress, scale,
+} from '../../../wasm/index.ts';
+import { ArgumentSlots, type KernelBuilder } from '../kernel-builder.ts';
+
+/** The arguments of the jobs. Addresses, strides and distances are in bytes. */
+export const directSlots = new ArgumentSlots([
+  'x', 'out', 'weights', 'packed', 'taps', 'tapCount', 'epilogue', 'relu', 'scratch', 'scratchBytes',
+  'batch', 'channels', 'height', 'width', 'filterCount', 'outHeight', 'outWidth', 'stride', 'padTop', 'padLeft',
+  'windowHeight', 'planeRows', 'partColumns', 'outPlaneBytes', 'outImageBytes', 'outRowBytes', 'outPixelBytes',
+  'rowsPerTask', 'tasksPerImage', 'filterStride',
+  'dout', 'doutColumns', 'partial', 'sums', 'biasGradient', 'imagesPerTask', 'groups', 'planesOffset',
+]);
+
+/** Bytes of an entry of the tap table. */
+export const tapBytes = 8;
+
+/** Adds the kernels for one element type to the module; gives the function that copies planes, for the gradient. */
+export function emitDirect(kernels: KernelBuilder, float: FloatKind): FunctionReference {
+  const copyPlanes = emitCopyPlanes(kernels.module, float);
+  emitPack(kernels, float);
+  emitForward(kernels, float, copyPlanes);
+  return copyPlanes;
+}
+
+/** A vector of zeros. */
+export function zeroVector(float: FloatKind): Value {
+  const kind = vectorOf(float);
+  return vectorConstant(kind, new Array<number>(lanesOf(kind)).fill(0));
+}
+
+/** Task: the packed weights of a block of 4 filters; filters beyond the last count as 0. */
+function emitPack(kernels: KernelBuilder, float: FloatKind): void {
+  const bytes = bytesOf(float);
+  kernels.define(`${float}_conv_pack_4__simd128`, (f, args, task) => {
+    const s = directSlots.read(f, args, ['weights', 'packed', 'taps', 'tapCount', 'filterCount', 'filterStride']);
+    const [at, to, left] = f.locals('i32', 3);
+    for (let lane = 0; lane < 4; lane++) {
+      const filter = f.let(task.shl(2).add(lane));
+      f.set(to, s.packed.add(scale(task.mul(s.tapCount).shl(2), bytes)));
+      f.set(at, s.taps);
+      f.set(left, s.tapCount);
+      const source = f.let(s.weights.add(filter.mul(s.filterStride)));
+      f.if(filter.lt(s.filterCount), () => {
+        f.repeat(left, () => {
+          f.store(to, load(float, source.add(load('i32', at))), lane * bytes);
+          f.increase(to, 4 * bytes);
+          f.increase(at, tapBytes);
+        });
+      }, () => {
+        f.repeat(left, () => {
+          f.store(to, constant(float, 0), lane * bytes);
+          f.increase(to, 4 * bytes);
+        });
+      });
+    }
+  });
+}
+
+/**
+ * copyPlanes(args, source, planes, firstRow, rows): the padded rows firstRow.. of every channel of one image, columns
+ * sorted by (column modulo stride). Row r is image row r - padTop, column c image column c - padLeft; either may lie
+ * outside the image, where zeros stand. Each part is partColumns wide.
+ */
+function emitCopyPlanes(module: ModuleBuilder, float: FloatKind): FunctionReference {
+  const bytes = bytesOf(float);
+  const vector = vectorOf(float);
+  const zero = zeroVector(float);
+  return defineFunction(module, `${float}_conv_planes__simd128`, ['i32', 'i32', 'i32', 'i32', 'i32'], [], (
+    f, args, source, planes, firstRow, rows,
+  ) => {
+    const s = directSlots.read(f, args, ['channels', 'height', 'width', 'stride', 'padTop', 'padLeft', 'planeRows', 'partColumns']);
+    const rowBytes = f.let(scale(s.stride.mul(s.partColumns), bytes));
+    const partBytes = f.let(scale(s.partColumns, bytes));
+    const [row, imageRow, at, to, end, part, column, count] = f.locals('i32', 8);
+    f.countdown(s.channels, () => {
+      f.for(row, 0, rows, 1, () => {
+        f.set(imageRow, firstRow.add(row).sub(s.padTop));
+        f.set(to, planes.add(row.mul(rowBytes)));
+        f.set(end, to.add(rowBytes));
+        f.set(at, to);
+        f.while(() => at.ltU(end), () => {
+          f.store(at, zero);
+          f.increase(at, 16);
+        });
+        f.if(imageRow.ltU(s.height), () => {
+          // image columns from the first that is not cut off by a negative padding
+          f.set(column, 0);
+          f.if(s.padLeft.lt(0), () => f.set(column, constant('i32', 0).sub(s.padLeft)));
+          f.set(at, elementAddress(source.add(scale(imageRow.mul(s.width), bytes)), column, bytes));
+          f.set(column, column.add(s.padLeft)); // now the padded column
+          f.set(count, s.width.add(s.padLeft)); // the padded column where the image ends
+          f.if(s.stride.eq(1), () => {
+            f.if(count.gt(s.partColumns), () => f.set(count, s.partColumns));
+            f.set(to, elementAddress(to, column, bytes));
+            f.set(count, count.sub(column));
+            f.while(() => count.ge(lanesOf(vector)), () => {
+              f.store(to, load(vector, at));
+              f.increase(to, 16);
+              f.increase(at, 16);
+              f.set(count, count.sub(lanesOf(vector)));
+            });
+            f.repeat(count, () => {
+              f.store(to, load(float, at));
+              f.increase(to, bytes);
+              f.increase(at, bytes);
+            });
+          }, () => {
+            f.set(end, s.stride.mul(s.partColumns));
+            f.if(count.gt(end), () => f.set(count, end));
+            f.set(part, column.rem(s.stride));
+            f.set(to, elementAddress(to, column.div(s.stride), bytes).add(part.mul(partBytes)));
+            f.set(count, count.sub(column));
+            f.repeat(count, () => {
+              f.store(to, load(float, at));
+              f.increase(at, bytes);
+              f.increase(part, 1);
+              f.increase(to, partBytes);
+              f.if(part.eq(s.stride), () => {
+                f.set(part, 0);
+                f.set(to, to.sub(rowBytes).add(bytes));
+              });
+            });
+          });
+        });
+      });
+      f.increase(source, scale(s.height.mul(s.width), bytes));
+      f.increase(planes, s.planeRows.mul(rowBytes));
+    });
+  });
+}
+
+/** Task: some rows of one image's output, all filters. */
+function emitForward(kernels: KernelBuilder, float: FloatKind, copyPlanes: FunctionReference): void {
+  const { module, relaxed } = kernels;
+  const kind = vectorOf(float);
+  const bytes = bytesOf(float);
+  const lanes = lanesOf(kind);
+  const storeEdge = emitStorePixels(module, float);
+  const zero = zeroVector(float);
+  kernels.define(`${float}_conv_direct_4x${2 * lanes}__simd128`, (f, args, task) => {
+    const s = directSlots.read(f, args, [
+      'x', 'out', 'packed', 'taps', 'tapCount', 'epilogue', 'relu', 'scratch', 'scratchBytes', 'channels', 'height',
+      'width', 'filterCount', 'outHeight', 'outWidth', 'stride', 'windowHeight', 'partColumns', 'outPlaneBytes',
+      'outImageBytes', 'outRowBytes', 'outPixelBytes', 'rowsPerTask', 'tasksPerImage',
+    ]);
+    const planes = f.let(s.scratch.add(kernels.participant().mul(s.scratchBytes)));
+    const image = f.let(task.div(s.tasksPerImage));
+    const firstRow = f.let(task.sub(image.mul(s.tasksPerImage)).mul(s.rowsPerTask));
+    const rows = f.let(s.outHeight.sub(firstRow));
+    f.if(rows.gt(s.rowsPerTask), () => f.set(rows, s.rowsPerTask));
+    f.call(copyPlanes, args, s.x.add(scale(image.mul(s.channels).mul(s.height).mul(s.width), bytes)), planes,
+      firstRow.mul(s.stride), rows.sub(1).mul(s.stride).add(s.windowHeight));
+
+    const rowStep = f.let(scale(s.stride.mul(s.stride).mul(s.partColumns), bytes));
+    const [filter, row, column, pixels, tap, weightsAt, weights, left, to, rowTo, count, pixelTo] = f.locals('i32', 12);
+    const epilogue = f.local('i32', s.epilogue);
+    const sums = f.locals(kind, 8);
+    const [x0, x1, w] = f.locals(kind, 3);
+    const floor = f.local(kind, vectorConstant(kind, new Array<number>(lanes).fill(-Infinity)));
+    f.if(s.relu, () => f.set(floor, zero));
+    f.set(weights, s.packed);
+    f.set(rowTo, s.out.add(image.mul(s.outImageBytes)).add(firstRow.mul(s.outRowBytes)));
+    f.for(filter, 0, s.filterCount, 4, () => {
+      f.for(row, 0, rows, 1, () => {
+        f.set(pixels, planes.add(row.mul(rowStep)));
+        f.set(to, rowTo.add(row.mul(s.outRowBytes)));
+        f.for(column, 0, s.outWidth, 2 * lanes, () => {
+          sums.forEach((sum) => f.set(sum, zero));
+          f.set(tap, s.taps);
+          f.set(weightsAt, weights);
+          f.set(left, s.tapCount);
+          f.repeat(left, () => {
+            const at = f.let(pixels.add(load('i32', tap, 4)));
+            f.set(x0, load(kind, at));
+            f.set(x1, load(kind, at, 16));
+            for (let i = 0; i < 4; i++) {
+              f.set(w, loadSplat(kind, weightsAt, i * bytes));
+              f.set(sums[2 * i], multiplyAdd(w, x0, sums[2 * i], relaxed));
+              f.set(sums[2 * i + 1], multiplyAdd(w, x1, sums[2 * i + 1], relaxed));
+            }
+            f.increase(weightsAt, 4 * bytes);
+            f.increase(tap, tapBytes);
+          });
+          f.set(count, s.outWidth.sub(column));
+          f.set(pixelTo, to);
+          for (let i = 0; i < 4; i++) {
+            f.if(s.filterCount.sub(filter).gt(i), () => {
+              const factor = f.let(loadSplat(kind, epilogue, i * bytes));
+              const bias = f.let(loadSplat(kind, epilogue, (4 + i) * bytes));
+              for (let half = 0; half < 2; half++) {
+                f.set(sums[2 * i + half], sums[2 * i + half].mul(factor).add(bias).pmax(floor));
+              }
+              f.if(count.ge(2 * lanes).and(s.outPixelBytes.eq(bytes)), () => {
+                f.store(pixelTo, sums[2 * i]);
+                f.store(pixelTo, sums[2 * i + 1], 16);
+              }, () => {
+                f.call(storeEdge, pixelTo, sums[2 * i], count, s.outPixelBytes);
+                f.call(storeEdge, pixelTo.add(s.outPixelBytes.mul(lanes)), sums[2 * i + 1], count.sub(lanes), s.outPixelBytes);
+              });
+            });
+            f.increase(pixelTo, s.outPlaneBytes);
+          }
+          f.increase(pixels, 32);
+          f.increase(to, s.outPixelBytes.mul(2 * lanes));
+        });
+      });
+      f.increase(weights, scale(s.tapCount.shl(2), bytes));
+      f.increase(rowTo, s.outPlaneBytes.shl(2));
+      f.increase(epilogue, 8 * bytes);
+    });
+  });
+}
+
+/** storePixels(to, vector, count, pixelBytes): the first `count` lanes, pixelBytes apart. */
+function emitStorePixels(module: ModuleBuilder, float: FloatKind): FunctionReference {
+  const kind = vectorOf(float);
+  return defineFunction(module, `${float}_store_pixels__simd128`, ['i32', kind, 'i32', 'i32'], [], (
+    f, to, vector, count, pixelBytes,
+  ) => {
+    for (let lane = 0; lane < lanesOf(kind); lane++) {
+      f.if(count.gt(lane), () => f.storeLane(to, vector, lane));
+      f.increase(to, pixelBytes);
+    }
+  });
+}

@@ -1,0 +1,35 @@
+/** The table of scales and biases that the convolution kernels end with. */
+
+import type { FloatArray } from '../../contract.ts';
+
+/** Bytes of zeros at the head of every table: what stands for filters that do not exist. */
+export const nothingBytes = 64;
+
+const tables: Map<string, FloatArray> = new Map();
+const mostTables = 64;
+
+/**
+ * 64 zero bytes, then for every block of 4 filters 4 scales and 4 biases; scale null counts as 1, bias null as 0, and so do
+ * filters beyond `filters` up to a multiple of 8. The table is the same array at every call of one size.
+ */
+export function epilogueTable(
+  like: FloatArray, filters: number, scale: FloatArray | null | undefined, bias: FloatArray | null,
+): FloatArray {
+  const head = nothingBytes / like.BYTES_PER_ELEMENT;
+  const blocks = 2 * Math.ceil(filters / 8);
+  const key = `${like.BYTES_PER_ELEMENT} ${blocks}`;
+  let table = tables.get(key);
+  if (table === undefined) {
+    if (tables.size >= mostTables) tables.clear();
+    const length = head + blocks * 8;
+    table = like instanceof Float32Array ? new Float32Array(length) : new Float64Array(length);
+    tables.set(key, table);
+  }
+  for (let filter = 0; filter < 4 * blocks; filter++) {
+    const at = head + (filter >> 2) * 8 + (filter & 3);
+    const exists = filter < filters;
+    table[at] = exists && scale ? scale[filter] : 1;
+    table[at + 4] = exists && bias !== null ? bias[filter] : 0;
+  }
+  return table;
+}

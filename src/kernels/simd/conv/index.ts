@@ -1,0 +1,35 @@
+/** The convolution family: emitters for the module, host functions for the registry. */
+
+import type { ConvKernels } from '../../contract.ts';
+import type { KernelBuilder } from '../kernel-builder.ts';
+import { takesWinograd } from './choose.ts';
+import { directFilterGradient, directForward, directInputGradient } from './direct.ts';
+import { emitDirectGradient } from './direct-gradient-kernels.ts';
+import { emitDirect } from './direct-kernels.ts';
+import { winogradFilterGradient, winogradForward, winogradInputGradient } from './winograd.ts';
+import { emitWinogradGradient } from './winograd-gradient-kernels.ts';
+import { emitWinograd } from './winograd-kernels.ts';
+
+/** Adds the family's kernels to the module. */
+export function emitConvolution(kernels: KernelBuilder): void {
+  for (const float of ['f32', 'f64'] as const) emitDirectGradient(kernels, float, emitDirect(kernels, float));
+  const { strip, gather } = emitWinograd(kernels);
+  emitWinogradGradient(kernels, strip, gather);
+}
+
+export const convolutionKernels: ConvKernels = {
+  convForward(x, w, b, out, g, epilogue) {
+    if (takesWinograd(x, g)) winogradForward(x, w, b, out, g, epilogue);
+    else directForward(x, w, b, out, g, epilogue);
+  },
+
+  convBackward(dout, x, w, dx, dw, db, g) {
+    const winograd = takesWinograd(x, g);
+    if (dx !== null) {
+      if (winograd) winogradInputGradient(dout, w, dx, g);
+      else directInputGradient(dout, w, dx, g);
+    }
+    if (winograd) winogradFilterGradient(dout, x, dw, db, g);
+    else directFilterGradient(dout, x, dw, db, g);
+  },
+};

@@ -1,0 +1,202 @@
+/**
+ * The gradient at the filters through Winograd's transforms, as jobs (see winograd-kernels.ts for the layouts): at each of
+ * the 36 points dU = V^T Z summed over all tiles, then dw = G^T dU G. The gradient at the bias comes with it.
+ */
+
+import {
+  constant, defineFunction, type FunctionReference, load, loadSplat, type Local, type ModuleBuilder, multiplyAdd,
+} from '../../../wasm/index.ts';
+import type { KernelBuilder } from '../kernel-builder.ts';
+import { filterGradientTransform, inputSize, points, tileSize } from './winograd-algebra.ts';
+import { winogradSlots, zero } from './winograd-kernels.ts';
+import { emitOutputGradientRow, pixelBytes } from './winograd-transforms.ts';
+
+/** Adds the gradient's kernels to the module; strip and gather come from emitWinograd. */
+export function emitWinogradGradient(
+  kernels: KernelBuilder, strip: FunctionReference, gather: FunctionReference,
+): void {
+  emitGradient(kernels, strip, gather);
+  emitFilterGradient(kernels);
+}
+
+/** gradientProduct(v, z, du, channelGroups, filterBlocks, tiles, vGroupBytes, mGroupBytes): dU += V^T Z at one point. */
+function emitGradientProduct(module: ModuleBuilder, relaxed: boolean): FunctionReference {
+  return defineFunction(module, 'f32_winograd_gradient_gemm_4x8__simd128', new Array<'i32'>(8).fill('i32'), [], (
+    f, v, z, du, channelGroups, filterBlocks, tiles, vGroupBytes, mGroupBytes,
+  ) => {
+    const [vAt, z0, z1, zBlock, blocks, left] = f.locals('i32', 6);
+    const sums = f.locals('f32x4', 8);
+    const [b0, b1, a] = f.locals('f32x4', 3);
+    f.countdown(channelGroups, () => {
+      f.set(zBlock, z);
+      f.set(blocks, filterBlocks);
+      f.countdown(blocks, () => {
+        sums.forEach((sum, i) => f.set(sum, load('f32x4', du, i * 16)));
+        f.set(vAt, v);
+        f.set(z0, zBlock);
+        f.set(z1, zBlock.add(mGroupBytes));
+        f.set(left, tiles);
+        f.countdown(left, () => {
+          f.set(b0, load('f32x4', z0));
+          f.set(b1, load('f32x4', z1));
+          for (let lane = 0; lane < 4; lane++) {
+            f.set(a, loadSplat('f32x4', vAt, lane * 4));
+            f.set(sums[2 * lane], multiplyAdd(a, b0, sums[2 * lane], relaxed));
+            f.set(sums[2 * lane + 1], multiplyAdd(a, b1, sums[2 * lane + 1], relaxed));
+          }
+          for (const pointer of [vAt, z0, z1]) f.increase(pointer, pixelBytes);
+        });
+        sums.forEach((sum, i) => f.store(du, sum, i * 16));
+        f.increase(du, 128);
+        f.increase(zBlock, mGroupBytes.shl(1));
+      });
+      f.increase(v, vGroupBytes);
+    });
+  });
+}
+
+/**
+ * Task: a group of chunks, whose dU and bias sums are added up in order. `filters` points to the groups' dU (zeroed here),
+ * `sums` to their bias sums, one vector a filter group.
+ */
+function emitGradient(kernels: KernelBuilder, strip: FunctionReference, gather: FunctionReference): void {
+  const outputGradientRow = emitOutputGradientRow(kernels.module);
+  const product = emitGradientProduct(kernels.module, kernels.relaxed);
+  kernels.define('f32_winograd_gradient__simd128', (f, args, task) => {
+    const s = winogradSlots.read(f, args, [
+      'dout', 'filters', 'sums', 'scratch', 'scratchBytes', 'batch', 'filterCount', 'outHeight', 'outWidth', 'tilesX',
+      'tilesY', 'rowsPerTask', 'chunks', 'chunksPerTask', 'channelGroups', 'filterBlocks', 'vGroupBytes', 'vPointBytes',
+      'mGroupBytes', 'mPointBytes', 'uPointBytes', 'mOffset', 'stripOffset', 'temporaryOffset',
+    ]);
+    const v = f.let(s.scratch.add(kernels.participant().mul(s.scratchBytes)));
+    const z = f.let(v.add(s.mOffset));
+    const stripAt = f.let(v.add(s.stripOffset));
+    const temporary = f.let(v.add(s.temporaryOffset));
+    const du = f.let(s.filters.add(task.mul(s.uPointBytes).mul(points)));
+    const sums = f.let(s.sums.add(task.mul(s.filterBlocks).shl(5)));
+    f.fill(du, 0, s.uPointBytes.mul(points));
+    f.fill(sums, 0, s.filterBlocks.shl(5));
+
+    const planeBytes = f.let(s.outHeight.mul(s.outWidth).shl(2));
+    const stripWidth = f.let(s.tilesX.shl(2));
+    const totalRows = f.let(s.batch.mul(s.tilesY));
+    const lastChunk = f.let(task.mul(s.chunksPerTask).add(s.chunksPerTask));
+    f.if(lastChunk.gt(s.chunks), () => f.set(lastChunk, s.chunks));
+    const [chunk, firstRow, lastRow, row, image, tileRow, from, lanes, to, toRow, sumAt, group, point] = f.locals('i32', 13);
+    const [vAt, zAt, duAt] = f.locals('i32', 3);
+    f.for(chunk, task.mul(s.chunksPerTask), lastChunk, 1, () => {
+      f.set(firstRow, chunk.mul(s.rowsPerTask));
+      f.set(lastRow, firstRow.add(s.rowsPerTask));
+      f.if(lastRow.gt(totalRows), () => f.set(lastRow, totalRows));
+      f.call(gather, args, firstRow, lastRow, v);
+
+      f.set(toRow, z);
+      f.for(row, firstRow, lastRow, 1, () => {
+        f.set(image, row.div(s.tilesY));
+        f.set(tileRow, row.sub(image.mul(s.tilesY)));
+        f.set(from, s.dout.add(image.mul(s.filterCount).mul(planeBytes)));
+        f.set(lanes, s.filterCount);
+        f.set(to, toRow);
+        f.set(sumAt, sums);
+        f.set(group, s.filterBlocks.shl(1));
+        f.countdown(group, () => {
+          f.if(lanes.gt(0), () => {
+            f.call(strip, from, planeBytes, lanes, tileRow.shl(2), tileSize, s.outHeight, s.outWidth, 0, stripAt, stripWidth);
+            f.call(outputGradientRow, stripAt, stripWidth, s.tilesX, to, s.mPointBytes, temporary, sumAt);
+          }, () => { // the half of the last block that has no filters
+            f.set(zAt, to);
+            f.set(point, points);
+            f.countdown(point, () => {
+              f.fill(zAt, 0, s.tilesX.shl(4));
+              f.increase(zAt, s.mPointBytes);
+            });
+          });
+          f.increase(from, planeBytes.shl(2));
+          f.set(lanes, lanes.sub(4));
+          f.increase(to, s.mGroupBytes);
+          f.increase(sumAt, pixelBytes);
+        });
+        f.increase(toRow, s.tilesX.shl(4));
+      });
+
+      f.set(vAt, v);
+      f.set(zAt, z);
+      f.set(duAt, du);
+      f.set(point, points);
+      f.countdown(point, () => {
+        f.call(product, vAt, zAt, duAt, s.channelGroups, s.filterBlocks, lastRow.sub(firstRow).mul(s.tilesX), s.vGroupBytes,
+          s.mGroupBytes);
+        f.increase(vAt, s.vPointBytes);
+        f.increase(zAt, s.mPointBytes);
+        f.increase(duAt, s.uPointBytes);
+      });
+    });
+  });
+}
+
+/**
+ * Task: the gradients at the filters of one group of 4 channels: the groups' dU added up in order, then G^T dU G. The
+ * first task also adds up the gradient at the bias.
+ */
+function emitFilterGradient(kernels: KernelBuilder): void {
+  kernels.define('f32_winograd_filter_gradient__simd128', (f, args, task) => {
+    const s = winogradSlots.read(f, args, [
+      'out', 'filters', 'channels', 'filterCount', 'filterBlocks', 'uPointBytes', 'groups', 'sums', 'biasGradient',
+    ]);
+    const [lane, half, block, channel, filter, from, at, left, to] = f.locals('i32', 9);
+    const groupBytes = f.let(s.uPointBytes.mul(points));
+    const sum = f.local('f32x4');
+    f.if(task.eqz(), () => {
+      const total = f.local('f32');
+      f.for(filter, 0, s.filterCount, 1, () => {
+        f.set(total, constant('f32', 0));
+        f.set(at, s.sums.add(filter.shl(2)));
+        f.set(left, s.groups);
+        f.countdown(left, () => {
+          f.set(total, total.add(load('f32', at)));
+          f.increase(at, s.filterBlocks.shl(5));
+        });
+        f.store(s.biasGradient.add(filter.shl(2)), total);
+      });
+    });
+    f.for(lane, 0, 4, 1, () => {
+      f.set(channel, task.shl(2).add(lane));
+      f.if(channel.lt(s.channels), () => {
+        f.for(block, 0, s.filterBlocks, 1, () => {
+          f.for(half, 0, 2, 1, () => {
+            f.set(filter, block.shl(3).add(half.shl(2)));
+            f.if(filter.lt(s.filterCount), () => {
+              f.set(from, s.filters.add(task.mul(s.filterBlocks).add(block).shl(7)).add(lane.shl(5)).add(half.shl(4)));
+              const columns: Local[][] = [];
+              for (let x = 0; x < inputSize; x++) columns.push([]);
+              for (let y = 0; y < inputSize; y++) {
+                for (let x = 0; x < inputSize; x++) {
+                  f.set(sum, zero);
+                  f.set(at, from);
+                  f.set(left, s.groups);
+                  f.countdown(left, () => {
+                    f.set(sum, sum.add(load('f32x4', at)));
+                    f.increase(at, groupBytes);
+                  });
+                  columns[x].push(f.let(sum));
+                  f.increase(from, s.uPointBytes);
+                }
+              }
+              const halfway = columns.map((column) => filterGradientTransform(f, column).map((value) => f.let(value)));
+              f.set(to, s.out.add(filter.mul(s.channels).add(channel).mul(36)));
+              for (let y = 0; y < 3; y++) {
+                const taps = filterGradientTransform(f, halfway.map((column) => column[y])).map((value) => f.let(value));
+                taps.forEach((tap, x) => {
+                  for (let i = 0; i < 4; i++) {
+                    f.if(filter.add(i).lt(s.filterCount), () =>
+                      f.storeLane(to.add(s.channels.mul(36 * i)), tap, i, (y * 3 + x) * 4));
+                  }
+                });
+              }
+            });
+          });
+        });
+      });
+    });
+  });
+}

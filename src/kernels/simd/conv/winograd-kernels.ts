@@ -1,0 +1,229 @@
+/**
+ * Winograd convolution F(4x4, 3x3) as jobs: each task takes a chunk of tile rows through transform, 36 matrix products
+ * and transform back, in scratch of its own that stays in the second-level cache, so that neither a column matrix nor
+ * the transformed images ever exist as a whole.
+ *
+ * The matrix products need no packing. Each transformed tile is a vector of four channels, and a register tile of 4
+ * tiles x 8 filters broadcasts one channel of each tile against a row of the transformed filters.
+ *
+ * Layouts (innermost last): V (point, channel group, tile, 4), U (point, filter block, channel, 8), M and Z (point,
+ * filter group, tile, 4), dU (point, channel group, filter block, 4 channels, 8 filters).
+ */
+
+import {
+  defineFunction, type FunctionReference, load, loadSplat, loadZero, type ModuleBuilder, multiplyAdd, type Value,
+  vectorConstant,
+} from '../../../wasm/index.ts';
+import { ArgumentSlots, type KernelBuilder } from '../kernel-builder.ts';
+import { filterTransform, inputSize, points, tileSize } from './winograd-algebra.ts';
+import { emitInputRow, emitOutputRow, emitStrip, pixelBytes, transpose4 } from './winograd-transforms.ts';
+
+/** The arguments of the jobs. Addresses, distances and strides are in bytes. */
+export const winogradSlots = new ArgumentSlots([
+  'x', 'out', 'filters', 'epilogue', 'relu', 'scratch', 'scratchBytes', 'batch', 'channels', 'filterCount', 'height',
+  'width', 'pad', 'outHeight', 'outWidth', 'tilesX', 'tilesY', 'rowsPerTask', 'channelGroups', 'filterBlocks',
+  'vGroupBytes', 'vPointBytes', 'mGroupBytes', 'mPointBytes', 'uPointBytes', 'mOffset', 'stripOffset', 'temporaryOffset',
+  'dout', 'sums', 'biasGradient', 'chunks', 'chunksPerTask', 'groups', 'outStride', 'inStride', 'nothing',
+]);
+
+/** A vector of zeros. */
+export const zero: Value = vectorConstant('f32x4', [0, 0, 0, 0]);
+
+/** Adds the kernels to the module; gives the functions that the gradient's kernels share. */
+export function emitWinograd(kernels: KernelBuilder): { strip: FunctionReference; gather: FunctionReference } {
+  const { module } = kernels;
+  const strip = emitStrip(module);
+  const gather = emitGather(module, strip);
+  emitForward(kernels, gather);
+  emitFilters(kernels, false);
+  emitFilters(kernels, true);
+  return { strip, gather };
+}
+
+/**
+ * gather(args, firstRow, lastRow, scratch): V of the tile rows firstRow <= row < lastRow, a row being numbered through
+ * all images.
+ */
+function emitGather(module: ModuleBuilder, strip: FunctionReference): FunctionReference {
+  const inputRow = emitInputRow(module);
+  return defineFunction(module, 'f32_winograd_gather__simd128', ['i32', 'i32', 'i32', 'i32'], [], (
+    f, args, firstRow, lastRow, scratch,
+  ) => {
+    const s = winogradSlots.read(f, args, [
+      'x', 'channels', 'height', 'width', 'pad', 'tilesX', 'tilesY', 'channelGroups', 'vGroupBytes', 'vPointBytes',
+      'stripOffset', 'temporaryOffset',
+    ]);
+    const planeBytes = f.let(s.height.mul(s.width).shl(2));
+    const stripWidth = f.let(s.tilesX.mul(tileSize).add(inputSize - tileSize));
+    const stripAt = f.let(scratch.add(s.stripOffset));
+    const temporary = f.let(scratch.add(s.temporaryOffset));
+    const [row, image, tileRow, source, lanes, to, toRow, groups] = f.locals('i32', 8);
+    f.set(toRow, scratch);
+    f.for(row, firstRow, lastRow, 1, () => {
+      f.set(image, row.div(s.tilesY));
+      f.set(tileRow, row.sub(image.mul(s.tilesY)));
+      f.set(source, s.x.add(image.mul(s.channels).mul(planeBytes)));
+      f.set(lanes, s.channels);
+      f.set(to, toRow);
+      f.set(groups, s.channelGroups);
+      f.countdown(groups, () => {
+        f.call(strip, source, planeBytes, lanes, tileRow.mul(tileSize).sub(s.pad), inputSize, s.height, s.width, s.pad,
+          stripAt, stripWidth);
+        f.call(inputRow, stripAt, stripWidth, s.tilesX, to, s.vPointBytes, temporary);
+        f.increase(source, planeBytes.shl(2));
+        f.set(lanes, lanes.sub(4));
+        f.increase(to, s.vGroupBytes);
+      });
+      f.increase(toRow, s.tilesX.shl(4));
+    });
+  });
+}
+
+/** product(v, u, m, channelGroups, filterBlocks, tileBlocks, vGroupBytes, mGroupBytes): M = V U at one point. */
+function emitProduct(module: ModuleBuilder, relaxed: boolean): FunctionReference {
+  return defineFunction(module, 'f32_winograd_gemm_4x8__simd128', new Array<'i32'>(8).fill('i32'), [], (
+    f, v, u, m, channelGroups, filterBlocks, tileBlocks, vGroupBytes, mGroupBytes,
+  ) => {
+    const [vBlock, vAt, uAt, mAt, blocks, groups] = f.locals('i32', 6);
+    const sums = f.locals('f32x4', 8);
+    const [b0, b1, a] = f.locals('f32x4', 3);
+    f.countdown(filterBlocks, () => {
+      f.set(vBlock, v);
+      f.set(mAt, m);
+      f.set(blocks, tileBlocks);
+      f.countdown(blocks, () => {
+        sums.forEach((sum) => f.set(sum, zero));
+        f.set(vAt, vBlock);
+        f.set(uAt, u);
+        f.set(groups, channelGroups);
+        f.countdown(groups, () => {
+          for (let lane = 0; lane < 4; lane++) {
+            f.set(b0, load('f32x4', uAt, lane * 32));
+            f.set(b1, load('f32x4', uAt, lane * 32 + 16));
+            for (let tile = 0; tile < 4; tile++) {
+              f.set(a, loadSplat('f32x4', vAt, tile * pixelBytes + lane * 4));
+              f.set(sums[2 * tile], multiplyAdd(a, b0, sums[2 * tile], relaxed));
+              f.set(sums[2 * tile + 1], multiplyAdd(a, b1, sums[2 * tile + 1], relaxed));
+            }
+          }
+          f.increase(vAt, vGroupBytes);
+          f.increase(uAt, 128);
+        });
+        for (let tile = 0; tile < 4; tile++) {
+          f.store(mAt, sums[2 * tile], tile * pixelBytes);
+          f.store(mAt.add(mGroupBytes), sums[2 * tile + 1], tile * pixelBytes);
+        }
+        f.increase(vBlock, 4 * pixelBytes);
+        f.increase(mAt, 4 * pixelBytes);
+      });
+      f.increase(u, channelGroups.shl(7));
+      f.increase(m, mGroupBytes.shl(1));
+    });
+  });
+}
+
+/** Task: a chunk of tile rows from x to out. */
+function emitForward(kernels: KernelBuilder, gather: FunctionReference): void {
+  const product = emitProduct(kernels.module, kernels.relaxed);
+  const outputRow = emitOutputRow(kernels.module);
+  kernels.define('f32_winograd_forward__simd128', (f, args, task) => {
+    const s = winogradSlots.read(f, args, [
+      'out', 'filters', 'epilogue', 'relu', 'scratch', 'scratchBytes', 'batch', 'filterCount', 'outHeight', 'outWidth',
+      'tilesX', 'tilesY', 'rowsPerTask', 'channelGroups', 'filterBlocks', 'vGroupBytes', 'vPointBytes', 'mGroupBytes',
+      'mPointBytes', 'uPointBytes', 'mOffset', 'temporaryOffset',
+    ]);
+    const v = f.let(s.scratch.add(kernels.participant().mul(s.scratchBytes)));
+    const firstRow = f.let(task.mul(s.rowsPerTask));
+    const lastRow = f.let(firstRow.add(s.rowsPerTask));
+    const rows = f.let(s.batch.mul(s.tilesY));
+    f.if(lastRow.gt(rows), () => f.set(lastRow, rows));
+    f.call(gather, args, firstRow, lastRow, v);
+
+    const m = f.let(v.add(s.mOffset));
+    const temporary = f.let(v.add(s.temporaryOffset));
+    const tileBlocks = f.let(lastRow.sub(firstRow).mul(s.tilesX).add(3).shrU(2));
+    const [vAt, uAt, mAt, point] = f.locals('i32', 4);
+    f.set(vAt, v);
+    f.set(uAt, s.filters);
+    f.set(mAt, m);
+    f.set(point, points);
+    f.countdown(point, () => {
+      f.call(product, vAt, uAt, mAt, s.channelGroups, s.filterBlocks, tileBlocks, s.vGroupBytes, s.mGroupBytes);
+      f.increase(vAt, s.vPointBytes);
+      f.increase(uAt, s.uPointBytes);
+      f.increase(mAt, s.mPointBytes);
+    });
+
+    const planeBytes = f.let(s.outHeight.mul(s.outWidth).shl(2));
+    const [row, image, y, to, lanes, epilogue] = f.locals('i32', 6);
+    f.for(row, firstRow, lastRow, 1, () => {
+      f.set(image, row.div(s.tilesY));
+      f.set(y, row.sub(image.mul(s.tilesY)).shl(2));
+      f.set(to, s.out.add(image.mul(s.filterCount).mul(planeBytes)).add(y.mul(s.outWidth).shl(2)));
+      f.set(mAt, m);
+      f.set(epilogue, s.epilogue);
+      f.set(lanes, s.filterCount);
+      f.doWhile(() => {
+        f.call(outputRow, mAt, s.mPointBytes, s.tilesX, temporary, to, planeBytes, lanes, s.outHeight.sub(y), s.outWidth,
+          epilogue, s.relu);
+        f.increase(to, planeBytes.shl(2));
+        f.increase(mAt, s.mGroupBytes);
+        f.increase(epilogue, 32);
+        f.set(lanes, lanes.sub(4));
+      }, () => lanes.gt(0));
+      f.increase(m, s.tilesX.shl(4));
+    });
+  });
+}
+
+/**
+ * Task: U of a block of 8 filters, all channels. Filter f's taps for channel c are the 9 floats at f * outStride +
+ * c * inStride; rotated turns them by 180 degrees, as the gradient at the input needs them. `nothing` points to 64 zero
+ * bytes, which stand for filters beyond the last.
+ */
+function emitFilters(kernels: KernelBuilder, rotated: boolean): void {
+  kernels.define(`f32_winograd_filters${rotated ? '_rotated' : ''}__simd128`, (f, args, task) => {
+    const s = winogradSlots.read(f, args, [
+      'x', 'filters', 'channels', 'filterCount', 'channelGroups', 'uPointBytes', 'outStride', 'inStride', 'nothing',
+    ]);
+    const u = f.let(s.filters.add(task.mul(s.channelGroups).shl(7)));
+    const [half, channel, filter, padded, to] = f.locals('i32', 5);
+    const taps = f.locals('i32', 4);
+    const strides = f.locals('i32', 4);
+    f.set(padded, s.channelGroups.shl(2));
+    f.for(half, 0, 2, 1, () => {
+      for (let lane = 0; lane < 4; lane++) {
+        f.set(filter, task.shl(3).add(half.shl(2)).add(lane));
+        f.if(filter.lt(s.filterCount), () => {
+          f.set(taps[lane], s.x.add(filter.mul(s.outStride)));
+          f.set(strides[lane], s.inStride);
+        }, () => {
+          f.set(taps[lane], s.nothing);
+          f.set(strides[lane], 0);
+        });
+      }
+      f.set(channel, 0);
+      f.for(channel, 0, padded, 1, () => {
+        f.if(channel.eq(s.channels), () => taps.forEach((tap, lane) => {
+          f.set(tap, s.nothing);
+          f.set(strides[lane], 0);
+        }));
+        const first = transpose4(f, taps.map((tap) => f.let(load('f32x4', tap))));
+        const second = transpose4(f, taps.map((tap) => f.let(load('f32x4', tap, 16))));
+        const third = transpose4(f, taps.map((tap) => f.let(loadZero('f32x4', tap, 32))));
+        const nine: Value[] = [...first, ...second, third[0]];
+        if (rotated) nine.reverse();
+        taps.forEach((tap, lane) => f.increase(tap, strides[lane]));
+        const columns = [0, 1, 2].map((x) =>
+          filterTransform(f, [nine[x], nine[3 + x], nine[6 + x]]).map((value) => f.let(value)));
+        f.set(to, u.add(channel.shl(5)).add(half.shl(4)));
+        for (let y = 0; y < inputSize; y++) {
+          for (const value of filterTransform(f, columns.map((column) => column[y]))) {
+            f.store(to, value);
+            f.increase(to, s.uPointBytes);
+          }
+        }
+      });
+    });
+  });
+}

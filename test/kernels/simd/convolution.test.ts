@@ -1,0 +1,82 @@
+/** The SIMD convolutions against the definition: random shapes for every path, and the same bits on any number of threads. */
+
+import fc from 'fast-check';
+import { afterAll, describe, expect, it } from 'vitest';
+import { configure } from '../../../src/runtime/settings.ts';
+import { shutdown } from '../../../src/kernels/team/team.ts';
+import type { ConvGeometry } from '../../../src/kernels/contract.ts';
+import { convolutionCases } from '../compare/convolution.ts';
+import { runCase } from '../compare.ts';
+import { randomFloats, simdKernels, type FloatType } from './support.ts';
+import { naiveKernels } from '../../../src/kernels/naive/index.ts';
+
+const simd = { ...naiveKernels, ...simdKernels() };
+
+function geometry(
+  batch: number, channels: number, height: number, width: number, filters: number, kernelHeight: number,
+  kernelWidth: number, stride: number, pad: number,
+): ConvGeometry {
+  const outHeight = Math.floor((height + 2 * pad - kernelHeight) / stride) + 1;
+  const outWidth = Math.floor((width + 2 * pad - kernelWidth) / stride) + 1;
+  return { batch, channels, height, width, filters, kernelHeight, kernelWidth, stride, pad, outHeight, outWidth };
+}
+
+/** Shapes of 3x3 convolutions of stride 1 with enough channels: these go through Winograd's transforms. */
+const winogradShapes = fc.record({
+  batch: fc.integer({ min: 1, max: 5 }), channels: fc.integer({ min: 6, max: 20 }), height: fc.integer({ min: 1, max: 14 }),
+  width: fc.integer({ min: 1, max: 14 }), filters: fc.integer({ min: 6, max: 21 }), pad: fc.integer({ min: 0, max: 2 }),
+}).filter(({ height, width, pad }) => height + 2 * pad >= 3 && width + 2 * pad >= 3);
+
+function gradients(type: FloatType, g: ConvGeometry, kernels: typeof simd): Float32Array[] {
+  const x = randomFloats(type, g.batch * g.channels * g.height * g.width, 1);
+  const w = randomFloats(type, g.filters * g.channels * g.kernelHeight * g.kernelWidth, 2);
+  const b = randomFloats(type, g.filters, 3);
+  const scale = randomFloats(type, g.filters, 4);
+  const dout = randomFloats(type, g.batch * g.filters * g.outHeight * g.outWidth, 5);
+  const empty = (length: number): Float32Array => randomFloats(type, length, 6) as Float32Array;
+  const [out, dx, dw, db] = [empty(dout.length), empty(x.length), empty(w.length), empty(b.length)];
+  kernels.convForward(x, w, b, out, g, { scale, relu: true });
+  kernels.convBackward(dout, x, w, dx, dw, db, g);
+  return [out, dx, dw, db];
+}
+
+describe('convolution', () => {
+  afterAll(() => shutdown());
+
+  for (const type of ['float32', 'float64'] as const) {
+    for (const each of convolutionCases) it(`${each.kernel} ${each.title}, ${type}`, () => runCase(each, type, simd));
+  }
+
+  it('through Winograd equals the definition', () => {
+    fc.assert(fc.property(winogradShapes, (s) => {
+      const g = geometry(s.batch, s.channels, s.height, s.width, s.filters, 3, 3, 1, s.pad);
+      const found = gradients('float32', g, simd);
+      const expected = gradients('float32', g, naiveKernels as typeof simd);
+      // sums of products of numbers of size 1: the error grows with the root of how many there are
+      const terms = [g.channels * 9, g.filters * 9, g.batch * g.outHeight * g.outWidth, g.batch * g.outHeight * g.outWidth];
+      found.forEach((array, i) => {
+        const worst = array.reduce((most, value, at) => Math.max(most, Math.abs(value - expected[i][at])), 0);
+        expect(worst).toBeLessThan(5e-6 * Math.sqrt(terms[i]));
+      });
+    }), { numRuns: 60 });
+  });
+
+  it('gives the same bits on 1, 2 and 3 threads', async () => {
+    const shapes: Array<[FloatType, ConvGeometry]> = [
+      ['float32', geometry(11, 16, 13, 16, 24, 3, 3, 1, 1)], ['float32', geometry(9, 3, 20, 17, 10, 5, 5, 1, 2)],
+      ['float32', geometry(1, 7, 40, 33, 9, 3, 3, 2, 1)], ['float64', geometry(10, 8, 9, 9, 8, 3, 3, 1, 1)],
+    ];
+    const runs: Float32Array[][][] = [];
+    for (const threads of [1, 2, 3]) {
+      configure({ threads });
+      // the first calls start the team; by the last its workers have joined
+      for (let i = 0; i < 3; i++) {
+        runs[threads] = shapes.map(([type, g]) => gradients(type, g, simd));
+        await new Promise((resolve) => setTimeout(resolve, 150));
+      }
+    }
+    configure({ threads: 'auto' });
+    expect(runs[2]).toEqual(runs[1]);
+    expect(runs[3]).toEqual(runs[1]);
+  });
+});
