@@ -1,45 +1,197 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import type { DType, TypedArray } from '../../../src/kernels/memory/allocate.ts';
 import { Heap } from '../../../src/kernels/memory/heap.ts';
-import { beginLaunch } from '../../../src/kernels/simd/launch.ts';
+import { ScratchStack } from '../../../src/kernels/memory/scratch.ts';
+import { beginLaunch, type Launch } from '../../../src/kernels/simd/launch.ts';
+import { argumentFrames } from '../../../src/kernels/team/control.ts';
 import { installEngine } from '../../../src/kernels/team/engine.ts';
+import { shutdown } from '../../../src/kernels/team/team.ts';
+import { configure } from '../../../src/runtime/settings.ts';
 import { kernels, testEngine } from '../team/engine.ts';
 
-const heap = new Heap(1024);
+const heap = new Heap(4096);
+const mebibyte = 2 ** 20;
 
 beforeAll(() => {
+  configure({ threads: 1 });
   installEngine(testEngine(heap));
 });
-afterAll(() => {
+afterAll(async () => {
+  await shutdown();
   installEngine(null);
+  configure({ threads: 'auto' });
 });
 
-function double(x: Float32Array, out: Float32Array): void {
+function inHeap(dtype: DType, length: number): TypedArray {
+  return heap.array(dtype, heap.allocate(8 * length, 'test'), length);
+}
+
+function launched(write: (launch: Launch) => void): void {
   const launch = beginLaunch();
   try {
-    launch.arg(0, launch.input(x));
-    launch.arg(1, launch.output(out));
-    launch.arg(2, 7);
-    launch.arg(3, x.length);
-    launch.run(kernels.double, Math.ceil(x.length / 7));
+    write(launch);
   } finally {
     launch.finish();
   }
 }
 
+function double(x: TypedArray, out: TypedArray): void {
+  launched((launch) => {
+    launch.arg(0, launch.input(x));
+    launch.arg(1, launch.output(out));
+    launch.arg(2, 7);
+    launch.arg(3, x.length);
+    launch.run(kernels.double, Math.ceil(x.length / 7));
+  });
+}
+
+function increment(x: TypedArray): void {
+  launched((launch) => {
+    launch.arg(0, launch.inout(x));
+    [10, x.length, 1].forEach((value, i) => launch.arg(i + 1, value));
+    launch.run(kernels.increment, Math.ceil(x.length / 10));
+  });
+}
+
+const values = Float32Array.from({ length: 100 }, (_, i) => i - 3.5);
+
 describe('launch', () => {
-  it('computes on arrays in the heap where they lie', () => {
-    const x = heap.array('float32', heap.allocate(400, 'test'), 100) as Float32Array;
-    const out = heap.array('float32', heap.allocate(400, 'test'), 100) as Float32Array;
-    x.forEach((_, i) => (x[i] = i));
+  it.each([
+    ['in the heap, to the heap', true, true], ['in the heap, to an ordinary array', true, false],
+    ['in an ordinary array, to the heap', false, true], ['in an ordinary array, to another', false, false],
+  ])('computes from an array %s', (_, fromHeap, toHeap) => {
+    const x = fromHeap ? inHeap('float32', 100) : new Float32Array(100);
+    x.set(values);
+    const out = toHeap ? inHeap('float32', 100) : new Float32Array(100);
     double(x, out);
-    expect(Array.from(out)).toEqual(Array.from({ length: 100 }, (_, i) => 2 * i));
+    expect(Array.from(out)).toEqual(Array.from(values, (value) => 2 * value));
+    expect(Array.from(x)).toEqual(Array.from(values));
   });
 
-  it('copies other arrays in and out', () => {
-    const x = Float32Array.from({ length: 50 }, (_, i) => i - 3);
-    const out = new Float32Array(50);
+  it('takes arrays that are part of others', () => {
+    const storage = new Float32Array(300).fill(-1);
+    storage.set(values, 50);
+    double(storage.subarray(50, 150), storage.subarray(180, 280));
+    expect(Array.from(storage.subarray(180, 280))).toEqual(Array.from(values, (value) => 2 * value));
+    expect(storage[179] + storage[280]).toBe(-2);
+  });
+
+  it('lets one array be input and output', () => {
+    for (const x of [inHeap('float32', 100), new Float32Array(100)]) {
+      x.set(values);
+      double(x, x);
+      expect(Array.from(x)).toEqual(Array.from(values, (value) => 2 * value));
+    }
+  });
+
+  it('updates arrays in place', () => {
+    for (const x of [inHeap('int32', 95), new Int32Array(95)]) {
+      increment(x);
+      increment(x);
+      expect(Array.from(x)).toEqual(new Array<number>(95).fill(2 + (x.length - 95)));
+    }
+  });
+
+  it('stages every element type', () => {
+    launched((launch) => {
+      for (const array of [Float64Array.of(1.5, -2), Int32Array.of(-7, 8), Uint8Array.of(200, 1), Float32Array.of(0.5, 3)]) {
+        const address = launch.input(array);
+        expect(heap.arrayLike(array, address)).toEqual(array);
+      }
+    });
+  });
+
+  it('passes float64 arguments in even slots', () => {
+    const out = inHeap('float64', 3);
+    launched((launch) => {
+      launch.arg(0, launch.output(out));
+      launch.argFloat64(2, Math.PI);
+      launch.run(kernels.number, 3);
+      expect(() => launch.argFloat64(3, 1)).toThrow(RangeError);
+    });
+    expect(Array.from(out)).toEqual([Math.PI, Math.PI + 1, Math.PI + 2]);
+  });
+
+  it('passes addresses of the upper half of a 4 GiB heap', () => {
+    const large = new Heap();
+    installEngine(testEngine(large));
+    large.allocate(3 * 1024 * mebibyte, 'test');
+    const x = large.array('float32', large.allocate(400, 'test'), 100);
+    expect(x.byteOffset).toBeGreaterThan(2 ** 31);
+    x.set(values);
+    const out = new Float32Array(100);
+    double(x, out); // the scratch for out lies up there as well
+    expect(Array.from(out)).toEqual(Array.from(values, (value) => 2 * value));
+    installEngine(testEngine(heap));
+  });
+
+  it('nests, with argument slots and scratch of each level its own', () => {
+    const x = Float32Array.from(values);
+    const [inner, outer] = [new Float32Array(100), new Float32Array(100)];
+    launched((launch) => {
+      launch.arg(0, launch.input(x));
+      launch.arg(1, launch.output(outer));
+      const scratch = heap.array('float32', launch.scratch(4000), 1000).fill(3) as Float32Array;
+      double(x, inner);
+      launch.arg(2, 50);
+      launch.arg(3, 100);
+      launch.run(kernels.double, 2);
+      expect(scratch.every((value) => value === 3)).toBe(true);
+    });
+    expect(outer).toEqual(inner);
+    const deep = (level: number): void => launched(() => level > 0 && deep(level - 1));
+    expect(() => deep(argumentFrames.count)).toThrow(RangeError);
+    expect(() => deep(argumentFrames.count - 1)).not.toThrow();
+  });
+
+  it('leaves outputs as they were when the job fails, and is good for the next', () => {
+    const x = Float32Array.from(values);
+    const out = new Float32Array(100).fill(-1);
+    expect(() => launched((launch) => {
+      launch.output(out);
+      const counter = launch.scratch(4);
+      launch.arg(0, counter);
+      launch.arg(1, 0);
+      launch.run(kernels.trap, 2);
+    })).toThrow(WebAssembly.RuntimeError);
+    expect(out.every((value) => value === -1)).toBe(true);
     double(x, out);
-    expect(out).toEqual(x.map((value) => 2 * value));
+    expect(out[99]).toBe(2 * values[99]);
+  });
+
+  it('uses the same scratch again, however often', () => {
+    const held = heap.heldBy('kernel scratch');
+    const addresses = new Set<number>();
+    for (let call = 0; call < 1000; call++) launched((launch) => addresses.add(launch.scratch(1000)));
+    expect(addresses.size).toBe(1);
+    expect(heap.heldBy('kernel scratch')).toBe(held);
+  });
+});
+
+describe('ScratchStack', () => {
+  it('overflows into new chunks and keeps one of them', () => {
+    const own = new Heap(1024);
+    const stack = new ScratchStack(own);
+    const arrays = [100, 300_000, 500_000, 2 * mebibyte, 10].map((bytes, i) => {
+      const height = stack.height;
+      const array = own.array('uint8', stack.push(bytes), bytes).fill(i) as Uint8Array;
+      return { array, height };
+    });
+    arrays.forEach(({ array }, i) => expect(array.every((value) => value === i)).toBe(true));
+    const middle = arrays[2].height;
+    stack.pop(middle);
+    expect(stack.height).toBe(middle);
+    expect(arrays[0].array.every((value) => value === 0)).toBe(true);
+    own.array('uint8', stack.push(2 * mebibyte), 2 * mebibyte).fill(9);
+    expect(arrays[1].array.every((value) => value === 1)).toBe(true);
+    const call = (): number => {
+      stack.pop(0);
+      for (const bytes of [100, 300_000, 500_000, 2 * mebibyte]) stack.push(bytes);
+      return own.heldBy('kernel scratch');
+    };
+    call();
+    const held = call();
+    for (let i = 0; i < 10; i++) expect(call()).toBe(held);
   });
 });

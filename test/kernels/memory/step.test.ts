@@ -1,0 +1,194 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { afterEach, describe, expect, it } from 'vitest';
+
+import {
+  allocate, allocateCollected, currentLease, type DType, inStep, insideStep, installStepMemory, type Lease, residentArray,
+  type TypedArray,
+} from '../../../src/kernels/memory/allocate.ts';
+import { Heap } from '../../../src/kernels/memory/heap.ts';
+import { residentHolder } from '../../../src/kernels/memory/resident.ts';
+import { HeapStepMemory, stepHolder } from '../../../src/kernels/memory/step.ts';
+
+const mebibyte = 2 ** 20;
+
+afterEach(() => {
+  installStepMemory(null);
+});
+
+function install(pages: number = 4096): Heap {
+  const heap = new Heap(pages);
+  installStepMemory(new HeapStepMemory(heap));
+  return heap;
+}
+
+/** What a step of a network allocates: activations, gradients, argmax, masks. */
+function networkStep(batch: number): TypedArray[] {
+  const sizes: Array<[DType, number]> = [
+    ['float32', 3072 * batch], ['float32', 8192 * batch], ['int32', 2048 * batch], ['uint8', 100], ['float64', 10 * batch],
+    ['float32', 0], ['float32', 8192 * batch],
+  ];
+  return inStep(() => sizes.map(([dtype, length]) => allocate(dtype, length)));
+}
+
+describe('step memory', () => {
+  it('hands out arrays that do not overlap, each aligned and of the size asked for', () => {
+    install();
+    inStep(() => {
+      const arrays = Array.from({ length: 50 }, (_, i) => allocate(i % 2 === 0 ? 'float32' : 'uint8', 1 + i * 37));
+      arrays.forEach((array, i) => array.fill(i));
+      arrays.forEach((array, i) => {
+        expect(array.length).toBe(1 + i * 37);
+        expect(array.byteOffset % 64).toBe(0);
+        expect(array.every((value) => value === i)).toBe(true);
+      });
+    });
+  });
+
+  it('gives the next equal step the same typed arrays', () => {
+    install();
+    const first = networkStep(10);
+    const second = networkStep(10);
+    second.forEach((array, i) => expect(array).toBe(first[i]));
+  });
+
+  it('remembers the arrays of steps that alternate', () => {
+    install();
+    const [train, evaluate, last] = [networkStep(10), networkStep(50), networkStep(3)];
+    for (let round = 0; round < 3; round++) {
+      networkStep(10).forEach((array, i) => expect(array).toBe(train[i]));
+      networkStep(50).forEach((array, i) => expect(array).toBe(evaluate[i]));
+      networkStep(3).forEach((array, i) => expect(array).toBe(last[i]));
+    }
+  });
+
+  it('stays flat over a thousand steps', () => {
+    const heap = install();
+    networkStep(40);
+    networkStep(100);
+    const [size, held] = [heap.size, heap.heldBy(stepHolder)];
+    for (let step = 0; step < 1000; step++) networkStep(step % 50 === 0 ? 40 : 100);
+    expect(heap.size).toBe(size);
+    expect(heap.heldBy(stepHolder)).toBe(held);
+  });
+
+  it('grows in the middle of a step without moving what it has handed out', () => {
+    install();
+    inStep(() => {
+      const small = allocate('float32', 1000);
+      small.fill(1);
+      const large = allocate('float32', 20 * mebibyte);
+      large.fill(2);
+      const after = allocate('float32', 1000);
+      after.fill(3);
+      expect(small.every((value) => value === 1)).toBe(true);
+      expect(large[0] + large[large.length - 1]).toBe(4);
+    });
+  });
+
+  it('ends its lease with the step, also with one that throws', () => {
+    install();
+    const leases: Array<Lease | null> = [];
+    inStep(() => {
+      leases.push(currentLease());
+      inStep(() => expect(currentLease()).toBe(leases[0])); // an inner step is part of the outer
+      expect(leases[0]?.valid).toBe(true);
+    });
+    expect(leases[0]?.valid).toBe(false);
+    expect(() => inStep(() => {
+      leases.push(currentLease());
+      throw new Error('out of the step');
+    })).toThrow('out of the step');
+    expect(leases[1]?.valid).toBe(false);
+    expect(insideStep()).toBe(false);
+    inStep(() => {
+      expect(currentLease()?.valid).toBe(true);
+      expect(leases[0]?.valid).toBe(false); // for good: a later step has a lease of its own
+    });
+  });
+
+  it('gives collected arrays outside steps and without a backend', () => {
+    const heap = install();
+    expect(heap.owns(allocate('float32', 10))).toBe(false);
+    expect(currentLease()).toBeNull();
+    inStep(() => {
+      expect(heap.owns(allocate('float32', 10))).toBe(true);
+      expect(heap.owns(allocateCollected('float32', 10))).toBe(false);
+    });
+    installStepMemory(null);
+    inStep(() => {
+      expect(heap.owns(allocate('float32', 10))).toBe(false);
+      expect(currentLease()).toBeNull();
+    });
+  });
+
+  it('takes a backend installed in the middle of a step into use with the next', () => {
+    const heap = new Heap(1024);
+    inStep(() => {
+      installStepMemory(new HeapStepMemory(heap));
+      expect(heap.owns(allocate('float32', 10))).toBe(false);
+      expect(currentLease()).toBeNull();
+    });
+    inStep(() => expect(heap.owns(allocate('float32', 10))).toBe(true));
+  });
+
+  it('takes what is left when the heap is almost full, and then says what holds it', () => {
+    const heap = install(640); // 40 MiB
+    inStep(() => {
+      allocate('float32', 6 * mebibyte); // 24 MiB
+      allocate('float32', 2 * mebibyte); // 8 MiB, where a chunk of 16 would no longer fit
+      expect(() => allocate('float32', 4 * mebibyte)).toThrow(
+        /out of memory: 16\.0 MiB asked for the training step, .*held by the training step 32\.0 MiB/,
+      );
+    });
+    expect(heap.heldBy(stepHolder)).toBe(32 * mebibyte);
+    inStep(() => expect(allocate('float32', 6 * mebibyte)).toHaveLength(6 * mebibyte));
+  });
+
+  it('gives its chunks back when asked to', () => {
+    const heap = new Heap(1024);
+    const memory = new HeapStepMemory(heap);
+    installStepMemory(memory);
+    networkStep(10);
+    memory.release();
+    expect(heap.heldBy(stepHolder)).toBe(0);
+    networkStep(10).forEach((array) => expect(heap.owns(array)).toBe(true));
+  });
+});
+
+describe('residents', () => {
+  it('live in the heap, zeroed, and outlive steps', () => {
+    const heap = install();
+    inStep(() => allocate('float32', 1000).fill(5)); // dirties memory
+    const resident = inStep(() => residentArray('float32', 100));
+    expect(heap.owns(resident)).toBe(true);
+    expect(resident.every((value) => value === 0)).toBe(true);
+    resident.fill(9);
+    networkStep(20);
+    expect(resident.every((value) => value === 9)).toBe(true);
+  });
+
+  it('are ordinary arrays without a backend, or when residents hold half of the heap', () => {
+    expect(residentArray('float64', 10)).toEqual(new Float64Array(10));
+    const heap = install(640);
+    const first = residentArray('float32', 4 * mebibyte);
+    const second = residentArray('float32', 4 * mebibyte); // 32 of 40 MiB
+    expect([heap.owns(first), heap.owns(second)]).toEqual([true, false]);
+    expect(second).toHaveLength(4 * mebibyte);
+  });
+
+  it('give their memory back when they have been collected', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const heap = install();
+    const kept = residentArray('float32', 1000);
+    for (let i = 0; i < 100; i++) residentArray('float32', 1000);
+    expect(heap.heldBy(residentHolder)).toBeGreaterThan(101 * 4000);
+    for (let attempt = 0; attempt < 50 && heap.heldBy(residentHolder) > 4096; attempt++) {
+      collect();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(heap.heldBy(residentHolder)).toBe(4032); // kept's, in whole cache lines
+    expect(kept).toHaveLength(1000);
+  });
+});
