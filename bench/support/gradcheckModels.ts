@@ -1,0 +1,70 @@
+/** What npm run gradcheck checks of the networks: small ones of every kind, with and without regularisation. */
+
+import { DeepConvNet, FullyConnectedNet, ThreeLayerConvNet, TwoLayerNet } from '../../src/models/index.ts';
+import type { Network } from '../../src/models/index.ts';
+import { RandomState } from '../../src/tensor/index.ts';
+import type { Tensor } from '../../src/tensor/index.ts';
+
+export interface ModelCheck {
+  readonly name: string;
+  readonly model: Network;
+  readonly X: Tensor;
+  readonly y: Tensor;
+  readonly tolerance: number;
+  /** step of the numeric gradient */
+  readonly h: number;
+  /** elements checked of each parameter, drawn at random; null for all */
+  readonly sample: number | null;
+}
+
+/** Draws inputs, labels and weights from one stream, in that order, as the course's notebooks do. */
+function check(
+  name: string, shape: readonly number[], classes: number, build: (rng: RandomState) => Network,
+  options: { tolerance: number; h?: number; sample?: number },
+): ModelCheck {
+  const rng = new RandomState(231);
+  const X = rng.randn(shape);
+  const y = rng.randint(classes, null, [shape[0]]);
+  const { tolerance, h = 1e-5, sample = null } = options;
+  return { name, model: build(rng), X, y, tolerance, h, sample };
+}
+
+const dtype = 'float64';
+const small = { inputDim: 15, numClasses: 10, dtype } as const;
+
+/** Gradients must stand out from the loss's rounding: small weights make them tiny, a large penalty hides them. */
+const weightScale = (reg: number): number => (reg === 0 ? 3e-1 : 5e-2);
+
+const image = { inputDim: [3, 8, 8], numClasses: 10, dtype } as const;
+const three = { ...image, numFilters: 3, filterSize: 3, hiddenDim: 7, weightScale: 5e-2 } as const;
+const deep = { ...image, numFilters: [4, 4, 4], maxPools: [0, 2], weightScale: 'kaiming' } as const;
+
+export const modelChecks: readonly ModelCheck[] = [
+  ...[0, 0.7].map((reg) => check(
+    `TwoLayerNet, reg ${reg}`, [3, 5], 7,
+    (rng) => new TwoLayerNet({ inputDim: 5, hiddenDim: 50, numClasses: 7, weightScale: 1e-1, reg, dtype, rng }),
+    { tolerance: 1e-6 },
+  )),
+  ...[null, 'batchnorm', 'layernorm'].flatMap((normalization) => [0, 3.14].map((reg) => check(
+    `FullyConnectedNet, ${normalization ?? 'no normalization'}, reg ${reg}`, [4, 15], 10,
+    (rng) => new FullyConnectedNet([20, 30], { ...small, weightScale: weightScale(reg), normalization: normalization as null, reg, rng }),
+    { tolerance: 1e-6 },
+  ))),
+  check(
+    'FullyConnectedNet, dropout 0.75', [2, 15], 10,
+    (rng) => new FullyConnectedNet([20, 30], { ...small, weightScale: weightScale(0), dropoutKeep: 0.75, seed: 123, rng }), { tolerance: 1e-6 },
+  ),
+  ...[0, 3.14].map((reg) => check(
+    `ThreeLayerConvNet, reg ${reg}`, [2, 3, 8, 8], 10, (rng) => new ThreeLayerConvNet({ ...three, reg, rng }),
+    { tolerance: reg === 0 ? 1e-5 : 1e-4, h: 1e-6 },
+  )),
+  ...[false, true].flatMap((batchnorm) => [0, 3.14].map((reg) => check(
+    `DeepConvNet, ${batchnorm ? 'batchnorm' : 'no batchnorm'}, reg ${reg}`, [3, 3, 8, 8], 10,
+    (rng) => new DeepConvNet({ ...deep, batchnorm, reg, rng }), { tolerance: reg === 0 ? 1e-5 : 1e-4, h: 1e-6 },
+  ))),
+  check(
+    'DeepConvNet of the overfitting run', [2, 3, 32, 32], 10,
+    (rng) => new DeepConvNet({ inputDim: [3, 32, 32], numFilters: [8, 16, 32, 64], maxPools: [0, 1, 2, 3], weightScale: 1e-1, numClasses: 10, dtype, rng }),
+    { tolerance: 1e-5, h: 1e-6, sample: 6 },
+  ),
+];
