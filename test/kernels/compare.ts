@@ -43,28 +43,38 @@ const plainArrays: Allocator = (type, length) => {
 };
 
 /**
+ * Draws shapes and numbers for one case and compares; throws fast-check's report at the first difference, which names
+ * the shape (made as small as possible) and the seed.
+ */
+export function runCase(
+  { shapes, share, check }: AnyCase, type: FloatType, tested: Kernels, options: CompareOptions = {},
+  parameters: fc.Parameters<[unknown, number]> = {},
+): void {
+  const { runs = 40, seed = 1, allocate = plainArrays, around = (run) => { run(); } } = options;
+  const property = fc.property(shapes, fc.integer(), (shape, numbers) => {
+    around(() => {
+      const bench = new Workbench(type, numbers, allocate);
+      try {
+        check(bench, tested, shape);
+      } finally {
+        bench.checkUntouched(); // also after a difference, since a spoilt input is the better explanation
+      }
+    });
+  });
+  fc.assert(property, { numRuns: Math.ceil(runs * share), seed, includeErrorInReport: true, ...parameters });
+}
+
+/**
  * Registers tests that compare every kernel of a backend with the naive one; call it inside a test file. Kernels that
  * the backend leaves out are not tested.
  */
-export function compareWithNaive(
-  backend: string, kernels: Partial<Kernels>, options: CompareOptions = {},
-): void {
-  const { runs = 40, seed = 1, allocate = plainArrays, around = (run) => { run(); } } = options;
+export function compareWithNaive(backend: string, kernels: Partial<Kernels>, options: CompareOptions = {}): void {
   const tested: Kernels = { ...naiveKernels, ...kernels };
   for (const type of options.types ?? (['float32', 'float64'] as const)) {
     describe(`${backend} kernels equal naive, ${type}`, () => {
-      for (const { kernel, title, share, shapes, check } of allCases) {
-        if (kernels[kernel] === undefined) continue;
-        it(`${kernel} ${title}`.trim(), () => {
-          const property = fc.property(shapes, fc.integer(), (shape, numbers) => {
-            around(() => {
-              const bench = new Workbench(type, numbers, allocate);
-              check(bench, tested, shape);
-              bench.checkUntouched();
-            });
-          });
-          fc.assert(property, { numRuns: Math.ceil(runs * share), seed });
-        });
+      for (const one of allCases) {
+        if (kernels[one.kernel] === undefined) continue;
+        it(`${one.kernel} ${one.title}`.trim(), () => { runCase(one, type, tested, options); });
       }
     });
   }

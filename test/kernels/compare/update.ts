@@ -7,6 +7,7 @@ import { lengths } from './elementwise.ts';
 /** An update rule: its state arrays, and the call with the weights, the gradient, the state and their successors. */
 interface Rule {
   readonly kernel: KernelName;
+  readonly title?: string;
   /** each state array by name; a running square may not be negative */
   readonly states: ReadonlyArray<{ readonly name: string; readonly positive: boolean }>;
   call(
@@ -28,6 +29,7 @@ function adam(t: number, decay: number): Rule {
   const [correction1, correction2] = [1 - beta1 ** t, 1 - beta2 ** t];
   return {
     kernel: 'adamUpdate',
+    title: `step ${t}, decay ${decay}`,
     states: [{ name: 'm', positive: false }, { name: 'v', positive: true }],
     call: (k, w, dw, [m, v], nextW, [nextM, nextV]) => {
       k.adamUpdate(
@@ -76,6 +78,7 @@ const shapes = fc.record({ length: lengths, inPlace: fc.boolean(), firstStep: fc
 function ruleCase(rule: Rule): AnyCase {
   return kernelCase({
     kernel: rule.kernel,
+    title: rule.title,
     shapes,
     check: (bench, tested, s) => {
       const w = bench.random('w', s.length);
