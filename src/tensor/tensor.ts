@@ -30,6 +30,9 @@ import type { Range } from './views.ts';
 /** Numbers in arrays in arrays: what `toArray` gives. A 0-d tensor is a bare number. */
 export type NestedNumbers = number | readonly NestedNumbers[];
 
+/** The method by which Node and Deno show an object. */
+const inspect: unique symbol = Symbol.for('nodejs.util.inspect.custom');
+
 export class Tensor {
   readonly shape: readonly number[];
   /** how far apart neighbours along each axis lie, in elements; negative or 0 in views */
@@ -298,7 +301,7 @@ export class Tensor {
   [Symbol.toPrimitive](hint: string): number | string { return hint === 'string' ? format(this) : this.item(); }
 
   /** What console.log shows in Node and Deno. */
-  [Symbol.for('nodejs.util.inspect.custom')](): string { return format(this); }
+  [inspect](): string { return format(this); }
 }
 
 /** Numbers given one by one or as one array. */
