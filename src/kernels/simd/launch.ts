@@ -19,11 +19,13 @@
  */
 
 import type { TypedArray } from '../memory/allocate.ts';
+import { alignBlock } from '../memory/blocks.ts';
 import type { Heap } from '../memory/heap.ts';
 import { ScratchStack } from '../memory/scratch.ts';
 import { argumentFrames } from '../team/control.ts';
 import { currentEngine, onEngine } from '../team/engine.ts';
 import { runJob } from '../team/run.ts';
+import { currentTeam } from '../team/team.ts';
 
 export class Launch {
   /** how many launches are under way around this one */
@@ -92,6 +94,14 @@ export class Launch {
   /** The address of so many bytes of scratch, 64-byte aligned, until finish. Its contents are unspecified. */
   scratch(bytes: number): number {
     return this.#scratch.push(bytes);
+  }
+
+  /**
+   * Scratch for the threads of a job of so many tasks, `bytes` (rounded up to a multiple of 64) for each: the thread
+   * whose number is p (KernelBuilder.participant) has its own at p times that from the address that this gives.
+   */
+  scratchPerThread(bytes: number, tasks: number): number {
+    return this.scratch(alignBlock(bytes) * (tasks > 1 ? currentTeam().participants : 1));
   }
 
   /** Sets the i32 slot at args + 4 * index (index 0..255) of the jobs that follow. Addresses above 2 GiB wrap as bits. */

@@ -1,0 +1,52 @@
+/** The SIMD backend: probes, the heap, the module, and the host functions of every family. */
+
+import { features } from '../../runtime/features.ts';
+import { settings } from '../../runtime/settings.ts';
+import type { Kernels } from '../contract.ts';
+import { installStepMemory } from '../memory/allocate.ts';
+import { type Heap, sharedHeap } from '../memory/heap.ts';
+import { HeapStepMemory } from '../memory/step.ts';
+import { createEngine, type Engine, installEngine } from '../team/engine.ts';
+import { convolutionKernels } from './conv/index.ts';
+import { gemmKernels } from './gemm/host.ts';
+import { buildKernelModule, type KernelModule, memoryImport, useKernelModule } from './module.ts';
+
+/** Adding a family is one line here. */
+const kernels: Partial<Kernels> = {
+  ...gemmKernels,
+  ...convolutionKernels,
+};
+
+interface Loaded {
+  readonly built: KernelModule;
+  readonly engine: Engine;
+}
+
+/** One module with multiply and add apart, one with both fused: made when they are asked for. */
+const loaded: { plain: Loaded | null; relaxed: Loaded | null } = { plain: null, relaxed: null };
+let stepMemory: HeapStepMemory | null = null;
+
+/**
+ * Makes the SIMD backend ready and gives its kernels, or says why this machine cannot run them. The module is emitted and
+ * compiled at the first call; later calls follow the settings (relaxedSimd).
+ */
+export function loadSimd(): Partial<Kernels> | string {
+  const found = features();
+  if (!found.webAssembly) return 'simd: this runtime has no WebAssembly';
+  if (!found.simd) return 'simd: the WebAssembly of this runtime has no 128-bit vectors';
+  if (!found.threads) return 'simd: the WebAssembly of this runtime has no shared memory';
+  const heap = sharedHeap();
+  if (typeof heap === 'string') return `simd: ${heap}`;
+  const variant = settings().relaxedSimd && found.relaxedSimd ? 'relaxed' : 'plain';
+  const { built, engine } = loaded[variant] ??= load(heap, variant === 'relaxed');
+  useKernelModule(built);
+  installEngine(engine);
+  installStepMemory(stepMemory ??= new HeapStepMemory(heap));
+  return kernels;
+}
+
+function load(heap: Heap, relaxed: boolean): Loaded {
+  const built = buildKernelModule(relaxed);
+  const imports = { [memoryImport.module]: { [memoryImport.name]: heap.memory } };
+  return { built, engine: createEngine(new WebAssembly.Module(built.bytes), heap, imports) };
+}

@@ -1,0 +1,166 @@
+/** Matrix kernels on the host side: which operand is broadcast, what gets packed, and how the result is cut into tasks. */
+
+import type { FloatKind } from '../../../wasm/index.ts';
+import type { FloatArray, MatrixKernels } from '../../contract.ts';
+import { beginLaunch, type Launch } from '../launch.ts';
+import { kernelIndex } from '../module.ts';
+import { gemmTuning } from '../tuning.ts';
+import { columnSumName, columnSumSlots, edgeBytes, gemmName, gemmSlots, vectorOperand } from './kernels.ts';
+import { gemmFlags } from './strips.ts';
+
+/** A product to launch: addresses instead of arrays, the rest as in MatrixKernels.gemm. */
+export interface Product {
+  readonly float: FloatKind;
+  readonly a: number;
+  readonly b: number;
+  readonly out: number;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+  readonly accumulate: boolean;
+  /** address of n elements that are added to every row, or 0 */
+  readonly bias: number;
+  readonly relu: boolean;
+}
+
+/** The element type of an array, as the emitters call it. */
+export function floatKind(array: FloatArray): FloatKind {
+  return array instanceof Float32Array ? 'f32' : 'f64';
+}
+
+/** Cuts `size` into the fewest parts of at most `most` elements, all but the last equal and a multiple of `multiple`. */
+export function evenShare(size: number, most: number, multiple: number): number {
+  const parts = Math.ceil(size / most);
+  return Math.ceil(size / parts / multiple) * multiple;
+}
+
+/** Runs the jobs of a product inside a launch. m, n and k must be at least 1. */
+export function launchProduct(launch: Launch, product: Product): void {
+  const { float, transposeA, transposeB, m, n } = product;
+  // The strips want an operand that is contiguous across the result. Where B is not (it is given transposed), the
+  // product can be read as its transpose, out^T = op(b)^T op(a)^T, which makes A that operand; and if neither is
+  // contiguous, the smaller one is packed by transposing.
+  const swap = transposeB && (transposeA || m < n);
+  const rows = swap ? n : m;
+  const columns = swap ? m : n;
+  const bytes = float === 'f32' ? 4 : 8;
+  const width = (given: boolean, across: number): number => bytes * (given ? product.k : across);
+
+  const sAlong = swap ? transposeB : !transposeA; // S contiguous along the depth
+  const sStride = swap ? width(transposeB, n) : bytes * (transposeA ? m : product.k);
+  const vAlong = swap ? !transposeA : transposeB;
+  const vStride = swap ? bytes * (transposeA ? m : product.k) : width(transposeB, n);
+
+  const depthBlock = evenShare(product.k, gemmTuning.depthBlock, 4);
+  const rowsPerTask = Math.min(rows, evenShare(rows, gemmTuning.taskRows, gemmTuning.tileRows));
+  const columnsPerTask = evenShare(columns, gemmTuning.taskColumns, float === 'f32' ? 8 : 4);
+  const rowTasks = Math.ceil(rows / rowsPerTask);
+  const tasks = rowTasks * Math.ceil(columns / columnsPerTask);
+  const packS = !sAlong && columns >= gemmTuning.leastColumnsForPacking;
+  const packV = rows >= gemmTuning.leastRowsForPacking;
+  const packedRows = packS ? Math.ceil(rowsPerTask / gemmTuning.tileRows) * gemmTuning.tileRows : 0;
+  const scratchBytes = edgeBytes + depthBlock * (gemmTuning.widestTile * 16 + packedRows * bytes);
+
+  const set = (name: Parameters<typeof gemmSlots.set>[1], value: number): void => gemmSlots.set(launch, name, value);
+  set('s', swap ? product.b : product.a);
+  set('sRow', sAlong ? sStride : bytes);
+  set('sStep', sAlong ? bytes : sStride);
+  set('packS', packS ? 1 : 0);
+  set('v', swap ? product.a : product.b);
+  set('vStride', vStride);
+  set('vOrder', vAlong ? vectorOperand.along : packV ? vectorOperand.across : vectorOperand.direct);
+  set('out', product.out);
+  set('outRow', swap ? bytes : n * bytes);
+  set('outColumn', swap ? n * bytes : bytes);
+  set('transposed', swap ? 1 : 0);
+  set('bias', product.bias);
+  set('flags', (product.accumulate ? gemmFlags.accumulate : 0) | (product.relu ? gemmFlags.relu : 0));
+  set('rows', rows);
+  set('columns', columns);
+  set('depth', product.k);
+  set('rowsPerTask', rowsPerTask);
+  set('columnsPerTask', columnsPerTask);
+  set('rowTasks', rowTasks);
+  set('depthBlock', depthBlock);
+  set('scratch', launch.scratchPerThread(scratchBytes, tasks));
+  set('scratchBytes', Math.ceil(scratchBytes / 64) * 64);
+  launch.run(kernelIndex(gemmName(float)), tasks);
+}
+
+/** Runs the job out (columns) = column sums of x (rows, columns) inside a launch; both are addresses. */
+export function launchColumnSums(launch: Launch, float: FloatKind, x: number, out: number, rows: number, columns: number): void {
+  const columnsPerTask = evenShare(columns, Math.max(64, Math.floor(65_536 / rows)), 16);
+  columnSumSlots.set(launch, 'x', x);
+  columnSumSlots.set(launch, 'out', out);
+  columnSumSlots.set(launch, 'rows', rows);
+  columnSumSlots.set(launch, 'columns', columns);
+  columnSumSlots.set(launch, 'columnsPerTask', columnsPerTask);
+  launch.run(kernelIndex(columnSumName(float)), Math.ceil(columns / columnsPerTask));
+}
+
+export const gemmKernels: MatrixKernels = {
+  gemm(a, b, out, m, n, k, transposeA, transposeB, accumulate) {
+    if (m === 0 || n === 0) return;
+    if (k === 0) {
+      if (!accumulate) out.fill(0);
+      return;
+    }
+    const launch = beginLaunch();
+    try {
+      launchProduct(launch, {
+        float: floatKind(out), a: launch.input(a), b: launch.input(b),
+        out: accumulate ? launch.inout(out) : launch.output(out),
+        m, n, k, transposeA, transposeB, accumulate, bias: 0, relu: false,
+      });
+    } finally {
+      launch.finish();
+    }
+  },
+
+  affineForward(x, w, b, out, n, d, m, epilogue) {
+    if (n === 0 || m === 0) return;
+    if (d === 0) {
+      for (let i = 0; i < n; i++) out.set(b, i * m);
+      if (epilogue.relu === true) out.forEach((value, i) => (out[i] = value < 0 ? 0 : value));
+      return;
+    }
+    const launch = beginLaunch();
+    try {
+      launchProduct(launch, {
+        float: floatKind(out), a: launch.input(x), b: launch.input(w), out: launch.output(out),
+        m: n, n: m, k: d, transposeA: false, transposeB: false, accumulate: false,
+        bias: launch.input(b), relu: epilogue.relu === true,
+      });
+    } finally {
+      launch.finish();
+    }
+  },
+
+  affineBackward(dout, x, w, dx, dw, db, n, d, m) {
+    if (n === 0 || d === 0 || m === 0) {
+      dx?.fill(0);
+      dw.fill(0);
+      db.fill(0);
+      return;
+    }
+    const launch = beginLaunch();
+    try {
+      const float = floatKind(dw);
+      const doutAt = launch.input(dout);
+      const plain = { float, accumulate: false, bias: 0, relu: false };
+      launchColumnSums(launch, float, doutAt, launch.output(db), n, m);
+      launchProduct(launch, {
+        ...plain, a: launch.input(x), b: doutAt, out: launch.output(dw), m: d, n: m, k: n, transposeA: true, transposeB: false,
+      });
+      if (dx !== null) {
+        launchProduct(launch, {
+          ...plain, a: doutAt, b: launch.input(w), out: launch.output(dx), m: n, n: d, k: m, transposeA: false, transposeB: true,
+        });
+      }
+    } finally {
+      launch.finish();
+    }
+  },
+};

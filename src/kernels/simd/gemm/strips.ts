@@ -1,0 +1,193 @@
+/**
+ * The innermost loops of matrix multiplication.
+ *
+ * The product R = S V, R (rows, columns), S (rows, depth), V (depth, columns), is computed in register tiles of 4 rows by
+ * 2 vectors: at every step of the depth one element of each of 4 rows of S is broadcast and multiplied with 2 vectors of
+ * V. So S, the scalar operand, may lie in any order, while V, the vector operand, must be contiguous along the columns.
+ *
+ * A strip is the column of tiles that share one panel of V (which stays in the first-level cache): one function call.
+ * Strips exist for 1 to 4 rows and 1 to 3 vectors a tile. The blocking around them follows
+ * K. Goto and R. van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008.
+ */
+
+import {
+  type Body, bytesOf, defineFunction, type FloatKind, type FunctionReference, lanesOf, load, loadSplat, type Local,
+  type ModuleBuilder, multiplyAdd, shuffle, type Value, vectorConstant, vectorOf,
+} from '../../../wasm/index.ts';
+
+/** Bits of a strip's `flags`. */
+export const gemmFlags = {
+  /** add to the result instead of overwriting it */
+  accumulate: 1,
+  /** result = max(result, 0), as the last thing; NaN stays NaN */
+  relu: 2,
+  /** store element by element, by outRow and outColumn: for a few rows of a transposed result */
+  scattered: 4,
+} as const;
+
+/** The parameters of a strip, all i32; addresses and distances in bytes. */
+export const stripParameters = [
+  /** tiles in the strip, at least 1 */
+  'tiles',
+  /** first row of S; distances from tile to tile, row to row, and along the depth */
+  's', 'sTile', 'sRow', 'sStep',
+  /** the panel of V, and its distance along the depth */
+  'v', 'vStep', 'depth',
+  /** where the result goes, and its distances from row to row and column to column */
+  'out', 'outRow', 'outColumn',
+  'flags',
+  /** a vector to be added to every row, or 0 */
+  'bias',
+  /** how many columns of the panel exist; fewer than the tile has: the rest is computed in vain */
+  'columns',
+  /** room for one tile, for results that cannot be stored as vectors */
+  'edge',
+] as const;
+
+export interface Strips {
+  /** by rows - 1 and vectors - 1 of the tile; results stored as rows of vectors */
+  readonly straight: ReadonlyArray<readonly FunctionReference[]>;
+  /** by vectors - 1, for 4 rows; results stored transposed: outRow is the size of an element */
+  readonly transposed: readonly FunctionReference[];
+}
+
+/** Adds the strips for one element type to a module. */
+export function emitStrips(
+  module: ModuleBuilder, float: FloatKind, relaxed: boolean, tileRows: number, widest: number,
+): Strips {
+  const merge = emitMerge(module, float);
+  const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1);
+  return {
+    straight: range(tileRows).map((rows) =>
+      range(widest).map((vectors) => emitStrip(module, float, relaxed, rows, vectors, false, merge))),
+    transposed: range(widest).map((vectors) => emitStrip(module, float, relaxed, tileRows, vectors, true, merge)),
+  };
+}
+
+function emitStrip(
+  module: ModuleBuilder, float: FloatKind, relaxed: boolean, rows: number, vectors: number, transposed: boolean,
+  merge: FunctionReference,
+): FunctionReference {
+  const vector = vectorOf(float);
+  const lanes = lanesOf(vector);
+  const bytes = bytesOf(float);
+  const zero = vectorConstant(vector, new Array<number>(lanes).fill(0));
+  const name = `${float}_gemm_strip_${rows}x${vectors * lanes}${transposed ? '_transposed' : ''}__simd128`;
+  return defineFunction(module, name, stripParameters.map(() => 'i32' as const), [], (f, ...parameters) => {
+    const [tiles, s, sTile, sRow, sStep, v, vStep, depth, out, outRow, outColumn, flags, bias, columns, edge] = parameters;
+    const sums = Array.from({ length: rows }, () => f.locals(vector, vectors));
+    const vs = f.locals(vector, vectors);
+    const element = f.local(vector);
+    const sAt = f.locals('i32', rows);
+    const [vAt, left] = f.locals('i32', 2);
+
+    f.countdown(tiles, () => {
+      sAt.forEach((at, row) => f.set(at, row === 0 ? s : sAt[row - 1].add(sRow)));
+      f.set(vAt, v);
+      for (const row of sums) for (const sum of row) f.set(sum, zero);
+      f.set(left, depth);
+      // Not unrolled: the processor overlaps turns by itself, and older V8s spill registers in long blocks.
+      f.countdown(left, () => {
+        vs.forEach((each, j) => f.set(each, load(vector, vAt, 16 * j)));
+        f.increase(vAt, vStep);
+        sums.forEach((row, i) => {
+          f.set(element, loadSplat(vector, sAt[i]));
+          f.increase(sAt[i], sStep);
+          row.forEach((sum, j) => f.set(sum, multiplyAdd(element, vs[j], sum, relaxed)));
+        });
+      });
+
+      f.if(columns.eq(vectors * lanes).and(flags.and(gemmFlags.scattered).eqz()), () => {
+        if (transposed) storeTransposed(f, sums, { out, outColumn, flags });
+        else storeStraight(f, sums, { out, outRow, flags, bias });
+      }, () => {
+        sums.forEach((row, i) => row.forEach((sum, j) => f.store(edge, sum, (i * vectors + j) * 16)));
+        f.call(merge, edge, rows, columns, vectors * 16, out, outRow, outColumn, flags, bias);
+      });
+      f.increase(s, sTile);
+      f.increase(out, transposed ? rows * bytes : outRow.mul(rows));
+    });
+  });
+
+  function storeStraight(
+    f: Body, sums: Local[][], { out, outRow, flags, bias }: Record<'out' | 'outRow' | 'flags' | 'bias', Local>,
+  ): void {
+    const rowAt = sums.map(() => f.local('i32'));
+    rowAt.forEach((at, i) => f.set(at, i === 0 ? out : rowAt[i - 1].add(outRow)));
+    const each = (change: (sum: Local, i: number, j: number) => Value): void =>
+      sums.forEach((row, i) => row.forEach((sum, j) => f.set(sum, change(sum, i, j))));
+    f.if(flags.and(gemmFlags.accumulate), () => each((sum, i, j) => sum.add(load(vector, rowAt[i], 16 * j))));
+    f.if(bias, () => each((sum, _, j) => sum.add(load(vector, bias, 16 * j))));
+    f.if(flags.and(gemmFlags.relu), () => each((sum) => sum.pmax(zero)));
+    sums.forEach((row, i) => row.forEach((sum, j) => f.store(rowAt[i], sum, 16 * j)));
+  }
+
+  /** Stores square groups of lanes x lanes with rows and columns exchanged. Bias and relu come with straight ones only. */
+  function storeTransposed(
+    f: Body, sums: Local[][], { out, outColumn, flags }: Record<'out' | 'outColumn' | 'flags', Local>,
+  ): void {
+    const at = f.let(out);
+    for (let j = 0; j < vectors; j++) {
+      const groups: Local[][] = [];
+      for (let i = 0; i < rows; i += lanes) groups.push(transpose(f, sums.slice(i, i + lanes).map((row) => row[j])));
+      for (let lane = 0; lane < lanes; lane++) {
+        f.if(flags.and(gemmFlags.accumulate), () => {
+          groups.forEach((group, i) => f.set(group[lane], group[lane].add(load(vector, at, 16 * i))));
+        });
+        groups.forEach((group, i) => f.store(at, group[lane], 16 * i));
+        f.increase(at, outColumn);
+      }
+    }
+  }
+}
+
+/** Exchanges rows and columns of a square of vectors (4 of float32, 2 of float64). */
+export function transpose(f: Body, rows: readonly Value[]): Local[] {
+  if (rows.length === 2) {
+    const [a, b] = rows;
+    return [f.let(shuffle(a, b, [0, 2])), f.let(shuffle(a, b, [1, 3]))];
+  }
+  const [a, b, c, d] = rows;
+  const lowAb = f.let(shuffle(a, b, [0, 4, 1, 5]));
+  const lowCd = f.let(shuffle(c, d, [0, 4, 1, 5]));
+  const highAb = f.let(shuffle(a, b, [2, 6, 3, 7]));
+  const highCd = f.let(shuffle(c, d, [2, 6, 3, 7]));
+  return [
+    f.let(shuffle(lowAb, lowCd, [0, 1, 4, 5])), f.let(shuffle(lowAb, lowCd, [2, 3, 6, 7])),
+    f.let(shuffle(highAb, highCd, [0, 1, 4, 5])), f.let(shuffle(highAb, highCd, [2, 3, 6, 7])),
+  ];
+}
+
+/**
+ * merge(tile, rows, columns, tileRow, out, outRow, outColumn, flags, bias): moves a tile's existing columns to the result
+ * one by one, in any order of it, with the same epilogue.
+ */
+function emitMerge(module: ModuleBuilder, float: FloatKind): FunctionReference {
+  const bytes = bytesOf(float);
+  return defineFunction(module, `${float}_gemm_merge`, new Array<'i32'>(9).fill('i32'), [], (
+    f, tile, rows, columns, tileRow, out, outRow, outColumn, flags, bias,
+  ) => {
+    const [from, to, biasAt, left] = f.locals('i32', 4);
+    const value = f.local(float);
+    f.countdown(rows, () => {
+      f.set(from, tile);
+      f.set(to, out);
+      f.set(biasAt, bias);
+      f.set(left, columns);
+      f.countdown(left, () => {
+        f.set(value, load(float, from));
+        f.if(flags.and(gemmFlags.accumulate), () => f.set(value, value.add(load(float, to))));
+        f.if(bias, () => {
+          f.set(value, value.add(load(float, biasAt)));
+          f.increase(biasAt, bytes);
+        });
+        f.if(flags.and(gemmFlags.relu), () => f.if(value.lt(0), () => f.set(value, 0)));
+        f.store(to, value);
+        f.increase(from, bytes);
+        f.increase(to, outColumn);
+      });
+      f.increase(tile, tileRow);
+      f.increase(out, outRow);
+    });
+  });
+}

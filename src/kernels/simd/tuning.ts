@@ -1,0 +1,36 @@
+/**
+ * Every tuning constant of the SIMD kernels, with the measurement behind it. GFLOP/s on one core of a Xeon with three
+ * 128-bit arithmetic ports at about 3.6 GHz, whose ceiling for separate multiplications and additions is 43.
+ */
+
+import { type FloatKind, lanesOf, vectorOf } from '../../wasm/index.ts';
+
+export const gemmTuning = {
+  /** rows of the register tile */
+  tileRows: 4,
+  /** vectors across the tile; 4 x 2 vectors and their operands just fill the sixteen registers of x86-64 */
+  tileVectors: 2,
+  /** vectors across the widest tile, which takes the last columns where that saves a narrow one */
+  widestTile: 3,
+  /** depth (k) of a block: a panel of the vector operand then fills a sixth of a first-level cache */
+  depthBlock: 256,
+  /** rows and columns of the result that one task computes */
+  taskRows: 256,
+  taskColumns: 128,
+  /** with fewer rows than this a panel of the vector operand is read where it lies instead of being packed */
+  leastRowsForPacking: 16,
+  /** with fewer columns than this a strided scalar operand is read where it lies instead of being packed */
+  leastColumnsForPacking: 24,
+} as const;
+
+/** Columns of the register tile for a type: 8 (float32), 4 (float64). */
+export function gemmTileColumns(float: FloatKind): number {
+  return gemmTuning.tileVectors * lanesOf(vectorOf(float));
+}
+
+export const normTuning = {
+  /** channels of a task where a row holds one element of each: 4 cache lines of float32 */
+  columnsPerTask: 64,
+  /** elements of a task that goes through planes */
+  elementsPerTask: 32_768,
+} as const;
