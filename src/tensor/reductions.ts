@@ -3,7 +3,8 @@
  *
  * The reduced axes are brought last and the tensor into row-major order (a copy only where it is not), so that each
  * result comes from one run of elements. Sums are accumulated in float64, pairwise: NumPy's scheme, so float64 results
- * over a contiguous run agree with it to the bit, and float32 ones are better.
+ * over a contiguous run agree with it to the bit, and float32 ones are better. Only sums over the first axis add row to
+ * row, as NumPy's do.
  */
 
 import { allocateCollected } from '../kernels/memory/allocate.ts';
@@ -13,7 +14,7 @@ import { checkTensor } from './check.ts';
 import { isFloat } from './dtype.ts';
 import { contiguousData, emptyTensor } from './internal.ts';
 import { normalizeAxes, normalizeAxis, shapeText, sizeOf } from './shape.ts';
-import type { Tensor } from './tensor.ts';
+import { Tensor } from './tensor.ts';
 import { transpose } from './views.ts';
 
 /** The axes to reduce: one, several, or all when null or left out. Negative ones count from the end. */
@@ -98,7 +99,20 @@ function pairwiseSum(data: TypedArray, start: number, length: number): number {
 
 /** The sum over the axes; 0 over none. Integers are summed as float64. */
 export function sum(t: Tensor, axis?: Axes, keepDims: boolean = false): Tensor {
-  return reduce(runs('sum', t, axis, keepDims), sumType(t.dtype), pairwiseSum);
+  return sumOverFirst(t, axis, keepDims) ?? reduce(runs('sum', t, axis, keepDims), sumType(t.dtype), pairwiseSum);
+}
+
+/** Sums over the first axis of a row-major tensor by adding up its rows, which needs no rearranging; else null. */
+function sumOverFirst(t: Tensor, axis: Axes, keepDims: boolean): Tensor | null {
+  if (!(t instanceof Tensor) || axis !== 0 || keepDims || t.ndim < 2 || !t.isContiguous) return null;
+  const out = emptyTensor(t.shape.slice(1), sumType(t.dtype));
+  const totals = allocateCollected('float64', out.size);
+  const data = contiguousData(t);
+  for (let start = 0; start < data.length; start += totals.length) {
+    for (let i = 0; i < totals.length; i++) totals[i] += data[start + i];
+  }
+  out.data.set(totals);
+  return out;
 }
 
 /** The product over the axes; 1 over none. Integers are multiplied as float64. */
