@@ -76,10 +76,13 @@ export const layerChecks: readonly LayerCheck[] = [
   check('eluBackward', square, (x) => layers.eluForward(x, 1), layers.eluBackward),
   check('sigmoidBackward', square, layers.sigmoidForward, layers.sigmoidBackward),
   check('tanhBackward', square, layers.tanhForward, layers.tanhBackward),
-  check('convBackwardNaive', conv, (x, w, b) => layers.convForwardNaive(x, w, b, same), layers.convBackwardNaive, linear),
+  check(
+    'convBackwardNaive', conv, (x, w, b) => layers.convForwardNaive(x, w, b, same), layers.convBackwardNaive, linear,
+  ),
   check('convBackwardFast', conv, (x, w, b) => layers.convForwardFast(x, w, b, same), layers.convBackwardFast, linear),
   check(
-    'convBackward, stride 2', conv, (x, w, b) => layers.convForward(x, w, b, { stride: 2, pad: 1 }), layers.convBackward, linear,
+    'convBackward, stride 2', conv, (x, w, b) => layers.convForward(x, w, b, { stride: 2, pad: 1 }),
+    layers.convBackward, linear,
   ),
   check('maxPoolBackwardNaive', images, (x) => layers.maxPoolForwardNaive(x, pool2), layers.maxPoolBackwardNaive),
   check('maxPoolBackwardFast', images, (x) => layers.maxPoolForwardFast(x, pool2), layers.maxPoolBackwardFast),
@@ -87,12 +90,17 @@ export const layerChecks: readonly LayerCheck[] = [
   check('avgPoolBackward', images, (x) => layers.avgPoolForward(x, overlapping), layers.avgPoolBackward),
   check('globalAvgPoolBackward', images, layers.globalAvgPoolForward, layers.globalAvgPoolBackward),
   check(
-    'batchnormBackward', features, (x, g, b) => layers.batchnormForward(x, g, b, train()), layers.batchnormBackward, longer,
+    'batchnormBackward', features, (x, g, b) => layers.batchnormForward(x, g, b, train()),
+    layers.batchnormBackward, longer,
   ),
   check(
-    'batchnormBackwardAlt', features, (x, g, b) => layers.batchnormForward(x, g, b, train()), layers.batchnormBackwardAlt, longer,
+    'batchnormBackwardAlt', features, (x, g, b) => layers.batchnormForward(x, g, b, train()),
+    layers.batchnormBackwardAlt, longer,
   ),
-  check('batchnormBackward, test mode', features, (x, g, b) => layers.batchnormForward(x, g, b, test), layers.batchnormBackward),
+  check(
+    'batchnormBackward, test mode', features, (x, g, b) => layers.batchnormForward(x, g, b, test),
+    layers.batchnormBackward,
+  ),
   check(
     'batchnormBackwardAlt, test mode', features, (x, g, b) => layers.batchnormForward(x, g, b, test),
     layers.batchnormBackwardAlt,
@@ -109,14 +117,18 @@ export const layerChecks: readonly LayerCheck[] = [
   check('dropoutBackward', { x: square.x.add(10) }, (x) => layers.dropoutForward(x, keep), layers.dropoutBackward),
   check('affineReluBackward', dense, layers.affineReluForward, (d, c) => layers.affineReluBackward(d, c)),
   check(
-    'affineBatchnormReluBackward', denseNorm, (x, w, b, g, beta) => layers.affineBatchnormReluForward(x, w, b, g, beta, train()),
+    'affineBatchnormReluBackward', denseNorm,
+    (x, w, b, g, beta) => layers.affineBatchnormReluForward(x, w, b, g, beta, train()),
     (d, c) => layers.affineBatchnormReluBackward(d, c),
   ),
   check(
     'affineLayernormReluBackward', denseNorm, (x, w, b, g, beta) => layers.affineLayernormReluForward(x, w, b, g, beta),
     (d, c) => layers.affineLayernormReluBackward(d, c),
   ),
-  check('convReluBackward', convRelu, (x, w, b) => layers.convReluForward(x, w, b, same), (d, c) => layers.convReluBackward(d, c)),
+  check(
+    'convReluBackward', convRelu, (x, w, b) => layers.convReluForward(x, w, b, same),
+    (d, c) => layers.convReluBackward(d, c),
+  ),
   check(
     'convReluPoolBackward', convRelu, (x, w, b) => layers.convReluPoolForward(x, w, b, same, pool2),
     (d, c) => layers.convReluPoolBackward(d, c), longer,

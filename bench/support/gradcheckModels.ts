@@ -45,14 +45,16 @@ export const modelChecks: readonly ModelCheck[] = [
     (rng) => new TwoLayerNet({ inputDim: 5, hiddenDim: 50, numClasses: 7, weightScale: 1e-1, reg, dtype, rng }),
     { tolerance: 1e-6 },
   )),
-  ...[null, 'batchnorm', 'layernorm'].flatMap((normalization) => [0, 3.14].map((reg) => check(
+  ...([null, 'batchnorm', 'layernorm'] as const).flatMap((normalization) => [0, 3.14].map((reg) => check(
     `FullyConnectedNet, ${normalization ?? 'no normalization'}, reg ${reg}`, [4, 15], 10,
-    (rng) => new FullyConnectedNet([20, 30], { ...small, weightScale: weightScale(reg), normalization: normalization as null, reg, rng }),
+    (rng) => new FullyConnectedNet([20, 30], { ...small, weightScale: weightScale(reg), normalization, reg, rng }),
     { tolerance: 1e-6 },
   ))),
   check(
     'FullyConnectedNet, dropout 0.75', [2, 15], 10,
-    (rng) => new FullyConnectedNet([20, 30], { ...small, weightScale: weightScale(0), dropoutKeep: 0.75, seed: 123, rng }), { tolerance: 1e-6 },
+    (rng) => new FullyConnectedNet([20, 30], {
+      ...small, weightScale: weightScale(0), dropoutKeep: 0.75, seed: 123, rng,
+    }), { tolerance: 1e-6 },
   ),
   ...[0, 3.14].map((reg) => check(
     `ThreeLayerConvNet, reg ${reg}`, [2, 3, 8, 8], 10, (rng) => new ThreeLayerConvNet({ ...three, reg, rng }),
@@ -64,7 +66,9 @@ export const modelChecks: readonly ModelCheck[] = [
   ))),
   check(
     'DeepConvNet of the overfitting run', [2, 3, 32, 32], 10,
-    (rng) => new DeepConvNet({ inputDim: [3, 32, 32], numFilters: [8, 16, 32, 64], maxPools: [0, 1, 2, 3], weightScale: 1e-1, numClasses: 10, dtype, rng }),
+    (rng) => new DeepConvNet({
+      ...image, inputDim: [3, 32, 32], numFilters: [8, 16, 32, 64], maxPools: [0, 1, 2, 3], weightScale: 1e-1, rng,
+    }),
     { tolerance: 1e-5, h: 1e-6, sample: 6 },
   ),
 ];

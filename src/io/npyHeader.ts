@@ -34,7 +34,8 @@ export function parseNpyHeader(fn: string, text: string): NpyHeader {
   const shape = values.get('shape');
   if (values.size !== 3 || typeof descr !== 'string' || typeof fortranOrder !== 'boolean' || !Array.isArray(shape)) {
     throw new RangeError(
-      `${fn}: the header must give descr (a string), fortran_order (True or False) and shape (a tuple), and nothing else`,
+      `${fn}: the header must give descr (a string), fortran_order (True or False) and shape (a tuple), ` +
+      'and nothing else',
     );
   }
   const match = /^([<>|=])(.*)$/.exec(descr);
@@ -90,7 +91,9 @@ class Tokens {
 
   fail(): never {
     const rest = describe(this.#remaining());
-    throw new RangeError(`${this.#fn}: the header cannot be read from ${rest} on (records and objects are not supported)`);
+    throw new RangeError(
+      `${this.#fn}: the header cannot be read from ${rest} on (records and objects are not supported)`,
+    );
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * The safetensors format (huggingface.co/docs/safetensors, format description): eight bytes with the header's length,
- * a JSON header that names every tensor with type, shape and byte range, then the elements, little-endian and row-major.
+ * The safetensors format (huggingface.co/docs/safetensors, format description): eight bytes with the header's length, a
+ * JSON header that names every tensor with type, shape and byte range, then the elements, little-endian and row-major.
  */
 
 import type { DType } from '../kernels/memory/allocate.ts';
@@ -47,7 +47,9 @@ export function encodeSafetensors(
   checkRecord(fn, 'record', record);
   checkRecord(fn, 'metadata', metadata);
   for (const [key, value] of Object.entries(metadata)) {
-    if (typeof value !== 'string') throw new TypeError(`${fn}: metadata[${describe(key)}] must be a string, got ${describe(value)}`);
+    if (typeof value !== 'string') {
+      throw new TypeError(`${fn}: metadata[${describe(key)}] must be a string, got ${describe(value)}`);
+    }
   }
   if (Object.hasOwn(record, metadataKey)) throw new RangeError(`${fn}: a tensor cannot be named ${metadataKey}`);
   const parts = Object.entries(record).map(([name, value]) => {
@@ -178,7 +180,8 @@ function readEntry(fn: string, name: string, value: unknown): Entry {
   const expected = product(shape) * storedBytes(type);
   if (end - begin !== expected) {
     throw new RangeError(
-      `${where} of shape ${shapeText(shape)} (${String(value.dtype)}) takes ${expected} bytes, data_offsets give ${end - begin}`,
+      `${where} of shape ${shapeText(shape)} (${String(value.dtype)}) takes ${expected} bytes, ` +
+      `data_offsets give ${end - begin}`,
     );
   }
   return { name, type, shape, begin, end };
@@ -191,7 +194,9 @@ function checkCoverage(fn: string, entries: readonly Entry[], dataLength: number
   for (const { name, begin, end } of ordered) {
     if (begin !== position) {
       const problem = begin < position ? 'overlaps the tensor before it' : 'leaves a hole before it';
-      throw new RangeError(`${fn}: tensor ${describe(name)} at bytes ${begin}..${end} ${problem}, expected ${position}`);
+      throw new RangeError(
+        `${fn}: tensor ${describe(name)} at bytes ${begin}..${end} ${problem}, expected ${position}`,
+      );
     }
     position = end;
   }

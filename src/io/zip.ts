@@ -84,7 +84,9 @@ function readEntry(
   const name = decodeUtf8(`${fn}: an entry's name`, bytes.subarray(position + 46, position + 46 + nameLength));
   const where = `${fn}: entry ${name}`;
   if (flags & 1) throw new RangeError(`${where} is encrypted`);
-  if (method !== 0 && method !== 8) throw new RangeError(`${where} has compression method ${method}, supported are 0 and 8`);
+  if (method !== 0 && method !== 8) {
+    throw new RangeError(`${where} has compression method ${method}, supported are 0 and 8`);
+  }
   if ([compressedSize, size, local].includes(0xffffffff)) throw new RangeError(`${where} needs zip64 (4 GiB or more)`);
   if (local + 30 > bytes.length || view.getUint32(local, true) !== localSignature) {
     throw new RangeError(`${where} lies outside the archive`);
@@ -101,7 +103,9 @@ function readEntry(
 /** The contents of an entry. Throws RangeError when they differ from the size or the checksum in the directory. */
 export function readZipEntry(fn: string, entry: ZipEntry): Uint8Array {
   const contents = entry.method === 0 ? entry.compressed : inflate(`${fn}: entry ${entry.name}`, entry);
-  if (crc32(contents) !== entry.crc) throw new RangeError(`${fn}: entry ${entry.name} is damaged (its checksum differs)`);
+  if (crc32(contents) !== entry.crc) {
+    throw new RangeError(`${fn}: entry ${entry.name} is damaged (its checksum differs)`);
+  }
   return contents;
 }
 

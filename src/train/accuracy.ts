@@ -33,7 +33,9 @@ export function* accuracySteps(model: SolverModel, data: Dataset, plan: Accuracy
       const [X, y] = data.gather(order, start, end - start, plan.type);
       const scores = checkRank('checkAccuracy', "the model's scores", model.loss(X), 2);
       if (scores.shape[0] !== end - start) {
-        throw new RangeError(`checkAccuracy: the model gave ${scores.shape[0]} rows of scores for ${end - start} examples`);
+        throw new RangeError(
+          `checkAccuracy: the model gave ${scores.shape[0]} rows of scores for ${end - start} examples`,
+        );
       }
       return countCorrect(contiguousData(scores), scores.shape[1], contiguousData(y));
     });

@@ -81,7 +81,9 @@ function checkedLabels(fn: string, name: string, y: Labels, count: number): Int3
   const labels = new Int32Array(count);
   for (let i = 0; i < count; i++) {
     const label: unknown = values[i];
-    if (typeof label !== 'number') throw new TypeError(`${fn}: ${name}[${i}] must be an integer, got ${describe(label)}`);
+    if (typeof label !== 'number') {
+      throw new TypeError(`${fn}: ${name}[${i}] must be an integer, got ${describe(label)}`);
+    }
     if (!Number.isInteger(label) || label < 0 || label >= 2 ** 31) {
       throw new RangeError(`${fn}: ${name}[${i}] must be an integer from 0, got ${label}`);
     }
@@ -101,6 +103,8 @@ function checkFinite(fn: string, name: string, values: TypedArray, exampleSize: 
     for (let i = start; i < end; i++) sum += 0 * values[i];
     if (sum === 0) continue;
     const bad = values.findIndex((value, i) => i >= start && !Number.isFinite(value));
-    throw new RangeError(`${fn}: ${name} must be finite, got ${values[bad]} in example ${Math.floor(bad / exampleSize)}`);
+    throw new RangeError(
+      `${fn}: ${name} must be finite, got ${values[bad]} in example ${Math.floor(bad / exampleSize)}`,
+    );
   }
 }

@@ -5,7 +5,7 @@ import { checkTensorShape } from '../tensor/check.ts';
 import { checkRandomSource, type RandomSource } from '../tensor/random/source.ts';
 import { Rng } from '../tensor/random/rng.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { checkFloatTensor, numberFrom, positionOf, slopeAt } from './numericGradient.ts';
+import { centralDifference, checkFloatTensor, numberFrom, positionOf, slopeAt } from './numericGradient.ts';
 import { relError } from './relError.ts';
 
 export interface GradCheckSparseOptions {
@@ -43,7 +43,7 @@ export function gradCheckSparse(
   const evaluate = (): number => numberFrom(fn, f(x));
   return Array.from({ length: numChecks }, () => {
     const index = Math.floor(rng.random() * x.size);
-    const numeric = slopeAt(fn, x, positionOf(x, index), h, evaluate, (above, below, distance) => (above - below) / distance);
+    const numeric = slopeAt(fn, x, positionOf(x, index), h, evaluate, centralDifference);
     const analytic = analyticGrad.data[positionOf(analyticGrad, index)];
     return { index, numeric, analytic, relError: relError(numeric, analytic) };
   });

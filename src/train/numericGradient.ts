@@ -25,7 +25,7 @@ export function evalNumericalGradient(
 ): Tensor {
   const fn = 'evalNumericalGradient';
   const h = checkArguments(fn, f, x, options);
-  return eachElement(fn, x, h, () => numberFrom(fn, f(x)), (above, below, distance) => (above - below) / distance);
+  return eachElement(fn, x, h, () => numberFrom(fn, f(x)), centralDifference);
 }
 
 /**
@@ -79,6 +79,11 @@ function eachElement<T>(
     gradient.data[i] = slopeAt(fn, x, positionOf(x, i), h, evaluate, slope);
   }
   return gradient;
+}
+
+/** The slope of a number between two points so far apart. */
+export function centralDifference(above: number, below: number, distance: number): number {
+  return (above - below) / distance;
 }
 
 /** The slope along one element of x, which lies at `position` in x.data. */

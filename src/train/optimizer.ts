@@ -85,7 +85,8 @@ export class Optimizer {
         const tensor = config[key];
         const parameter = model.params[name];
         if (tensor === undefined) continue;
-        if (!(tensor instanceof Tensor) || !sameShape(tensor.shape, parameter.shape) || tensor.dtype !== parameter.dtype) {
+        const shaped = tensor instanceof Tensor && sameShape(tensor.shape, parameter.shape);
+        if (!shaped || tensor.dtype !== parameter.dtype) {
           throw new RangeError(`${fn}: the optimiser's ${key} does not fit ${name} (${shapeText(parameter.shape)})`);
         }
       }
@@ -96,8 +97,9 @@ export class Optimizer {
   loadState(state: StateTree): void {
     this.#configs = {};
     for (const [name, config] of Object.entries(state as Record<string, Record<string, StateTree>>)) {
-      const restored = Object.entries(config).map(([key, value]) => [key, value instanceof Tensor ? resident(value) : value]);
-      this.#configs[name] = Object.fromEntries(restored) as UpdateConfig;
+      this.#configs[name] = Object.fromEntries(
+        Object.entries(config).map(([key, value]) => [key, value instanceof Tensor ? resident(value) : value]),
+      ) as UpdateConfig;
     }
   }
 }
@@ -112,7 +114,8 @@ function checkGradient(name: string, parameter: Tensor, gradient: unknown): void
   }
   if (!sameShape(gradient.shape, parameter.shape)) {
     throw new RangeError(
-      `Solver: the gradient of ${name} has shape ${shapeText(gradient.shape)}, the parameter ${shapeText(parameter.shape)}`,
+      `Solver: the gradient of ${name} has shape ${shapeText(gradient.shape)}, ` +
+      `the parameter ${shapeText(parameter.shape)}`,
     );
   }
 }

@@ -17,7 +17,9 @@ export function relError(a: Values, b: Values): number {
   const left = asTensor('a', a);
   const right = asTensor('b', b);
   if (!sameShape(left.shape, right.shape)) {
-    throw new RangeError(`relError: a and b must have one shape, got ${shapeText(left.shape)} and ${shapeText(right.shape)}`);
+    throw new RangeError(
+      `relError: a and b must have one shape, got ${shapeText(left.shape)} and ${shapeText(right.shape)}`,
+    );
   }
   const x = contiguousDataAs(left, 'float64');
   const y = contiguousDataAs(right, 'float64');

@@ -76,14 +76,16 @@ export interface RuleDefinition {
   /** true when the rule counts its steps in `t` */
   readonly counts: boolean;
   /** does the arithmetic; settings are complete, t is the number of this step, counted from 1 */
-  update(kernels: UpdateKernels, arrays: UpdateArrays, settings: Readonly<Record<SettingName, number>>, t: number): void;
+  update(
+    kernels: UpdateKernels, arrays: UpdateArrays, settings: Readonly<Record<SettingName, number>>, t: number,
+  ): void;
 }
 
 /**
  * Makes one step. With `inPlace` the weights and the state tensors themselves are overwritten and w is returned (it
  * must be row-major), so that a steady loop allocates nothing; otherwise results go to new tensors.
- * Throws before anything changes: TypeError for wrong types and unknown keys, RangeError for a setting out of range or a
- * shape that differs from w's.
+ * Throws before anything changes: TypeError for wrong types and unknown keys, RangeError for a setting out of range or
+ * a shape that differs from w's.
  */
 export function applyRule(
   rule: RuleDefinition, w: Tensor, dw: Tensor, config: UpdateConfig = {}, inPlace: boolean = false,

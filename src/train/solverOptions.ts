@@ -157,7 +157,9 @@ function resolveCheckpoints(
   }
   const store = checkpointStore ?? defaultCheckpointStore();
   if (store === null) {
-    throw new TypeError(`${fn}: checkpointName needs somewhere to write to: import tilegrad/node or give checkpointStore`);
+    throw new TypeError(
+      `${fn}: checkpointName needs somewhere to write to: import tilegrad/node or give checkpointStore`,
+    );
   }
   return { checkpointName, checkpointStore: store };
 }

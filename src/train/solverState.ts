@@ -1,4 +1,4 @@
-/** Everything that a Solver needs to go on exactly where it was, as one value; and that value as a checkpoint's bytes. */
+/** Everything that a Solver needs to go on exactly where it was, as one value; and that value as bytes. */
 
 import { describe } from '../runtime/check.ts';
 import { shapeText } from '../tensor/check.ts';
@@ -129,12 +129,16 @@ function canonical(value: StateTree): string {
 }
 
 function snapshot(fn: string, name: string, saved: StateTree, model: SolverModel): Snapshot {
-  if (!isPlainObject(saved) || !isPlainObject(saved.params)) throw new RangeError(`${fn}: the checkpoint lacks ${name}`);
+  if (!isPlainObject(saved) || !isPlainObject(saved.params)) {
+    throw new RangeError(`${fn}: the checkpoint lacks ${name}`);
+  }
   const { params, state } = saved;
   for (const [key, tensor] of Object.entries(params)) {
     if (!(tensor instanceof Tensor)) throw new RangeError(`${fn}: the checkpoint's ${key} is not a tensor`);
     const parameter = Object.hasOwn(model.params, key) ? model.params[key] : undefined;
-    if (parameter === undefined) throw new RangeError(`${fn}: the checkpoint has a parameter ${key}, the model has not`);
+    if (parameter === undefined) {
+      throw new RangeError(`${fn}: the checkpoint has a parameter ${key}, the model has not`);
+    }
     if (!sameShape(tensor.shape, parameter.shape) || tensor.dtype !== parameter.dtype) {
       throw new RangeError(
         `${fn}: the checkpoint's ${key} is ${tensor.dtype} ${shapeText(tensor.shape)}, ` +
@@ -143,7 +147,9 @@ function snapshot(fn: string, name: string, saved: StateTree, model: SolverModel
     }
   }
   for (const key of Object.keys(model.params)) {
-    if (!Object.hasOwn(params, key)) throw new RangeError(`${fn}: the model has a parameter ${key}, the checkpoint has not`);
+    if (!Object.hasOwn(params, key)) {
+      throw new RangeError(`${fn}: the model has a parameter ${key}, the checkpoint has not`);
+    }
   }
   if ((state ?? null) !== null && model.loadState === undefined) {
     throw new RangeError(`${fn}: the checkpoint holds state beside the parameters, the model has no loadState`);

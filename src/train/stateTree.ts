@@ -87,7 +87,9 @@ function mapTree(
 ): StateTree {
   const visit = (value: StateTree, path: readonly string[]): StateTree => {
     if (path.length > maxDepth) throw new RangeError(`${fn}: state is nested deeper than ${maxDepth} levels`);
-    if (Array.isArray(value)) return (value as readonly StateTree[]).map((item, i) => visit(item, [...path, String(i)]));
+    if (Array.isArray(value)) {
+      return (value as readonly StateTree[]).map((item, i) => visit(item, [...path, String(i)]));
+    }
     if (isPlainObject(value)) {
       const resolved = Object.keys(value).length === 0 ? undefined : resolve(value);
       if (resolved !== undefined) return resolved;

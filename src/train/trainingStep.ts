@@ -57,14 +57,16 @@ export class TrainingStep {
 
   #lossAndGradients(X: Tensor, y: Tensor, plan: StepPlan): [loss: number, grads: Record<string, Tensor>] {
     const result: unknown = this.#model.loss(X, y);
-    if (!Array.isArray(result) || typeof result[0] !== 'number' || typeof result[1] !== 'object' || result[1] === null) {
+    const usable = Array.isArray(result) && typeof result[0] === 'number' && isObject(result[1]);
+    if (!usable) {
       throw new TypeError(`Solver: model.loss(X, y) must return [loss, grads], got ${describe(result)}`);
     }
     const [loss, grads] = result as [number, Record<string, Tensor>];
     if (!Number.isFinite(loss) && this.#options.stopWhenDiverged) {
       throw new Error(
-        `Solver: the loss became ${loss} at iteration ${plan.iteration} (learning rate ${plan.learningRate ?? 'unknown'}): ` +
-        'training diverged; a lower learning rate or smaller initial weights may help',
+        `Solver: the loss became ${loss} at iteration ${plan.iteration} ` +
+        `(learning rate ${plan.learningRate ?? 'unknown'}): training diverged; ` +
+        'a lower learning rate or smaller initial weights may help',
       );
     }
     return [loss, grads];
@@ -75,7 +77,9 @@ export class TrainingStep {
     if (transform === null) return X;
     const changed = checkTensor('Solver', 'the result of transform', transform(X, rng));
     if (changed.ndim === 0 || changed.shape[0] !== X.shape[0]) {
-      throw new RangeError(`Solver: transform made ${shapeText(changed.shape)} of a batch of shape ${shapeText(X.shape)}`);
+      throw new RangeError(
+        `Solver: transform made ${shapeText(changed.shape)} of a batch of shape ${shapeText(X.shape)}`,
+      );
     }
     return changed;
   }
@@ -84,4 +88,8 @@ export class TrainingStep {
 /** The element type that batches for a model come in: that of its widest parameter. */
 export function batchType(model: SolverModel): BatchType {
   return Object.values(model.params).some((parameter) => parameter.dtype === 'float64') ? 'float64' : 'float32';
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null;
 }

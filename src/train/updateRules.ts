@@ -113,7 +113,8 @@ const adamRule: RuleDefinition = {
   update: (kernels, { w, dw, nextW, state: [m, v], nextState: [nextM, nextV] }, settings, t) => {
     const { learningRate, beta1, beta2, epsilon } = settings;
     kernels.adamUpdate(
-      w, dw, m, v, nextW, nextM, nextV, learningRate, beta1, beta2, epsilon, 1 - power(beta1, t), 1 - power(beta2, t), 0,
+      w, dw, m, v, nextW, nextM, nextV,
+      learningRate, beta1, beta2, epsilon, 1 - power(beta1, t), 1 - power(beta2, t), 0,
     );
   },
 };
@@ -135,8 +136,8 @@ const adamWRule: RuleDefinition = {
   update: (kernels, { w, dw, nextW, state: [m, v], nextState: [nextM, nextV] }, settings, t) => {
     const { learningRate, beta1, beta2, epsilon, weightDecay } = settings;
     kernels.adamUpdate(
-      w, dw, m, v, nextW, nextM, nextV, learningRate, beta1, beta2, epsilon, 1 - power(beta1, t), 1 - power(beta2, t),
-      learningRate * weightDecay,
+      w, dw, m, v, nextW, nextM, nextV,
+      learningRate, beta1, beta2, epsilon, 1 - power(beta1, t), 1 - power(beta2, t), learningRate * weightDecay,
     );
   },
 };

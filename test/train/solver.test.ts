@@ -290,7 +290,8 @@ describe('Solver.train', () => {
     expect(s.trainAccHistory).toEqual(whole.trainAccHistory);
   });
 
-  it('lets other work run', async () => {
+  it.each(['setImmediate', 'MessageChannel'])('lets other work run, by %s', async (way) => {
+    if (way === 'MessageChannel') vi.stubGlobal('setImmediate', undefined); // as in browsers
     let ticks = 0;
     const timer = setInterval(() => ticks++, 1);
     const busy = (): void => {
@@ -299,6 +300,7 @@ describe('Solver.train', () => {
     };
     await solver({ numEpochs: 10, onProgress: busy }).train();
     clearInterval(timer);
+    vi.unstubAllGlobals();
     expect(ticks).toBeGreaterThan(2);
   });
 
