@@ -7,6 +7,7 @@ import { onConfigure, settings } from '../runtime/settings.ts';
 import type { BackendName, KernelName, Kernels } from './contract.ts';
 import { fastKernels } from './fast/index.ts';
 import { naiveKernels } from './naive/index.ts';
+import { loadSimd } from './simd/backend.ts';
 
 interface Backend {
   /** the kernels, or a reason why this machine cannot run them */
@@ -14,9 +15,15 @@ interface Backend {
 }
 
 const backends: Record<Exclude<BackendName, 'naive'>, Backend> = {
-  simd: { load: () => 'the simd backend is not part of this build' },
+  simd: { load: loadSimdOverFast },
   js: { load: () => fastKernels },
 };
+
+/** The SIMD kernels, and those of js where there is no SIMD one. */
+function loadSimdOverFast(): Partial<Kernels> | string {
+  const simd = loadSimd();
+  return typeof simd === 'string' ? simd : { ...fastKernels, ...simd };
+}
 
 interface Selection {
   readonly name: BackendName;
