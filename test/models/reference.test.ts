@@ -1,13 +1,10 @@
 import { expect, it } from 'vitest';
-import { activeKernels } from '../../src/kernels/registry.ts';
-import type { FloatArray } from '../../src/kernels/contract.ts';
-import type { Network } from '../../src/models/index.ts';
-import { contiguousData } from '../../src/tensor/internal.ts';
 import { Tensor } from '../../src/tensor/tensor.ts';
 import { relError } from '../../src/train/relError.ts';
 import { describeOnEveryBackend } from '../support/backends.ts';
 import { reference, stored } from '../support/reference.ts';
 import type { ModelCase } from '../support/reference.ts';
+import { adam } from './adam.ts';
 import { buildModel } from './build.ts';
 
 const cases = reference.models.map((model, i) =>
@@ -24,22 +21,6 @@ function isCancelled(model: ModelCase, name: string): boolean {
 
 function firstBatch({ batches: [{ X, y }] }: ModelCase): [X: Tensor, y: readonly number[]] {
   return [stored(X), y];
-}
-
-/** One Adam step on every parameter, by the kernel, in place. */
-function adamStep(
-  model: Network, grads: Readonly<Record<string, Tensor>>, moments: Map<string, [m: FloatArray, v: FloatArray]>,
-  learningRate: number, t: number,
-): void {
-  for (const [name, grad] of Object.entries(grads)) {
-    const w = contiguousData(model.params[name]) as Float64Array;
-    const [m, v] = moments.get(name) ?? [new Float64Array(w.length), new Float64Array(w.length)];
-    moments.set(name, [m, v]);
-    const dw = contiguousData(grad) as Float64Array;
-    activeKernels().adamUpdate(
-      w, dw, m, v, w, m, v, learningRate, 0.9, 0.999, 1e-8, 1 - 0.9 ** t, 1 - 0.999 ** t, 0,
-    );
-  }
 }
 
 describeOnEveryBackend('models against reference.json', () => {
@@ -65,12 +46,12 @@ describeOnEveryBackend('models against reference.json', () => {
   it.each(cases)('ten Adam steps of %s', (_, reference) => {
     const model = buildModel(reference, 'float64');
     const { learningRate, losses } = reference.adam;
-    const moments = new Map<string, [FloatArray, FloatArray]>();
+    const step = adam(model, learningRate);
     losses.forEach((expected, i) => {
       const { X, y } = reference.batches[i % reference.batches.length];
       const [loss, grads] = model.loss(stored(X), y);
       expect(relError(loss, expected), `loss before step ${i + 1}`).toBeLessThan(1e-6);
-      adamStep(model, grads, moments, learningRate, i + 1);
+      step(grads);
     });
   });
 

@@ -1,0 +1,251 @@
+/** Building networks: options, shapes, summaries, saved state, and depth. */
+
+import { describe, expect, it } from 'vitest';
+import { DeepConvNet, FullyConnectedNet, ThreeLayerConvNet, TwoLayerNet } from '../../src/models/index.ts';
+import type { DeepConvNetOptions, Network } from '../../src/models/index.ts';
+import { RandomState, Rng, tensor, zeros } from '../../src/tensor/index.ts';
+import { normals, randomLabels } from '../support/random.ts';
+import { adam } from './adam.ts';
+
+function shapes(model: Network): Record<string, string> {
+  return Object.fromEntries(Object.entries(model.params).map(([name, t]) => [name, t.shape.join('x')]));
+}
+
+describe('defaults', () => {
+  it('TwoLayerNet', () => {
+    expect(shapes(new TwoLayerNet())).toEqual({ W1: '3072x100', b1: '100', W2: '100x10', b2: '10' });
+  });
+
+  it('FullyConnectedNet', () => {
+    const model = new FullyConnectedNet([50, 20], { normalization: 'layernorm' });
+    expect(shapes(model)).toEqual({
+      W1: '3072x50', b1: '50', gamma1: '50', beta1: '50', W2: '50x20', b2: '20', gamma2: '20', beta2: '20',
+      W3: '20x10', b3: '10',
+    });
+    expect(model.params.W1.std().item()).toBeCloseTo(1e-2, 3);
+  });
+
+  it('ThreeLayerConvNet', () => {
+    const model = new ThreeLayerConvNet();
+    expect(shapes(model)).toEqual({ W1: '32x3x7x7', b1: '32', W2: '8192x100', b2: '100', W3: '100x10', b3: '10' });
+    expect(model.params.W2.dtype).toBe('float32');
+    expect(model.params.W2.std().item()).toBeCloseTo(1e-3, 5);
+  });
+
+  it('DeepConvNet', () => {
+    expect(shapes(new DeepConvNet({ batchnorm: true, numFilters: [8, 16], maxPools: [1] }))).toEqual({
+      W1: '8x3x3x3', b1: '8', gamma1: '8', beta1: '8', W2: '16x8x3x3', b2: '16', gamma2: '16', beta2: '16',
+      W3: '4096x10', b3: '10',
+    });
+    expect(shapes(new DeepConvNet()).W6).toBe('8x10');
+  });
+
+  it('the same seed gives the same network, and none the seed 0', () => {
+    const [a, b] = [new TwoLayerNet({ inputDim: 5, rng: new Rng(0) }), new TwoLayerNet({ inputDim: 5 })];
+    expect(a.params.W1.toArray()).toEqual(b.params.W1.toArray());
+  });
+
+  it('Kaiming scales each layer by its fan-in', () => {
+    const model = new DeepConvNet({ numFilters: [64, 64], maxPools: [0, 1], weightScale: 'kaiming' });
+    expect(model.params.W1.std().item() / Math.sqrt(2 / 27)).toBeCloseTo(1, 1);
+    expect(model.params.W2.std().item() / Math.sqrt(2 / 576)).toBeCloseTo(1, 1);
+    expect(model.params.W3.std().item() / Math.sqrt(1 / 4096)).toBeCloseTo(1, 1);
+  });
+
+  it('config holds the options with their defaults, and JSON keeps it', () => {
+    const { config } = new DeepConvNet({ numFilters: [4], maxPools: [0], reg: 0.1 });
+    expect(JSON.parse(JSON.stringify(config))).toEqual({
+      inputDim: [3, 32, 32], numFilters: [4], maxPools: [0], batchnorm: false, weightScale: 1e-3, numClasses: 10,
+      reg: 0.1, l2Factor: 0.5, dtype: 'float32',
+    });
+    const again = new DeepConvNet(config as DeepConvNetOptions);
+    expect(again.config).toEqual(config);
+  });
+});
+
+describe('bad options', () => {
+  const cases: Readonly<Record<string, readonly [() => unknown, typeof TypeError | typeof RangeError, string]>> = {
+    'an unknown one': [
+      () => new TwoLayerNet({ hiddenDims: 5 } as object), TypeError, 'TwoLayerNet: unknown option "hiddenDims"',
+    ],
+    'hiddenDims that are no list': [
+      () => new FullyConnectedNet(100 as never), TypeError, 'FullyConnectedNet: hiddenDims must be an array of integers',
+    ],
+    'a hidden size of 0': [
+      () => new FullyConnectedNet([5, 0]), RangeError, 'FullyConnectedNet: hiddenDims[1] must be an integer >= 1, got 0',
+    ],
+    'an unknown normalization': [
+      () => new FullyConnectedNet([5], { normalization: 'groupnorm' as never }), RangeError,
+      'FullyConnectedNet: normalization (or null) must be one of batchnorm, layernorm, got "groupnorm"',
+    ],
+    'dropoutKeep 0': [
+      () => new FullyConnectedNet([5], { dropoutKeep: 0 }), RangeError, 'FullyConnectedNet: dropoutKeep must be above 0',
+    ],
+    'an image without channels': [
+      () => new ThreeLayerConvNet({ inputDim: [32, 32] }), RangeError,
+      'ThreeLayerConvNet: inputDim must be [channels, height, width], got 2 numbers',
+    ],
+    'an even filter': [
+      () => new ThreeLayerConvNet({ filterSize: 4 }), RangeError, 'ThreeLayerConvNet: filterSize must be odd',
+    ],
+    'a negative reg': [
+      () => new ThreeLayerConvNet({ reg: -1 }), RangeError, 'ThreeLayerConvNet: reg must be a finite number >= 0, got -1',
+    ],
+    'no classes': [
+      () => new TwoLayerNet({ numClasses: 0 }), RangeError, 'TwoLayerNet: numClasses must be an integer >= 1, got 0',
+    ],
+    'an integer type': [
+      () => new TwoLayerNet({ dtype: 'int32' as never }), RangeError,
+      'TwoLayerNet: dtype must be one of float32, float64, got "int32"',
+    ],
+    'a seed in place of a generator': [
+      () => new TwoLayerNet({ rng: 5 as never }), TypeError, 'TwoLayerNet: rng must be an Rng or a RandomState, got 5',
+    ],
+    'a pool after a convolution that is not there': [
+      () => new DeepConvNet({ numFilters: [4, 4], maxPools: [2] }), RangeError,
+      'DeepConvNet: maxPools[0] must be an integer >= 0 and <= 1, got 2',
+    ],
+    'a pool named twice': [
+      () => new DeepConvNet({ numFilters: [4, 4], maxPools: [1, 1] }), RangeError, 'DeepConvNet: maxPools names 1 twice',
+    ],
+    'more pools than the image has room for': [
+      () => new DeepConvNet({ inputDim: [3, 2, 2], numFilters: [4, 4], maxPools: [0, 1] }), RangeError,
+      'DeepConvNet: maxPools leaves nothing to pool after convolution 1, got planes of 1x1 (inputDim 3x2x2)',
+    ],
+    'no convolution': [
+      () => new DeepConvNet({ numFilters: [], maxPools: [] }), RangeError,
+      'DeepConvNet: numFilters must name at least one convolution, got none',
+    ],
+    'another word for a weight scale': [
+      () => new DeepConvNet({ weightScale: 'xavier' as never }), RangeError,
+      'DeepConvNet: weightScale (or a number) must be one of kaiming, got "xavier"',
+    ],
+  };
+  it.each(Object.entries(cases))('%s', (_, [build, type, message]) => {
+    expect(build).toThrow(type);
+    expect(build).toThrow(message);
+  });
+});
+
+describe('summary', () => {
+  it('lists layers, output shapes, parameters, FLOPs and totals', () => {
+    const model = new ThreeLayerConvNet({ hiddenDim: 500 });
+    const parameters = Object.values(model.params).reduce((sum, t) => sum + t.size, 0);
+    const lines = model.summary().split('\n');
+    expect(lines[0]).toBe('ThreeLayerConvNet, float32');
+    expect(lines.slice(4, -2).map((line) => line.trim().split(/ {2,}/))).toEqual([
+      ['conv 7x7', '32x32x32', '4,736', '9,633,792'],
+      ['relu', '32x32x32', '0', '32,768'],
+      ['max pool 2x2', '32x16x16', '0', '24,576'],
+      ['affine', '500', '4,096,500', '8,192,000'],
+      ['relu', '500', '0', '500'],
+      ['affine', '10', '5,010', '10,000'],
+    ]);
+    expect(lines[lines.length - 1].trim().split(/ {2,}/)).toEqual(['total', '4,106,246', '17,893,636']);
+    expect(parameters).toBe(4106246);
+    expect(new Set(lines.slice(1).map((line) => line.length)).size).toBe(1);
+  });
+
+  it.each([
+    new TwoLayerNet(), new FullyConnectedNet([20, 30], { normalization: 'batchnorm', dropoutKeep: 0.5 }),
+    new FullyConnectedNet([20, 30], { normalization: 'layernorm' }),
+    new DeepConvNet({ numFilters: [4, 8, 8], maxPools: [1], batchnorm: true }),
+  ])('counts the parameters that there are: $name', (model) => {
+    const parameters = Object.values(model.params).reduce((sum, t) => sum + t.size, 0);
+    const total = model.summary().split('\n').at(-1)!.trim().split(/ {2,}/)[1];
+    expect(total.replaceAll(',', '')).toBe(String(parameters));
+  });
+});
+
+describe('state', () => {
+  const X = normals(1)(8, 12);
+  const y = randomLabels(2, 8, 10);
+  const build = (): FullyConnectedNet => new FullyConnectedNet([9, 7], {
+    inputDim: 12, normalization: 'batchnorm', dropoutKeep: 0.5, dtype: 'float64', rng: new RandomState(1),
+    weightScale: 0.3,
+  });
+
+  it('holds all that is needed to go on with the same bits', () => {
+    const model = build();
+    for (let t = 0; t < 3; t++) model.loss(X, y);
+    const state = model.state();
+    expect(Object.keys(state)).toEqual([
+      'runningMean1', 'runningVar1', 'runningMean2', 'runningVar2', 'dropoutGenerator',
+    ]);
+    const expected = [model.loss(X, y)[0], model.loss(X, y)[0], model.loss(X).toArray()];
+    const again = build();
+    again.loadState(state);
+    expect([again.loss(X, y)[0], again.loss(X, y)[0], again.loss(X).toArray()]).toEqual(expected);
+  });
+
+  it('is a copy, both ways', () => {
+    const model = build();
+    model.loss(X, y);
+    const state = model.state();
+    state.runningMean1.assign(5);
+    expect(model.state().runningMean1.toArray()).not.toEqual(state.runningMean1.toArray());
+    model.loadState(state);
+    state.runningMean1.assign(6);
+    expect(model.state().runningMean1.get(0)).toBe(5);
+  });
+
+  it('of an untrained network makes a trained one forget its averages', () => {
+    const model = build();
+    const untrained = model.state();
+    model.loss(X, y);
+    model.loadState(untrained);
+    expect(Object.keys(model.state())).toEqual(['dropoutGenerator']);
+  });
+
+  it('is refused whole when it does not fit', () => {
+    const model = build();
+    model.loss(X, y);
+    const before = JSON.stringify(model.state());
+    const state = model.state();
+    const refused: ReadonlyArray<readonly [Record<string, unknown>, typeof TypeError | typeof RangeError, string]> = [
+      [{ ...state, W1: zeros(3) }, TypeError, 'FullyConnectedNet.loadState: unknown entry "W1"'],
+      [{ ...state, runningVar2: zeros(3) }, RangeError, 'runningVar2 must have shape 7, got 3'],
+      [{ ...state, runningVar2: undefined }, TypeError, 'state must have both of runningMean2 and runningVar2'],
+      [{ ...state, runningMean1: 1 }, TypeError, 'runningMean1 must be a Tensor, got 1'],
+      [{ ...state, dropoutGenerator: tensor([1, 2]) }, RangeError, 'dropoutGenerator must have shape'],
+      [{ ...state, dropoutGenerator: state.dropoutGenerator.mul(0.3) }, RangeError, 'must be an integer'],
+    ];
+    for (const [bad, type, message] of refused) {
+      const load = (): void => model.loadState(bad as never);
+      expect(load).toThrow(type);
+      expect(load).toThrow(message);
+      expect(JSON.stringify(model.state())).toBe(before);
+    }
+    expect(() => new TwoLayerNet().loadState(state)).toThrow('this network stores nothing');
+  });
+});
+
+describe('31 layers', () => {
+  const X = normals(1)(4, 3, 8, 8);
+  const y = [0, 1, 2, 3];
+
+  /** The lowest loss within 100 steps of Adam. */
+  function lowestLoss(weightScale: number | 'kaiming'): number {
+    const model = new DeepConvNet({
+      inputDim: [3, 8, 8], numFilters: new Array<number>(30).fill(8), maxPools: [9, 19, 29], numClasses: 4, weightScale,
+      rng: new RandomState(0),
+    });
+    const step = adam(model, 2e-3);
+    let lowest = Infinity;
+    for (let t = 0; t < 100; t++) {
+      const [loss, grads] = model.loss(X, y);
+      lowest = Math.min(lowest, loss);
+      step(grads);
+    }
+    return lowest;
+  }
+
+  it('train with Kaiming initialisation', () => {
+    expect(lowestLoss('kaiming')).toBeLessThan(0.8);
+  });
+
+  it.each([1e-1, 1e-2, 1e-3])('do not train with weight scale %d', (weightScale) => {
+    // Nothing of the pictures reaches the scores: the loss stays that of guessing.
+    expect(lowestLoss(weightScale)).toBeGreaterThan(Math.log(4) - 0.01);
+  });
+});
