@@ -1,0 +1,78 @@
+/**
+ * The checkpoint of a run in its output folder: what Solver needs to go on, with the run's settings inside the same
+ * file, so that the two cannot fall apart. The file is replaced as a whole (atomicWriteFile): a kill at any moment leaves
+ * the previous checkpoint or the new one.
+ */
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { decodeSafetensors, encodeSafetensors } from '../../io/index.ts';
+import type { CheckpointStore } from '../../train/index.ts';
+import { atomicWriteFile } from '../atomicWrite.ts';
+import { DataFileError, explainSystemError, systemErrorCode } from '../errors.ts';
+
+export const checkpointName = 'checkpoint.safetensors';
+/** The metadata entry that holds the settings. */
+const settingsKey = 'tilegrad run';
+
+/** Writes checkpoints of one run, one after the other. */
+export class CheckpointFile implements CheckpointStore {
+  readonly #folder: string;
+  readonly #settings: string;
+  #writing: Promise<void> = Promise.resolve();
+  #busy: boolean = false;
+
+  constructor(folder: string, settings: unknown) {
+    this.#folder = folder;
+    this.#settings = JSON.stringify(settings);
+  }
+
+  /** True while a write is under way. */
+  get busy(): boolean {
+    return this.#busy;
+  }
+
+  /** Queues a write behind those under way. Rejects with what went wrong with it or with one before. */
+  write(name: string, bytes: Uint8Array): Promise<void> {
+    this.#busy = true;
+    const written = this.#writing.then(async () => {
+      const { tensors, metadata } = decodeSafetensors(bytes);
+      const whole = encodeSafetensors(tensors, { ...metadata, [settingsKey]: this.#settings });
+      await atomicWriteFile(join(this.#folder, name), whole);
+    }).finally(() => {
+      this.#busy = false;
+    });
+    this.#writing = written;
+    // Who waits for the queue hears of the failure; a write that nobody waits for must not end the process.
+    written.catch(() => undefined);
+    return written;
+  }
+
+  /** Settles when nothing is left to write; rejects if a write failed. */
+  done(): Promise<void> {
+    return this.#writing;
+  }
+}
+
+/**
+ * The settings and the Solver's bytes of the checkpoint in a folder. Throws DataFileError where there is none, where it
+ * cannot be read, and where it is damaged or another program's.
+ */
+export async function readCheckpoint(folder: string): Promise<{ settings: unknown; bytes: Uint8Array }> {
+  const path = join(folder, checkpointName);
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    const why = systemErrorCode(error) === 'ENOENT' ? 'there is none' : explainSystemError(error);
+    throw new DataFileError(`cannot go on from the checkpoint ${path}: ${why}`, path, error);
+  }
+  try {
+    const { metadata } = decodeSafetensors(bytes);
+    if (!Object.hasOwn(metadata, settingsKey)) throw new RangeError('it holds no settings of a run');
+    return { settings: JSON.parse(metadata[settingsKey]) as unknown, bytes };
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new DataFileError(`cannot go on from the checkpoint ${path}: ${why}`, path, error);
+  }
+}

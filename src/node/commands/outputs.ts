@@ -1,0 +1,133 @@
+/** The files that a training run leaves: history.json, report.html, filters.png, model.safetensors. */
+
+import { join } from 'node:path';
+import { encodeSafetensors } from '../../io/index.ts';
+import type { Network } from '../../models/index.ts';
+import type { Tensor } from '../../tensor/index.ts';
+import { confusionMatrix, encodePng, filterGrid, reportHtml, tensorToPicture } from '../../viz/index.ts';
+import type { Picture, SamplePrediction } from '../../viz/index.ts';
+import { atomicWriteFile } from '../atomicWrite.ts';
+import type { RunData } from './runData.ts';
+import type { Predictions } from './evaluation.ts';
+import { formatRate } from './progress.ts';
+
+/** Everything that is known at the end of a run. */
+export interface RunResult {
+  readonly network: Network;
+  readonly data: RunData;
+  readonly predictions: Predictions;
+  readonly lossHistory: readonly number[];
+  readonly trainAccHistory: readonly number[];
+  readonly valAccHistory: readonly number[];
+  /** the epoch of each accuracy */
+  readonly accuracyEpochs: readonly number[];
+  readonly valAccuracy: number;
+  readonly testAccuracy: number;
+  /** seconds spent in training steps */
+  readonly trainSeconds: number;
+  readonly imagesPerSecond: number;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly seed: number;
+  /** false where the run was stopped early */
+  readonly complete: boolean;
+}
+
+/** Test images shown in the report. */
+const sampleCount = 40;
+/** Pixels a weight in filters.png, so that it can be looked at without a magnifying glass. */
+const filterScale = 6;
+
+/** Writes all files into folder, each as a whole, and returns the report's path. Rejects with DataFileError. */
+export async function writeOutputs(folder: string, result: RunResult): Promise<string> {
+  const { network, data } = result;
+  const report = join(folder, 'report.html');
+  await atomicWriteFile(join(folder, 'history.json'), `${JSON.stringify(historyOf(result), null, 2)}\n`);
+  await atomicWriteFile(join(folder, 'filters.png'), encodePng(filterPicture(network, data)));
+  await atomicWriteFile(join(folder, 'model.safetensors'), encodeModel(network, data));
+  await atomicWriteFile(report, reportOf(result));
+  return report;
+}
+
+/** What history.json holds. */
+export function historyOf(result: RunResult): Record<string, unknown> {
+  const {
+    lossHistory, trainAccHistory, valAccHistory, accuracyEpochs, valAccuracy, testAccuracy, trainSeconds, imagesPerSecond,
+    config, seed, complete,
+  } = result;
+  return {
+    lossHistory, trainAccHistory, valAccHistory, accuracyEpochs, valAccuracy, testAccuracy, trainSeconds,
+    imagesPerSecond, config, seed, complete,
+  };
+}
+
+/**
+ * The model as safetensors: its parameters, its state under state/ (running averages), and what its input has to be
+ * prepared with under input/. The metadata say which network it is and how it was built.
+ */
+function encodeModel(network: Network, data: RunData): Uint8Array {
+  const tensors: Record<string, Tensor> = { ...network.params };
+  for (const [name, value] of Object.entries(network.state())) tensors[`state/${name}`] = value;
+  tensors['input/mean'] = data.mean;
+  tensors['input/std'] = data.std;
+  return encodeSafetensors(tensors, {
+    model: network.name, config: JSON.stringify(network.config), classNames: JSON.stringify(data.classNames),
+  });
+}
+
+/** The first layer's weights as pictures: filters as they are, columns of a fully connected layer as images. */
+function filterPicture(network: Network, data: RunData, background: 255 | 'transparent' = 255): Picture {
+  const first = network.params.W1;
+  if (first.ndim === 4) return filterGrid(first, { scale: filterScale, background });
+  const shown = Math.min(first.shape[1], 100);
+  const columns = first.slice(null, [0, shown]).transpose(1, 0).reshape(shown, ...data.XTest.shape.slice(1));
+  return filterGrid(columns, { background });
+}
+
+function samplesOf({ data, predictions }: RunResult): SamplePrediction[] {
+  return Array.from({ length: Math.min(sampleCount, data.yTest.length) }, (_, i) => {
+    const image = data.XTest.slice(i).mul(data.std).add(data.mean);
+    return {
+      picture: tensorToPicture(image),
+      actual: data.classNames[data.yTest[i]],
+      predicted: data.classNames[predictions.classes[i]],
+      confidence: predictions.confidence[i],
+    };
+  });
+}
+
+function reportOf(result: RunResult): string {
+  const { network, data, predictions, lossHistory, config } = result;
+  const parameters = Object.values(network.params).reduce((sum, parameter) => sum + parameter.size, 0);
+  const percent = (share: number): string => `${(100 * share).toFixed(1)}%`;
+  const count = (value: number): string => value.toLocaleString('en-US');
+  return reportHtml({
+    title: `${network.name} on ${data.name}`,
+    subtitle: `${count(lossHistory.length)} steps of gradient descent${result.complete ? '' : ', stopped early'}. ` +
+      'The network is the one that did best on the validation images.',
+    runs: { run: result },
+    summary: [
+      { label: 'Test accuracy', value: percent(result.testAccuracy), note: `${count(data.yTest.length)} images never trained on` },
+      { label: 'Validation accuracy', value: percent(result.valAccuracy), note: `${count(data.yVal.length)} images` },
+      { label: 'Training time', value: `${result.trainSeconds.toFixed(1)} s`, note: 'in training steps' },
+      { label: 'Speed', value: formatRate(result.imagesPerSecond), note: 'images a second' },
+      { label: 'Parameters', value: count(parameters), note: network.name },
+    ],
+    filters: filterPicture(network, data, 'transparent'),
+    confusion: {
+      counts: confusionMatrix(data.yTest, predictions.classes, data.classNames.length), classNames: data.classNames,
+    },
+    samples: samplesOf(result),
+    configuration: flatten({ ...config, seed: result.seed }),
+    footer: 'Made by tilegrad.',
+  });
+}
+
+/** Nested settings become one level, named by their last part. */
+function flatten(values: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const flat: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(values)) {
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) Object.assign(flat, flatten(value as Record<string, unknown>));
+    else if (value !== null) flat[name] = value;
+  }
+  return flat;
+}

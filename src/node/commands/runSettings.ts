@@ -1,0 +1,89 @@
+/** The settings of one training run: a recipe, what the command line changed of it, and which data it gets. */
+
+import { resolve } from 'node:path';
+import { isRecord } from './json.ts';
+import { findRecipe } from './recipes.ts';
+import type { Recipe } from './recipes.ts';
+import { UsageError } from './terminal.ts';
+
+/** The options of `tilegrad train` as the command line gives them, checked one by one. */
+export interface TrainOptions {
+  readonly data?: string;
+  readonly model?: string;
+  readonly recipe?: string;
+  readonly epochs?: number;
+  readonly time?: number;
+  readonly batch?: number;
+  readonly lr?: number;
+  readonly threads?: number;
+  readonly seed?: number;
+  readonly numTrain?: number;
+  readonly numVal?: number;
+  readonly numTest?: number;
+  readonly out: string;
+  readonly resume?: boolean;
+}
+
+/** Plain values, kept in the checkpoint: what a run can be repeated and gone on with. */
+export interface RunSettings extends Recipe {
+  readonly recipe: string;
+  readonly seed: number;
+  /** a path, 'shapes' for the procedural set, or null for whatever is at hand */
+  readonly data: string | null;
+  readonly numTrain: number | null;
+  readonly numVal: number | null;
+  readonly numTest: number | null;
+  /** iterations that the schedule of a run of limited time is laid over; null where epochs decide */
+  readonly plannedIterations: number | null;
+}
+
+/** Combines the recipe with the options. Throws UsageError for names that do not exist or contradict each other. */
+export function settingsFromOptions(options: TrainOptions): RunSettings {
+  const [recipeName, recipe] = findRecipe(options.recipe, options.model);
+  // Who gives only one of the two limits means that one; with both, the one that comes first ends the run.
+  const limited = options.epochs !== undefined || options.time !== undefined;
+  return {
+    recipe: recipeName,
+    ...recipe,
+    optimConfig: { ...recipe.optimConfig, ...(options.lr === undefined ? {} : { learningRate: options.lr }) },
+    batchSize: options.batch ?? recipe.batchSize,
+    epochs: limited ? options.epochs ?? null : recipe.epochs,
+    time: limited ? options.time ?? null : recipe.time,
+    seed: options.seed ?? 0,
+    data: options.data === undefined || options.data === 'shapes' ? options.data ?? null : resolve(options.data),
+    numTrain: options.numTrain ?? null,
+    numVal: options.numVal ?? null,
+    numTest: options.numTest ?? null,
+    plannedIterations: null,
+  };
+}
+
+/** What --resume cannot change: the run would not be the same. */
+const fixedByRun = ['model', 'recipe', 'epochs', 'batch', 'lr', 'seed', 'numTrain', 'numVal', 'numTest'] as const;
+
+/** Throws UsageError where an option given with --resume is one that the checkpoint decides. */
+export function checkResumeOptions(options: TrainOptions): void {
+  for (const name of fixedByRun) {
+    if (options[name] !== undefined) {
+      const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+      throw new UsageError(`--resume goes on with the settings of the run in ${options.out}; --${flag} cannot be given with it`);
+    }
+  }
+}
+
+/**
+ * The settings of a checkpoint, with the data's place and the time limit replaced where options name others. Throws
+ * RangeError for settings that this version does not know.
+ */
+export function checkResumedSettings(saved: unknown, options: TrainOptions): RunSettings {
+  const standard: Record<string, unknown> = { ...settingsFromOptions({ out: options.out }) };
+  const fits = isRecord(saved) && Object.keys(standard).every((name) => Object.hasOwn(saved, name)) &&
+    typeof saved.recipe === 'string' && isRecord(saved.network) && isRecord(saved.optimConfig);
+  if (!fits) throw new RangeError(`the checkpoint in ${options.out} holds settings that this version cannot read`);
+  const settings = saved as unknown as RunSettings;
+  return {
+    ...settings,
+    data: options.data === undefined ? settings.data : settingsFromOptions({ out: options.out, data: options.data }).data,
+    time: options.time ?? settings.time,
+  };
+}

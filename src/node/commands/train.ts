@@ -1,0 +1,210 @@
+/** `tilegrad train`: trains a network, shows how far it has come, and leaves a report. */
+
+import { constants } from 'node:fs';
+import { access, mkdir } from 'node:fs/promises';
+import { randomFlip } from '../../data/index.ts';
+import type { Network } from '../../models/index.ts';
+import { Rng } from '../../tensor/index.ts';
+import { Solver } from '../../train/index.ts';
+import type { Progress, SolverOptions, StopReason } from '../../train/index.ts';
+import { DataFileError, explainSystemError } from '../errors.ts';
+import { CheckpointFile, checkpointName, readCheckpoint } from './checkpointFile.ts';
+import { accuracyOf, predict } from './evaluation.ts';
+import { writeOutputs } from './outputs.ts';
+import { formatRate, ProgressLine } from './progress.ts';
+import { buildNetwork, buildSchedule } from './recipes.ts';
+import { backendLine } from './info.ts';
+import { loadRunData } from './runData.ts';
+import type { RunData } from './runData.ts';
+import { checkResumedSettings, checkResumeOptions, settingsFromOptions } from './runSettings.ts';
+import type { RunSettings, TrainOptions } from './runSettings.ts';
+import { interruptExitCode } from './terminal.ts';
+import type { InterruptName, Surroundings } from './terminal.ts';
+
+/** Milliseconds from one checkpoint to the next inside an epoch. */
+const checkpointInterval = 30_000;
+/** Seconds of trial steps that a run of limited time is planned with. */
+const trialSeconds = 1.5;
+/** The share of the time that the schedule is laid over: a run that turns out slower still reaches its end. */
+const plannedShare = 0.95;
+/** Epochs of a run that only time ends. */
+const endlessEpochs = 1_000_000;
+
+/**
+ * Runs the command and returns the exit code: 0 when training came to its end, 130 or 143 when a signal stopped it (then
+ * the checkpoint and all outputs are written first). Throws UsageError for options that do not fit together, and whatever
+ * went wrong with data or files.
+ */
+export async function runTrain(options: TrainOptions, surroundings: Surroundings): Promise<number> {
+  const line = new ProgressLine(surroundings.stdout);
+  const controller = new AbortController();
+  let interrupted: InterruptName | null = null;
+  const stopListening = surroundings.onInterrupt((signal) => {
+    interrupted = signal;
+    controller.abort();
+    line.print('stopping: the step under way is finished and everything is saved (Ctrl-C again ends at once)');
+  });
+  try {
+    await train(options, surroundings, line, controller.signal);
+  } finally {
+    line.clear();
+    stopListening();
+  }
+  return interrupted === null ? 0 : interruptExitCode[interrupted];
+}
+
+async function train(
+  options: TrainOptions, surroundings: Surroundings, line: ProgressLine, signal: AbortSignal,
+): Promise<void> {
+  const { out } = options;
+  if (options.resume === true) checkResumeOptions(options);
+  const checkpoint = options.resume === true ? await readCheckpoint(out) : null;
+  let settings = checkpoint === null ? settingsFromOptions(options) : checkResumedSettings(checkpoint.settings, options);
+  await prepareFolder(out);
+
+  const data = await loadRunData(settings, surroundings.env);
+  const count = (labels: ArrayLike<number>): string => labels.length.toLocaleString('en-US');
+  line.print(`data: ${data.source}: ${count(data.yTrain)} training, ${count(data.yVal)} validation, ${count(data.yTest)} test images`);
+  const network = networkOf(settings, data);
+  line.print(`model: ${network.name}, ${parameterCount(network).toLocaleString('en-US')} parameters; ${backendLine()}`);
+  if (signal.aborted) return;
+  if (checkpoint === null) settings = planned(settings, data);
+
+  const file = new CheckpointFile(out, settings);
+  let shown = 0;
+  let savedAt = performance.now();
+  const printAccuracies = (): void => {
+    for (; shown < solver.valAccHistory.length; shown++) line.print(accuracyLine(solver, shown));
+  };
+  const onProgress = (progress: Progress): void => {
+    printAccuracies();
+    const { iteration } = progress;
+    line.update({
+      ...progress,
+      ...(settings.time === null ? {} : { iterations: null, numEpochs: null }),
+      // The Solver's next act, during which it reports nothing.
+      measuring: iteration === 1 || iteration % solver.iterationsPerEpoch === 0,
+    });
+    if (performance.now() - savedAt < checkpointInterval || file.busy) return;
+    savedAt = performance.now();
+    void file.write(checkpointName, solver.checkpoint()).catch(() => undefined);
+  };
+  const solver = new Solver(network, data, {
+    ...solverOptions(settings), onProgress, checkpointName, checkpointStore: file,
+  });
+  if (checkpoint !== null) {
+    solver.restore(checkpoint.bytes);
+    shown = solver.valAccHistory.length;
+    line.print(`going on after iteration ${solver.iteration} of the run in ${out}`);
+  }
+  const timeLimit = settings.time === null ? undefined : Math.max(0, settings.time - solver.trainSeconds);
+  const reason = await solver.train({ timeLimit, signal });
+  await file.done();
+  line.clear();
+  printAccuracies();
+  if (solver.iteration > 0) await report({ solver, network, data, settings, reason, out, line });
+}
+
+interface FinishedRun {
+  readonly solver: Solver;
+  readonly network: Network;
+  readonly data: RunData;
+  readonly settings: RunSettings;
+  readonly reason: StopReason;
+  readonly out: string;
+  readonly line: ProgressLine;
+}
+
+/** Measures the test accuracy, writes the outputs and says where they are. */
+async function report({ solver, network, data, settings, reason, out, line }: FinishedRun): Promise<void> {
+  const predictions = await predict(network, data.XTest, (done, total) => line.show(() => `testing ${done}/${total} images`));
+  line.clear();
+  const testAccuracy = accuracyOf(predictions.classes, data.yTest);
+  const valAccuracy = solver.valAccHistory.length > 0 ? solver.bestValAcc : solver.checkAccuracy(data.XVal, data.yVal);
+  const imagesPerSecond = (solver.iteration * Math.min(settings.batchSize, data.yTrain.length)) / solver.trainSeconds;
+  const path = await writeOutputs(out, {
+    network, data, predictions, valAccuracy, testAccuracy, imagesPerSecond,
+    lossHistory: solver.lossHistory, trainAccHistory: solver.trainAccHistory, valAccHistory: solver.valAccHistory,
+    accuracyEpochs: accuracyEpochs(solver), trainSeconds: solver.trainSeconds, seed: settings.seed,
+    config: { ...settings, data: data.source, network: network.config, backend: backendLine() },
+    complete: reason !== 'aborted',
+  });
+  line.print(`${reason === 'aborted' ? 'stopped after' : 'trained for'} ${solver.trainSeconds.toFixed(1)} s: ` +
+    `${solver.iteration.toLocaleString('en-US')} iterations, ${formatRate(imagesPerSecond)} images/s`);
+  line.print(`validation accuracy ${percent(valAccuracy)}, test accuracy ${percent(testAccuracy)}`);
+  line.print(`report: ${path}`);
+}
+
+/** Makes the output folder and sees that it can be written to: better now than after an hour of training. */
+async function prepareFolder(out: string): Promise<void> {
+  try {
+    await mkdir(out, { recursive: true });
+    await access(out, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new DataFileError(`cannot write to the output folder ${out}: ${explainSystemError(error)}`, out, error);
+  }
+}
+
+function networkOf(settings: RunSettings, data: RunData): Network {
+  return buildNetwork(settings, data.XTrain.shape.slice(1), data.classNames.length, settings.seed);
+}
+
+function solverOptions(settings: RunSettings): SolverOptions {
+  return {
+    updateRule: settings.updateRule,
+    optimConfig: settings.optimConfig,
+    lrDecay: settings.lrDecay,
+    schedule: buildSchedule(settings, settings.plannedIterations),
+    batchSize: settings.batchSize,
+    numEpochs: settings.epochs ?? endlessEpochs,
+    // A generator of its own: the weights' generator is used up to a point that depends on the network.
+    rng: new Rng(settings.seed + 1),
+    transform: settings.flips ? randomFlip : undefined,
+    verbose: false,
+  };
+}
+
+/**
+ * A run that time ends cannot know how many iterations it will make, but its schedule must: a few trial steps on another
+ * copy of the network tell. What was planned becomes part of the settings.
+ */
+function planned(settings: RunSettings, data: RunData): RunSettings {
+  if (settings.epochs !== null || settings.time === null || settings.schedule === 'constant') return settings;
+  const solver = new Solver(networkOf(settings, data), data, solverOptions(settings));
+  const seconds: number[] = [];
+  const trial = Math.min(trialSeconds, settings.time / 10);
+  for (const start = performance.now(); seconds.length < 3 || performance.now() - start < 1000 * trial;) {
+    const before = solver.trainSeconds;
+    solver.step();
+    seconds.push(solver.trainSeconds - before);
+  }
+  // The first steps are slow: the engine has yet to compile what runs often.
+  const settled = seconds.slice(seconds.length >> 1).sort((a, b) => a - b);
+  const iterations = (plannedShare * settings.time) / settled[settled.length >> 1];
+  return { ...settings, plannedIterations: Math.max(1, Math.round(iterations)) };
+}
+
+/** "epoch 2: training 45.1%, validation 43.8%" */
+function accuracyLine(solver: Solver, index: number): string {
+  const epoch = accuracyEpochs(solver)[index];
+  const when = index === 0 ? 'start' : `epoch ${Number(epoch.toFixed(2))}`;
+  return `${when}: training accuracy ${percent(solver.trainAccHistory[index])}, validation ${percent(solver.valAccHistory[index])}`;
+}
+
+/**
+ * The epoch of each measured accuracy: the Solver measures after the first step (shown as 0), after every epoch, and
+ * where the time ran out.
+ */
+function accuracyEpochs({ epoch, iteration, iterationsPerEpoch, valAccHistory }: Solver): number[] {
+  const epochs = Array.from({ length: epoch + 1 }, (_, i) => i).slice(iterationsPerEpoch === 1 ? 1 : 0);
+  if (epochs.length < valAccHistory.length) epochs.push(iteration / iterationsPerEpoch);
+  return epochs.slice(0, valAccHistory.length);
+}
+
+function parameterCount(network: Network): number {
+  return Object.values(network.params).reduce((sum, parameter) => sum + parameter.size, 0);
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)}%`;
+}
