@@ -9,12 +9,16 @@ import { HeapStepMemory } from '../memory/step.ts';
 import { createEngine, type Engine, installEngine } from '../team/engine.ts';
 import { convolutionKernels } from './conv/index.ts';
 import { gemmKernels } from './gemm/host.ts';
+import { normalisationKernels } from './norm/index.ts';
+import { poolKernels } from './pool/index.ts';
 import { buildKernelModule, type KernelModule, memoryImport, useKernelModule } from './module.ts';
 
 /** Adding a family is one line here. */
 const kernels: Partial<Kernels> = {
   ...gemmKernels,
   ...convolutionKernels,
+  ...normalisationKernels,
+  ...poolKernels,
 };
 
 interface Loaded {

@@ -6,11 +6,15 @@ import { emitTeam } from '../team/loop.ts';
 import { emitConvolution } from './conv/index.ts';
 import { emitGemm } from './gemm/kernels.ts';
 import { KernelBuilder } from './kernel-builder.ts';
+import { emitNormalisation } from './norm/index.ts';
+import { emitPoolings } from './pool/index.ts';
 
 /** Adding a family is one line here. */
 const families: ReadonlyArray<(kernels: KernelBuilder) => void> = [
   emitGemm,
   emitConvolution,
+  emitNormalisation,
+  emitPoolings,
 ];
 
 export interface KernelModule {

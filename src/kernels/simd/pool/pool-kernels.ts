@@ -1,0 +1,315 @@
+/**
+ * Pooling as jobs, a task being some planes (for the fused backward: a channel), alone and fused with a batchnorm in front.
+ *
+ * Windows of 2x2 with stride 2 go by vectors: of two image rows, the even and the odd columns are shuffled apart, and the
+ * four candidates of four windows are compared lane by lane, their places kept beside them as integers. Everything else
+ * goes window by window.
+ */
+
+import {
+  type Body, bytesOf, constant, type FloatKind, type Kind, lanesOf, load, type Local, scale, select, shuffle, splat,
+  toFloat, type Value, vectorConstant, vectorOf,
+} from '../../../wasm/index.ts';
+import { ArgumentSlots, type KernelBuilder } from '../kernel-builder.ts';
+import { at, eachRun, fromFloat64, toFloat64, wherePositive, zero } from '../vectors.ts';
+
+type Slot = 'x' | 'out' | 'argmax' | 'dout' | 'reluOut' | 'gamma' | 'beta' | 'mean' | 'variance' | 'dgamma' | 'dbeta' |
+  'planes' | 'channels' | 'height' | 'width' | 'poolHeight' | 'poolWidth' | 'stride' | 'outHeight' | 'outWidth' | 'perTask' |
+  'pairs';
+
+/** The arguments of all pooling kernels; `pairs` is 1 where windows are 2x2 with stride 2. */
+export const poolSlots: ArgumentSlots<Slot, 'eps'> = new ArgumentSlots([
+  'x', 'out', 'argmax', 'dout', 'reluOut', 'gamma', 'beta', 'mean', 'variance', 'dgamma', 'dbeta', 'planes', 'channels',
+  'height', 'width', 'poolHeight', 'poolWidth', 'stride', 'outHeight', 'outWidth', 'perTask', 'pairs',
+], ['eps']);
+
+/** Adds the kernels for one type to the module. */
+export function emitPooling(kernels: KernelBuilder, float: FloatKind): void {
+  emitForward(kernels, float, false);
+  emitForward(kernels, float, true);
+  emitBackward(kernels, float);
+  emitFusedBackward(kernels, float);
+}
+
+/** One channel's batchnorm as numbers that a window's candidates go through: (x - mean) * factor + shift. */
+interface Affine {
+  readonly mean: Value;
+  readonly factor: Value;
+  readonly shift: Value;
+}
+
+/** The planes of a task, one after another; write gets the number of each. */
+function eachPlane(f: Body, task: Value, perTask: Value, planes: Value, write: (plane: Local) => void): void {
+  const [plane, last] = f.locals('i32', 2);
+  f.set(last, task.mul(perTask).add(perTask));
+  f.if(last.gt(planes), () => f.set(last, planes));
+  f.for(plane, task.mul(perTask), last, 1, () => write(plane));
+}
+
+/** larger: a candidate beats the best so far when it is greater, or a NaN while the best is none. */
+function beats(candidate: Value, best: Value): Value {
+  // not (candidate <= best) holds for greater and for NaN on either side; best = best rules out a best that is NaN
+  if (lanesOf(candidate.kind) > 1) return best.eq(best).andNot(candidate.le(best));
+  return candidate.le(best).eqz().and(best.eq(best));
+}
+
+function floorAtZero(kind: Kind, value: Value): Value {
+  return lanesOf(kind) > 1 ? value.pmax(zero(kind)) : select(value.lt(0), zero(kind), value);
+}
+
+/** Task: perTask planes of out and argmax; normalised: of relu(maxPool(batchnorm(x))). */
+function emitForward(kernels: KernelBuilder, float: FloatKind, normalised: boolean): void {
+  const vector = vectorOf(float);
+  const lanes = lanesOf(vector);
+  const bytes = bytesOf(float);
+  kernels.define(`${float}_${normalised ? 'batchnorm_relu_' : ''}max_pool__simd128`, (f, args, task) => {
+    const s = poolSlots.read(f, args, [
+      'x', 'out', 'argmax', 'planes', 'channels', 'height', 'width', 'poolHeight', 'poolWidth', 'stride', 'outHeight',
+      'outWidth', 'perTask', 'pairs', 'gamma', 'beta', 'mean', 'variance',
+    ]);
+    const eps = poolSlots.readFloat(f, args, 'eps');
+    const rowBytes = f.let(scale(s.width, bytes));
+    const outPixels = f.let(s.outHeight.mul(s.outWidth));
+    const [plane, y, x, upper, to, argmaxTo, ky, kx, window, place, count] = f.locals('i32', 11);
+    const scalars = f.locals(float, 3);
+    const vectors = f.locals(vector, 3);
+    const affine = (kind: Kind): Affine => {
+      const [mean, factor, shift] = kind === vector ? vectors : scalars;
+      return { mean, factor, shift };
+    };
+    const candidate = (kind: Kind, value: Value): Value => {
+      if (!normalised) return value;
+      const { mean, factor, shift } = affine(kind);
+      return value.sub(mean).mul(factor).add(shift);
+    };
+    const finish = (kind: Kind, value: Value): Value => normalised ? floorAtZero(kind, value) : value;
+    const best = f.local(float);
+    const next = f.local(float);
+
+    eachPlane(f, task, s.perTask, s.planes, (number) => {
+      f.set(plane, s.x.add(number.mul(s.height).mul(rowBytes)));
+      f.set(to, s.out.add(scale(number.mul(outPixels), bytes)));
+      f.set(argmaxTo, s.argmax.add(number.mul(outPixels).shl(2)));
+      if (normalised) {
+        const channel = f.let(scale(number.rem(s.channels), bytes));
+        const inverse = constant('f64', 1).div(toFloat64(load(float, s.variance.add(channel))).add(eps).sqrt());
+        f.set(scalars[0], load(float, s.mean.add(channel)));
+        f.set(scalars[1], fromFloat64(float, inverse.mul(toFloat64(load(float, s.gamma.add(channel))))));
+        f.set(scalars[2], load(float, s.beta.add(channel)));
+        vectors.forEach((wide, i) => f.set(wide, splat(vector, scalars[i])));
+      }
+      f.for(y, 0, s.outHeight, 1, () => {
+        f.set(window, y.mul(s.stride).mul(s.width)); // place of the row's first window
+        f.set(upper, plane.add(scale(window, bytes)));
+        f.set(x, 0);
+        f.if(s.pairs, () => {
+          f.set(count, s.outWidth.sub(lanes));
+          f.while(() => x.le(count), () => {
+            pairs(f, float, upper, rowBytes, window, s.width, (value) => candidate(vector, value), (value, places) => {
+              f.store(to, finish(vector, value));
+              f.if(s.argmax, () => storePlaces(f, float, argmaxTo, places));
+            });
+            f.increase(upper, 32);
+            f.increase(to, 16);
+            f.increase(argmaxTo, 4 * lanes);
+            f.increase(window, 2 * lanes);
+            f.increase(x, lanes);
+          });
+        });
+        f.while(() => x.lt(s.outWidth), () => {
+          f.set(place, window);
+          f.set(best, candidate(float, load(float, upper)));
+          f.for(ky, 0, s.poolHeight, 1, () => {
+            f.for(kx, 0, s.poolWidth, 1, () => {
+              f.set(next, candidate(float, load(float, upper.add(ky.mul(rowBytes)).add(scale(kx, bytes)))));
+              f.if(beats(next, best), () => {
+                f.set(best, next);
+                f.set(place, window.add(ky.mul(s.width)).add(kx));
+              });
+            });
+          });
+          f.store(to, finish(float, best));
+          f.if(s.argmax, () => f.store(argmaxTo, place));
+          f.increase(to, bytes);
+          f.increase(argmaxTo, 4);
+          f.increase(upper, scale(s.stride, bytes));
+          f.increase(window, s.stride);
+          f.increase(x, 1);
+        });
+      });
+    });
+  });
+}
+
+/** Lanes of i32x4 that hold the places: four windows in float32, two (in the low lanes) in float64. */
+function storePlaces(f: Body, float: FloatKind, to: Value, places: Value): void {
+  if (float === 'f32') f.store(to, places);
+  else f.storeLane(to, places.as('i64x2'), 0);
+}
+
+/**
+ * The maxima of a vector's worth of 2x2 windows side by side, the first at `upper` with place `window`, and their places.
+ */
+function pairs(
+  f: Body, float: FloatKind, upper: Value, rowBytes: Value, window: Value, width: Value, candidate: (value: Value) => Value,
+  write: (value: Value, places: Value) => void,
+): void {
+  const vector = vectorOf(float);
+  const evens = float === 'f32' ? [0, 2, 4, 6] : [0, 2];
+  const row = (start: Value): Value[] => {
+    const left = f.let(load(vector, start));
+    const right = f.let(load(vector, start, 16));
+    return [evens, evens.map((lane) => lane + 1)].map((lanes) => f.let(candidate(shuffle(left, right, lanes))));
+  };
+  const lower = f.let(upper.add(rowBytes));
+  const candidates = [...row(upper), ...row(lower)];
+  const first = f.let(splat('i32x4', window).add(vectorConstant('i32x4', [0, 2, 4, 6])));
+  const below = f.let(first.add(splat('i32x4', width)));
+  const one = vectorConstant('i32x4', [1, 1, 1, 1]);
+  const places = [first, first.add(one), below, below.add(one)];
+  const best = f.let(candidates[0]);
+  const place = f.let(first);
+  for (let i = 1; i < 4; i++) {
+    const wins = f.let(beats(candidates[i], best));
+    f.set(best, select(wins, candidates[i], best));
+    // masks of 64-bit lanes are brought to the 32-bit lanes of the places
+    const mask = float === 'f32' ? wins.as('i32x4') : shuffle(wins.as('i32x4'), wins.as('i32x4'), [0, 2, 0, 2]);
+    f.set(place, select(mask, places[i], place));
+  }
+  write(best, place);
+}
+
+/** Task: perTask planes of dx. */
+function emitBackward(kernels: KernelBuilder, float: FloatKind): void {
+  const bytes = bytesOf(float);
+  kernels.define(`${float}_max_pool_backward__simd128`, (f, args, task) => {
+    const s = poolSlots.read(f, args, [
+      'out', 'argmax', 'dout', 'reluOut', 'planes', 'height', 'width', 'outHeight', 'outWidth', 'perTask', 'pairs',
+    ]);
+    const planeBytes = f.let(scale(s.height.mul(s.width), bytes));
+    const outPixels = f.let(s.outHeight.mul(s.outWidth));
+    const rowBytes = f.let(scale(s.width, bytes));
+    const [plane, from, argmax, reluOut, left, to, y, x, window] = f.locals('i32', 9);
+    const gradient = f.local(float);
+    const scatter = (): void => {
+      f.set(gradient, load(float, from));
+      f.if(s.reluOut, () => f.set(gradient, wherePositive(load(float, reluOut), gradient)));
+      f.set(to, plane.add(scale(load('i32', argmax), bytes)));
+      f.store(to, load(float, to).add(gradient));
+      f.increase(from, bytes);
+      f.increase(reluOut, bytes);
+      f.increase(argmax, 4);
+    };
+    eachPlane(f, task, s.perTask, s.planes, (number) => {
+      f.set(plane, s.out.add(number.mul(planeBytes)));
+      f.set(from, s.dout.add(scale(number.mul(outPixels), bytes)));
+      f.set(reluOut, s.reluOut.add(scale(number.mul(outPixels), bytes)));
+      f.set(argmax, s.argmax.add(number.mul(outPixels).shl(2)));
+      const general = (): void => {
+        f.fill(plane, 0, planeBytes);
+        f.set(left, outPixels);
+        f.repeat(left, scatter);
+      };
+      if (float === 'f64') return general();
+      // 2x2 with stride 2 and nothing left over: every pixel belongs to one window, so none need be zeroed first
+      f.if(s.pairs.and(s.width.and(7).eqz()).and(s.height.and(1).eqz()), () => {
+        f.set(window, 0);
+        f.set(to, plane);
+        f.set(y, s.outHeight);
+        f.repeat(y, () => {
+          f.set(x, s.outWidth.shrU(2));
+          f.countdown(x, () => {
+            const d = f.let(load('f32x4', from));
+            f.if(s.reluOut, () => f.set(d, wherePositive(load('f32x4', reluOut), d)));
+            const place = f.let(load('i32x4', argmax).sub(splat('i32x4', window)).sub(vectorConstant('i32x4', [0, 2, 4, 6])));
+            for (const [row, start] of [to, to.add(rowBytes)].entries()) {
+              const offset = row === 0 ? place : f.let(place.sub(splat('i32x4', s.width)));
+              const even = f.let(d.and(offset.eq(vectorConstant('i32x4', [0, 0, 0, 0]))));
+              const odd = f.let(d.and(offset.eq(vectorConstant('i32x4', [1, 1, 1, 1]))));
+              f.store(start, shuffle(even, odd, [0, 4, 1, 5]));
+              f.store(start, shuffle(even, odd, [2, 6, 3, 7]), 16);
+            }
+            f.increase(to, 32);
+            f.increase(window, 8);
+            for (const pointer of [from, reluOut, argmax]) f.increase(pointer, 16);
+          });
+          f.increase(to, rowBytes);
+          f.increase(window, s.width);
+        });
+      }, general);
+    });
+  });
+}
+
+/**
+ * Task: one channel of relu(maxPool(batchnorm(x))) backwards: dgamma and dbeta from the windows alone, since only the
+ * pixels that won one carry gradient; then dx in one pass, to which the winners' share is added.
+ */
+function emitFusedBackward(kernels: KernelBuilder, float: FloatKind): void {
+  const vector = vectorOf(float);
+  const bytes = bytesOf(float);
+  kernels.define(`${float}_batchnorm_relu_max_pool_backward__simd128`, (f, args, task) => {
+    const s = poolSlots.read(f, args, [
+      'x', 'out', 'argmax', 'dout', 'reluOut', 'gamma', 'mean', 'variance', 'dgamma', 'dbeta', 'planes', 'channels', 'height',
+      'width', 'outHeight', 'outWidth',
+    ]);
+    const eps = poolSlots.readFloat(f, args, 'eps');
+    const channel = f.let(scale(task, bytes));
+    const pixels = f.let(s.height.mul(s.width));
+    const outPixels = f.let(s.outHeight.mul(s.outWidth));
+    const mean = f.let(load(float, s.mean.add(channel)));
+    const wideMean = f.let(toFloat64(mean));
+    const inverse = f.let(constant('f64', 1).div(toFloat64(load(float, s.variance.add(channel))).add(eps).sqrt()));
+    const [dgamma, dbeta, gradient] = f.locals('f64', 3);
+    const [plane, x, out, dout, reluOut, argmax, left, to] = f.locals('i32', 8);
+    const eachOfChannel = (write: () => void): void => {
+      f.for(plane, 0, s.planes.div(s.channels), 1, () => {
+        const number = f.let(plane.mul(s.channels).add(task));
+        f.set(x, s.x.add(scale(number.mul(pixels), bytes)));
+        f.set(out, s.out.add(scale(number.mul(pixels), bytes)));
+        f.set(dout, s.dout.add(scale(number.mul(outPixels), bytes)));
+        f.set(reluOut, s.reluOut.add(scale(number.mul(outPixels), bytes)));
+        f.set(argmax, s.argmax.add(number.mul(outPixels).shl(2)));
+        write();
+      });
+    };
+    const eachWindow = (write: () => void): void => {
+      f.set(left, outPixels);
+      f.repeat(left, () => {
+        write();
+        f.increase(dout, bytes);
+        f.increase(reluOut, bytes);
+        f.increase(argmax, 4);
+      });
+    };
+
+    eachOfChannel(() => eachWindow(() => {
+      f.set(gradient, toFloat64(wherePositive(load(float, reluOut), load(float, dout))));
+      f.set(dbeta, dbeta.add(gradient));
+      const winner = toFloat64(load(float, x.add(scale(load('i32', argmax), bytes))));
+      f.set(dgamma, dgamma.add(gradient.mul(winner.sub(wideMean))));
+    }));
+    f.set(dgamma, dgamma.mul(inverse));
+    f.store(s.dgamma.add(channel), fromFloat64(float, dgamma));
+    f.store(s.dbeta.add(channel), fromFloat64(float, dbeta));
+
+    const count = f.let(toFloat('f64', s.planes.div(s.channels).mul(pixels)));
+    const factor = f.let(inverse.mul(toFloat64(load(float, s.gamma.add(channel)))));
+    const k1 = f.let(fromFloat64(float, factor));
+    const k2 = f.let(fromFloat64(float, factor.mul(dbeta).div(count).neg()));
+    const k3 = f.let(fromFloat64(float, factor.mul(inverse).mul(dgamma).div(count).neg()));
+    const scalars = [k2, k3, mean];
+    const vectors = scalars.map((scalar) => f.let(splat(vector, scalar)));
+    eachOfChannel(() => {
+      const start = f.let(out);
+      eachRun(f, float, [x, out], pixels, (kind) => {
+        const [b, c, m] = kind === vector ? vectors : scalars;
+        f.store(out, at(kind, x).sub(m).mul(c).add(b));
+      });
+      eachWindow(() => {
+        f.set(to, start.add(scale(load('i32', argmax), bytes)));
+        f.store(to, load(float, to).add(wherePositive(load(float, reluOut), load(float, dout)).mul(k1)));
+      });
+    });
+  });
+}

@@ -1,0 +1,137 @@
+/** Idioms that several families share: loops over runs of elements, and sums that stay accurate. */
+
+import {
+  apply, type Body, bytesOf, constant, type FloatKind, type Kind, lanesOf, load, type Local, select, shuffle, type Value,
+  vectorConstant, vectorOf,
+} from '../../wasm/index.ts';
+
+/** Zero of any float kind. */
+export function zero(kind: Kind): Value {
+  const lanes = lanesOf(kind);
+  return lanes === 1 ? constant(kind, 0) : vectorConstant(kind as 'f32x4', new Array<number>(lanes).fill(0));
+}
+
+/** A scalar float as a float64. */
+export function toFloat64(value: Value): Value {
+  return value.kind === 'f64' ? value : apply('f64.promote_f32', 'f64', [value]);
+}
+
+/** A float64 as a scalar of this type. */
+export function fromFloat64(float: FloatKind, value: Value): Value {
+  return float === 'f64' ? value : apply('f32.demote_f64', 'f32', [value]);
+}
+
+/** The sum of a vector's lanes as a float64, added from the first lane to the last. */
+export function laneSum(vector: Value): Value {
+  const first = toFloat64(vector.lane(0)).add(toFloat64(vector.lane(1)));
+  if (lanesOf(vector.kind) === 2) return first;
+  return first.add(toFloat64(vector.lane(2))).add(toFloat64(vector.lane(3)));
+}
+
+/** value where the condition's source is positive, else 0: a relu's gradient. Vectors or scalars. */
+export function wherePositive(source: Value, value: Value): Value {
+  if (lanesOf(value.kind) > 1) return value.and(source.gt(zero(source.kind)));
+  return select(source.gt(0), value, zero(value.kind));
+}
+
+/**
+ * Goes through a run of `count` elements. `step` writes the work on elements of one kind, a whole vector or a scalar, at the
+ * pointers, which are moved along and end after the run.
+ */
+export function eachRun(
+  f: Body, float: FloatKind, pointers: readonly Local[], count: Value, step: (kind: Kind) => void,
+): void {
+  const vector = vectorOf(float);
+  const left = f.let(count.shrU(Math.log2(lanesOf(vector))));
+  f.repeat(left, () => {
+    step(vector);
+    for (const pointer of pointers) f.increase(pointer, 16);
+  });
+  f.set(left, count.and(lanesOf(vector) - 1));
+  f.repeat(left, () => {
+    step(float);
+    for (const pointer of pointers) f.increase(pointer, bytesOf(float));
+  });
+}
+
+/** Vectors that are summed side by side, so that one addition need not wait for the last. */
+const chains = 4;
+
+/** Elements whose sum stays in lanes of the type itself; longer runs are cut, and the pieces added in float64. */
+export const longestChain = 1024;
+
+/**
+ * Sums over a run of at most `longestChain` elements: totals[i] (float64) += the sum of terms(...)[i]. `terms` gives the
+ * terms of the elements at the pointers plus an offset; vectors are summed in lanes. The pointers end after the run.
+ */
+export function addRun(
+  f: Body, float: FloatKind, pointers: readonly Local[], count: Value, totals: readonly Local[],
+  terms: (kind: Kind, offset: number) => Value[],
+): void {
+  const vector = vectorOf(float);
+  const vectors = Math.log2(lanesOf(vector));
+  const sums = Array.from({ length: chains }, () => totals.map(() => f.local(vector, zero(vector))));
+  const rests = totals.map(() => f.local(float, constant(float, 0)));
+  const addVectors = (many: number): void => {
+    for (let chain = 0; chain < many; chain++) {
+      terms(vector, 16 * chain).forEach((term, i) => f.set(sums[chain][i], sums[chain][i].add(term)));
+    }
+    for (const pointer of pointers) f.increase(pointer, 16 * many);
+  };
+  const left = f.let(count.shrU(vectors + Math.log2(chains)));
+  f.repeat(left, () => addVectors(chains));
+  f.set(left, count.shrU(vectors).and(chains - 1));
+  f.repeat(left, () => addVectors(1));
+  f.set(left, count.and(lanesOf(vector) - 1));
+  f.repeat(left, () => {
+    terms(float, 0).forEach((term, i) => f.set(rests[i], rests[i].add(term)));
+    for (const pointer of pointers) f.increase(pointer, bytesOf(float));
+  });
+  totals.forEach((total, i) => {
+    const joined = sums.map((chain) => chain[i]).reduce<Value>((a, b) => a.add(b), zero(vector));
+    f.set(total, total.add(laneSum(f.let(joined))).add(toFloat64(rests[i])));
+  });
+}
+
+/** Cuts a run into pieces of at most `longestChain` elements and writes the work on one, given its count. */
+export function eachPiece(f: Body, count: Value, piece: (count: Local) => void): void {
+  const left = f.let(count);
+  const now = f.local('i32');
+  f.while(() => left.gt(0), () => {
+    f.set(now, select(left.gt(longestChain), constant('i32', longestChain), left));
+    piece(now);
+    f.set(left, left.sub(now));
+  });
+}
+
+/** A kind's elements widened to float64: two vectors for f32x4, else one value. */
+export function widen(f: Body, value: Value): Value[] {
+  switch (value.kind) {
+    case 'f32x4': {
+      const kept = f.let(value);
+      const high = shuffle(kept, kept, [2, 3, 2, 3]);
+      return [kept, high].map((half) => apply('f64x2.promote_low_f32x4', 'f64x2', [half]));
+    }
+    case 'f32': return [toFloat64(value)];
+    default: return [value];
+  }
+}
+
+/** The inverse of widen. */
+export function narrow(kind: Kind, wide: readonly Value[]): Value {
+  if (kind === 'f32') return fromFloat64('f32', wide[0]);
+  if (kind !== 'f32x4') return wide[0];
+  const [low, high] = wide.map((half) => apply('f32x4.demote_f64x2_zero', 'f32x4', [half]));
+  return shuffle(low, high, [0, 1, 4, 5]);
+}
+
+/** Locals that hold a kind's elements in float64, all 0. */
+export function wideLocals(f: Body, kind: Kind): Local[] {
+  const wide: Kind = lanesOf(kind) > 1 ? 'f64x2' : 'f64';
+  return Array.from({ length: kind === 'f32x4' ? 2 : 1 }, () => f.local(wide, zero(wide)));
+}
+
+/** Loads an element or a vector of them. */
+export function at(kind: Kind, pointer: Value, offset: number = 0): Value {
+  return load(kind, pointer, offset);
+}
