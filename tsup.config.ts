@@ -1,6 +1,7 @@
 import { defineConfig, type Options } from 'tsup';
 
 import { embedWorker } from './scripts/embed-worker.ts';
+import { nodeModules } from './scripts/node-modules.ts';
 
 /**
  * One ESM entry a public subpath, code shared between them split into chunks, so that state such as configure()'s
@@ -27,7 +28,9 @@ const options: Options = {
   treeshake: true,
   external: [/^node:/],
   noExternal: [/.*/],
-  esbuildPlugins: [embedWorker()],
+  // nodeModules keeps the prefix of node:fs and the like, which tsup would take off
+  removeNodeProtocol: false,
+  esbuildPlugins: [embedWorker(), nodeModules()],
 };
 
 export default defineConfig(options) as unknown;
