@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { arange, broadcastTo, expandDims, moveaxis, squeeze, tensor, Tensor, zeros } from '../../src/index.ts';
+import { arange, broadcastTo, einsum, expandDims, moveaxis, squeeze, tensor, Tensor, zeros } from '../../src/index.ts';
 import type { NestedNumbers, Range } from '../../src/index.ts';
 import { at, build, flat, indices, modelled } from './model.ts';
 import type { Modelled } from './model.ts';
@@ -111,6 +111,18 @@ describe('views', () => {
     expect(zeros([2, 2]).assign(tensor([1, 2])).toArray()).toEqual([[1, 2], [1, 2]]);
     expect(zeros([2], 'uint8').assign(300.7).toArray()).toEqual([44, 44]);
     expect(() => zeros([2]).assign(zeros([3]))).toThrow('assign: shape 3 cannot be broadcast to 2');
+  });
+
+  it('long runs are copied as short ones are, whatever their stride', () => {
+    const t = arange(400).reshape(2, 200);
+    expect(t.slice([1], [50, 51]).broadcastTo(3, 100).toArray()).toEqual(build([3, 100], () => 250));
+    expect([...t.slice([1], [50, 51]).broadcastTo(3, 100).clone().data]).toEqual(new Array<number>(300).fill(250));
+    for (const step of [1, -1, 2, -2]) {
+      const view = t.slice(null, [null, null, step]);
+      expect([...view.astype('float64').data]).toEqual(flat(view.toArray()));
+      expect([...view.clone().data]).toEqual(flat(view.toArray()));
+    }
+    expect(einsum('ij->ji', t).data).not.toBe(t.data);
   });
 
   it('get and set count negative indices from the end and refuse what lies outside', () => {
