@@ -6,6 +6,7 @@
 import { onConfigure, settings } from '../runtime/settings.ts';
 import type { BackendName, KernelName, Kernels } from './contract.ts';
 import { fastKernels } from './fast/index.ts';
+import { installStepMemory } from './memory/allocate.ts';
 import { naiveKernels } from './naive/index.ts';
 import { loadSimd } from './simd/backend.ts';
 
@@ -35,9 +36,12 @@ interface Selection {
 }
 
 let selected: Selection | null = null;
-onConfigure(() => {
+onConfigure(reselect);
+
+/** Chooses again at the next call: the settings have changed, or a backend has become ready. */
+export function reselect(): void {
   selected = null;
-});
+}
 
 function complete(name: BackendName, partial: Partial<Kernels>, why: readonly string[]): Selection {
   const fallbacks = (Object.keys(naiveKernels) as KernelName[]).filter((kernel) => partial[kernel] === undefined);
@@ -57,6 +61,7 @@ function complete(name: BackendName, partial: Partial<Kernels>, why: readonly st
 function select(): Selection {
   const wanted = settings().backend;
   const why: string[] = [];
+  installStepMemory(null); // a backend with memory of its own installs that when it is loaded
   if (wanted !== 'naive') {
     const order: Array<Exclude<BackendName, 'naive'>> = wanted === 'auto' ? ['simd', 'js'] : [wanted];
     for (const name of order) {

@@ -30,27 +30,54 @@ interface Loaded {
 const loaded: { plain: Loaded | null; relaxed: Loaded | null } = { plain: null, relaxed: null };
 let stepMemory: HeapStepMemory | null = null;
 
-/**
- * Makes the SIMD backend ready and gives its kernels, or says why this machine cannot run them. The module is emitted and
- * compiled at the first call; later calls follow the settings (relaxedSimd).
- */
-export function loadSimd(): Partial<Kernels> | string {
+/** Where the backend can run, and in which variant; else why it cannot. */
+function requirements(): { heap: Heap; variant: keyof typeof loaded } | string {
   const found = features();
   if (!found.webAssembly) return 'simd: this runtime has no WebAssembly';
   if (!found.simd) return 'simd: the WebAssembly of this runtime has no 128-bit vectors';
   if (!found.threads) return 'simd: the WebAssembly of this runtime has no shared memory';
   const heap = sharedHeap();
   if (typeof heap === 'string') return `simd: ${heap}`;
-  const variant = settings().relaxedSimd && found.relaxedSimd ? 'relaxed' : 'plain';
-  const { built, engine } = loaded[variant] ??= load(heap, variant === 'relaxed');
+  return { heap, variant: settings().relaxedSimd && found.relaxedSimd ? 'relaxed' : 'plain' };
+}
+
+/**
+ * Makes the SIMD backend ready and gives its kernels, or says why this machine cannot run them. The module is emitted and
+ * compiled at the first call; later calls follow the settings (relaxedSimd).
+ */
+export function loadSimd(): Partial<Kernels> | string {
+  const required = requirements();
+  if (typeof required === 'string') return required;
+  const { heap, variant } = required;
+  if (loaded[variant] === null) {
+    const built = buildKernelModule(variant === 'relaxed');
+    let module: WebAssembly.Module;
+    try {
+      module = new WebAssembly.Module(built.bytes);
+    } catch (error) {
+      // main threads of some browsers compile large modules only in the background, and pages may forbid it altogether
+      return `simd: the kernels cannot be compiled here at once (${String(error)}); await ready() tries it in the background`;
+    }
+    loaded[variant] = instantiate(heap, built, module);
+  }
+  const { built, engine } = loaded[variant];
   useKernelModule(built);
   installEngine(engine);
   installStepMemory(stepMemory ??= new HeapStepMemory(heap));
   return kernels;
 }
 
-function load(heap: Heap, relaxed: boolean): Loaded {
-  const built = buildKernelModule(relaxed);
+/** Compiles the module in the background, so that loadSimd finds it. Leaves it be where that fails. */
+export async function prepareSimd(): Promise<void> {
+  const required = requirements();
+  if (typeof required === 'string' || loaded[required.variant] !== null) return;
+  const { heap, variant } = required;
+  const built = buildKernelModule(variant === 'relaxed');
+  const module = await WebAssembly.compile(built.bytes).catch(() => null);
+  if (module !== null) loaded[variant] ??= instantiate(heap, built, module);
+}
+
+function instantiate(heap: Heap, built: KernelModule, module: WebAssembly.Module): Loaded {
   const imports = { [memoryImport.module]: { [memoryImport.name]: heap.memory } };
-  return { built, engine: createEngine(new WebAssembly.Module(built.bytes), heap, imports) };
+  return { built, engine: createEngine(module, heap, imports) };
 }

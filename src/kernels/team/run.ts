@@ -1,10 +1,17 @@
 /** Runs one job and sees to it that the call ends: with the job done, or with an error, whatever becomes of a worker. */
 
+import { features } from '../../runtime/features.ts';
 import { currentEngine } from './engine.ts';
 import { currentTeam, shutdown, type Team } from './team.ts';
 
-/** Looks at the job's counter (about a nanosecond each) before JavaScript asks whether something has gone wrong. */
-const looksPerRound = 500_000;
+/** Looks at the job's counter (one or two nanoseconds each) before JavaScript asks whether something is the matter. */
+const looksPerRound = 100_000;
+
+/**
+ * What mostly is the matter: other programs keep the worker from a processor. Where the thread may block (all but a
+ * browser's main thread), the leader then gives way for so many milliseconds a round, lest it be in the way itself.
+ */
+const nap = 0.1;
 
 /**
  * A worker that is still at a task when the leader has found no other for so long is given up for dead: at least this,
@@ -48,9 +55,11 @@ export function runJob(kernel: number, args: number, tasks: number, repeatable: 
  */
 function awaitRest(team: Team, patience: number, repeatable: boolean, failure: unknown): void {
   const { exports } = team.engine;
+  const { mayBlock } = features();
   let waited = 0;
   let last = performance.now();
   while (exports.linger(looksPerRound) !== 0) {
+    if (mayBlock) team.nap(nap);
     const now = performance.now();
     waited += Math.min(now - last, longestRound);
     last = now;

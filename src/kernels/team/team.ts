@@ -113,6 +113,11 @@ export class Team {
     return tasks;
   }
 
+  /** Blocks the calling thread for so many milliseconds: nobody ever wakes those who wait for this word. */
+  nap(milliseconds: number): void {
+    Atomics.wait(this.#words, doneWord, Atomics.load(this.#words, doneWord), milliseconds);
+  }
+
   /** Counts a task of the current job as finished although it is not: its result will not be used. */
   writeOff(): void {
     Atomics.add(this.#words, doneWord, 1);
@@ -228,6 +233,14 @@ export function currentTeam(): Team {
 /** The team as it stands; null when no job has called for one yet. */
 export function existingTeam(): Team | null {
   return team;
+}
+
+/** Threads that compute, or will once there is work for them, and why there are not more. */
+export function expectedThreads(): { threads: number; why: readonly string[] } {
+  if (team !== null) return { threads: 1 + team.expected, why: team.why };
+  const threads = wantedThreads();
+  const crew = threads === 1 ? '' : crewOfPlatform();
+  return typeof crew === 'string' ? { threads: 1, why: crew === '' ? [] : [crew] } : { threads, why: [] };
 }
 
 /**

@@ -1,0 +1,36 @@
+/** What computes now, and how to have everything ready before the first computation. */
+
+import { describeComputing, type Info } from '../runtime/info.ts';
+import { reselect, selection } from './registry.ts';
+import { prepareSimd } from './simd/backend.ts';
+import { currentTeam, existingTeam, expectedThreads } from './team/team.ts';
+
+/** How long ready() waits for worker threads that do not come. They are welcome later, too. */
+const joinMilliseconds = 5000;
+
+/**
+ * What computes on this machine and what is in the way of more: backend, threads, runtime, and in `why` what is off and
+ * how to turn it on.
+ */
+export function info(): Info {
+  const { name, fallbacks, why } = selection();
+  const simd = name === 'simd';
+  const { threads, why: whyThreads } = simd ? expectedThreads() : { threads: 1, why: [] };
+  return describeComputing({ backend: name, threads, fallbacks, why: [...why, ...whyThreads] });
+}
+
+/**
+ * Makes the fastest backend and its worker threads ready. Nowhere must one wait for it: before, kernels compute too, on
+ * one thread, and on a page whose browser will not compile a large module on its main thread, in JavaScript. Never
+ * throws; what could not be had is in info().why.
+ */
+export async function ready(): Promise<void> {
+  await prepareSimd();
+  reselect();
+  if (selection().name !== 'simd') return;
+  const team = currentTeam();
+  const end = performance.now() + joinMilliseconds;
+  while (existingTeam() === team && team.joined < team.expected && performance.now() < end) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
