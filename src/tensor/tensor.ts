@@ -30,9 +30,6 @@ import type { Range } from './views.ts';
 /** Numbers in arrays in arrays: what `toArray` gives. A 0-d tensor is a bare number. */
 export type NestedNumbers = number | readonly NestedNumbers[];
 
-/** The method by which Node and Deno show an object. */
-const inspect: unique symbol = Symbol.for('nodejs.util.inspect.custom');
-
 export class Tensor {
   readonly shape: readonly number[];
   /** how far apart neighbours along each axis lie, in elements; negative or 0 in views */
@@ -295,13 +292,11 @@ export class Tensor {
   /** An ndarray (scijs) over the same memory. */
   toNdarray(): NdarrayView { return toNdarray(this); }
 
+  /** Shape, type and elements as text; the ends of every axis when there are many. */
   toString(): string { return format(this); }
 
   /** Lets a tensor of one element stand where a number is expected. */
   [Symbol.toPrimitive](hint: string): number | string { return hint === 'string' ? format(this) : this.item(); }
-
-  /** What console.log shows in Node and Deno. */
-  [inspect](): string { return format(this); }
 }
 
 /** Numbers given one by one or as one array. */
