@@ -8,6 +8,7 @@ import { type Heap, sharedHeap } from '../memory/heap.ts';
 import { HeapStepMemory } from '../memory/step.ts';
 import { createEngine, type Engine, installEngine } from '../team/engine.ts';
 import { convolutionKernels } from './conv/index.ts';
+import { elementwiseKernels } from './elementwise/index.ts';
 import { gemmKernels } from './gemm/host.ts';
 import { normalisationKernels } from './norm/index.ts';
 import { poolKernels } from './pool/index.ts';
@@ -19,6 +20,7 @@ const kernels: Partial<Kernels> = {
   ...convolutionKernels,
   ...normalisationKernels,
   ...poolKernels,
+  ...elementwiseKernels,
 };
 
 interface Loaded {

@@ -4,6 +4,7 @@ import { ModuleBuilder } from '../../wasm/index.ts';
 import { maximumPages } from '../memory/heap.ts';
 import { emitTeam } from '../team/loop.ts';
 import { emitConvolution } from './conv/index.ts';
+import { emitElementwise } from './elementwise/index.ts';
 import { emitGemm } from './gemm/kernels.ts';
 import { KernelBuilder } from './kernel-builder.ts';
 import { emitNormalisation } from './norm/index.ts';
@@ -15,6 +16,7 @@ const families: ReadonlyArray<(kernels: KernelBuilder) => void> = [
   emitConvolution,
   emitNormalisation,
   emitPoolings,
+  emitElementwise,
 ];
 
 export interface KernelModule {

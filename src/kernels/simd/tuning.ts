@@ -21,6 +21,7 @@ export const gemmTuning = {
   leastRowsForPacking: 16,
   /** with fewer columns than this a strided scalar operand is read where it lies instead of being packed */
   leastColumnsForPacking: 24,
+  leastColumnsForTransposing: 1e9,
 } as const;
 
 /** Columns of the register tile for a type: 8 (float32), 4 (float64). */
@@ -33,4 +34,9 @@ export const normTuning = {
   columnsPerTask: 64,
   /** elements of a task that goes through planes */
   elementsPerTask: 32_768,
+} as const;
+
+export const elementwiseTuning = {
+  /** elements of a task that goes through arrays element by element: 64 KiB of float32, some 10 microseconds */
+  elementsPerTask: 16_384,
 } as const;

@@ -19,17 +19,17 @@ export function takesWinograd(x: FloatArray, g: ConvGeometry): boolean {
 }
 
 /** Bytes of transformed tiles that a Winograd task works on at a time: what stays in the second-level cache. */
-export const winogradChunkBytes = 320 * 1024;
+export const winogradChunkBytes: number = 320 * 1024;
 /** Fewest tiles of a chunk, so that a transformed filter that was fetched is used often enough. */
 export const winogradLeastTiles = 16;
 export const winogradGradientLeastTiles = 32;
 
 /** Bytes that the direct kernel's padded planes may take, before an image is cut into bands of rows. */
-export const directPlaneBytes = 512 * 1024;
+export const directPlaneBytes: number = 512 * 1024;
 
 /** Tasks that a convolution is cut into at least, where its size allows: for any number of threads up to that. */
 export const leastTasks = 8;
 
 /** Sums of the filter gradient that are kept apart, one a group of images, and the bytes that all of them may take. */
 export const gradientGroups = 8;
-export const gradientGroupBytes = 40 * 1024 * 1024;
+export const gradientGroupBytes: number = 40 * 1024 * 1024;

@@ -19,7 +19,13 @@ import {
 import { ArgumentSlots, type KernelBuilder } from '../kernel-builder.ts';
 
 /** The arguments of the jobs. Addresses, strides and distances are in bytes. */
-export const directSlots = new ArgumentSlots([
+export const directSlots: ArgumentSlots<
+  'x' | 'out' | 'weights' | 'packed' | 'taps' | 'tapCount' | 'epilogue' | 'relu' | 'scratch' | 'scratchBytes' |
+  'batch' | 'channels' | 'height' | 'width' | 'filterCount' | 'outHeight' | 'outWidth' | 'stride' | 'padTop' |
+  'padLeft' | 'windowHeight' | 'planeRows' | 'partColumns' | 'outPlaneBytes' | 'outImageBytes' | 'outRowBytes' |
+  'outPixelBytes' | 'rowsPerTask' | 'tasksPerImage' | 'filterStride' | 'dout' | 'doutColumns' | 'partial' | 'sums' |
+  'biasGradient' | 'imagesPerTask' | 'groups' | 'planesOffset'
+> = new ArgumentSlots([
   'x', 'out', 'weights', 'packed', 'taps', 'tapCount', 'epilogue', 'relu', 'scratch', 'scratchBytes',
   'batch', 'channels', 'height', 'width', 'filterCount', 'outHeight', 'outWidth', 'stride', 'padTop', 'padLeft',
   'windowHeight', 'planeRows', 'partColumns', 'outPlaneBytes', 'outImageBytes', 'outRowBytes', 'outPixelBytes',

@@ -19,7 +19,13 @@ import { filterTransform, inputSize, points, tileSize } from './winograd-algebra
 import { emitInputRow, emitOutputRow, emitStrip, pixelBytes, transpose4 } from './winograd-transforms.ts';
 
 /** The arguments of the jobs. Addresses, distances and strides are in bytes. */
-export const winogradSlots = new ArgumentSlots([
+export const winogradSlots: ArgumentSlots<
+  'x' | 'out' | 'filters' | 'epilogue' | 'relu' | 'scratch' | 'scratchBytes' | 'batch' | 'channels' | 'filterCount' |
+  'height' | 'width' | 'pad' | 'outHeight' | 'outWidth' | 'tilesX' | 'tilesY' | 'rowsPerTask' | 'channelGroups' |
+  'filterBlocks' | 'vGroupBytes' | 'vPointBytes' | 'mGroupBytes' | 'mPointBytes' | 'uPointBytes' | 'mOffset' |
+  'stripOffset' | 'temporaryOffset' | 'dout' | 'sums' | 'biasGradient' | 'chunks' | 'chunksPerTask' | 'groups' |
+  'outStride' | 'inStride' | 'nothing'
+> = new ArgumentSlots([
   'x', 'out', 'filters', 'epilogue', 'relu', 'scratch', 'scratchBytes', 'batch', 'channels', 'filterCount', 'height',
   'width', 'pad', 'outHeight', 'outWidth', 'tilesX', 'tilesY', 'rowsPerTask', 'channelGroups', 'filterBlocks',
   'vGroupBytes', 'vPointBytes', 'mGroupBytes', 'mPointBytes', 'uPointBytes', 'mOffset', 'stripOffset', 'temporaryOffset',

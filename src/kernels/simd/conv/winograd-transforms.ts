@@ -22,7 +22,7 @@ import {
 /** Bytes of one pixel of four channels. */
 export const pixelBytes = 16;
 /** Bytes of scratch between the two one-dimensional passes: 36 vectors. */
-export const temporaryBytes = 36 * pixelBytes;
+export const temporaryBytes: number = 36 * pixelBytes;
 
 const zero: Value = vectorConstant('f32x4', [0, 0, 0, 0]);
 

@@ -17,9 +17,9 @@ import { gemmTuning } from '../tuning.ts';
 import { emitPacking, packedTileBytes, type Packing } from './packing.ts';
 import { emitStrips, gemmFlags, type Strips } from './strips.ts';
 
-/** How the vector operand reaches the strips. */
-export const vectorOperand = {
-  /** contiguous across and read where it lies; only a last, incomplete panel is packed */
+/** How an operand reaches the strips. */
+export const operandOrder = {
+  /** read where it lies (the vector operand must be contiguous across; a last, incomplete panel of it is packed) */
   direct: 0,
   /** contiguous across, packed */
   across: 1,
@@ -27,16 +27,22 @@ export const vectorOperand = {
   along: 2,
 } as const;
 
-export const gemmSlots = new ArgumentSlots([
-  's', 'sRow', 'sStep', 'packS',
+export const gemmSlots: ArgumentSlots<
+  's' | 'sRow' | 'sStep' | 'sOrder' | 'v' | 'vStride' | 'vOrder' | 'out' | 'outRow' | 'outColumn' | 'transposed' |
+  'bias' | 'flags' | 'rows' | 'columns' | 'depth' | 'rowsPerTask' | 'columnsPerTask' | 'rowTasks' | 'depthBlock' |
+  'scratch' | 'scratchBytes'
+> = new ArgumentSlots([
+  's', 'sRow', 'sStep', 'sOrder',
   'v', 'vStride', 'vOrder',
   'out', 'outRow', 'outColumn', 'transposed',
   'bias', 'flags',
   'rows', 'columns', 'depth', 'rowsPerTask', 'columnsPerTask', 'rowTasks', 'depthBlock',
   'scratch', 'scratchBytes',
-]);
+] as const;
 
-export const columnSumSlots = new ArgumentSlots(['x', 'out', 'rows', 'columns', 'columnsPerTask']);
+export const gemmSlots: ArgumentSlots<(typeof gemmArguments)[number]> = new ArgumentSlots(gemmArguments);
+
+export const columnSumSlots: ArgumentSlots<'x' | 'out' | 'rows' | 'columns' | 'columnsPerTask'> = new ArgumentSlots(['x', 'out', 'rows', 'columns', 'columnsPerTask']);
 
 /** Room for the widest tile. */
 export const edgeBytes: number = gemmTuning.tileRows * gemmTuning.widestTile * 16;
@@ -73,7 +79,7 @@ function writeGemm(
   const bytes = bytesOf(float);
   const lanes = lanesOf(vectorOf(float));
   const slot = gemmSlots.read(f, args, [
-    's', 'sRow', 'sStep', 'packS', 'v', 'vStride', 'vOrder', 'out', 'outRow', 'outColumn', 'transposed', 'bias', 'flags',
+    's', 'sRow', 'sStep', 'sOrder', 'v', 'vStride', 'vOrder', 'out', 'outRow', 'outColumn', 'transposed', 'bias', 'flags',
     'rows', 'columns', 'depth', 'rowsPerTask', 'columnsPerTask', 'rowTasks', 'depthBlock', 'scratch', 'scratchBytes',
   ]);
   const [depthAt, depth, flags, bias, column, columnEnd, width, vectors, vAt, vStep, out, sAt, sTile, sRow, sStep] =
@@ -104,7 +110,7 @@ function writeGemm(
     f.set(sRow, slot.sRow);
     f.set(sStep, slot.sStep);
     f.set(sTile, sRow.mul(tileRows));
-    f.if(slot.packS, () => {
+    f.if(slot.sOrder, () => {
       packRowTiles();
       f.set(sAt, packedS);
       f.set(sRow, bytes);
@@ -120,7 +126,7 @@ function writeGemm(
       f.if(left.gt(widestTile * lanes), () => f.set(vectors, tileVectors));
       f.set(width, least(f.let(vectors.mul(lanes)), left));
 
-      const across = f.let(slot.vOrder.ne(vectorOperand.along));
+      const across = f.let(slot.vOrder.ne(operandOrder.along));
       f.set(vAt, slot.v.add(select(
         across,
         depthAt.mul(slot.vStride).add(scale(column, bytes)),
@@ -141,20 +147,24 @@ function writeGemm(
     f.increase(depthAt, depth);
   }, () => depthAt.lt(slot.depth));
 
-  /** Rows of S into tiles: element (p, i) of a tile at p * tileRows + i. Only an S that is contiguous across is packed. */
+  /** Rows of S into tiles: element (p, i) of a tile at p * tileRows + i. */
   function packRowTiles(): void {
     const [from, to, left] = f.locals('i32', 3);
     f.set(from, sAt);
     f.set(to, packedS);
     f.set(left, rows);
+    const groupBytes = lanes * bytes;
     f.while(() => left.gt(0), () => {
       for (let lane = 0; lane < tileRows; lane += lanes) {
         const here = f.let(least(constant('i32', lanes), f.let(left.sub(lane))));
         f.if(here.gt(0), () => {
-          f.call(packing.across, from.add(lane * bytes), slot.sStep, here, depth, to.add(lane * bytes), tileRows * bytes);
+          const at = to.add(lane * bytes);
+          f.if(slot.sOrder.eq(operandOrder.across),
+            () => f.call(packing.across, from, slot.sStep, here, depth, at, tileRows * bytes),
+            () => f.call(packing.along, from, slot.sRow, here, depth, at, tileRows * bytes));
         });
+        f.increase(from, select(slot.sOrder.eq(operandOrder.across), constant('i32', groupBytes), slot.sRow.mul(lanes)));
       }
-      f.increase(from, tileRows * bytes);
       f.increase(to, packedTileBytes(depth, tileRows, float));
       f.increase(left, -tileRows);
     });

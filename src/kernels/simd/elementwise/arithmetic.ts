@@ -1,0 +1,89 @@
+/** Activations and arithmetic element by element, as far as they need no transcendental function. */
+
+import { lanesOf, select, type Value } from '../../../wasm/index.ts';
+import type { ActivationKernels, BinaryOperation, ElementwiseKernels, UnaryOperation } from '../../contract.ts';
+import { fastKernels } from '../../fast/index.ts';
+import type { KernelBuilder } from '../kernel-builder.ts';
+import { wherePositive, zero } from '../vectors.ts';
+import { emitMap, type MapDescription, number, runMap } from './map.ts';
+
+function relu(x: Value): Value {
+  // x < 0 ? 0 : x, which keeps NaN
+  return lanesOf(x.kind) > 1 ? x.pmax(zero(x.kind)) : select(x.lt(0), zero(x.kind), x);
+}
+
+function ifPositive(x: Value, yes: Value, no: Value): Value {
+  return select(x.gt(zero(x.kind)), yes, no);
+}
+
+const binaries: Record<BinaryOperation, (a: Value, b: Value) => Value> = {
+  add: (a, b) => a.add(b),
+  sub: (a, b) => a.sub(b),
+  mul: (a, b) => a.mul(b),
+  div: (a, b) => a.div(b),
+  maximum: (a, b) => a.max(b),
+  minimum: (a, b) => a.min(b),
+};
+
+/** The unary operations that a vector instruction or two compute; the others are left to the js backend. */
+const unaries: Partial<Record<UnaryOperation, (x: Value) => Value>> = {
+  neg: (x) => x.neg(),
+  sqrt: (x) => x.sqrt(),
+  abs: (x) => x.abs(),
+  square: (x) => x.mul(x),
+  relu,
+};
+
+const descriptions: readonly MapDescription[] = [
+  { name: 'relu_backward', inputs: 2, outputs: 1, scalars: 0, step: ([dout, x]) => [wherePositive(x, dout)] },
+  {
+    name: 'leaky_relu', inputs: 1, outputs: 1, scalars: 1,
+    step: ([x], [alpha], keep) => [ifPositive(x, x, keep(alpha.mul(x)))],
+  },
+  {
+    name: 'leaky_relu_backward', inputs: 2, outputs: 1, scalars: 1,
+    step: ([dout, x], [alpha], keep) => [ifPositive(x, dout, keep(alpha.mul(dout)))],
+  },
+  {
+    name: 'elu_backward', inputs: 3, outputs: 1, scalars: 1,
+    step: ([dout, x, out], [alpha], keep) => [ifPositive(x, dout, keep(dout.mul(out.add(alpha))))],
+  },
+  {
+    name: 'sigmoid_backward', inputs: 2, outputs: 1, scalars: 0,
+    step: ([dout, out], _, keep, kind) => [dout.mul(out).mul(keep(number(kind, 1).sub(out)))],
+  },
+  {
+    name: 'tanh_backward', inputs: 2, outputs: 1, scalars: 0,
+    step: ([dout, out], _, keep, kind) => [dout.mul(keep(number(kind, 1).sub(out.mul(out))))],
+  },
+  { name: 'axpy', inputs: 2, outputs: 1, scalars: 1, step: ([x, y], [alpha]) => [y.add(alpha.mul(x))] },
+  ...Object.entries(binaries).flatMap(([name, combine]): MapDescription[] => [
+    { name, inputs: 2, outputs: 1, scalars: 0, step: ([a, b]) => [combine(a, b)] },
+    { name: `${name}_scalar`, inputs: 1, outputs: 1, scalars: 1, step: ([a], [s]) => [combine(a, s)] },
+  ]),
+  ...Object.entries(unaries).map(([name, transform]): MapDescription => ({
+    name, inputs: 1, outputs: 1, scalars: 0, step: ([x]) => [transform(x)],
+  })),
+];
+
+/** Adds the kernels to the module. */
+export function emitArithmetic(kernels: KernelBuilder): void {
+  for (const description of descriptions) emitMap(kernels, description);
+}
+
+export const arithmeticKernels: Partial<ActivationKernels & ElementwiseKernels> = {
+  reluForward: (x, out) => runMap('relu', [x], [out], []),
+  reluBackward: (dout, x, dx) => runMap('relu_backward', [dout, x], [dx], []),
+  leakyReluForward: (x, out, alpha) => runMap('leaky_relu', [x], [out], [alpha]),
+  leakyReluBackward: (dout, x, dx, alpha) => runMap('leaky_relu_backward', [dout, x], [dx], [alpha]),
+  eluBackward: (dout, x, out, dx, alpha) => runMap('elu_backward', [dout, x, out], [dx], [alpha]),
+  sigmoidBackward: (dout, out, dx) => runMap('sigmoid_backward', [dout, out], [dx], []),
+  tanhBackward: (dout, out, dx) => runMap('tanh_backward', [dout, out], [dx], []),
+  binary: (operation, a, b, out) => runMap(operation, [a, b], [out], []),
+  binaryScalar: (operation, a, s, out) => runMap(`${operation}_scalar`, [a], [out], [s]),
+  unary(operation, x, out) {
+    if (unaries[operation] !== undefined) runMap(operation, [x], [out], []);
+    else fastKernels.unary!(operation, x, out);
+  },
+  axpy: (alpha, x, y) => runMap('axpy', [x, y], [y], [alpha]),
+};
