@@ -27,6 +27,18 @@ describeOnEveryBackend('dropout', () => {
     expect(seeded()).toEqual(again.toArray());
   });
 
+  it('with a seed starts the RandomState that it is given anew, as numpy.random.seed does', () => {
+    const x = ones([4, 4]);
+    const rng = new RandomState(1);
+    const [out] = dropoutForward(x, { keepProb: 0.5, mode: 'train', rng, seed: 3 });
+    const fresh = new RandomState(3);
+    expect(out.toArray()).toEqual(dropoutForward(x, { keepProb: 0.5, mode: 'train', rng: fresh })[0].toArray());
+    expect(rng.random()).toBe(fresh.random());
+    const other = new Rng(1);
+    expect(dropoutForward(x, { keepProb: 0.5, mode: 'train', rng: other, seed: 3 })[0].toArray()).toEqual(out.toArray());
+    expect(other.random()).toBe(new Rng(1).random());
+  });
+
   it('is the identity at test time and leaves the generator alone', () => {
     const x = ones([3, 3]);
     const rng = new Rng(3);
