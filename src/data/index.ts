@@ -2,6 +2,8 @@
 
 export { classNames, encodeCifar10, parseCifar10 } from './cifar10.ts';
 export type { ImageDataset, LabelledImages } from './cifar10.ts';
+export { makeShapes } from './shapes.ts';
+export type { ShapesOptions } from './shapes.ts';
 export { normalizeImages, prepareImages } from './preprocess.ts';
 export type { PreparedImages, PrepareOptions } from './preprocess.ts';
 export { augment, randomFlip, randomShift } from './augment.ts';
