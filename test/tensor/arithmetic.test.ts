@@ -46,6 +46,13 @@ describe.each(['naive', 'js'] as const)('broadcasting, backend %s', (backend) =>
     }), { numRuns: 150 });
   });
 
+  it('a number is rounded to the type of the tensor first', () => {
+    configure({ backend });
+    const t = arange(1000).astype('float32');
+    expect([...t.mul(0.1).data]).toEqual([...t.data].map((x) => Math.fround(x * Math.fround(0.1))));
+    expect([...t.clone().addInPlace(0.1).data]).toEqual([...t.data].map((x) => Math.fround(x + Math.fround(0.1))));
+  });
+
   it('operands with strides give what their copies give', () => {
     configure({ backend });
     const a = arange(24).reshape(4, 6).astype('float32').slice([null, null, 2], [null, null, -2]);
@@ -76,9 +83,6 @@ describe('types', () => {
   it('a number adapts to a float tensor and widens an integer one only where it must', () => {
     expect(one('float32').mul(0.1).dtype).toBe('float32');
     expect(one('float32').mul(0.1).get(0)).toBe(Math.fround(0.1));
-    const t = arange(1000).astype('float32');
-    expect([...t.mul(0.1).data]).toEqual([...t.data].map((x) => Math.fround(x * Math.fround(0.1))));
-    expect([...t.clone().addInPlace(0.1).data]).toEqual([...t.data].map((x) => Math.fround(x + Math.fround(0.1))));
     expect(one('uint8').add(200).toArray()).toEqual([201, 201]);
     expect(one('uint8').add(200).dtype).toBe('uint8');
     expect(one('uint8').sub(-1).dtype).toBe('int32');
