@@ -6,7 +6,9 @@
  */
 
 import { parseArgs } from 'node:util';
+import { ready } from '../src/kernels/status.ts';
 import { comparisonTable } from '../src/node/commands/bench.ts';
+import { backendLine } from '../src/node/commands/info.ts';
 import { benchConvolution } from './conv.ts';
 import { benchPooling } from './pool.ts';
 import { machine } from './support/machine.ts';
@@ -28,7 +30,8 @@ for (const name of positionals) {
 const names = positionals.length > 0 ? (positionals as SuiteName[]) : (Object.keys(suites) as SuiteName[]);
 
 const { processor, cores, runtime, commit } = machine();
-console.log(`${processor}, ${cores} cores, ${runtime}, commit ${commit}\n`);
+await ready();
+console.log(`${processor}, ${cores} cores, ${runtime}, commit ${commit}; ${backendLine()}\n`);
 const results: TimedComparison[] = [];
 for (const name of names) {
   for (const dtype of ['float64', 'float32'] as const) results.push(...suites[name](dtype, milliseconds));

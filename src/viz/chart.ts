@@ -183,7 +183,8 @@ function horizontalRange(chart: Chart): [number, number] {
 export function layoutChart(chart: Chart): ChartLayout {
   const xRange = horizontalRange(chart);
   const yRange = verticalRange(chart);
-  const xTicks = niceTicks(xRange[0], xRange[1], 6, true);
+  // Iterations and epochs are whole, unless the chart shows little more than one.
+  const xTicks = niceTicks(xRange[0], xRange[1], 6, xRange[1] - xRange[0] >= 3);
   const yTicks = niceTicks(yRange[0], yRange[1], 5);
   const atX = (x: number): number => (x - xRange[0]) / (xRange[1] - xRange[0]);
   const atY = (y: number): number => 1 - (y - yRange[0]) / (yRange[1] - yRange[0]);

@@ -42,7 +42,7 @@ export interface ReportOptions {
   readonly filters?: Picture;
   readonly confusion?: Confusion;
   readonly samples?: readonly SamplePrediction[];
-  /** what the run can be repeated with; values that are not text are written as JSON */
+  /** what the run can be repeated with; lists are written with commas, other values as JSON */
   readonly configuration?: Readonly<Record<string, unknown>>;
   readonly footer?: string;
 }
@@ -133,7 +133,7 @@ function samplesSection(samples: readonly SamplePrediction[]): string {
 
 function configurationSection(configuration: Readonly<Record<string, unknown>>): string {
   const rows = Object.entries(configuration).filter(([, value]) => value !== undefined).map(([name, value]) => {
-    const text = typeof value === 'string' ? value : JSON.stringify(value);
+    const text = typeof value === 'string' ? value : Array.isArray(value) ? value.join(', ') : JSON.stringify(value);
     return `<div><dt>${escapeText(name)}</dt><dd>${escapeText(text)}</dd></div>`;
   });
   return `<section class="card"><h2>Configuration</h2><dl class="configuration">${rows.join('')}</dl></section>`;

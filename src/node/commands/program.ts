@@ -1,9 +1,10 @@
 /** The command line: its commands and options, and what its errors and exit codes are. */
 
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { ready } from '../../kernels/status.ts';
 import { configure } from '../../runtime/settings.ts';
 import { comparisonTable, runComparisons } from './bench.ts';
-import { runInfo } from './info.ts';
+import { backendLine, runInfo } from './info.ts';
 import { modelNames, recipes } from './recipes.ts';
 import type { TrainOptions } from './runSettings.ts';
 import { processSurroundings, UsageError } from './terminal.ts';
@@ -73,7 +74,9 @@ function buildProgram(surroundings: Surroundings, exit: (code: number) => void):
     .description("compare the readable loops with the fast layers, at the course's sizes")
     .addOption(new Option('--dtype <type>', 'element type').choices(['float32', 'float64', 'both']).default('both'))
     .option('--time <ms>', 'milliseconds for each measurement', positive, 300)
-    .action(({ dtype, time }: { dtype: 'float32' | 'float64' | 'both'; time: number }) => {
+    .action(async ({ dtype, time }: { dtype: 'float32' | 'float64' | 'both'; time: number }) => {
+      await ready();
+      stdout.write(`${backendLine()}\n\n`);
       const results = runComparisons(dtype === 'both' ? ['float64', 'float32'] : [dtype], time);
       stdout.write(comparisonTable(results));
     });
