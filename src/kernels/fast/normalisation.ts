@@ -59,12 +59,7 @@ export function batchnormApply(
 ): void {
   const scale = factors.take(g.channels);
   for (let c = 0; c < g.channels; c++) scale[c] = gamma[c] / Math.sqrt(variance[c] + eps);
-  eachRun(g, (start, c) => {
-    const factor = scale[c];
-    const average = mean[c];
-    const shift = beta[c];
-    for (let i = start; i < start + g.inner; i++) out[i] = (x[i] - average) * factor + shift;
-  }, (start) => {
+  eachRun(g, (start, c) => { scaleRun(x, out, start, g.inner, mean[c], scale[c], beta[c]); }, (start) => {
     for (let c = 0; c < g.channels; c++) out[start + c] = (x[start + c] - mean[c]) * scale[c] + beta[c];
   });
   if (relu) reluForward(out, out);
@@ -110,21 +105,17 @@ export function batchnormBackward(
   const count = g.outer * g.inner;
   const scale = factors.take(g.channels);
   for (let c = 0; c < g.channels; c++) {
-    // dx = scale (dout - total / count - (x - mean) along / (count (variance + eps)))
+    // dx = scale (dout - total / count - (x - mean) along / (count (variance + eps))), scale multiplied in.
     scale[c] = gamma[c] / Math.sqrt(variance[c] + eps);
-    total[c] /= count;
-    along[c] /= count * (variance[c] + eps);
+    total[c] *= scale[c] / count;
+    along[c] *= scale[c] / (count * (variance[c] + eps));
   }
   eachRun(g, (start, c) => {
-    const factor = scale[c];
-    const offset = total[c];
-    const slope = along[c];
-    const average = mean[c];
-    for (let i = start; i < start + g.inner; i++) dx[i] = factor * (gradient[i] - offset - (x[i] - average) * slope);
+    gradientRun(gradient, x, dx, start, g.inner, mean[c], scale[c], along[c], total[c]);
   }, (start) => {
     for (let c = 0; c < g.channels; c++) {
       const i = start + c;
-      dx[i] = scale[c] * (gradient[i] - total[c] - (x[i] - mean[c]) * along[c]);
+      dx[i] = scale[c] * gradient[i] - (x[i] - mean[c]) * along[c] - total[c];
     }
   });
 }
@@ -170,14 +161,18 @@ export function groupnormForward(
       const factor = gamma[channel + c] * inverseDeviation;
       const shift = beta[channel + c];
       if (inner === 1) out[start + c] = (x[start + c] - average) * factor + shift;
-      else {
-        const run = start + c * inner;
-        for (let i = run; i < run + inner; i++) out[i] = (x[i] - average) * factor + shift;
-      }
+      else scaleRun(x, out, start + c * inner, inner, average, factor, shift);
     }
     mean[set] = average;
     variance[set] = spread;
   }
+}
+
+/** out = (x - average) factor + shift over count elements from start on. */
+function scaleRun(
+  x: FloatArray, out: FloatArray, start: number, count: number, average: number, factor: number, shift: number,
+): void {
+  for (let i = start; i < start + count; i++) out[i] = (x[i] - average) * factor + shift;
 }
 
 /** Two passes over each (example, group): the sums, then dx. */
@@ -201,29 +196,40 @@ export function groupnormBackward(
     let sum = 0;
     let sumAlong = 0;
     for (let c = 0; c < channelsPerGroup; c++) {
-      if (inner === 1) {
-        pair[1] = dout[start + c];
-        pair[0] = pair[1] * (x[start + c] - average);
-      } else pairSums(dout, x, start + c * inner, inner, average);
-      gammaSums[channel + c] += pair[0] * inverseDeviation;
-      betaSums[channel + c] += pair[1];
-      sumAlong += gamma[channel + c] * pair[0];
-      sum += gamma[channel + c] * pair[1];
-    }
-    const offset = sum / count;
-    const slope = sumAlong * inverseDeviation * inverseDeviation / count;
-    for (let c = 0; c < channelsPerGroup; c++) {
-      const scale = gamma[channel + c];
-      const run = start + c * inner;
-      for (let i = run; i < run + inner; i++) {
-        dx[i] = inverseDeviation * (scale * dout[i] - offset - (x[i] - average) * slope);
+      let total = dout[start + c];
+      let along = total * (x[start + c] - average);
+      if (inner > 1) {
+        pairSums(dout, x, start + c * inner, inner, average);
+        along = pair[0];
+        total = pair[1];
       }
+      gammaSums[channel + c] += along * inverseDeviation;
+      betaSums[channel + c] += total;
+      sumAlong += gamma[channel + c] * along;
+      sum += gamma[channel + c] * total;
+    }
+    // dx = (gamma dout - (x - mean) slope - offset) / deviation, the division done on the constants.
+    const offset = inverseDeviation * sum / count;
+    const slope = sumAlong * inverseDeviation ** 3 / count;
+    for (let c = 0; c < channelsPerGroup; c++) {
+      const scale = gamma[channel + c] * inverseDeviation;
+      const at = start + c;
+      if (inner === 1) dx[at] = scale * dout[at] - (x[at] - average) * slope - offset;
+      else gradientRun(dout, x, dx, start + c * inner, inner, average, scale, slope, offset);
     }
   }
   for (let c = 0; c < channels; c++) {
     dgamma[c] = gammaSums[c];
     dbeta[c] = betaSums[c];
   }
+}
+
+/** dx = scale dout - (x - average) slope - offset over count elements from start on. */
+function gradientRun(
+  dout: FloatArray, x: FloatArray, dx: FloatArray, start: number, count: number, average: number,
+  scale: number, slope: number, offset: number,
+): void {
+  for (let i = start; i < start + count; i++) dx[i] = scale * dout[i] - (x[i] - average) * slope - offset;
 }
 
 /** The sum of count elements from start on. */
