@@ -8,6 +8,8 @@ export { atomicWriteFile } from './atomicWrite.ts';
 export { fileCheckpointStore } from './checkpoints.ts';
 export type { FileCheckpointStore } from './checkpoints.ts';
 export { cacheFolder, findCifar10 } from './cache.ts';
+export { cifar10Archive, downloadCifar10 } from './download.ts';
+export type { DownloadOptions, DownloadProgress } from './download.ts';
 export { DataFileError, DownloadError } from './errors.ts';
 
 setDefaultCheckpointStore(fileCheckpointStore());

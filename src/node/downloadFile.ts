@@ -1,0 +1,295 @@
+/**
+ * Fetching one large file over HTTP so that what ends up at the destination is always whole and verified.
+ *
+ * Bytes go to `<destination>.part`. When a connection breaks, stalls, or the program is killed, the next attempt asks
+ * for the rest with Range, and with If-Range so that a file that has changed since is sent anew (RFC 9110, sections
+ * 13.1.5 and 14.2). Only after size and checksum are right is the part renamed to the destination.
+ */
+
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { syncFolder } from './atomicWrite.ts';
+import { DownloadError, explainSystemError, systemErrorCode } from './errors.ts';
+import { request, RetryableError, stalled, withStallTimeout } from './request.ts';
+
+/** A checksum and how it is computed. */
+export interface Checksum {
+  algorithm: 'md5' | 'sha256';
+  /** lower-case hexadecimal */
+  hex: string;
+}
+
+/** How far a download is. */
+export interface DownloadProgress {
+  /** bytes on the disk, those of earlier attempts included */
+  receivedBytes: number;
+  /** the whole file's size; null while the server has not said */
+  totalBytes: number | null;
+  /** the attempt under way, from 1 */
+  attempt: number;
+}
+
+/** What downloadFile needs; everything has been checked by the caller. */
+export interface DownloadPlan {
+  url: string;
+  destination: string;
+  checksum: Checksum;
+  /** the size that the file must have; null when unknown */
+  expectedBytes: number | null;
+  /** more bytes than this are refused, whatever the server announces */
+  maxBytes: number;
+  /** attempts after the first */
+  retries: number;
+  /** milliseconds before the first retry; doubles with each */
+  retryDelay: number;
+  /** milliseconds without a byte after which a connection counts as dead */
+  stallTimeout: number;
+  signal?: AbortSignal;
+  onProgress?: (progress: DownloadProgress) => void;
+}
+
+/** What is remembered beside a part, so that it is only ever continued with bytes of the same file. */
+interface PartRecord {
+  url: string;
+  etag: string | null;
+  lastModified: string | null;
+}
+
+/** No wait between attempts is longer, in milliseconds, also when the server asks for it. */
+const longestWait = 30_000;
+
+/**
+ * Downloads, verifies, and only then puts the file in place; does nothing where it lies already. Throws DownloadError when that fails for good, and the
+ * signal's reason when it was aborted; a part that can be continued stays beside the destination, a wrong one does not.
+ */
+export async function downloadFile(plan: DownloadPlan): Promise<void> {
+  const part = `${plan.destination}.part`;
+  try {
+    if ((await fileChecksum(plan.destination, plan.checksum.algorithm)) === plan.checksum.hex) return;
+    await mkdir(dirname(plan.destination), { recursive: true });
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const resumed = await fetchRest(plan, part, attempt);
+        await verify(plan, part, resumed);
+        break;
+      } catch (error) {
+        plan.signal?.throwIfAborted();
+        if (!(error instanceof RetryableError)) throw error;
+        if (attempt > plan.retries) {
+          throw new DownloadError(`${error.message} (gave up after ${attempt} attempts)`, plan.url, error.status, error.cause);
+        }
+        const wait = Math.min(longestWait, Math.max(error.retryAfter ?? 0, plan.retryDelay * 2 ** (attempt - 1)));
+        await pause(wait, plan.signal);
+      }
+    }
+    await rename(part, plan.destination);
+    await rm(recordPath(part), { force: true });
+    await syncFolder(dirname(plan.destination));
+  } catch (error) {
+    plan.signal?.throwIfAborted();
+    if (error instanceof DownloadError) throw error;
+    const code = systemErrorCode(error);
+    if (code === undefined) throw error;
+    throw new DownloadError(
+      `downloading ${plan.url} to ${plan.destination} failed: ${explainSystemError(error)}`, plan.url, undefined, error,
+    );
+  }
+}
+
+/** The checksum of a file, read as a stream; null when there is no file. */
+async function fileChecksum(path: string, algorithm: Checksum['algorithm']): Promise<string | null> {
+  const hash = createHash(algorithm);
+  try {
+    for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) hash.update(chunk as Buffer);
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') return null;
+    throw error;
+  }
+  return hash.digest('hex');
+}
+
+/**
+ * One attempt: asks for what the part lacks and appends it. Says whether the part held anything before.
+ * Throws RetryableError where another attempt may go better, DownloadError where not.
+ */
+async function fetchRest(plan: DownloadPlan, part: string, attempt: number): Promise<boolean> {
+  const { have, record } = await partSoFar(plan, part);
+  if (have > 0 && have === plan.expectedBytes) return true;
+  const headers: Record<string, string> = {};
+  if (have > 0) {
+    headers.Range = `bytes=${have}-`;
+    const validator = record?.etag ?? record?.lastModified;
+    if (validator) headers['If-Range'] = validator;
+  }
+  const answer = await request(plan, headers);
+  const { response } = answer;
+  try {
+    if (response.status === 416) {
+      if (have === 0) throw new DownloadError(`${plan.url}: the server answered 416 to a request for the whole file`, plan.url, 416);
+      // the part is as long as the file, or longer: complete, as the checksum will tell, or of no use
+      if (totalOf(response) === have) return true;
+      await discard(part);
+      throw new RetryableError(`${plan.url}: the server has no more bytes after ${have}`, 416);
+    }
+    const resumed = response.status === 206;
+    if (resumed && firstByteOf(response) !== have) {
+      throw new DownloadError(
+        `${plan.url}: asked for bytes from ${have} on, the server sent ${response.headers.get('content-range') ?? 'others'}`,
+        plan.url, 206,
+      );
+    }
+    const total = checkAnnouncedSize(plan, response, resumed ? have : 0);
+    if (!resumed) await writeRecord(part, recordOf(plan, response));
+    await append(plan, response, part, { start: resumed ? have : 0, total, attempt, abort: answer.abort });
+    return resumed;
+  } finally {
+    answer.close();
+  }
+}
+
+/** The length of a usable part and what is known of it; a part of another URL is removed. */
+async function partSoFar(plan: DownloadPlan, part: string): Promise<{ have: number; record: PartRecord | null }> {
+  const found = await stat(part).catch(() => null);
+  if (found === null || found.size === 0) return { have: 0, record: null };
+  const record = await readRecord(part);
+  const tooLong = plan.expectedBytes !== null && found.size > plan.expectedBytes;
+  if (record === null || record.url !== plan.url || tooLong) {
+    await discard(part);
+    return { have: 0, record: null };
+  }
+  return { have: found.size, record };
+}
+
+/** The whole file's size by the answer's headers, or null. Throws DownloadError when it is not the expected one. */
+function checkAnnouncedSize(plan: DownloadPlan, response: Response, start: number): number | null {
+  const length = response.headers.get('content-length');
+  const total = length !== null && /^\d+$/.test(length) ? start + Number(length) : totalOf(response);
+  if (total === null) return plan.expectedBytes;
+  if (plan.expectedBytes !== null && total !== plan.expectedBytes) {
+    throw new DownloadError(`${plan.url} has ${total} bytes, expected ${plan.expectedBytes}`, plan.url);
+  }
+  if (total > plan.maxBytes) {
+    throw new DownloadError(`${plan.url} has ${total} bytes, more than the ${plan.maxBytes} allowed`, plan.url);
+  }
+  return total;
+}
+
+/** Writes the answer's body to the part, from byte start on. */
+async function append(
+  plan: DownloadPlan, response: Response, part: string,
+  { start, total, attempt, abort }: { start: number; total: number | null; attempt: number; abort: AbortController },
+): Promise<void> {
+  let position = start;
+  const limit = Math.min(total ?? Infinity, plan.maxBytes);
+  const file = await open(part, start > 0 ? 'r+' : 'w');
+  const reader = response.body?.getReader();
+  try {
+    await file.truncate(start);
+    plan.onProgress?.({ receivedBytes: position, totalBytes: total, attempt });
+    for (;;) {
+      const next = await withStallTimeout(plan.stallTimeout, abort, () => reader?.read());
+      if (next === undefined || next.done) break;
+      if (position + next.value.length > limit) {
+        throw new DownloadError(`${plan.url} sent more than the ${limit} bytes expected`, plan.url);
+      }
+      for (let written = 0; written < next.value.length;) {
+        written += (await file.write(next.value, written, next.value.length - written, position + written)).bytesWritten;
+      }
+      position += next.value.length;
+      plan.onProgress?.({ receivedBytes: position, totalBytes: total, attempt });
+    }
+    await file.sync();
+  } catch (error) {
+    if (error instanceof DownloadError || isDiskError(error)) throw error;
+    const why = error === stalled ? `nothing came for ${plan.stallTimeout} ms` : explainSystemError(error);
+    throw new RetryableError(`${plan.url}: broken off after ${position} bytes: ${why}`, undefined, undefined, error);
+  } finally {
+    await reader?.cancel().catch(() => undefined);
+    await file.close();
+  }
+  if (total !== null && position < total) {
+    throw new RetryableError(`${plan.url}: broken off after ${position} of ${total} bytes`);
+  }
+}
+
+/**
+ * Checks size and checksum of what came. A wrong part is removed. One that was put together from several answers may
+ * mix two versions of the file, so that is worth another attempt from the start; one that came in one piece is not.
+ */
+async function verify(plan: DownloadPlan, part: string, resumed: boolean): Promise<void> {
+  const { size } = await stat(part);
+  const sum = await fileChecksum(part, plan.checksum.algorithm);
+  plan.signal?.throwIfAborted();
+  const sizeFits = plan.expectedBytes === null || size === plan.expectedBytes;
+  if (sizeFits && sum === plan.checksum.hex) return;
+  await discard(part);
+  const message = sizeFits
+    ? `${plan.url}: the ${plan.checksum.algorithm} is ${sum}, expected ${plan.checksum.hex}`
+    : `${plan.url}: got ${size} bytes, expected ${plan.expectedBytes}`;
+  throw resumed ? new RetryableError(message) : new DownloadError(message, plan.url);
+}
+
+function recordPath(part: string): string {
+  return `${part}.json`;
+}
+
+function recordOf(plan: DownloadPlan, response: Response): PartRecord {
+  const etag = response.headers.get('etag');
+  // a weak validator does not promise equal bytes, and must not be used in If-Range
+  return {
+    url: plan.url,
+    etag: etag !== null && !etag.startsWith('W/') ? etag : null,
+    lastModified: response.headers.get('last-modified'),
+  };
+}
+
+async function writeRecord(part: string, record: PartRecord): Promise<void> {
+  await rm(part, { force: true });
+  await writeFile(recordPath(part), JSON.stringify(record));
+}
+
+async function readRecord(part: string): Promise<PartRecord | null> {
+  try {
+    const { url, etag, lastModified } = JSON.parse(await readFile(recordPath(part), 'utf8')) as Partial<PartRecord>;
+    const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
+    return typeof url === 'string' ? { url, etag: text(etag), lastModified: text(lastModified) } : null;
+  } catch {
+    return null;
+  }
+}
+
+async function discard(part: string): Promise<void> {
+  await rm(part, { force: true });
+  await rm(recordPath(part), { force: true });
+}
+
+/** The size after the slash of Content-Range, or null. */
+function totalOf(response: Response): number | null {
+  const match = /\/(\d+)\s*$/.exec(response.headers.get('content-range') ?? '');
+  return match === null ? null : Number(match[1]);
+}
+
+function firstByteOf(response: Response): number | null {
+  const match = /^bytes (\d+)-/.exec(response.headers.get('content-range') ?? '');
+  return match === null ? null : Number(match[1]);
+}
+
+function isDiskError(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT', 'EACCES', 'EPERM', 'EROFS', 'EIO', 'EFBIG'].includes(systemErrorCode(error) ?? '');
+}
+
+function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => {
+      clearTimeout(timer);
+      reject(signal?.reason as Error);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', stop);
+      resolve();
+    }, milliseconds);
+    signal?.addEventListener('abort', stop, { once: true });
+  });
+}
