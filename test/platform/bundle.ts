@@ -1,0 +1,15 @@
+/** Bundles a program with the library's sources, the way a user's bundler does with the built package. */
+
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+import { embedWorker } from '../../scripts/embed-worker.ts';
+
+/** The text of one file that holds the program and all of the library that it uses. */
+export async function bundleProgram(name: string, platform: 'neutral' | 'browser'): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [fileURLToPath(new URL(`./programs/${name}`, import.meta.url))], bundle: true, write: false, platform,
+    format: platform === 'browser' ? 'iife' : 'esm', target: 'es2022', plugins: [embedWorker()], logLevel: 'silent',
+  });
+  return outputFiles[0].text;
+}
