@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { relError } from '../../src/train/relError.ts';
 import { Tensor } from '../../src/tensor/tensor.ts';
-import { describeOnEveryBackend } from '../support/backends.ts';
+import { describeOnEveryBackendAndTeam } from '../support/backends.ts';
 import { layerTitle, reference, stored } from '../support/reference.ts';
 import type { LayerCase } from '../support/reference.ts';
 import { answers } from './reference-runner.ts';
@@ -29,7 +29,7 @@ function expectCase(layer: LayerCase, dtype: 'float64' | 'float32'): void {
   }
 }
 
-describeOnEveryBackend('layers against reference.json', () => {
+describeOnEveryBackendAndTeam('layers against reference.json', () => {
   const cases = reference.layers.map((layer, i) => [layerTitle(layer, i), layer] as const);
   it.each(cases)('float64 %s', (_, layer) => expectCase(layer, 'float64'));
   it.each(cases)('float32 %s', (_, layer) => expectCase(layer, 'float32'));

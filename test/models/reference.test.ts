@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { Tensor } from '../../src/tensor/tensor.ts';
 import { relError } from '../../src/train/relError.ts';
-import { describeOnEveryBackend } from '../support/backends.ts';
+import { describeOnEveryBackendAndTeam } from '../support/backends.ts';
 import { reference, stored } from '../support/reference.ts';
 import type { ModelCase } from '../support/reference.ts';
 import { adam } from './adam.ts';
@@ -23,7 +23,7 @@ function firstBatch({ batches: [{ X, y }] }: ModelCase): [X: Tensor, y: readonly
   return [stored(X), y];
 }
 
-describeOnEveryBackend('models against reference.json', () => {
+describeOnEveryBackendAndTeam('models against reference.json', () => {
   it.each(cases)('scores, loss and gradients of %s', (_, reference) => {
     const model = buildModel(reference, 'float64');
     const [X, y] = firstBatch(reference);

@@ -24,10 +24,30 @@ function canLoad(backend: Backend): boolean {
 }
 
 /** A describe block for each backend, which is configured while its tests run. */
-export function describeOnEveryBackend(title: string, tests: (backend: Backend) => void): void {
-  describe.each(backends)(`${title} on %s`, (backend) => {
-    beforeAll(() => configure({ backend }));
-    afterAll(() => configure({ backend: 'auto' }));
-    tests(backend);
-  });
+export function describeOnEveryBackend(title: string, tests: () => void): void {
+  describeConfigured(title, backends.map((backend) => ({ backend })), tests);
+}
+
+/** The same, with the SIMD backend on one, two and three threads. */
+export function describeOnEveryBackendAndTeam(title: string, tests: () => void): void {
+  const teams = [1, 2, 3].map((threads) => ({ backend: 'simd', threads }) as const);
+  describeConfigured(title, [
+    ...backends.filter((backend) => backend !== 'simd').map((backend) => ({ backend })),
+    ...(backends.includes('simd') ? teams : []),
+  ], tests);
+}
+
+interface Configuration {
+  readonly backend: Backend;
+  readonly threads?: number;
+}
+
+function describeConfigured(title: string, configurations: readonly Configuration[], tests: () => void): void {
+  for (const { backend, threads = 'auto' } of configurations) {
+    describe(`${title} on ${backend}${threads === 'auto' ? '' : ` with ${threads} threads`}`, () => {
+      beforeAll(() => configure({ backend, threads }));
+      afterAll(() => configure({ backend: 'auto', threads: 'auto' }));
+      tests();
+    });
+  }
 }
