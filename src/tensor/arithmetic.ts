@@ -107,7 +107,7 @@ export function assignOperation(operation: 'add' | 'sub' | 'mul' | 'div', target
   const stretched = broadcastTo(right, target.shape, fn);
   if (isFloat(target.dtype) && dtype === target.dtype && target.isContiguous && !overlap(target, stretched)) {
     const data = contiguousData(target) as FloatArray;
-    if (right.size === 1) activeKernels().binaryScalar(operation, data, round(right.item(), dtype), data);
+    if (right.size === 1) activeKernels().binaryScalar(operation, data, right.item(), data);
     else activeKernels().binary(operation, data, contiguousDataAs(stretched, dtype) as FloatArray, data);
     return target;
   }
@@ -131,6 +131,7 @@ export function operands(fn: string, a: Operand, b: Operand): [Tensor, Tensor, D
   return [asTensor(a, dtype), asTensor(b, dtype), dtype];
 }
 
+/** A number is rounded to the type here, so every backend computes from the same one. */
 function asTensor(value: Operand, dtype: DType): Tensor {
   if (value instanceof Tensor) return value;
   const scalar = emptyTensor([], dtype);
@@ -154,16 +155,11 @@ function kernelPass(operation: BinaryOperation, left: Tensor, right: Tensor, dty
   const result = out.data as FloatArray;
   const first = contiguousDataAs(broadcastTo(left, shape, operation), dtype) as FloatArray;
   if (right.size === 1) {
-    // Rounded to the tensor's type first, so that every backend computes from the same number.
-    activeKernels().binaryScalar(operation, first, round(right.item(), dtype), result);
+    activeKernels().binaryScalar(operation, first, right.item(), result);
   } else {
     activeKernels().binary(operation, first, contiguousDataAs(broadcastTo(right, shape, operation), dtype) as FloatArray, result);
   }
   return out;
-}
-
-function round(value: number, dtype: DType): number {
-  return dtype === 'float32' ? Math.fround(value) : value;
 }
 
 /**
