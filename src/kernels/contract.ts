@@ -9,6 +9,10 @@
  * - Outputs do not overlap inputs, except where a line says "may be the same array".
  * - The caller has checked the arguments; kernels do not.
  *
+ * NaN and infinities travel as arithmetic makes them, and as the docstrings say where a comparison decides. One freedom
+ * is left to backends: a padded pixel may be skipped or multiplied as a 0, so an infinite weight may or may not make
+ * NaN at the border of a convolution; and the sign of a zero is free.
+ *
  * `naive/` defines each kernel by plain loops. Every other backend is tested against it and may leave kernels out:
  * the registry then falls back to the naive one.
  */
@@ -97,7 +101,7 @@ export interface MatrixKernels {
 }
 
 export interface ConvKernels {
-  /** out (batch, filters, outHeight, outWidth) = epilogue(x conv w, scale) + b; b null means 0. Order: scale, bias, relu. */
+  /** out (batch, filters, outHeight, outWidth) = relu((x conv w) scale + b), as the epilogue asks; b null means 0. */
   convForward(
     x: FloatArray, w: FloatArray, b: FloatArray | null, out: FloatArray, g: ConvGeometry, epilogue: Epilogue,
   ): void;
@@ -130,7 +134,9 @@ export interface ActivationKernels {
   reluForward(x: FloatArray, out: FloatArray): void;
   /** dx = x > 0 ? dout : 0. x may be relu's input or its output (the sign test is the same). dx may be dout. */
   reluBackward(dout: FloatArray, x: FloatArray, dx: FloatArray): void;
+  /** out = x > 0 ? x : alpha * x */
   leakyReluForward(x: FloatArray, out: FloatArray, alpha: number): void;
+  /** dx = x > 0 ? dout : alpha * dout */
   leakyReluBackward(dout: FloatArray, x: FloatArray, dx: FloatArray, alpha: number): void;
   /** out = x > 0 ? x : alpha * (exp(x) - 1) */
   eluForward(x: FloatArray, out: FloatArray, alpha: number): void;
@@ -186,7 +192,7 @@ export interface FusedKernels {
     x: FloatArray, gamma: FloatArray, beta: FloatArray, mean: FloatArray, variance: FloatArray, out: FloatArray,
     argmax: Int32Array, g: PoolGeometry, channels: number, eps: number,
   ): void;
-  /** Its gradients in training, from x, argmax and out of the forward pass; dout and out (planes, outHeight, outWidth). */
+  /** Its gradients in training, from the forward pass's x, argmax and out; dout and out (planes, outHeight, outWidth). */
   batchnormReluPoolBackward(
     dout: FloatArray, out: FloatArray, argmax: Int32Array, x: FloatArray, gamma: FloatArray, mean: FloatArray,
     variance: FloatArray, dx: FloatArray, dgamma: FloatArray, dbeta: FloatArray, g: PoolGeometry, channels: number,
@@ -197,7 +203,10 @@ export interface FusedKernels {
 export interface LossKernels {
   /** Mean cross-entropy of softmax(scores (n,classes)) against labels (n); dscores (n,classes) is its gradient. */
   softmaxLoss(scores: FloatArray, labels: Int32Array, dscores: FloatArray, n: number, classes: number): number;
-  /** Mean over examples of sum over j != label of max(0, score_j - score_label + 1). */
+  /**
+   * Mean over examples of sum over j != label of max(0, score_j - score_label + 1). A NaN score makes the loss NaN;
+   * only terms that are greater than 0 add to dscores.
+   */
   svmLoss(scores: FloatArray, labels: Int32Array, dscores: FloatArray, n: number, classes: number): number;
 }
 
@@ -237,7 +246,7 @@ export interface UpdateKernels {
 }
 
 export interface ElementwiseKernels {
-  /** out[i] = a[i] op b[i]; out may be a or b. */
+  /** out[i] = a[i] op b[i]; out may be a or b. maximum and minimum pass NaN on. */
   binary(operation: BinaryOperation, a: FloatArray, b: FloatArray, out: FloatArray): void;
   /** out[i] = a[i] op s */
   binaryScalar(operation: BinaryOperation, a: FloatArray, s: number, out: FloatArray): void;
