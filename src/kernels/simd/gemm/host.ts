@@ -5,7 +5,7 @@ import type { FloatArray, MatrixKernels } from '../../contract.ts';
 import { beginLaunch, type Launch } from '../launch.ts';
 import { kernelIndex } from '../module.ts';
 import { gemmTuning } from '../tuning.ts';
-import { columnSumName, columnSumSlots, edgeBytes, gemmName, gemmSlots, operandOrder } from './kernels.ts';
+import { columnSumName, columnSumSlots, edgeBytes, gemmName, gemmSlots, vectorOperand } from './kernels.ts';
 import { gemmFlags } from './strips.ts';
 
 /** A product to launch: addresses instead of arrays, the rest as in MatrixKernels.gemm. */
@@ -58,7 +58,7 @@ export function launchProduct(launch: Launch, product: Product): void {
   const columnsPerTask = evenShare(columns, gemmTuning.taskColumns, float === 'f32' ? 8 : 4);
   const rowTasks = Math.ceil(rows / rowsPerTask);
   const tasks = rowTasks * Math.ceil(columns / columnsPerTask);
-  const packS = columns >= (sAlong ? gemmTuning.leastColumnsForTransposing : gemmTuning.leastColumnsForPacking);
+  const packS = !sAlong && columns >= gemmTuning.leastColumnsForPacking;
   const packV = rows >= gemmTuning.leastRowsForPacking;
   const packedRows = packS ? Math.ceil(rowsPerTask / gemmTuning.tileRows) * gemmTuning.tileRows : 0;
   const scratchBytes = edgeBytes + depthBlock * (gemmTuning.widestTile * 16 + packedRows * bytes);
@@ -67,10 +67,10 @@ export function launchProduct(launch: Launch, product: Product): void {
   set('s', swap ? product.b : product.a);
   set('sRow', sAlong ? sStride : bytes);
   set('sStep', sAlong ? bytes : sStride);
-  set('sOrder', !packS ? operandOrder.direct : sAlong ? operandOrder.along : operandOrder.across);
+  set('packS', packS ? 1 : 0);
   set('v', swap ? product.a : product.b);
   set('vStride', vStride);
-  set('vOrder', vAlong ? operandOrder.along : packV ? operandOrder.across : operandOrder.direct);
+  set('vOrder', vAlong ? vectorOperand.along : packV ? vectorOperand.across : vectorOperand.direct);
   set('out', product.out);
   set('outRow', swap ? bytes : n * bytes);
   set('outColumn', swap ? n * bytes : bytes);

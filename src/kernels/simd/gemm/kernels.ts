@@ -17,9 +17,9 @@ import { gemmTuning } from '../tuning.ts';
 import { emitPacking, packedTileBytes, type Packing } from './packing.ts';
 import { emitStrips, gemmFlags, type Strips } from './strips.ts';
 
-/** How an operand reaches the strips. */
-export const operandOrder = {
-  /** read where it lies (the vector operand must be contiguous across; a last, incomplete panel of it is packed) */
+/** How the vector operand reaches the strips. */
+export const vectorOperand = {
+  /** contiguous across and read where it lies; only a last, incomplete panel is packed */
   direct: 0,
   /** contiguous across, packed */
   across: 1,
@@ -27,22 +27,18 @@ export const operandOrder = {
   along: 2,
 } as const;
 
-export const gemmSlots: ArgumentSlots<
-  's' | 'sRow' | 'sStep' | 'sOrder' | 'v' | 'vStride' | 'vOrder' | 'out' | 'outRow' | 'outColumn' | 'transposed' |
-  'bias' | 'flags' | 'rows' | 'columns' | 'depth' | 'rowsPerTask' | 'columnsPerTask' | 'rowTasks' | 'depthBlock' |
-  'scratch' | 'scratchBytes'
-> = new ArgumentSlots([
-  's', 'sRow', 'sStep', 'sOrder',
+const gemmArguments = [
+  's', 'sRow', 'sStep', 'packS',
   'v', 'vStride', 'vOrder',
   'out', 'outRow', 'outColumn', 'transposed',
   'bias', 'flags',
   'rows', 'columns', 'depth', 'rowsPerTask', 'columnsPerTask', 'rowTasks', 'depthBlock',
   'scratch', 'scratchBytes',
 ] as const;
+const columnSumArguments = ['x', 'out', 'rows', 'columns', 'columnsPerTask'] as const;
 
 export const gemmSlots: ArgumentSlots<(typeof gemmArguments)[number]> = new ArgumentSlots(gemmArguments);
-
-export const columnSumSlots: ArgumentSlots<'x' | 'out' | 'rows' | 'columns' | 'columnsPerTask'> = new ArgumentSlots(['x', 'out', 'rows', 'columns', 'columnsPerTask']);
+export const columnSumSlots: ArgumentSlots<(typeof columnSumArguments)[number]> = new ArgumentSlots(columnSumArguments);
 
 /** Room for the widest tile. */
 export const edgeBytes: number = gemmTuning.tileRows * gemmTuning.widestTile * 16;
@@ -79,7 +75,7 @@ function writeGemm(
   const bytes = bytesOf(float);
   const lanes = lanesOf(vectorOf(float));
   const slot = gemmSlots.read(f, args, [
-    's', 'sRow', 'sStep', 'sOrder', 'v', 'vStride', 'vOrder', 'out', 'outRow', 'outColumn', 'transposed', 'bias', 'flags',
+    's', 'sRow', 'sStep', 'packS', 'v', 'vStride', 'vOrder', 'out', 'outRow', 'outColumn', 'transposed', 'bias', 'flags',
     'rows', 'columns', 'depth', 'rowsPerTask', 'columnsPerTask', 'rowTasks', 'depthBlock', 'scratch', 'scratchBytes',
   ]);
   const [depthAt, depth, flags, bias, column, columnEnd, width, vectors, vAt, vStep, out, sAt, sTile, sRow, sStep] =
@@ -110,7 +106,7 @@ function writeGemm(
     f.set(sRow, slot.sRow);
     f.set(sStep, slot.sStep);
     f.set(sTile, sRow.mul(tileRows));
-    f.if(slot.sOrder, () => {
+    f.if(slot.packS, () => {
       packRowTiles();
       f.set(sAt, packedS);
       f.set(sRow, bytes);
@@ -126,7 +122,7 @@ function writeGemm(
       f.if(left.gt(widestTile * lanes), () => f.set(vectors, tileVectors));
       f.set(width, least(f.let(vectors.mul(lanes)), left));
 
-      const across = f.let(slot.vOrder.ne(operandOrder.along));
+      const across = f.let(slot.vOrder.ne(vectorOperand.along));
       f.set(vAt, slot.v.add(select(
         across,
         depthAt.mul(slot.vStride).add(scale(column, bytes)),
@@ -153,18 +149,14 @@ function writeGemm(
     f.set(from, sAt);
     f.set(to, packedS);
     f.set(left, rows);
-    const groupBytes = lanes * bytes;
     f.while(() => left.gt(0), () => {
       for (let lane = 0; lane < tileRows; lane += lanes) {
         const here = f.let(least(constant('i32', lanes), f.let(left.sub(lane))));
         f.if(here.gt(0), () => {
-          const at = to.add(lane * bytes);
-          f.if(slot.sOrder.eq(operandOrder.across),
-            () => f.call(packing.across, from, slot.sStep, here, depth, at, tileRows * bytes),
-            () => f.call(packing.along, from, slot.sRow, here, depth, at, tileRows * bytes));
+          f.call(packing.across, from.add(lane * bytes), slot.sStep, here, depth, to.add(lane * bytes), tileRows * bytes);
         });
-        f.increase(from, select(slot.sOrder.eq(operandOrder.across), constant('i32', groupBytes), slot.sRow.mul(lanes)));
       }
+      f.increase(from, tileRows * bytes);
       f.increase(to, packedTileBytes(depth, tileRows, float));
       f.increase(left, -tileRows);
     });

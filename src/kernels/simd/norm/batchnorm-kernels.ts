@@ -2,10 +2,8 @@
  * Batchnorm over planes, (outer, channels, inner) with inner > 1, as jobs. A plane, one channel of one example, is a
  * contiguous run. The formulas are derived in ../../naive/normalisation.ts; here is how they are cut up.
  *
- * Statistics take one pass over memory: each piece of a plane is read twice while it is in the first-level cache, once for
- * its mean and once for the squared deviations from it, and pieces are merged by Chan, Golub and LeVeque's formula (1979),
- * which loses no precision where E[x^2] - mean^2 would. The backward pass is one task a channel, so that the planes summed
- * for dgamma and dbeta are still in the second-level cache when dx is written.
+ * Statistics take one pass over memory (moments.ts). The backward pass is one task a channel, so that the planes summed for
+ * dgamma and dbeta are still in the second-level cache when dx is written.
  */
 
 import {
@@ -13,6 +11,7 @@ import {
 } from '../../../wasm/index.ts';
 import { ArgumentSlots, type KernelBuilder } from '../kernel-builder.ts';
 import { addRun, at, eachPiece, eachRun, fromFloat64, toFloat64, wherePositive, zero } from '../vectors.ts';
+import { Moments } from './moments.ts';
 
 type Slot = 'x' | 'out' | 'dout' | 'reluOut' | 'gamma' | 'beta' | 'mean' | 'variance' | 'dgamma' | 'dbeta' | 'outer' |
   'channels' | 'inner' | 'relu' | 'perTask';
@@ -48,36 +47,17 @@ function emitStatistics(kernels: KernelBuilder, float: FloatKind): void {
     const s = batchnormSlots.read(f, args, ['x', 'mean', 'variance', 'outer', 'channels', 'inner']);
     const planeBytes = f.let(scale(s.inner, bytesOf(float)));
     const plane = f.let(s.x.add(task.mul(planeBytes)));
-    const [first, second, outer] = f.locals('i32', 3);
-    // mean and sum of squared deviations of the `seen` elements so far
-    const [seen, mean, squares, size, sum, deviations, difference, all] = f.locals('f64', 8);
-    const pieceMean = f.local(float);
+    const [first, outer] = f.locals('i32', 2);
+    const moments = new Moments(f, float);
     f.set(outer, s.outer);
     f.repeat(outer, () => {
       f.set(first, plane);
-      f.set(second, plane);
-      eachPiece(f, s.inner, (count) => {
-        f.set(sum, constant('f64', 0));
-        addRun(f, float, [first], count, [sum], (kind, offset) => [at(kind, first, offset)]);
-        f.set(size, toFloat('f64', count));
-        f.set(sum, sum.div(size)); // from here on the piece's mean
-        f.set(pieceMean, fromFloat64(float, sum));
-        f.set(deviations, constant('f64', 0));
-        addRun(f, float, [second], count, [deviations], (kind, offset) => {
-          const deviation = f.let(at(kind, second, offset).sub(spread(kind, pieceMean)));
-          return [deviation.mul(deviation)];
-        });
-        f.set(all, seen.add(size));
-        f.set(difference, sum.sub(mean));
-        f.set(mean, mean.add(difference.mul(size).div(all)));
-        f.set(squares, squares.add(deviations).add(difference.mul(difference).mul(seen).mul(size).div(all)));
-        f.set(seen, all);
-      });
+      moments.add(first, s.inner);
       f.increase(plane, s.channels.mul(planeBytes));
     });
     const channel = f.let(scale(task, bytesOf(float)));
-    f.store(s.mean.add(channel), fromFloat64(float, mean));
-    f.store(s.variance.add(channel), fromFloat64(float, squares.div(seen)));
+    f.store(s.mean.add(channel), fromFloat64(float, moments.mean));
+    f.store(s.variance.add(channel), fromFloat64(float, moments.variance));
   });
 }
 

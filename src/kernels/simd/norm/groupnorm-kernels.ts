@@ -1,0 +1,219 @@
+/**
+ * Groupnorm and layernorm, (batch, groups, channelsPerGroup, inner), as jobs. One set, a group of one example, is a
+ * contiguous run with a mean and variance of its own; the formulas are derived in ../../naive/normalisation.ts.
+ *
+ * gamma and beta change with every element where inner is 1 (layernorm: they are read beside x) and with every channel
+ * elsewhere, so each kernel exists in two forms. Their gradients run over the batch: a task adds up those of its examples,
+ * and a last job adds the tasks' in order.
+ */
+
+import { bytesOf, constant, type FloatKind, load, scale, splat, toFloat, type Value, vectorOf } from '../../../wasm/index.ts';
+import { ArgumentSlots, type KernelBuilder } from '../kernel-builder.ts';
+import { addRun, at, eachPiece, eachRun, fromFloat64, toFloat64 } from '../vectors.ts';
+import { spread } from './batchnorm-kernels.ts';
+import { Moments } from './moments.ts';
+
+type Slot = 'x' | 'out' | 'dout' | 'gamma' | 'beta' | 'mean' | 'variance' | 'dgamma' | 'dbeta' | 'batch' | 'groups' |
+  'channels' | 'inner' | 'perTask' | 'partial' | 'tasks';
+
+/** The arguments; channels counts those of a group, perTask is in examples, partial holds each task's dgamma and dbeta. */
+export const groupnormSlots: ArgumentSlots<Slot, 'eps'> = new ArgumentSlots([
+  'x', 'out', 'dout', 'gamma', 'beta', 'mean', 'variance', 'dgamma', 'dbeta', 'batch', 'groups', 'channels', 'inner', 'perTask',
+  'partial', 'tasks',
+], ['eps']);
+
+/** Adds the kernels for one type to the module. */
+export function emitGroupnorm(kernels: KernelBuilder, float: FloatKind): void {
+  for (const perElement of [true, false]) {
+    emitForward(kernels, float, perElement);
+    emitBackward(kernels, float, perElement);
+  }
+  emitReduce(kernels, float);
+}
+
+/** The name of a kernel; perElement: inner is 1. */
+export function groupnormName(float: FloatKind, direction: 'forward' | 'backward', perElement: boolean): string {
+  return `${float}_${perElement ? 'layernorm' : 'groupnorm'}_${direction}__simd128`;
+}
+
+type Body = Parameters<Parameters<KernelBuilder['define']>[1]>[0];
+
+function inverseDeviation(variance: Value, eps: Value): Value {
+  return constant('f64', 1).div(variance.add(eps).sqrt());
+}
+
+/** Calls write for every example of the task and every group in it. */
+function eachSet(
+  f: Body, task: Value, perTask: Value, batch: Value, groups: Value, write: (example: Value, group: Value) => void,
+): void {
+  const [example, last, group] = f.locals('i32', 3);
+  f.set(last, task.mul(perTask).add(perTask));
+  f.if(last.gt(batch), () => f.set(last, batch));
+  f.for(example, task.mul(perTask), last, 1, () => f.for(group, 0, groups, 1, () => write(example, group)));
+}
+
+/** Task: perTask examples of out, mean and variance. */
+function emitForward(kernels: KernelBuilder, float: FloatKind, perElement: boolean): void {
+  const bytes = bytesOf(float);
+  const vector = vectorOf(float);
+  kernels.define(groupnormName(float, 'forward', perElement), (f, args, task) => {
+    const s = groupnormSlots.read(f, args, [
+      'x', 'out', 'gamma', 'beta', 'mean', 'variance', 'batch', 'groups', 'channels', 'inner', 'perTask',
+    ]);
+    const eps = groupnormSlots.readFloat(f, args, 'eps');
+    const count = f.let(s.channels.mul(s.inner));
+    const [set, from, to, gammaAt, betaAt, channel] = f.locals('i32', 6);
+    const [mean, inverse] = [f.local(float), f.local('f64')];
+    const moments = new Moments(f, float);
+    const wideMean = f.local(vector);
+    eachSet(f, task, s.perTask, s.batch, s.groups, (example, group) => {
+      f.set(set, example.mul(s.groups).add(group));
+      f.set(from, s.x.add(scale(set.mul(count), bytes)));
+      moments.reset();
+      moments.add(from, count);
+      f.set(mean, fromFloat64(float, moments.mean));
+      f.store(s.mean.add(scale(set, bytes)), mean);
+      f.store(s.variance.add(scale(set, bytes)), fromFloat64(float, moments.variance));
+      f.set(inverse, inverseDeviation(moments.variance, eps));
+      f.set(wideMean, splat(vector, mean));
+      f.set(from, s.x.add(scale(set.mul(count), bytes)));
+      f.set(to, s.out.add(scale(set.mul(count), bytes)));
+      f.set(gammaAt, s.gamma.add(scale(group.mul(s.channels), bytes)));
+      f.set(betaAt, s.beta.add(scale(group.mul(s.channels), bytes)));
+      if (perElement) {
+        const factor = f.let(fromFloat64(float, inverse));
+        eachRun(f, float, [from, to, gammaAt, betaAt], count, (kind) => {
+          const normalised = at(kind, from).sub(kind === vector ? wideMean : mean).mul(spread(kind, factor));
+          f.store(to, normalised.mul(at(kind, gammaAt)).add(at(kind, betaAt)));
+        });
+        return;
+      }
+      f.set(channel, s.channels);
+      f.repeat(channel, () => {
+        const factor = f.let(fromFloat64(float, inverse.mul(toFloat64(load(float, gammaAt)))));
+        const shift = f.let(load(float, betaAt));
+        const wide = [factor, shift].map((scalar) => f.let(splat(vector, scalar)));
+        eachRun(f, float, [from, to], s.inner, (kind) => {
+          const [k, b] = kind === vector ? wide : [factor, shift];
+          f.store(to, at(kind, from).sub(kind === vector ? wideMean : mean).mul(k).add(b));
+        });
+        f.increase(gammaAt, bytes);
+        f.increase(betaAt, bytes);
+      });
+    });
+  });
+}
+
+/** Task: perTask examples of dx, and their share of dgamma and dbeta. */
+function emitBackward(kernels: KernelBuilder, float: FloatKind, perElement: boolean): void {
+  const bytes = bytesOf(float);
+  const vector = vectorOf(float);
+  kernels.define(groupnormName(float, 'backward', perElement), (f, args, task) => {
+    const s = groupnormSlots.read(f, args, [
+      'x', 'out', 'dout', 'gamma', 'mean', 'variance', 'batch', 'groups', 'channels', 'inner', 'perTask', 'partial',
+    ]);
+    const eps = groupnormSlots.readFloat(f, args, 'eps');
+    const count = f.let(s.channels.mul(s.inner));
+    const sumsBytes = f.let(scale(s.groups.mul(s.channels), bytes));
+    const dgammas = f.let(s.partial.add(task.mul(sumsBytes.shl(1))));
+    f.fill(dgammas, 0, sumsBytes.shl(1));
+    const [set, x, dout, to, gammaAt, dgammaAt, dbetaAt, channel] = f.locals('i32', 8);
+    const [mean, wideMean, inverse] = [f.local(float), f.local(vector), f.local('f64')];
+    // sums over the set of h = gamma dout, and of h (x - mean)
+    const [sum, product, channelSum, channelProduct] = f.locals('f64', 4);
+    const deviation = (kind: Value['kind'], offset: number = 0): Value =>
+      at(kind, x, offset).sub(kind === vector ? wideMean : mean);
+    const rewind = (group: Value): void => {
+      f.set(x, s.x.add(scale(set.mul(count), bytes)));
+      f.set(dout, s.dout.add(scale(set.mul(count), bytes)));
+      f.set(to, s.out.add(scale(set.mul(count), bytes)));
+      f.set(gammaAt, s.gamma.add(scale(group.mul(s.channels), bytes)));
+      f.set(dgammaAt, dgammas.add(scale(group.mul(s.channels), bytes)));
+      f.set(dbetaAt, dgammaAt.add(sumsBytes));
+    };
+    eachSet(f, task, s.perTask, s.batch, s.groups, (example, group) => {
+      f.set(set, example.mul(s.groups).add(group));
+      f.set(mean, load(float, s.mean.add(scale(set, bytes))));
+      f.set(wideMean, splat(vector, mean));
+      f.set(inverse, inverseDeviation(toFloat64(load(float, s.variance.add(scale(set, bytes)))), eps));
+      f.set(sum, constant('f64', 0));
+      f.set(product, constant('f64', 0));
+      rewind(group);
+      if (perElement) {
+        eachPiece(f, count, (piece) => addRun(f, float, [x, dout, gammaAt], piece, [sum, product], (kind, offset) => {
+          const h = f.let(at(kind, dout, offset).mul(at(kind, gammaAt, offset)));
+          return [h, h.mul(deviation(kind, offset))];
+        }));
+      } else {
+        f.set(channel, s.channels);
+        f.repeat(channel, () => {
+          f.set(channelSum, constant('f64', 0));
+          f.set(channelProduct, constant('f64', 0));
+          eachPiece(f, s.inner, (piece) => addRun(f, float, [x, dout], piece, [channelSum, channelProduct], (kind, offset) => {
+            const g = f.let(at(kind, dout, offset));
+            return [g, g.mul(deviation(kind, offset))];
+          }));
+          const gamma = f.let(toFloat64(load(float, gammaAt)));
+          f.set(sum, sum.add(gamma.mul(channelSum)));
+          f.set(product, product.add(gamma.mul(channelProduct)));
+          f.store(dbetaAt, load(float, dbetaAt).add(fromFloat64(float, channelSum)));
+          f.store(dgammaAt, load(float, dgammaAt).add(fromFloat64(float, channelProduct.mul(inverse))));
+          for (const pointer of [gammaAt, dgammaAt, dbetaAt]) f.increase(pointer, bytes);
+        });
+      }
+
+      // dx = inverse gamma dout + k2 + k3 (x - mean)
+      const over = inverse.neg().div(toFloat('f64', count));
+      const k1 = f.let(fromFloat64(float, inverse));
+      const k2 = f.let(fromFloat64(float, over.mul(sum)));
+      const k3 = f.let(fromFloat64(float, over.mul(inverse).mul(inverse).mul(product)));
+      rewind(group);
+      if (perElement) {
+        eachRun(f, float, [x, dout, to, gammaAt, dgammaAt, dbetaAt], count, (kind) => {
+          const g = f.let(at(kind, dout));
+          const apart = f.let(deviation(kind));
+          f.store(dbetaAt, at(kind, dbetaAt).add(g));
+          f.store(dgammaAt, at(kind, dgammaAt).add(g.mul(apart).mul(spread(kind, k1))));
+          f.store(to, g.mul(at(kind, gammaAt)).mul(spread(kind, k1)).add(spread(kind, k2)).add(apart.mul(spread(kind, k3))));
+        });
+        return;
+      }
+      f.set(channel, s.channels);
+      f.repeat(channel, () => {
+        const factor = f.let(load(float, gammaAt).mul(k1));
+        eachRun(f, float, [x, dout, to], s.inner, (kind) => {
+          f.store(to, at(kind, dout).mul(spread(kind, factor)).add(spread(kind, k2)).add(deviation(kind).mul(spread(kind, k3))));
+        });
+        f.increase(gammaAt, bytes);
+      });
+    });
+  });
+}
+
+/** One task: dgamma and dbeta, the tasks' shares added up in order. */
+function emitReduce(kernels: KernelBuilder, float: FloatKind): void {
+  const bytes = bytesOf(float);
+  kernels.define(`${float}_groupnorm_reduce__simd128`, (f, args) => {
+    const s = groupnormSlots.read(f, args, ['dgamma', 'dbeta', 'groups', 'channels', 'partial', 'tasks']);
+    const all = f.let(s.groups.mul(s.channels));
+    const shareBytes = f.let(scale(all, 2 * bytes));
+    const [from, at, left, channel] = f.locals('i32', 4);
+    const total = f.local('f64');
+    f.set(from, s.partial);
+    for (const to of [s.dgamma, s.dbeta]) {
+      f.set(channel, all);
+      f.repeat(channel, () => {
+        f.set(total, constant('f64', 0));
+        f.set(at, from);
+        f.set(left, s.tasks);
+        f.countdown(left, () => {
+          f.set(total, total.add(toFloat64(load(float, at))));
+          f.increase(at, shareBytes);
+        });
+        f.store(to, fromFloat64(float, total));
+        f.increase(to, bytes);
+        f.increase(from, bytes);
+      });
+    }
+  });
+}
