@@ -192,7 +192,7 @@ export interface FusedKernels {
     x: FloatArray, gamma: FloatArray, beta: FloatArray, mean: FloatArray, variance: FloatArray, out: FloatArray,
     argmax: Int32Array, g: PoolGeometry, channels: number, eps: number,
   ): void;
-  /** Its gradients in training, from the forward pass's x, argmax and out; dout and out (planes, outHeight, outWidth). */
+  /** Its gradients in training, from the forward pass's x, argmax and out; dout is (planes, outHeight, outWidth). */
   batchnormReluPoolBackward(
     dout: FloatArray, out: FloatArray, argmax: Int32Array, x: FloatArray, gamma: FloatArray, mean: FloatArray,
     variance: FloatArray, dx: FloatArray, dgamma: FloatArray, dbeta: FloatArray, g: PoolGeometry, channels: number,
