@@ -167,6 +167,8 @@ describe('errors', () => {
     ['train --data FOLDER/file --out FOLDER/e', 1, /FOLDER\/file/],
     ['train --data FOLDER/data --out FOLDER/file/inside', 1, /cannot write to the output folder FOLDER\/file\/inside: a part of the path is not a folder/],
     ['train --data FOLDER/data --num-train 41 --num-val 10 --out FOLDER/e', 1, /numTraining 41 and numValidation 10/],
+    ['data cifar11', 2, /unknown command 'cifar11'/],
+    ['data cifar10 --url ftp://x', 1, /url must be an http or https URL/],
     ['bench --dtype float16', 2, /Allowed choices are float32, float64, both/],
   ];
 

@@ -109,9 +109,9 @@ function scaledDifference(a: Tensor, b: Tensor): number {
   let difference = 0;
   let largest = 0;
   for (let i = 0; i < x.length; i++) {
-    // Written so that a NaN on either side makes the result NaN, which passes no comparison.
-    if (!(Math.abs(x[i] - y[i]) <= difference)) difference = Math.abs(x[i] - y[i]);
-    if (Math.abs(x[i]) > largest) largest = Math.abs(x[i]);
+    // A NaN on either side makes the result NaN (Math.max hands it on), which passes no comparison.
+    difference = Math.max(difference, Math.abs(x[i] - y[i]));
+    largest = Math.max(largest, Math.abs(x[i]));
   }
   return difference === 0 ? 0 : difference / largest;
 }

@@ -4,6 +4,8 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { ready } from '../../kernels/status.ts';
 import { configure } from '../../runtime/settings.ts';
 import { comparisonTable, runComparisons } from './bench.ts';
+import { runData } from './data.ts';
+import type { DataOptions } from './data.ts';
 import { backendLine, runInfo } from './info.ts';
 import { modelNames, recipes } from './recipes.ts';
 import type { TrainOptions } from './runSettings.ts';
@@ -69,6 +71,13 @@ function buildProgram(surroundings: Surroundings, exit: (code: number) => void):
       if (options.threads !== undefined) configure({ threads: options.threads });
       exit(await runTrain(options, surroundings));
     });
+
+  const data = program.command('data').description('fetch data sets');
+  data.command('cifar10')
+    .description('download CIFAR-10 (binary version, 170 MB), going on from what is there, and verify its checksum')
+    .option('--out <path>', 'a file, or a folder to put it in (default: the cache folder, where train looks for it)')
+    .option('--url <address>', "another server's copy of the same archive")
+    .action(async (options: DataOptions) => exit(await runData(options, surroundings)));
 
   program.command('bench')
     .description("compare the readable loops with the fast layers, at the course's sizes")
