@@ -6,7 +6,7 @@
 import { onConfigure, settings } from '../runtime/settings.ts';
 import type { BackendName, KernelName, Kernels } from './contract.ts';
 import { fastKernels } from './fast/index.ts';
-import { installStepMemory } from './memory/allocate.ts';
+import { installStepMemory, onMemoryNeeded } from './memory/allocate.ts';
 import { naiveKernels } from './naive/index.ts';
 import { loadSimd } from './simd/backend.ts';
 
@@ -37,6 +37,9 @@ interface Selection {
 
 let selected: Selection | null = null;
 onConfigure(reselect);
+onMemoryNeeded(() => {
+  selected ??= select();
+});
 
 /** Chooses again at the next call: the settings have changed, or a backend has become ready. */
 export function reselect(): void {

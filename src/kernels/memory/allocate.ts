@@ -39,6 +39,13 @@ export function installStepMemory(memory: StepMemory | null): void {
   installed = memory;
 }
 
+let chooseBackend: () => void = () => undefined;
+
+/** Registers what makes sure, before memory is handed out, that the configured backend has installed its own. */
+export function onMemoryNeeded(choose: () => void): void {
+  chooseBackend = choose;
+}
+
 /** An array of the given type. Its contents are unspecified: the caller overwrites all of it. */
 export function allocate(dtype: DType, length: number): TypedArray {
   return active === null ? allocateCollected(dtype, length) : active.allocate(dtype, length);
@@ -60,6 +67,7 @@ export function allocateCollected(dtype: DType, length: number): TypedArray {
  * subarray of it does not keep it alive, so keep the array itself.
  */
 export function residentArray(dtype: DType, length: number): TypedArray {
+  chooseBackend();
   return installed?.resident?.(dtype, length) ?? allocateCollected(dtype, length);
 }
 
@@ -79,6 +87,7 @@ export function insideStep(): boolean {
  */
 export function inStep<T>(fn: () => T): T {
   if (depth > 0) return fn();
+  chooseBackend();
   installed?.begin();
   active = installed;
   depth = 1;
