@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { main } from '../../src/node/commands/program.ts';
+import { buildSchedule } from '../../src/node/commands/recipes.ts';
 import { decodeSafetensors } from '../../src/io/index.ts';
 import { decodePng } from '../../src/viz/index.ts';
 import { recording } from './terminal.ts';
@@ -109,16 +110,26 @@ describe('tilegrad train', () => {
     expect((await run([...small, '--epochs', '4', '--out', outFolder('terminated')], terminal)).code).toBe(143);
   });
 
-  it('trains for a limited time, with its schedule planned over it', async () => {
+  it('trains for a limited time', async () => {
     const out = outFolder('timed');
     const { code } = await run(['train', '--data', tiny.data, '--model', 'deep', '--num-train', '40', '--num-val', '10', '--batch', '2', '--time', '0.5', '--out', out]);
     expect(code).toBe(0);
     const saved = await history(out);
     expect(saved.trainSeconds).toBeGreaterThanOrEqual(0.5);
-    const { time, epochs, plannedIterations } = saved.config as Record<string, number | null>;
-    expect([time, epochs]).toEqual([0.5, null]);
-    expect(plannedIterations).toBeGreaterThan(0);
+    expect(saved.config).toMatchObject({ time: 0.5, epochs: null });
     expect((saved.accuracyEpochs as number[]).at(-1)).toBeCloseTo((saved.lossHistory as number[]).length / 20, 12);
+  });
+
+  it('lays its schedule over the time, or over the epochs', () => {
+    const timed = buildSchedule({ schedule: 'one-cycle' }, () => share);
+    let share = 0;
+    expect(timed?.(500, 600)).toBeCloseTo(1 / 25, 3);
+    share = 0.3;
+    expect(timed?.(500, 600)).toBeCloseTo(1, 3);
+    share = 1;
+    expect(timed?.(500, 600)).toBeLessThan(1e-4);
+    expect(buildSchedule({ schedule: 'one-cycle' }, null)?.(599, 600)).toBeLessThan(1e-4);
+    expect(buildSchedule({ schedule: 'constant' }, () => share)).toBeUndefined();
   });
 
   it('takes the course settings for --model three alone', async () => {

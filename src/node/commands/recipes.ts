@@ -113,9 +113,16 @@ export function buildNetwork(
   }
 }
 
-/** The recipe's schedule over so many iterations; undefined where the rate stays. */
-export function buildSchedule({ schedule }: Pick<Recipe, 'schedule'>, iterations: number | null): Schedule | undefined {
+/** Steps that the progress of a run of limited time is counted in. */
+const progressSteps = 100_000;
+
+/**
+ * The recipe's schedule; undefined where the rate stays. A run that time ends cannot know how many iterations it will
+ * make: there `elapsed` gives the share of the time that has passed, 0 to 1, and the schedule follows it, so that it
+ * reaches its end on a slow machine as on a fast one. Null where epochs end the run.
+ */
+export function buildSchedule({ schedule }: Pick<Recipe, 'schedule'>, elapsed: (() => number) | null): Schedule | undefined {
   if (schedule === 'constant') return undefined;
   const cycle = oneCycleSchedule();
-  return (iteration, total) => cycle(iteration, iterations ?? total);
+  return elapsed === null ? cycle : () => cycle(elapsed() * progressSteps, progressSteps);
 }

@@ -33,8 +33,6 @@ export interface RunSettings extends Recipe {
   readonly numTrain: number | null;
   readonly numVal: number | null;
   readonly numTest: number | null;
-  /** iterations that the schedule of a run of limited time is laid over; null where epochs decide */
-  readonly plannedIterations: number | null;
 }
 
 /** Combines the recipe with the options. Throws UsageError for names that do not exist or contradict each other. */
@@ -54,7 +52,6 @@ export function settingsFromOptions(options: TrainOptions): RunSettings {
     numTrain: options.numTrain ?? null,
     numVal: options.numVal ?? null,
     numTest: options.numTest ?? null,
-    plannedIterations: null,
   };
 }
 

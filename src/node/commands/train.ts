@@ -24,10 +24,6 @@ import type { InterruptName, Surroundings } from './terminal.ts';
 
 /** Milliseconds from one checkpoint to the next inside an epoch. */
 const checkpointInterval = 30_000;
-/** Seconds of trial steps that a run of limited time is planned with. */
-const trialSeconds = 1.5;
-/** The share of the time that the schedule is laid over: a run that turns out slower still reaches its end. */
-const plannedShare = 0.92;
 /** Epochs of a run that only time ends. */
 const endlessEpochs = 1_000_000;
 
@@ -60,19 +56,18 @@ async function train(
   const { out } = options;
   if (options.resume === true) checkResumeOptions(options);
   const checkpoint = options.resume === true ? await readCheckpoint(out) : null;
-  let settings = checkpoint === null ? settingsFromOptions(options) : checkResumedSettings(checkpoint.settings, options);
+  const settings = checkpoint === null ? settingsFromOptions(options) : checkResumedSettings(checkpoint.settings, options);
   await prepareFolder(out);
 
   const threads = ready();
   const data = await loadRunData(settings, surroundings.env);
   const count = (labels: ArrayLike<number>): string => labels.length.toLocaleString('en-US');
   line.print(`data: ${data.source}: ${count(data.yTrain)} training, ${count(data.yVal)} validation, ${count(data.yTest)} test images`);
-  // The threads start while the data load; the plan must be made with all of them.
+  // The threads start while the data load.
   await threads;
   const network = networkOf(settings, data);
   line.print(`model: ${network.name}, ${parameterCount(network).toLocaleString('en-US')} parameters; ${backendLine()}`);
   if (signal.aborted) return;
-  if (checkpoint === null) settings = planned(settings, data);
 
   const file = new CheckpointFile(out, settings);
   let shown = 0;
@@ -94,7 +89,7 @@ async function train(
     void file.write(checkpointName, solver.checkpoint()).catch(() => undefined);
   };
   const solver = new Solver(network, data, {
-    ...solverOptions(settings), onProgress, checkpointName, checkpointStore: file,
+    ...solverOptions(settings, () => solver.trainSeconds), onProgress, checkpointName, checkpointStore: file,
   });
   if (checkpoint !== null) {
     solver.restore(checkpoint.bytes);
@@ -153,39 +148,20 @@ function networkOf(settings: RunSettings, data: RunData): Network {
   return buildNetwork(settings, data.XTrain.shape.slice(1), data.classNames.length, settings.seed);
 }
 
-function solverOptions(settings: RunSettings): SolverOptions {
+function solverOptions(settings: RunSettings, trainSeconds: () => number): SolverOptions {
+  const { epochs, time } = settings;
   return {
     updateRule: settings.updateRule,
     optimConfig: settings.optimConfig,
     lrDecay: settings.lrDecay,
-    schedule: buildSchedule(settings, settings.plannedIterations),
+    schedule: buildSchedule(settings, epochs === null && time !== null ? () => Math.min(1, trainSeconds() / time) : null),
     batchSize: settings.batchSize,
-    numEpochs: settings.epochs ?? endlessEpochs,
+    numEpochs: epochs ?? endlessEpochs,
     // A generator of its own: the weights' generator is used up to a point that depends on the network.
     rng: new Rng(settings.seed + 1),
     transform: settings.flips ? randomFlip : undefined,
     verbose: false,
   };
-}
-
-/**
- * A run that time ends cannot know how many iterations it will make, but its schedule must: a few trial steps on another
- * copy of the network tell. What was planned becomes part of the settings.
- */
-function planned(settings: RunSettings, data: RunData): RunSettings {
-  if (settings.epochs !== null || settings.time === null || settings.schedule === 'constant') return settings;
-  const solver = new Solver(networkOf(settings, data), data, solverOptions(settings));
-  const seconds: number[] = [];
-  const trial = Math.min(trialSeconds, settings.time / 10);
-  for (const start = performance.now(); seconds.length < 3 || performance.now() - start < 1000 * trial;) {
-    const before = solver.trainSeconds;
-    solver.step();
-    seconds.push(solver.trainSeconds - before);
-  }
-  // The first steps are slow: the engine has yet to compile what runs often.
-  const settled = seconds.slice(seconds.length >> 1).sort((a, b) => a - b);
-  const iterations = (plannedShare * settings.time) / settled[settled.length >> 1];
-  return { ...settings, plannedIterations: Math.max(1, Math.round(iterations)) };
 }
 
 /** "epoch 2: training 45.1%, validation 43.8%" */
