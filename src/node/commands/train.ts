@@ -88,7 +88,7 @@ async function train(
     savedAt = performance.now();
     void file.write(checkpointName, solver.checkpoint()).catch(() => undefined);
   };
-  const solver = new Solver(network, data, {
+  const solver: Solver = new Solver(network, data, {
     ...solverOptions(settings, () => solver.trainSeconds), onProgress, checkpointName, checkpointStore: file,
   });
   if (checkpoint !== null) {
