@@ -44,6 +44,7 @@ onMemoryNeeded(() => {
 /** Chooses again at the next call: the settings have changed, or a backend has become ready. */
 export function reselect(): void {
   selected = null;
+  installStepMemory(null); // a backend with memory of its own installs that when it is loaded
 }
 
 function complete(name: BackendName, partial: Partial<Kernels>, why: readonly string[]): Selection {
@@ -64,7 +65,6 @@ function complete(name: BackendName, partial: Partial<Kernels>, why: readonly st
 function select(): Selection {
   const wanted = settings().backend;
   const why: string[] = [];
-  installStepMemory(null); // a backend with memory of its own installs that when it is loaded
   if (wanted !== 'naive') {
     const order: Array<Exclude<BackendName, 'naive'>> = wanted === 'auto' ? ['simd', 'js'] : [wanted];
     for (const name of order) {

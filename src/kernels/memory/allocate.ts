@@ -41,7 +41,7 @@ export function installStepMemory(memory: StepMemory | null): void {
 
 let chooseBackend: () => void = () => undefined;
 
-/** Registers what makes sure, before memory is handed out, that the configured backend has installed its own. */
+/** Registers what gives the configured backend the chance to install its memory before the first is handed out. */
 export function onMemoryNeeded(choose: () => void): void {
   chooseBackend = choose;
 }
@@ -67,7 +67,7 @@ export function allocateCollected(dtype: DType, length: number): TypedArray {
  * subarray of it does not keep it alive, so keep the array itself.
  */
 export function residentArray(dtype: DType, length: number): TypedArray {
-  chooseBackend();
+  if (installed === null) chooseBackend();
   return installed?.resident?.(dtype, length) ?? allocateCollected(dtype, length);
 }
 
@@ -87,7 +87,7 @@ export function insideStep(): boolean {
  */
 export function inStep<T>(fn: () => T): T {
   if (depth > 0) return fn();
-  chooseBackend();
+  if (installed === null) chooseBackend();
   installed?.begin();
   active = installed;
   depth = 1;
