@@ -1,5 +1,6 @@
 /**
- * Pooling as jobs, a task being some planes (for the fused backward: a channel), alone and fused with a batchnorm in front.
+ * Pooling as jobs, a task being some planes, alone and fused with a batchnorm in front (whose backward is in
+ * fused-backward-kernels.ts).
  *
  * Windows of 2x2 with stride 2 go by vectors: of two image rows, the even and the odd columns are shuffled apart, and the
  * four candidates of four windows are compared lane by lane, their places kept beside them as integers. Everything else
@@ -8,10 +9,10 @@
 
 import {
   type Body, bytesOf, constant, type FloatKind, type Kind, lanesOf, load, type Local, scale, select, shuffle, splat,
-  toFloat, type Value, vectorConstant, vectorOf,
+  type Value, vectorConstant, vectorOf,
 } from '../../../wasm/index.ts';
 import { ArgumentSlots, type KernelBuilder } from '../kernel-builder.ts';
-import { at, eachRun, fromFloat64, toFloat64, wherePositive, zero } from '../vectors.ts';
+import { fromFloat64, toFloat64, wherePositive, zero } from '../vectors.ts';
 
 type Slot = 'x' | 'out' | 'argmax' | 'dout' | 'reluOut' | 'gamma' | 'beta' | 'mean' | 'variance' | 'dgamma' | 'dbeta' |
   'planes' | 'channels' | 'height' | 'width' | 'poolHeight' | 'poolWidth' | 'stride' | 'outHeight' | 'outWidth' | 'perTask' |
@@ -28,7 +29,6 @@ export function emitPooling(kernels: KernelBuilder, float: FloatKind): void {
   emitForward(kernels, float, false);
   emitForward(kernels, float, true);
   emitBackward(kernels, float);
-  emitFusedBackward(kernels, float);
 }
 
 /** One channel's batchnorm as numbers that a window's candidates go through: (x - mean) * factor + shift. */
@@ -141,6 +141,26 @@ function emitForward(kernels: KernelBuilder, float: FloatKind, normalised: boole
   });
 }
 
+/** 1 where 2x2 windows of stride 2 cover every pixel once and come in whole vectors of four. */
+export function coversByPairs(pairs: Value, width: Value, height: Value): Value {
+  return pairs.and(width.and(7).eqz()).and(height.and(1).eqz());
+}
+
+/** Places within the first of four 2x2 windows side by side, relative to the place of the first window. */
+export const pairOffsets: Value = vectorConstant('i32x4', [0, 2, 4, 6]);
+
+/**
+ * Puts the gradients of four 2x2 windows, float32, where they belong: for each of the two image rows, two vectors of eight
+ * pixels that hold a window's gradient at the window's place and zeros elsewhere. place: relative to the window.
+ */
+export function scatterPairs(f: Body, gradient: Value, place: Value, width: Value): [Local, Local][] {
+  return [place, f.let(place.sub(splat('i32x4', width)))].map((offset) => {
+    const even = f.let(gradient.and(offset.eq(vectorConstant('i32x4', [0, 0, 0, 0]))));
+    const odd = f.let(gradient.and(offset.eq(vectorConstant('i32x4', [1, 1, 1, 1]))));
+    return [f.let(shuffle(even, odd, [0, 4, 1, 5])), f.let(shuffle(even, odd, [2, 6, 3, 7]))];
+  });
+}
+
 /** Lanes of i32x4 that hold the places: four windows in float32, two (in the low lanes) in float64. */
 function storePlaces(f: Body, float: FloatKind, to: Value, places: Value): void {
   if (float === 'f32') f.store(to, places);
@@ -163,7 +183,7 @@ function pairs(
   };
   const lower = f.let(upper.add(rowBytes));
   const candidates = [...row(upper), ...row(lower)];
-  const first = f.let(splat('i32x4', window).add(vectorConstant('i32x4', [0, 2, 4, 6])));
+  const first = f.let(splat('i32x4', window).add(pairOffsets));
   const below = f.let(first.add(splat('i32x4', width)));
   const one = vectorConstant('i32x4', [1, 1, 1, 1]);
   const places = [first, first.add(one), below, below.add(one)];
@@ -212,7 +232,7 @@ function emitBackward(kernels: KernelBuilder, float: FloatKind): void {
       };
       if (float === 'f64') return general();
       // 2x2 with stride 2 and nothing left over: every pixel belongs to one window, so none need be zeroed first
-      f.if(s.pairs.and(s.width.and(7).eqz()).and(s.height.and(1).eqz()), () => {
+      f.if(coversByPairs(s.pairs, s.width, s.height), () => {
         f.set(window, 0);
         f.set(to, plane);
         f.set(y, s.outHeight);
@@ -221,14 +241,12 @@ function emitBackward(kernels: KernelBuilder, float: FloatKind): void {
           f.countdown(x, () => {
             const d = f.let(load('f32x4', from));
             f.if(s.reluOut, () => f.set(d, wherePositive(load('f32x4', reluOut), d)));
-            const place = f.let(load('i32x4', argmax).sub(splat('i32x4', window)).sub(vectorConstant('i32x4', [0, 2, 4, 6])));
-            for (const [row, start] of [to, to.add(rowBytes)].entries()) {
-              const offset = row === 0 ? place : f.let(place.sub(splat('i32x4', s.width)));
-              const even = f.let(d.and(offset.eq(vectorConstant('i32x4', [0, 0, 0, 0]))));
-              const odd = f.let(d.and(offset.eq(vectorConstant('i32x4', [1, 1, 1, 1]))));
-              f.store(start, shuffle(even, odd, [0, 4, 1, 5]));
-              f.store(start, shuffle(even, odd, [2, 6, 3, 7]), 16);
-            }
+            const place = f.let(load('i32x4', argmax).sub(splat('i32x4', window)).sub(pairOffsets));
+            scatterPairs(f, d, place, s.width).forEach(([left4, right4], row) => {
+              const start = row === 0 ? to : to.add(rowBytes);
+              f.store(start, left4);
+              f.store(start, right4, 16);
+            });
             f.increase(to, 32);
             f.increase(window, 8);
             for (const pointer of [from, reluOut, argmax]) f.increase(pointer, 16);
@@ -237,79 +255,6 @@ function emitBackward(kernels: KernelBuilder, float: FloatKind): void {
           f.increase(window, s.width);
         });
       }, general);
-    });
-  });
-}
-
-/**
- * Task: one channel of relu(maxPool(batchnorm(x))) backwards: dgamma and dbeta from the windows alone, since only the
- * pixels that won one carry gradient; then dx in one pass, to which the winners' share is added.
- */
-function emitFusedBackward(kernels: KernelBuilder, float: FloatKind): void {
-  const vector = vectorOf(float);
-  const bytes = bytesOf(float);
-  kernels.define(`${float}_batchnorm_relu_max_pool_backward__simd128`, (f, args, task) => {
-    const s = poolSlots.read(f, args, [
-      'x', 'out', 'argmax', 'dout', 'reluOut', 'gamma', 'mean', 'variance', 'dgamma', 'dbeta', 'planes', 'channels', 'height',
-      'width', 'outHeight', 'outWidth',
-    ]);
-    const eps = poolSlots.readFloat(f, args, 'eps');
-    const channel = f.let(scale(task, bytes));
-    const pixels = f.let(s.height.mul(s.width));
-    const outPixels = f.let(s.outHeight.mul(s.outWidth));
-    const mean = f.let(load(float, s.mean.add(channel)));
-    const wideMean = f.let(toFloat64(mean));
-    const inverse = f.let(constant('f64', 1).div(toFloat64(load(float, s.variance.add(channel))).add(eps).sqrt()));
-    const [dgamma, dbeta, gradient] = f.locals('f64', 3);
-    const [plane, x, out, dout, reluOut, argmax, left, to] = f.locals('i32', 8);
-    const eachOfChannel = (write: () => void): void => {
-      f.for(plane, 0, s.planes.div(s.channels), 1, () => {
-        const number = f.let(plane.mul(s.channels).add(task));
-        f.set(x, s.x.add(scale(number.mul(pixels), bytes)));
-        f.set(out, s.out.add(scale(number.mul(pixels), bytes)));
-        f.set(dout, s.dout.add(scale(number.mul(outPixels), bytes)));
-        f.set(reluOut, s.reluOut.add(scale(number.mul(outPixels), bytes)));
-        f.set(argmax, s.argmax.add(number.mul(outPixels).shl(2)));
-        write();
-      });
-    };
-    const eachWindow = (write: () => void): void => {
-      f.set(left, outPixels);
-      f.repeat(left, () => {
-        write();
-        f.increase(dout, bytes);
-        f.increase(reluOut, bytes);
-        f.increase(argmax, 4);
-      });
-    };
-
-    eachOfChannel(() => eachWindow(() => {
-      f.set(gradient, toFloat64(wherePositive(load(float, reluOut), load(float, dout))));
-      f.set(dbeta, dbeta.add(gradient));
-      const winner = toFloat64(load(float, x.add(scale(load('i32', argmax), bytes))));
-      f.set(dgamma, dgamma.add(gradient.mul(winner.sub(wideMean))));
-    }));
-    f.set(dgamma, dgamma.mul(inverse));
-    f.store(s.dgamma.add(channel), fromFloat64(float, dgamma));
-    f.store(s.dbeta.add(channel), fromFloat64(float, dbeta));
-
-    const count = f.let(toFloat('f64', s.planes.div(s.channels).mul(pixels)));
-    const factor = f.let(inverse.mul(toFloat64(load(float, s.gamma.add(channel)))));
-    const k1 = f.let(fromFloat64(float, factor));
-    const k2 = f.let(fromFloat64(float, factor.mul(dbeta).div(count).neg()));
-    const k3 = f.let(fromFloat64(float, factor.mul(inverse).mul(dgamma).div(count).neg()));
-    const scalars = [k2, k3, mean];
-    const vectors = scalars.map((scalar) => f.let(splat(vector, scalar)));
-    eachOfChannel(() => {
-      const start = f.let(out);
-      eachRun(f, float, [x, out], pixels, (kind) => {
-        const [b, c, m] = kind === vector ? vectors : scalars;
-        f.store(out, at(kind, x).sub(m).mul(c).add(b));
-      });
-      eachWindow(() => {
-        f.set(to, start.add(scale(load('i32', argmax), bytes)));
-        f.store(to, load(float, to).add(wherePositive(load(float, reluOut), load(float, dout)).mul(k1)));
-      });
     });
   });
 }
