@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { configure } from '../../../src/runtime/settings.ts';
+import { takesDense } from '../../../src/kernels/simd/conv/choose.ts';
 import { shutdown } from '../../../src/kernels/team/team.ts';
 import type { ConvGeometry } from '../../../src/kernels/contract.ts';
 import { convolutionCases } from '../compare/convolution.ts';
@@ -40,6 +41,13 @@ function gradients(type: FloatType, g: ConvGeometry, kernels: typeof simd): Floa
   return [out, dx, dw, db];
 }
 
+/** Tiny images in numbers: these become matrix products. */
+const denseShapes = fc.record({
+  batch: fc.integer({ min: 16, max: 40 }), channels: fc.integer({ min: 1, max: 9 }), height: fc.integer({ min: 1, max: 2 }),
+  width: fc.integer({ min: 1, max: 2 }), filters: fc.integer({ min: 1, max: 9 }), kernelHeight: fc.integer({ min: 1, max: 4 }),
+  kernelWidth: fc.integer({ min: 1, max: 4 }), stride: fc.integer({ min: 1, max: 3 }), pad: fc.integer({ min: 0, max: 2 }),
+}).filter((s) => s.height + 2 * s.pad >= s.kernelHeight && s.width + 2 * s.pad >= s.kernelWidth);
+
 describe('convolution', () => {
   afterAll(() => shutdown());
 
@@ -61,10 +69,24 @@ describe('convolution', () => {
     }), { numRuns: 60 });
   });
 
+  it('of tiny images equals the definition', () => {
+    let dense = 0;
+    fc.assert(fc.property(denseShapes, (s) => {
+      const g = geometry(
+        s.batch, s.channels, s.height, s.width, s.filters, s.kernelHeight, s.kernelWidth, s.stride, s.pad,
+      );
+      if (takesDense(g)) dense++;
+      const found = gradients('float64', g, simd);
+      const expected = gradients('float64', g, naiveKernels as typeof simd);
+      found.forEach((array, i) => array.forEach((value, at) => expect(value).toBeCloseTo(expected[i][at], 11)));
+    }), { numRuns: 80 });
+    expect(dense).toBeGreaterThan(20);
+  });
+
   it('gives the same bits on 1, 2 and 3 threads', async () => {
     const shapes: Array<[FloatType, ConvGeometry]> = [
       ['float32', geometry(11, 16, 13, 16, 24, 3, 3, 1, 1)], ['float32', geometry(9, 3, 20, 17, 10, 5, 5, 1, 2)],
-      ['float32', geometry(1, 7, 40, 33, 9, 3, 3, 2, 1)], ['float64', geometry(10, 8, 9, 9, 8, 3, 3, 1, 1)],
+      ['float32', geometry(1, 7, 40, 33, 9, 3, 3, 2, 1)], ['float32', geometry(50, 64, 2, 2, 64, 3, 3, 1, 1)], ['float64', geometry(10, 8, 9, 9, 8, 3, 3, 1, 1)],
     ];
     const runs: Float32Array[][][] = [];
     for (const threads of [1, 2, 3]) {

@@ -9,6 +9,18 @@
 
 import type { ConvGeometry, FloatArray } from '../../contract.ts';
 
+/** Pixels of the image, and of the output, up to which a convolution is a matrix product, and the batch it takes. */
+const denseMostPixels = 4;
+const denseLeastBatch = 16;
+
+/**
+ * True when the convolution is done as a matrix product: on 2x2 pixels a window of 3x3 with pad 1 meets them all, where
+ * Winograd's tiles of 4x4 outputs would be three quarters empty. The matrix must be small beside the batch's work.
+ */
+export function takesDense(g: ConvGeometry): boolean {
+  return g.height * g.width <= denseMostPixels && g.outHeight * g.outWidth <= denseMostPixels && g.batch >= denseLeastBatch;
+}
+
 /** Fewest channels, and fewest filters, for which Winograd is taken. */
 const winogradLeast = 6;
 

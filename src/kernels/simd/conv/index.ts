@@ -2,7 +2,9 @@
 
 import type { ConvKernels } from '../../contract.ts';
 import type { KernelBuilder } from '../kernel-builder.ts';
-import { takesWinograd } from './choose.ts';
+import { takesDense, takesWinograd } from './choose.ts';
+import { denseBackward, denseForward } from './dense.ts';
+import { emitDense } from './dense-kernels.ts';
 import { directFilterGradient, directForward, directInputGradient } from './direct.ts';
 import { emitDirectGradient } from './direct-gradient-kernels.ts';
 import { emitDirect } from './direct-kernels.ts';
@@ -12,18 +14,23 @@ import { emitWinograd } from './winograd-kernels.ts';
 
 /** Adds the family's kernels to the module. */
 export function emitConvolution(kernels: KernelBuilder): void {
-  for (const float of ['f32', 'f64'] as const) emitDirectGradient(kernels, float, emitDirect(kernels, float));
+  for (const float of ['f32', 'f64'] as const) {
+    emitDirectGradient(kernels, float, emitDirect(kernels, float));
+    emitDense(kernels, float);
+  }
   const { strip, gather } = emitWinograd(kernels);
   emitWinogradGradient(kernels, strip, gather);
 }
 
 export const convolutionKernels: ConvKernels = {
   convForward(x, w, b, out, g, epilogue) {
-    if (takesWinograd(x, g)) winogradForward(x, w, b, out, g, epilogue);
+    if (takesDense(g)) denseForward(x, w, b, out, g, epilogue);
+    else if (takesWinograd(x, g)) winogradForward(x, w, b, out, g, epilogue);
     else directForward(x, w, b, out, g, epilogue);
   },
 
   convBackward(dout, x, w, dx, dw, db, g) {
+    if (takesDense(g)) return denseBackward(dout, x, w, dx, dw, db, g);
     const winograd = takesWinograd(x, g);
     if (dx !== null) {
       if (winograd) winogradInputGradient(dout, w, dx, g);

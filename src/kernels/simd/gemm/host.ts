@@ -4,8 +4,8 @@ import type { FloatKind } from '../../../wasm/index.ts';
 import type { FloatArray, MatrixKernels } from '../../contract.ts';
 import { beginLaunch, type Launch } from '../launch.ts';
 import { kernelIndex } from '../module.ts';
-import { gemmTuning } from '../tuning.ts';
-import { columnSumName, columnSumSlots, edgeBytes, gemmName, gemmSlots, vectorOperand } from './kernels.ts';
+import { gemmTileColumns, gemmTuning } from '../tuning.ts';
+import { columnSumName, columnSumSlots, edgeBytes, gemmName, gemmSlots, panelPadding, vectorOperand } from './kernels.ts';
 import { gemmFlags } from './strips.ts';
 
 /** A product to launch: addresses instead of arrays, the rest as in MatrixKernels.gemm. */
@@ -55,13 +55,18 @@ export function launchProduct(launch: Launch, product: Product): void {
 
   const depthBlock = evenShare(product.k, gemmTuning.depthBlock, 4);
   const rowsPerTask = Math.min(rows, evenShare(rows, gemmTuning.taskRows, gemmTuning.tileRows));
-  const columnsPerTask = evenShare(columns, gemmTuning.taskColumns, float === 'f32' ? 8 : 4);
+  const columnsPerTask = evenShare(columns, gemmTuning.taskColumns, gemmTileColumns(float));
   const rowTasks = Math.ceil(rows / rowsPerTask);
   const tasks = rowTasks * Math.ceil(columns / columnsPerTask);
   const packS = !sAlong && columns >= gemmTuning.leastColumnsForPacking;
   const packV = rows >= gemmTuning.leastRowsForPacking;
-  const packedRows = packS ? Math.ceil(rowsPerTask / gemmTuning.tileRows) * gemmTuning.tileRows : 0;
-  const scratchBytes = edgeBytes + depthBlock * (gemmTuning.widestTile * 16 + packedRows * bytes);
+  const packedTiles = packS ? Math.ceil(rowsPerTask / gemmTuning.tileRows) : 0;
+  const packedBytes = packedTiles * (depthBlock * gemmTuning.tileRows * bytes + panelPadding);
+  const vOrder = vAlong ? vectorOperand.along : packV ? vectorOperand.across : vectorOperand.direct;
+  const panelBytes = depthBlock * gemmTuning.tileVectors[float] * 16 + panelPadding;
+  const panels = Math.ceil(columnsPerTask / gemmTileColumns(float));
+  const blockBytes = vOrder === vectorOperand.across ? panels * panelBytes : 0;
+  const scratchBytes = edgeBytes + depthBlock * gemmTuning.widestTile * 16 + blockBytes + packedBytes;
 
   const set = (name: Parameters<typeof gemmSlots.set>[1], value: number): void => gemmSlots.set(launch, name, value);
   set('s', swap ? product.b : product.a);
@@ -70,7 +75,7 @@ export function launchProduct(launch: Launch, product: Product): void {
   set('packS', packS ? 1 : 0);
   set('v', swap ? product.a : product.b);
   set('vStride', vStride);
-  set('vOrder', vAlong ? vectorOperand.along : packV ? vectorOperand.across : vectorOperand.direct);
+  set('vOrder', vOrder);
   set('out', product.out);
   set('outRow', swap ? bytes : n * bytes);
   set('outColumn', swap ? n * bytes : bytes);
@@ -85,6 +90,7 @@ export function launchProduct(launch: Launch, product: Product): void {
   set('rowTasks', rowTasks);
   set('depthBlock', depthBlock);
   set('scratch', launch.scratchPerThread(scratchBytes, tasks));
+  set('blockBytes', blockBytes);
   set('scratchBytes', Math.ceil(scratchBytes / 64) * 64);
   launch.run(kernelIndex(gemmName(float)), tasks);
 }

@@ -1,11 +1,10 @@
 /**
  * Matrix multiplication as jobs. A task computes a rectangle of the result over the whole depth:
  *
- *   for each block of the depth                          (partial sums of the result wait in memory)
- *     pack the task's rows of S, where that pays          (second-level cache)
- *     for each panel of columns
- *       pack the panel of V, where that pays              (first-level cache)
- *       for each tile of rows: the strip                  (registers)
+ *   for each block of the depth                                      (partial sums of the result wait in memory)
+ *     pack the task's rows of S and columns of V, where that pays   (second-level cache)
+ *     for each panel of columns of V                                 (first-level cache)
+ *       for each tile of rows: the strip                             (registers)
  */
 
 import {
@@ -13,8 +12,8 @@ import {
   vectorOf,
 } from '../../../wasm/index.ts';
 import { ArgumentSlots, type KernelBuilder } from '../kernel-builder.ts';
-import { gemmTuning } from '../tuning.ts';
-import { emitPacking, packedTileBytes, type Packing } from './packing.ts';
+import { gemmTileColumns, gemmTuning } from '../tuning.ts';
+import { emitPacking, type Packing } from './packing.ts';
 import { emitStrips, gemmFlags, type Strips } from './strips.ts';
 
 /** How the vector operand reaches the strips. */
@@ -33,22 +32,25 @@ const gemmArguments = [
   'out', 'outRow', 'outColumn', 'transposed',
   'bias', 'flags',
   'rows', 'columns', 'depth', 'rowsPerTask', 'columnsPerTask', 'rowTasks', 'depthBlock',
-  'scratch', 'scratchBytes',
+  'scratch', 'scratchBytes', 'blockBytes',
 ] as const;
 const columnSumArguments = ['x', 'out', 'rows', 'columns', 'columnsPerTask'] as const;
 
 export const gemmSlots: ArgumentSlots<(typeof gemmArguments)[number]> = new ArgumentSlots(gemmArguments);
 export const columnSumSlots: ArgumentSlots<(typeof columnSumArguments)[number]> = new ArgumentSlots(columnSumArguments);
 
+/** Bytes between packed panels, so that they do not compete for the same sets of a cache. */
+export const panelPadding = 64;
+
 /** Room for the widest tile. */
 export const edgeBytes: number = gemmTuning.tileRows * gemmTuning.widestTile * 16;
 
 /** Adds the kernels of the family: gemm and column sums for float32 and float64. */
 export function emitGemm(kernels: KernelBuilder): void {
-  const { tileRows, widestTile } = gemmTuning;
+  const { tileRows, tileVectors, widestTile } = gemmTuning;
   for (const float of ['f32', 'f64'] as const) {
     const strips = emitStrips(kernels.module, float, kernels.relaxed, tileRows, widestTile);
-    const packing = emitPacking(kernels.module, float);
+    const packing = emitPacking(kernels.module, float, tileRows, tileVectors[float]);
     kernels.define(gemmName(float), (f, args, task) => writeGemm(f, args, task, kernels, float, strips, packing));
     kernels.define(columnSumName(float), (f, args, task) => writeColumnSums(f, args, task, float));
   }
@@ -56,7 +58,7 @@ export function emitGemm(kernels: KernelBuilder): void {
 
 /** The name of the gemm kernel of a type. */
 export function gemmName(float: FloatKind): string {
-  return `${float}_gemm_${gemmTuning.tileRows}x${gemmTuning.tileVectors * lanesOf(vectorOf(float))}__simd128`;
+  return `${float}_gemm_${gemmTuning.tileRows}x${gemmTileColumns(float)}__simd128`;
 }
 
 /** The name of the kernel that sums columns. */
@@ -71,19 +73,22 @@ function least(a: Value, b: Value): Value {
 function writeGemm(
   f: Body, args: Local, task: Local, kernels: KernelBuilder, float: FloatKind, strips: Strips, packing: Packing,
 ): void {
-  const { tileRows, tileVectors, widestTile } = gemmTuning;
+  const { tileRows, widestTile } = gemmTuning;
+  const tileVectors = gemmTuning.tileVectors[float];
   const bytes = bytesOf(float);
   const lanes = lanesOf(vectorOf(float));
+  const panelColumns = tileVectors * lanes;
   const slot = gemmSlots.read(f, args, [
     's', 'sRow', 'sStep', 'packS', 'v', 'vStride', 'vOrder', 'out', 'outRow', 'outColumn', 'transposed', 'bias', 'flags',
-    'rows', 'columns', 'depth', 'rowsPerTask', 'columnsPerTask', 'rowTasks', 'depthBlock', 'scratch', 'scratchBytes',
+    'rows', 'columns', 'depth', 'rowsPerTask', 'columnsPerTask', 'rowTasks', 'depthBlock', 'scratch', 'scratchBytes', 'blockBytes',
   ]);
   const [depthAt, depth, flags, bias, column, columnEnd, width, vectors, vAt, vStep, out, sAt, sTile, sRow, sStep] =
     f.locals('i32', 15);
 
   const edge = f.let(slot.scratch.add(kernels.participant().mul(slot.scratchBytes)));
   const panel = f.let(edge.add(edgeBytes));
-  const packedS = f.let(panel.add(slot.depthBlock.mul(widestTile * 16)));
+  const blockV = f.let(panel.add(slot.depthBlock.mul(widestTile * 16)));
+  const packedS = f.let(blockV.add(slot.blockBytes));
 
   const firstRow = f.let(task.remU(slot.rowTasks).mul(slot.rowsPerTask));
   const rows = f.let(least(slot.rowsPerTask, f.let(slot.rows.sub(firstRow))));
@@ -91,6 +96,9 @@ function writeGemm(
   const restRows = f.let(rows.and(tileRows - 1));
   const firstColumn = f.let(task.divU(slot.rowTasks).mul(slot.columnsPerTask));
   f.set(columnEnd, least(f.let(firstColumn.add(slot.columnsPerTask)), slot.columns));
+  // Panels are as wide as the best tile, but for the last, which takes all that is left as soon as it can.
+  const wideColumns = f.let(columnEnd.sub(firstColumn).sub(widestTile * lanes));
+  const fullPanels = f.let(select(wideColumns.gt(0), wideColumns.add(panelColumns - 1).divU(panelColumns), 0));
   const sFirst = f.let(slot.s.add(firstRow.mul(slot.sRow)));
 
   f.set(depthAt, 0);
@@ -107,19 +115,25 @@ function writeGemm(
     f.set(sStep, slot.sStep);
     f.set(sTile, sRow.mul(tileRows));
     f.if(slot.packS, () => {
+      f.set(sTile, scale(depth, tileRows * bytes).add(panelPadding));
       packRowTiles();
       f.set(sAt, packedS);
       f.set(sRow, bytes);
       f.set(sStep, tileRows * bytes);
-      f.set(sTile, packedTileBytes(depth, tileRows, float));
+    });
+
+    const blockPacked = f.let(slot.vOrder.eq(vectorOperand.across).and(fullPanels.gt(0)));
+    const panelStride = f.let(depth.mul(tileVectors * 16).add(panelPadding));
+    f.if(blockPacked, () => {
+      const from = slot.v.add(depthAt.mul(slot.vStride)).add(scale(firstColumn, bytes));
+      f.call(packing.vectorPanels, from, slot.vStride, fullPanels, depth, blockV, panelStride);
     });
 
     f.set(column, firstColumn);
     f.doWhile(() => {
       const left = f.let(columnEnd.sub(column));
-      // Full panels, then one that takes all that is left, where it can.
-      f.set(vectors, least(f.let(left.add(lanes - 1).divU(lanes)), constant('i32', widestTile)));
-      f.if(left.gt(widestTile * lanes), () => f.set(vectors, tileVectors));
+      const full = f.let(left.gt(widestTile * lanes));
+      f.set(vectors, select(full, constant('i32', tileVectors), left.add(lanes - 1).divU(lanes)));
       f.set(width, least(f.let(vectors.mul(lanes)), left));
 
       const across = f.let(slot.vOrder.ne(vectorOperand.along));
@@ -129,10 +143,15 @@ function writeGemm(
         scale(depthAt, bytes).add(column.mul(slot.vStride)),
       )));
       f.set(vStep, slot.vStride);
-      f.if(slot.vOrder.or(width.ne(vectors.mul(lanes))), () => {
-        packPanel(across);
-        f.set(vAt, panel);
-        f.set(vStep, vectors.shl(4));
+      f.if(full.and(blockPacked), () => {
+        f.set(vAt, blockV.add(column.sub(firstColumn).divU(panelColumns).mul(panelStride)));
+        f.set(vStep, tileVectors * 16);
+      }, () => {
+        f.if(slot.vOrder.or(width.ne(vectors.mul(lanes))), () => {
+          packPanel(across);
+          f.set(vAt, panel);
+          f.set(vStep, vectors.shl(4));
+        });
       });
 
       f.set(out, slot.out.add(firstRow.mul(slot.outRow)).add(column.mul(slot.outColumn)));
@@ -145,21 +164,15 @@ function writeGemm(
 
   /** Rows of S into tiles: element (p, i) of a tile at p * tileRows + i. */
   function packRowTiles(): void {
-    const [from, to, left] = f.locals('i32', 3);
-    f.set(from, sAt);
-    f.set(to, packedS);
-    f.set(left, rows);
-    f.while(() => left.gt(0), () => {
-      for (let lane = 0; lane < tileRows; lane += lanes) {
-        const here = f.let(least(constant('i32', lanes), f.let(left.sub(lane))));
-        f.if(here.gt(0), () => {
-          f.call(packing.across, from.add(lane * bytes), slot.sStep, here, depth, to.add(lane * bytes), tileRows * bytes);
-        });
-      }
-      f.increase(from, tileRows * bytes);
-      f.increase(to, packedTileBytes(depth, tileRows, float));
-      f.increase(left, -tileRows);
-    });
+    f.if(tiles, () => f.call(packing.scalarPanels, sAt, slot.sStep, tiles, depth, packedS, sTile));
+    const from = sAt.add(scale(tiles, tileRows * bytes));
+    const to = packedS.add(tiles.mul(sTile));
+    for (let row = 0; row < tileRows; row += lanes) {
+      const here = f.let(least(constant('i32', lanes), f.let(restRows.sub(row))));
+      f.if(here.gt(0), () => {
+        f.call(packing.across, from.add(row * bytes), slot.sStep, here, depth, to.add(row * bytes), tileRows * bytes);
+      });
+    }
   }
 
   function packPanel(across: Local): void {

@@ -5,11 +5,18 @@
 
 import {
   bytesOf, defineFunction, type FloatKind, type FunctionReference, lanesOf, load, type Local, type ModuleBuilder,
-  scale, vectorConstant, vectorOf,
+  vectorConstant, vectorOf,
 } from '../../../wasm/index.ts';
 import { transpose } from './strips.ts';
 
 export interface Packing {
+  /**
+   * (source, step, panels, depth, to, panelStride): whole panels of an operand that is contiguous across, panel i to
+   * to + i * panelStride. It goes along the rows of the source, because memory is read fastest in long runs.
+   * vectorPanels are as wide as a tile, scalarPanels as high.
+   */
+  readonly vectorPanels: FunctionReference;
+  readonly scalarPanels: FunctionReference;
   /**
    * (source, step, lanes, depth, to, toStep): one vector's width of an operand that is contiguous across: at every step
    * of the depth, `lanes` elements (of at most a vector's) from source + p * step to to + p * toStep, then zeros.
@@ -24,8 +31,8 @@ export interface Packing {
 
 const parameters = new Array<'i32'>(6).fill('i32');
 
-/** Adds the packing functions for one element type to a module. */
-export function emitPacking(module: ModuleBuilder, float: FloatKind): Packing {
+/** Adds the packing functions for one element type and tiles of so many rows and vectors to a module. */
+export function emitPacking(module: ModuleBuilder, float: FloatKind, tileRows: number, tileVectors: number): Packing {
   const vector = vectorOf(float);
   const lanes = lanesOf(vector);
   const bytes = bytesOf(float);
@@ -47,6 +54,25 @@ export function emitPacking(module: ModuleBuilder, float: FloatKind): Packing {
       });
       f.increase(source, step);
       f.increase(to, toStep);
+    });
+  });
+
+  const panels = (vectors: number): FunctionReference => defineFunction(module,
+    `${float}_gemm_pack_panels_${vectors * lanes}__simd128`, parameters, [], (f, source, step, count, depth, to, panelStride) => {
+    const [from, at, left] = f.locals('i32', 3);
+    const row = f.locals(vector, vectors);
+    f.countdown(depth, () => {
+      f.set(from, source);
+      f.set(at, to);
+      f.set(left, count);
+      f.countdown(left, () => {
+        row.forEach((each, j) => f.set(each, load(vector, from, 16 * j)));
+        row.forEach((each, j) => f.store(at, each, 16 * j));
+        f.increase(from, 16 * vectors);
+        f.increase(at, panelStride);
+      });
+      f.increase(source, step);
+      f.increase(to, 16 * vectors);
     });
   });
 
@@ -81,10 +107,5 @@ export function emitPacking(module: ModuleBuilder, float: FloatKind): Packing {
     });
     f.if(depth, () => f.call(partial, source, stride, bytes, count, depth, to, toStep));
   });
-  return { across, along };
-}
-
-/** Bytes from one packed row of tiles to the next: depth steps of one tile's rows. */
-export function packedTileBytes(depth: Local, tileRows: number, float: FloatKind): ReturnType<typeof scale> {
-  return scale(depth, tileRows * bytesOf(float));
+  return { vectorPanels: panels(tileVectors), scalarPanels: panels(tileRows / lanes), across, along };
 }
