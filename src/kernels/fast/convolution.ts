@@ -121,12 +121,33 @@ function addInputGradient(
       packStrided(dout, 1, pixels, panels, width, pixel, count, step, steps);
     },
     store: (tile, width, tap, pixel, rows, columns) => {
-      for (let r = 0; r < rows; r++) {
-        const offset = view.tapOffset[tap + r];
-        for (let c = 0; c < columns; c++) planes[offset + view.pixelOffset[pixel + c]] += tile[r * width + c];
-      }
+      scatterTile(tile, width, planes, view, tap, pixel, rows, columns);
     },
   });
+}
+
+/** Adds a tile of the columns' gradient (taps, pixels) to the places in the planes that those columns came from. */
+function scatterTile(
+  tile: Float64Array, width: number, planes: Float64Array, view: PaddedView, tap: number, pixel: number,
+  rows: number, columns: number,
+): void {
+  const { tapOffset, pixelOffset } = view;
+  if (columns === 4) {
+    // Whole rows, as in storeTile; "| 0" as in packGathered.
+    const a = pixelOffset[pixel], b = pixelOffset[pixel + 1], c = pixelOffset[pixel + 2], d = pixelOffset[pixel + 3];
+    for (let r = 0; r < rows; r++) {
+      const offset = tapOffset[tap + r];
+      const from = r * width;
+      planes[(offset + a) | 0] += tile[from];
+      planes[(offset + b) | 0] += tile[from + 1];
+      planes[(offset + c) | 0] += tile[from + 2];
+      planes[(offset + d) | 0] += tile[from + 3];
+    }
+    return;
+  }
+  for (let r = 0; r < rows; r++) {
+    for (let c = 0; c < columns; c++) planes[tapOffset[tap + r] + pixelOffset[pixel + c]] += tile[r * width + c];
+  }
 }
 
 /**

@@ -74,6 +74,7 @@ export function packGathered(
       const c = laneOffsets[lane + l + 2];
       const d = laneOffsets[lane + l + 3];
       let to = panel;
+      // "| 0" tells the compiler that a sum of two table entries stays a 32-bit integer, which saves an overflow check.
       for (let p = step; p < step + steps; p++) {
         const offset = stepOffsets[p];
         panels[to] = source[(a + offset) | 0];
