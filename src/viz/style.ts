@@ -79,8 +79,8 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .confusion th { font-weight: 400; color: var(--muted); padding: 2px 4px; }
 .confusion tbody th { text-align: right; padding-right: 8px; white-space: nowrap; max-width: 11em; overflow: hidden; text-overflow: ellipsis; }
 .confusion thead th { vertical-align: bottom; text-align: center; white-space: nowrap; }
-.confusion thead th span { display: inline-block; max-width: 88px; overflow: hidden; text-overflow: ellipsis; writing-mode: vertical-rl; transform: rotate(180deg); max-height: 84px; }
-.confusion thead .corner span { writing-mode: horizontal-tb; transform: none; max-width: none; }
+.confusion thead th span { display: inline-block; max-height: 130px; overflow: hidden; text-overflow: ellipsis; writing-mode: vertical-rl; transform: rotate(180deg); }
+.confusion thead .corner span { writing-mode: horizontal-tb; transform: none; }
 .confusion thead .corner { text-align: right; padding-right: 8px; }
 .confusion td { height: 30px; min-width: 30px; padding: 0 3px; text-align: center; border-radius: 4px; cursor: default; background: color-mix(in srgb, var(--heat) calc(100% * var(--shade, 0)), var(--page)); }
 .confusion td.diagonal { font-weight: 620; }

@@ -18,21 +18,28 @@ export interface SvgOptions {
 const margin = { top: 76, right: 24, bottom: 48, left: 64 };
 const font = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif";
 
+type Rules = ReadonlyArray<readonly [selector: string, declarations: string]>;
+
 /** Plain colours by class instead of CSS variables: many SVG viewers know no variables. */
-function colors(palette: Palette): string {
+function colors(palette: Palette): Rules {
   return [
-    `.bg{fill:${palette.card}}`, `.ink{fill:${palette.ink}}`, `.muted{fill:${palette.muted}}`,
-    `.grid{stroke:${palette.grid}}`, `.axis{stroke:${palette.line}}`,
-    ...palette.series.map((color, i) => `.s${i}{stroke:${color}}.d${i}{fill:${color}}`),
-  ].join('');
+    ['.bg', `fill:${palette.card}`], ['.ink', `fill:${palette.ink}`], ['.muted', `fill:${palette.muted}`],
+    ['.grid', `stroke:${palette.grid}`], ['.axis', `stroke:${palette.line}`],
+    ...palette.series.flatMap((color, i): Rules => [[`.s${i}`, `stroke:${color}`], [`.d${i}`, `fill:${color}`]]),
+  ];
 }
 
-function stylesheet(theme: 'auto' | 'light' | 'dark'): string {
-  const base = `text{font:13px ${font}}.title{font-size:16px;font-weight:600}` +
-    '.curve{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}' +
-    '.faint{stroke-width:1;opacity:.22}.dashed{stroke-dasharray:6 4}';
-  const first = colors(theme === 'dark' ? darkPalette : lightPalette);
-  return base + first + (theme === 'auto' ? `@media(prefers-color-scheme:dark){${colors(darkPalette)}}` : '');
+const shapes: Rules = [
+  ['text', `font:13px ${font}`], ['.title', 'font-size:16px;font-weight:600'],
+  ['.curve', 'fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round'],
+  ['.faint', 'stroke-width:1;opacity:.22'], ['.dashed', 'stroke-dasharray:6 4'],
+];
+
+/** Every rule names the chart it belongs to, so that a chart put into a page leaves the page's own style alone. */
+function stylesheet(scope: string, theme: 'auto' | 'light' | 'dark'): string {
+  const write = (rules: Rules): string => rules.map(([selector, declarations]) => `.${scope} ${selector}{${declarations}}`).join('');
+  const first = write(shapes) + write(colors(theme === 'dark' ? darkPalette : lightPalette));
+  return first + (theme === 'auto' ? `@media(prefers-color-scheme:dark){${write(colors(darkPalette))}}` : '');
 }
 
 const round = (value: number): string => String(Math.round(value * 100) / 100);
@@ -67,7 +74,9 @@ export function chartSvg(chart: Chart, options: SvgOptions = {}): string {
   const note = chartNote(layout);
   const axisLabel = note === '' ? chart.xLabel : `${chart.xLabel} (${note.slice(0, -1)})`;
   parts.push(`<text class="muted" text-anchor="middle" x="${x(0.5)}" y="${height - 8}">${escapeText(axisLabel)}</text>`);
-  parts.push('<g clip-path="url(#plot)">');
+  // An inner svg cuts off what leaves the frame (by 5 pixels, for dots on its edge) without an id that could clash.
+  const frame = { x: margin.left - 5, y: top, width: plotWidth + 10, height: plotHeight + 5 };
+  parts.push(`<svg x="${frame.x}" y="${frame.y}" width="${frame.width}" height="${frame.height}" viewBox="${frame.x} ${frame.y} ${frame.width} ${frame.height}">`);
   chart.curves.forEach((curve, i) => {
     const color = curve.color % paletteSize;
     const path = layout.lines[i].map((piece) => `M${piece.map(([px, py]) => `${x(px)} ${y(py)}`).join('L')}`).join('');
@@ -76,11 +85,11 @@ export function chartSvg(chart: Chart, options: SvgOptions = {}): string {
       for (const [px, py] of layout.lines[i].flat()) parts.push(`<circle class="d${color}" cx="${x(px)}" cy="${y(py)}" r="3.5"/>`);
     }
   });
-  parts.push('</g>', legend.markup);
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-labelledby="title description">` +
-    `<title id="title">${escapeText(chart.title)}</title><desc id="description">${escapeText(chart.description)}</desc>` +
-    `<style>${stylesheet(theme)}</style>` +
-    `<clipPath id="plot"><rect x="${margin.left - 5}" y="${y(0)}" width="${plotWidth + 10}" height="${plotHeight + 5}"/></clipPath>` +
+  parts.push('</svg>', legend.markup);
+  const scope = `tilegrad-chart-${theme}`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" class="${scope}" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${escapeText(chart.description)}">` +
+    `<title>${escapeText(chart.title)}</title><desc>${escapeText(chart.description)}</desc>` +
+    `<style>${stylesheet(scope, theme)}</style>` +
     `<rect class="bg" width="${width}" height="${height}" rx="8"/>` +
     `<text class="ink title" x="20" y="32">${escapeText(chart.title)}</text>${parts.join('')}</svg>\n`;
 }

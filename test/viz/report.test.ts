@@ -165,6 +165,14 @@ describe('chartSvg', () => {
     expect(svg.length).toBeLessThan(80_000);
   });
 
+  it('can be put into a page twice, beside other charts, without touching them', () => {
+    const svg = chartSvg(lossChart({ run: history(50) }), { theme: 'dark' });
+    for (const element of elementsOf(svg, false)) expect(element.attributes).not.toHaveProperty('id');
+    const rules = /<style>([^]*)<\/style>/.exec(svg)?.[1].match(/[^{}]+(?=\{[^{}]*\})/g) ?? [];
+    expect(rules.length).toBeGreaterThan(10);
+    for (const selector of rules) expect(selector).toMatch(/^\.tilegrad-chart-dark /);
+  });
+
   it('draws each value where it belongs', () => {
     const elements = elementsOf(chartSvg(accuracyChart({ run: { lossHistory: [], valAccHistory: [0, 0.5, 1] } }), { width: 720, height: 400 }), false);
     const dots = elements.filter((element) => element.name === 'circle').map(({ attributes }) => [Number(attributes.cx), Number(attributes.cy)]);

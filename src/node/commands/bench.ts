@@ -14,17 +14,21 @@ export interface ComparisonResult {
   readonly difference: Difference;
 }
 
-/** The table that the course prints: naive, fast, speedup, difference. */
+/**
+ * The table that the course prints: naive, fast, speedup, difference. The difference is the course's in float64; in
+ * float32, where sums that cancel have few correct digits, it is the share of the largest value.
+ */
 export function comparisonTable(results: readonly ComparisonResult[]): string {
-  return formatTable(
+  const table = formatTable(
     ['operation', 'type', 'naive', 'fast', 'speedup', 'difference'],
     results.map((result) => [
       result.name, result.dtype, formatMilliseconds(result.naive), formatMilliseconds(result.fast),
       `${result.speedup >= 10 ? result.speedup.toFixed(0) : result.speedup.toPrecision(2)}x`,
-      result.difference.relative.toExponential(1),
+      (result.dtype === 'float64' ? result.difference.relative : result.difference.scaled).toExponential(1),
     ]),
     ['left', 'left', 'right', 'right', 'right', 'right'],
   );
+  return `${table}difference: max |a - b| / max(1e-8, |a| + |b|) in float64, max |a - b| / max |a| in float32\n`;
 }
 
 /**
