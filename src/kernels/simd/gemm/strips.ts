@@ -12,7 +12,7 @@
 
 import {
   type Body, bytesOf, defineFunction, type FloatKind, type FunctionReference, lanesOf, load, loadSplat, type Local,
-  type ModuleBuilder, multiplyAdd, shuffle, type Value, vectorConstant, vectorOf,
+  type ModuleBuilder, multiplyAdd, select, shuffle, type Value, vectorConstant, vectorOf,
 } from '../../../wasm/index.ts';
 
 /** Bits of a strip's `flags`. */
@@ -38,7 +38,7 @@ export const stripParameters = [
   'flags',
   /** a vector to be added to every row, or 0 */
   'bias',
-  /** how many columns of the panel exist; fewer than the tile has: the rest is computed in vain */
+  /** how many columns of the panel exist: all of the tile's, but for the last vector, the rest of which is in vain */
   'columns',
   /** room for one tile, for results that cannot be stored as vectors */
   'edge',
@@ -97,45 +97,57 @@ function emitStrip(
         });
       });
 
-      f.if(columns.eq(vectors * lanes).and(flags.and(gemmFlags.scattered).eqz()), () => {
-        if (transposed) storeTransposed(f, sums, { out, outColumn, flags });
-        else storeStraight(f, sums, { out, outRow, flags, bias });
-      }, () => {
-        sums.forEach((row, i) => row.forEach((sum, j) => f.store(edge, sum, (i * vectors + j) * 16)));
-        f.call(merge, edge, rows, columns, vectors * 16, out, outRow, outColumn, flags, bias);
-      });
+      if (transposed) storeTransposed(f, sums, { out, outColumn, flags, columns });
+      else {
+        f.if(flags.and(gemmFlags.scattered), () => mergeVectors(0), () => {
+          f.if(columns.eq(vectors * lanes), () => storeStraight(vectors), () => {
+            if (vectors > 1) storeStraight(vectors - 1); // only the last vector of a panel can be incomplete
+            mergeVectors(vectors - 1);
+          });
+        });
+      }
       f.increase(s, sTile);
       f.increase(out, transposed ? rows * bytes : outRow.mul(rows));
     });
-  });
 
-  function storeStraight(
-    f: Body, sums: Local[][], { out, outRow, flags, bias }: Record<'out' | 'outRow' | 'flags' | 'bias', Local>,
-  ): void {
-    const rowAt = sums.map(() => f.local('i32'));
-    rowAt.forEach((at, i) => f.set(at, i === 0 ? out : rowAt[i - 1].add(outRow)));
-    const each = (change: (sum: Local, i: number, j: number) => Value): void =>
-      sums.forEach((row, i) => row.forEach((sum, j) => f.set(sum, change(sum, i, j))));
-    f.if(flags.and(gemmFlags.accumulate), () => each((sum, i, j) => sum.add(load(vector, rowAt[i], 16 * j))));
-    f.if(bias, () => each((sum, _, j) => sum.add(load(vector, bias, 16 * j))));
-    f.if(flags.and(gemmFlags.relu), () => each((sum) => sum.pmax(zero)));
-    sums.forEach((row, i) => row.forEach((sum, j) => f.store(rowAt[i], sum, 16 * j)));
-  }
+    /** Stores the first vectors of every row, with the epilogue. */
+    function storeStraight(count: number): void {
+      const rowAt = sums.map(() => f.local('i32'));
+      rowAt.forEach((at, i) => f.set(at, i === 0 ? out : rowAt[i - 1].add(outRow)));
+      const each = (change: (sum: Local, i: number, j: number) => Value): void =>
+        sums.forEach((row, i) => row.slice(0, count).forEach((sum, j) => f.set(sum, change(sum, i, j))));
+      f.if(flags.and(gemmFlags.accumulate), () => each((sum, i, j) => sum.add(load(vector, rowAt[i], 16 * j))));
+      f.if(bias, () => each((sum, _, j) => sum.add(load(vector, bias, 16 * j))));
+      f.if(flags.and(gemmFlags.relu), () => each((sum) => sum.pmax(zero)));
+      sums.forEach((row, i) => row.slice(0, count).forEach((sum, j) => f.store(rowAt[i], sum, 16 * j)));
+    }
+
+    /** Stores the existing columns of the vectors from `first` on, one by one. */
+    function mergeVectors(first: number): void {
+      sums.forEach((row, i) => row.slice(first).forEach((sum, j) => f.store(edge, sum, (i * (vectors - first) + j) * 16)));
+      f.call(merge, edge, rows, columns.sub(first * lanes), (vectors - first) * 16, out.add(outColumn.mul(first * lanes)),
+        outRow, outColumn, flags, select(bias, bias.add(first * 16), 0));
+    }
+  });
 
   /** Stores square groups of lanes x lanes with rows and columns exchanged. Bias and relu come with straight ones only. */
   function storeTransposed(
-    f: Body, sums: Local[][], { out, outColumn, flags }: Record<'out' | 'outColumn' | 'flags', Local>,
+    f: Body, sums: Local[][], { out, outColumn, flags, columns }: Record<'out' | 'outColumn' | 'flags' | 'columns', Local>,
   ): void {
     const at = f.let(out);
     for (let j = 0; j < vectors; j++) {
       const groups: Local[][] = [];
       for (let i = 0; i < rows; i += lanes) groups.push(transpose(f, sums.slice(i, i + lanes).map((row) => row[j])));
       for (let lane = 0; lane < lanes; lane++) {
-        f.if(flags.and(gemmFlags.accumulate), () => {
-          groups.forEach((group, i) => f.set(group[lane], group[lane].add(load(vector, at, 16 * i))));
-        });
-        groups.forEach((group, i) => f.store(at, group[lane], 16 * i));
-        f.increase(at, outColumn);
+        const storeColumn = (): void => {
+          f.if(flags.and(gemmFlags.accumulate), () => {
+            groups.forEach((group, i) => f.set(group[lane], group[lane].add(load(vector, at, 16 * i))));
+          });
+          groups.forEach((group, i) => f.store(at, group[lane], 16 * i));
+          f.increase(at, outColumn);
+        };
+        if (j < vectors - 1 || lane === 0) storeColumn();
+        else f.if(columns.gt(j * lanes + lane), storeColumn);
       }
     }
   }
