@@ -27,6 +27,11 @@ export interface GroupnormParam {
   eps?: number;
 }
 
+export interface SpatialGroupnormParam extends GroupnormParam {
+  /** as the argument G, which may be repeated here: a layer's settings can then be kept in one object */
+  G?: number;
+}
+
 export interface GroupnormCache<Layer extends 'layernorm' | 'spatialGroupnorm'> extends Cache<Layer> {
   readonly x: Tensor;
   readonly gamma: Tensor;
@@ -79,7 +84,7 @@ export function layernormGradients(fn: string, dout: Tensor, cache: LayernormCac
  * layernormForward does, and RangeError unless G divides C.
  */
 export function spatialGroupnormForward(
-  x: Tensor, gamma: Tensor, beta: Tensor, G: number, gnParam: GroupnormParam = {},
+  x: Tensor, gamma: Tensor, beta: Tensor, G: number, gnParam: SpatialGroupnormParam = {},
 ): [out: Tensor, cache: SpatialGroupnormCache] {
   const fn = 'spatialGroupnormForward';
   checkRank(fn, 'x', x, 4);
@@ -91,8 +96,11 @@ export function spatialGroupnormForward(
   if (channels % G !== 0) {
     throw new RangeError(`${fn}: G must divide the channels of x, got ${G} for ${channels} (x ${shapeText(x.shape)})`);
   }
+  checkOptions(fn, gnParam, ['G', 'eps']);
+  const { G: repeated = G, ...param } = gnParam;
+  if (repeated !== G) throw new RangeError(`${fn}: gnParam.G must repeat the argument G, got ${repeated} and ${G}`);
   const geometry = { batch, groups: G, channelsPerGroup: channels / G, inner: height * width };
-  return normalise(fn, 'spatialGroupnorm', x, gamma, beta, geometry, gnParam);
+  return normalise(fn, 'spatialGroupnorm', x, gamma, beta, geometry, param);
 }
 
 /** dx (N, C, H, W), dgamma and dbeta in the shape of gamma. */

@@ -35,7 +35,7 @@ export type { DropoutCache, DropoutParam } from './dropout.ts';
 export {
   layernormBackward, layernormForward, spatialGroupnormBackward, spatialGroupnormForward,
 } from './groupnorm.ts';
-export type { GroupnormParam, LayernormCache, SpatialGroupnormCache } from './groupnorm.ts';
+export type { GroupnormParam, LayernormCache, SpatialGroupnormCache, SpatialGroupnormParam } from './groupnorm.ts';
 export { kaimingInit, xavierInit } from './initialize.ts';
 export type { KaimingOptions, XavierOptions } from './initialize.ts';
 export { softmaxLoss, svmLoss } from './loss.ts';

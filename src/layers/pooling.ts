@@ -26,6 +26,8 @@ export interface PoolParam {
   poolWidth: number;
   /** pixels between neighbouring windows */
   stride: number;
+  /** a remark for the reader, such as stored cases carry; it changes nothing */
+  note?: string;
 }
 
 export interface MaxPoolCache extends Cache<'maxPool'> {
@@ -158,7 +160,7 @@ export function poolOutputShape(x: Tensor, g: PoolGeometry): number[] {
 /** Checks the arguments of a pooling and returns its sizes. */
 export function poolGeometry(fn: string, x: Tensor, poolParam: PoolParam): PoolGeometry {
   checkRank(fn, 'x', x, 4);
-  checkOptions(fn, poolParam, ['poolHeight', 'poolWidth', 'stride']);
+  checkOptions(fn, poolParam, ['poolHeight', 'poolWidth', 'stride', 'note']);
   const poolHeight = checkInteger(fn, 'poolHeight', poolParam.poolHeight, 1);
   const poolWidth = checkInteger(fn, 'poolWidth', poolParam.poolWidth, 1);
   const stride = checkInteger(fn, 'stride', poolParam.stride, 1);

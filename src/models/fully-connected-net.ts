@@ -25,6 +25,8 @@ import { affineRow, batchnormRow, dropoutRow, layernormRow, reluRow } from './su
 import type { LayerRow } from './summary.ts';
 
 export interface FullyConnectedNetOptions extends NetworkOptions {
+  /** as the first argument: it may be repeated here, so that a network's config rebuilds the network */
+  hiddenDims?: readonly number[];
   /** numbers an example, or the shape of one: 3072 unless given */
   inputDim?: number | readonly number[];
   /** before each ReLU: null (none) unless given */
@@ -58,10 +60,15 @@ export class FullyConnectedNet extends Network {
   constructor(hiddenDims: readonly number[], options: FullyConnectedNetOptions = {}) {
     const fn = 'FullyConnectedNet';
     checkOptions(fn, options, [
-      'inputDim', 'normalization', 'dropoutKeep', 'seed', 'weightScale', ...networkOptions,
+      'hiddenDims', 'inputDim', 'normalization', 'dropoutKeep', 'seed', 'weightScale', ...networkOptions,
     ]);
     const { inputDim = 3072, normalization = null, dropoutKeep = 1, seed, weightScale = 1e-2 } = options;
     const hidden = checkSizes(fn, 'hiddenDims', hiddenDims);
+    if (options.hiddenDims !== undefined && String(options.hiddenDims) !== String(hidden)) {
+      throw new RangeError(
+        `${fn}: options.hiddenDims must repeat the first argument, got [${options.hiddenDims}] and [${hidden}]`,
+      );
+    }
     const inputSize = checkInputSize(fn, inputDim);
     if (normalization !== null) checkOneOf(fn, 'normalization (or null)', normalization, ['batchnorm', 'layernorm']);
     checkNumber(fn, 'dropoutKeep', dropoutKeep, 0, 1);

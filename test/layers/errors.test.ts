@@ -203,6 +203,14 @@ describe('normalisations', () => {
     'an empty batch for batchnorm': [
       () => layers.batchnormForward(zeros([0, 5]), gamma, beta, train), RangeError, 'batchnormForward: x must not be empty',
     ],
+    'two different G': [
+      () => layers.spatialGroupnormForward(zeros([2, 4, 3, 3]), ones(4), zeros(4), 2, { G: 4 }), RangeError,
+      'spatialGroupnormForward: gnParam.G must repeat the argument G, got 4 and 2',
+    ],
+    'an unknown option of groupnorm': [
+      () => layers.spatialGroupnormForward(zeros([2, 4, 3, 3]), ones(4), zeros(4), 2, train as never), TypeError,
+      'spatialGroupnormForward: unknown option "mode", known options are G, eps',
+    ],
     'an unknown option of layernorm': [
       () => layers.layernormForward(x, gamma, beta, train as never), TypeError, 'layernormForward: unknown option "mode"',
     ],

@@ -1,7 +1,7 @@
 /** Calls the layer that a case of reference.json is about, in every form it exists in. */
 
 import * as layers from '../../src/layers/index.ts';
-import type { BatchnormParam, PoolParam } from '../../src/layers/index.ts';
+import type { BatchnormParam, PoolParam, SpatialGroupnormParam } from '../../src/layers/index.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 import { stored } from '../support/reference.ts';
 import type { LayerCase } from '../support/reference.ts';
@@ -63,8 +63,7 @@ function conv(layer: LayerCase, dtype: Float): Answer[] {
 }
 
 function poolParam(layer: LayerCase): PoolParam {
-  const { poolHeight, poolWidth, stride } = layer.params as Readonly<Record<string, number>>;
-  return { poolHeight, poolWidth, stride };
+  return layer.params as unknown as PoolParam;
 }
 
 function maxPool(layer: LayerCase, dtype: Float): Answer[] {
@@ -106,11 +105,11 @@ function layernorm(layer: LayerCase, dtype: Float): Answer[] {
 
 function spatialGroupnorm(layer: LayerCase, dtype: Float): Answer[] {
   const { x, gamma, beta } = layer.inputs;
-  const { G, eps } = layer.params as Readonly<Record<string, number>>;
+  const gnParam = layer.params as unknown as SpatialGroupnormParam & { G: number };
   const channels = gamma.shape[0];
   return [[channels], [1, channels, 1, 1]].map((shape) => {
     const [out, cache] = layers.spatialGroupnormForward(
-      stored(x, dtype), stored(gamma, dtype).reshape(shape), stored(beta, dtype).reshape(shape), G, { eps },
+      stored(x, dtype), stored(gamma, dtype).reshape(shape), stored(beta, dtype).reshape(shape), gnParam.G, gnParam,
     );
     const [dx, dgamma, dbeta] = layers.spatialGroupnormBackward(stored(layer.dout!, dtype), cache);
     return {

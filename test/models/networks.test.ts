@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { DeepConvNet, FullyConnectedNet, ThreeLayerConvNet, TwoLayerNet } from '../../src/models/index.ts';
-import type { DeepConvNetOptions, Network } from '../../src/models/index.ts';
+import type { DeepConvNetOptions, FullyConnectedNetOptions, Network } from '../../src/models/index.ts';
 import { RandomState, Rng, tensor, zeros } from '../../src/tensor/index.ts';
 import { normals, randomLabels } from '../support/random.ts';
 import { adam } from './adam.ts';
@@ -60,6 +60,9 @@ describe('defaults', () => {
     });
     const again = new DeepConvNet(config as DeepConvNetOptions);
     expect(again.config).toEqual(config);
+    const dense = new FullyConnectedNet([4, 3], { inputDim: 6, normalization: 'layernorm', seed: 1, dropoutKeep: 0.5 });
+    const options = dense.config as FullyConnectedNetOptions;
+    expect(new FullyConnectedNet(options.hiddenDims!, options).config).toEqual(dense.config);
   });
 });
 
@@ -70,6 +73,10 @@ describe('bad options', () => {
     ],
     'hiddenDims that are no list': [
       () => new FullyConnectedNet(100 as never), TypeError, 'FullyConnectedNet: hiddenDims must be an array of integers',
+    ],
+    'two different hiddenDims': [
+      () => new FullyConnectedNet([4, 3], { hiddenDims: [4] }), RangeError,
+      'FullyConnectedNet: options.hiddenDims must repeat the first argument, got [4] and [4,3]',
     ],
     'a hidden size of 0': [
       () => new FullyConnectedNet([5, 0]), RangeError, 'FullyConnectedNet: hiddenDims[1] must be an integer >= 1, got 0',
