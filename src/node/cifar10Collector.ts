@@ -42,10 +42,10 @@ export class Cifar10Collector {
   start(name: string, size: number): RecordDecoder {
     const fn = `loadCifar10: ${this.path}: ${name}`;
     if (this.batches.has(name)) throw new DataFileError(`${fn} is there twice`, this.path);
-    const count = countRecords(fn, size);
-    if (count > maxRecords) {
+    if (size > maxRecords * recordBytes) {
       throw new DataFileError(`${fn} has ${size} bytes, expected at most ${maxRecords * recordBytes} (${maxRecords} records)`, this.path);
     }
+    const count = countRecords(fn, size);
     const batch = { images: this.imageMemory(name, count * imageBytes), labels: new Int32Array(count) };
     this.batches.set(name, batch);
     return new RecordDecoder(fn, batch.images, batch.labels);
