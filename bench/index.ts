@@ -23,9 +23,11 @@ const { values, positionals } = parseArgs({
   options: { time: { type: 'string', default: '500' }, save: { type: 'boolean', default: false } },
 });
 const milliseconds = Number(values.time);
-if (!(milliseconds > 0 && milliseconds <= 60_000)) throw new RangeError(`bench: --time must be 1 to 60000 ms, got ${values.time}`);
+if (!(milliseconds > 0 && milliseconds <= 60_000))
+  throw new RangeError(`bench: --time must be 1 to 60000 ms, got ${values.time}`);
 for (const name of positionals) {
-  if (!(name in suites)) throw new RangeError(`bench: unknown bench "${name}", there are ${Object.keys(suites).join(', ')}`);
+  if (!(name in suites))
+    throw new RangeError(`bench: unknown bench "${name}", there are ${Object.keys(suites).join(', ')}`);
 }
 const names = positionals.length > 0 ? (positionals as SuiteName[]) : (Object.keys(suites) as SuiteName[]);
 

@@ -1,7 +1,7 @@
 /** Where and what a measurement was taken on: figures without it cannot be compared. */
 
 import { execFileSync } from 'node:child_process';
-import { cpus, totalmem } from 'node:os';
+import { cpus, loadavg, totalmem } from 'node:os';
 
 export interface Machine {
   readonly processor: string;
@@ -11,6 +11,10 @@ export interface Machine {
   readonly platform: string;
   /** runtime and engine, such as "node 24.1.0 (v8 13.6)" */
   readonly runtime: string;
+  /** options given to the runtime, such as --experimental-wasm-revectorize */
+  readonly flags: readonly string[];
+  /** programs that wanted a processor over the last minute, this one included */
+  readonly load: number;
   /** the commit measured, with "+" where files differ from it; "unknown" outside a checkout */
   readonly commit: string;
   /** ISO 8601, UTC */
@@ -26,6 +30,8 @@ export function machine(): Machine {
     memory: totalmem(),
     platform: `${process.platform} ${process.arch}`,
     runtime: `node ${process.versions.node} (v8 ${process.versions.v8})`,
+    flags: process.execArgv.filter((flag) => flag.startsWith('--') && flag.includes('wasm')),
+    load: Math.round(100 * loadavg()[0]) / 100,
     commit: commit(),
     date: new Date().toISOString(),
   };

@@ -1,0 +1,127 @@
+/**
+ * Convolutions: the course's, in three forms (the kernel on arrays in the backend's memory, as in training; the public
+ * layer on tensors of the user's, which are copied in and out; the layer inside a step), and two larger ones.
+ */
+
+import type { ConvGeometry } from '../../src/kernels/contract.ts';
+import { inStep } from '../../src/kernels/memory/allocate.ts';
+import { convBackwardFast, convForwardFast } from '../../src/layers/index.ts';
+import { Rng, Tensor } from '../../src/tensor/index.ts';
+import type { Arrays, FloatName } from '../support/arrays.ts';
+import type { KernelCase, Work } from '../support/kernel-case.ts';
+
+interface Shape {
+  readonly name: string;
+  readonly geometry: ConvGeometry;
+  /** the peers' name for it */
+  readonly peer: string;
+}
+
+function shape(
+  name: string, peer: string, [batch, channels, height, width]: number[], filters: number, stride: number,
+): Shape {
+  const outHeight = Math.floor((height - 1) / stride) + 1; // 3x3 filters, pad 1
+  const outWidth = Math.floor((width - 1) / stride) + 1;
+  const geometry = {
+    batch, channels, height, width, filters, kernelHeight: 3, kernelWidth: 3, stride, pad: 1, outHeight, outWidth,
+  };
+  return { name, peer, geometry };
+}
+
+const course = shape('conv course', 'W2_seed', [100, 3, 31, 31], 25, 2);
+const larger = [
+  shape('conv 32->32 at 32x32', 'W3_32x32x32', [64, 32, 32, 32], 32, 1),
+  shape('conv 64->64 at 16x16', 'W3_64x16x16', [64, 64, 16, 16], 64, 1),
+];
+
+function sizes(g: ConvGeometry): { x: number; w: number; out: number; products: number } {
+  const out = g.batch * g.filters * g.outHeight * g.outWidth;
+  return {
+    x: g.batch * g.channels * g.height * g.width, w: 9 * g.channels * g.filters, out, products: out * g.channels * 9,
+  };
+}
+
+function workOf(products: number): { work: Work; steps: number } {
+  return { work: { limit: 'arithmetic', operations: 2 * products }, steps: products };
+}
+
+function forward({ name, geometry: g, peer }: Shape, dtype: FloatName): KernelCase {
+  const { x, w, out, products } = sizes(g);
+  return {
+    name: `${name} forward`, dtype, ...workOf(products), peer: { workload: peer.slice(0, 2), case: peer, operation: 'fwd' },
+    prepare(arrays) {
+      const [xs, ws, bs, result] = [arrays.normal(x), arrays.normal(w), arrays.normal(g.filters), arrays.zeros(out)];
+      return { run: ({ convForward }) => convForward(xs, ws, bs, result, g, {}), results: [result] };
+    },
+  };
+}
+
+function backward({ name, geometry: g, peer }: Shape, dtype: FloatName): KernelCase {
+  const { x, w, out, products } = sizes(g);
+  return {
+    name: `${name} backward`, dtype, ...workOf(2 * products),
+    peer: { workload: peer.slice(0, 2), case: peer, operation: 'bwd' },
+    prepare(arrays) {
+      const [dout, xs, ws] = [arrays.normal(out), arrays.normal(x), arrays.normal(w)];
+      const [dx, dw, db] = [arrays.zeros(x), arrays.zeros(w), arrays.zeros(g.filters)];
+      return { run: ({ convBackward }) => convBackward(dout, xs, ws, dx, dw, db, g), results: [dx, dw, db] };
+    },
+  };
+}
+
+/** Tensors for the layers: of arrays in the backend's memory, or of ordinary ones, as a user makes them. */
+function tensors(arrays: Arrays, resident: boolean): (...shape: number[]) => Tensor {
+  const rng = new Rng(1);
+  return (...dims) => {
+    if (!resident) return rng.normal(0, 1, dims, arrays.dtype);
+    return new Tensor(arrays.normal(dims.reduce((a, b) => a * b)), dims);
+  };
+}
+
+function layers(where: 'plain tensors' | 'in a step', dtype: FloatName): KernelCase[] {
+  const { geometry: g } = course;
+  const { products } = sizes(g);
+  const inside = where === 'in a step';
+  const param = { stride: g.stride, pad: g.pad };
+  const within = <T>(fn: () => T): T => (inside ? inStep(fn) : fn());
+  const draw = (arrays: Arrays): Tensor[] => {
+    const normal = tensors(arrays, inside);
+    return [
+      normal(g.batch, g.channels, g.height, g.width), normal(g.filters, g.channels, 3, 3), normal(g.filters),
+      normal(g.batch, g.filters, g.outHeight, g.outWidth),
+    ];
+  };
+  // results are copied outside the clock, by a call of their own: in a step they are gone afterwards
+  return [
+    {
+      name: `convForwardFast, ${where}`, dtype, ...workOf(products),
+      prepare(arrays) {
+        const [x, w, b] = draw(arrays);
+        const call = (): Tensor => convForwardFast(x, w, b, param)[0];
+        return {
+          run: () => within(() => void call()),
+          results: [within(() => call().data.slice() as Float32Array)],
+        };
+      },
+    },
+    {
+      name: `convBackwardFast, ${where}`, dtype, ...workOf(2 * products),
+      prepare(arrays) {
+        const [x, w, b, dout] = draw(arrays);
+        const cache = convForwardFast(x, w, b, param)[1];
+        const call = (): Tensor[] => convBackwardFast(dout, cache);
+        return {
+          run: () => within(() => void call()),
+          results: within(() => call().map((gradient) => gradient.data.slice() as Float32Array)),
+        };
+      },
+    },
+  ];
+}
+
+export const convolutionCases: readonly KernelCase[] = [
+  ...(['float32', 'float64'] as const).flatMap((dtype) => [forward(course, dtype), backward(course, dtype)]),
+  ...layers('plain tensors', 'float32'),
+  ...layers('in a step', 'float32'),
+  ...larger.flatMap((each) => [forward(each, 'float32'), backward(each, 'float32')]),
+];

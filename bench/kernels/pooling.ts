@@ -1,0 +1,41 @@
+/** Max pooling by 2x2 windows, at the course's size and a larger one; forward notes the positions of the maxima. */
+
+import type { PoolGeometry } from '../../src/kernels/contract.ts';
+import { bytesOf } from '../support/kernel-case.ts';
+import type { KernelCase } from '../support/kernel-case.ts';
+
+function cases(batch: number, channels: number, peer: string): KernelCase[] {
+  const g: PoolGeometry = {
+    planes: batch * channels, height: 32, width: 32, poolHeight: 2, poolWidth: 2, stride: 2, outHeight: 16, outWidth: 16,
+  };
+  const x = g.planes * 1024;
+  const out = g.planes * 256;
+  const dtype = 'float32';
+  const bytes = bytesOf(dtype, x) + 2 * bytesOf(dtype, out); // positions are as large as numbers
+  const work = { limit: 'memory', bytes, workingSet: bytes } as const;
+  const size = `(${batch},${channels},32,32)`;
+  return [
+    {
+      name: `max pool ${size} forward`, dtype, steps: x, work, peer: { workload: 'W4', case: peer, operation: 'fwd' },
+      prepare(arrays) {
+        const [xs, result, argmax] = [arrays.normal(x), arrays.zeros(out), arrays.positions(out)];
+        return { run: ({ maxPoolForward }) => maxPoolForward(xs, result, argmax, g), results: [result] };
+      },
+    },
+    {
+      name: `max pool ${size} backward`, dtype, steps: x, work, peer: { workload: 'W4', case: peer, operation: 'bwd' },
+      prepare(arrays) {
+        const [dout, argmax, dx] = [arrays.normal(out), arrays.positions(out), arrays.zeros(x)];
+        // the first maximum of random numbers: any of a window's four pixels, by turns
+        argmax.forEach((_, i) => {
+          const window = i % 256;
+          const turn = (i * 7 + (i >> 3)) & 3;
+          argmax[i] = (2 * (window >> 4) + (turn >> 1)) * 32 + 2 * (window & 15) + (turn & 1);
+        });
+        return { run: ({ maxPoolBackward }) => maxPoolBackward(dout, argmax, dx, g), results: [dx] };
+      },
+    },
+  ];
+}
+
+export const poolingCases: readonly KernelCase[] = [...cases(100, 3, 'W4_3x32x32'), ...cases(64, 32, 'W4_32x32x32')];

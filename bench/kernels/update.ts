@@ -1,0 +1,40 @@
+/** The update rules in place, on as many parameters as network a's and network d's largest layers have. */
+
+import { bytesOf } from '../support/kernel-case.ts';
+import type { KernelCase } from '../support/kernel-case.ts';
+
+const dtype = 'float32';
+const sizes = [32 * 16 * 16 * 500, 256 * 256 * 9];
+
+function cases(size: number): KernelCase[] {
+  const array = bytesOf(dtype, size);
+  const title = (rule: string): string => `${rule} ${size.toLocaleString('en')}`;
+  return [
+    {
+      name: title('sgd'), dtype, steps: size, work: { limit: 'memory', bytes: 3 * array, workingSet: 2 * array },
+      prepare(arrays) {
+        const [w, dw] = [arrays.normal(size), arrays.normal(size)];
+        return { run: ({ sgdUpdate }) => sgdUpdate(w, dw, w, 1e-3), results: [w] };
+      },
+    },
+    {
+      name: title('momentum'), dtype, steps: size, work: { limit: 'memory', bytes: 5 * array, workingSet: 3 * array },
+      prepare(arrays) {
+        const [w, dw, v] = [arrays.normal(size), arrays.normal(size), arrays.normal(size)];
+        return { run: ({ momentumUpdate }) => momentumUpdate(w, dw, v, w, v, 1e-3, 0.9), results: [w, v] };
+      },
+    },
+    {
+      name: title('adam'), dtype, steps: size, work: { limit: 'memory', bytes: 7 * array, workingSet: 4 * array },
+      prepare(arrays) {
+        const [w, dw, m, v] = [arrays.normal(size), arrays.normal(size), arrays.normal(size), arrays.uniform(size)];
+        return {
+          run: ({ adamUpdate }) => adamUpdate(w, dw, m, v, w, m, v, 1e-3, 0.9, 0.999, 1e-8, 0.1, 0.001, 0),
+          results: [w, m, v],
+        };
+      },
+    },
+  ];
+}
+
+export const updateCases: readonly KernelCase[] = sizes.flatMap(cases);

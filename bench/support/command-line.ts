@@ -1,0 +1,40 @@
+/** What the benches have in common on the command line, and what they say first. */
+
+import { loadavg } from 'node:os';
+import { machine } from './machine.ts';
+import { possibleWays, wayNames } from './ways.ts';
+import type { WayName } from './ways.ts';
+
+/** A number of an option. Throws RangeError unless it lies between the bounds. */
+export function numberOption(name: string, text: string, least: number, most: number): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= least && value <= most)) {
+    throw new RangeError(`bench: --${name} must be a number from ${least} to ${most}, got ${text}`);
+  }
+  return value;
+}
+
+/** Names picked from those there are; all of them when none is given. Throws RangeError for an unknown one. */
+export function pick<Name extends string>(what: string, given: readonly string[], all: readonly Name[]): Name[] {
+  for (const name of given) {
+    if (!(all as readonly string[]).includes(name)) {
+      throw new RangeError(`bench: unknown ${what} "${name}", there are ${all.join(', ')}`);
+    }
+  }
+  return given.length === 0 ? [...all] : all.filter((name) => given.includes(name));
+}
+
+/** The ways that --ways names (all but the relaxed ones otherwise, and those too with --relaxed) and this machine has. */
+export function pickWays(ways: string | undefined, relaxed: boolean): WayName[] {
+  const plain = wayNames.filter((way) => relaxed || !way.startsWith('relaxed'));
+  return possibleWays(pick('way', ways === undefined ? plain : ways.split(','), wayNames));
+}
+
+/** Prints where this runs, and a warning when something else does, too: times then say little. */
+export function announce(): void {
+  const { processor, cores, runtime, flags, commit } = machine();
+  const [load] = loadavg();
+  console.log(`${processor}, ${cores} cores, ${runtime}${flags.length > 0 ? ` ${flags.join(' ')}` : ''}, commit ${commit}`);
+  if (load > 1) console.log(`warning: the load of this machine is ${load.toFixed(1)}; measure when nothing else runs`);
+  console.log('');
+}

@@ -1,0 +1,89 @@
+/**
+ * Other libraries, measured by their own scripts in child processes while this process sleeps, between rounds of ours, so
+ * that both sides of a ratio meet the same machine in the same minutes.
+ *
+ * A peers folder holds py.sh, bench_torch.py (PyTorch) and node/bench_ort.mjs (ONNX Runtime Web), each installed beside
+ * its script. They print one JSON object a line.
+ */
+
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+/** One line of a peer's output. */
+export interface PeerRow {
+  readonly system: string;
+  readonly version: string;
+  readonly threads: number;
+  /** workload: W1 products, W2 and W3 convolutions, W4 pooling, W5 training steps, INF inference */
+  readonly w: string;
+  readonly case: string;
+  readonly op?: string;
+  readonly batch?: number;
+  readonly median_ms: number;
+  readonly min_ms: number;
+  readonly n: number;
+}
+
+export type PeerName = 'torch' | 'ort';
+
+/** What tables call a peer. */
+export const peerTitles: Readonly<Record<PeerName, string>> = { torch: 'PyTorch', ort: 'ONNX Runtime Web' };
+
+export class Peers {
+  readonly #folder: string;
+  readonly #absent: Set<PeerName> = new Set();
+
+  /** Throws RangeError when there is no such folder. */
+  constructor(folder: string) {
+    this.#folder = resolve(folder);
+    if (!existsSync(this.#folder)) throw new RangeError(`bench: --peers names a folder that is not there: ${folder}`);
+  }
+
+  /** Runs PyTorch's script; an empty list, and a line on the console, where it is not installed or fails. */
+  torch(workloads: readonly string[], threads: number, nets: readonly string[] = []): PeerRow[] {
+    const options = ['--threads', String(threads), '--w', workloads.join(), ...(nets.length > 0 ? ['--nets', nets.join()] : [])];
+    return this.#run('torch', './py.sh', [String(threads), 'bench_torch.py', ...options], '.');
+  }
+
+  /** Runs ONNX Runtime Web's script, in this runtime. */
+  ort(workloads: readonly string[], threads: number): PeerRow[] {
+    const options = ['bench_ort.mjs', '--rt', 'web', '--threads', String(threads), '--w', workloads.join()];
+    return this.#run('ort', process.execPath, options, 'node');
+  }
+
+  #run(peer: PeerName, command: string, args: readonly string[], folder: string): PeerRow[] {
+    if (this.#absent.has(peer)) return [];
+    const { status, stdout, stderr, error } = spawnSync(command, args, {
+      cwd: join(this.#folder, folder), encoding: 'utf8', timeout: 300_000, stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const rows = (stdout ?? '').split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as PeerRow);
+    const usable = rows.filter((row) => Number.isFinite(row.median_ms));
+    if (status === 0 && usable.length > 0) return usable;
+    this.#absent.add(peer);
+    const last = (stderr ?? '').trim().split('\n').at(-1);
+    console.log(`${peerTitles[peer]} is left out: ${error?.message ?? (last !== '' ? last : `its script ended with ${status}`)}`);
+    return [];
+  }
+}
+
+/** Collects a peer's medians over the rounds, by what was measured. */
+export class PeerMedians {
+  readonly #rounds: Map<string, number[]> = new Map();
+
+  add(peer: PeerName, rows: readonly PeerRow[]): void {
+    for (const row of rows) {
+      const key = keyOf(peer, row.threads, row.case, row.op, row.batch);
+      this.#rounds.set(key, [...(this.#rounds.get(key) ?? []), row.median_ms]);
+    }
+  }
+
+  /** The median of each round, in milliseconds; empty when there is none. */
+  rounds(peer: PeerName, threads: number, name: string, operation?: string, batch?: number): readonly number[] {
+    return this.#rounds.get(keyOf(peer, threads, name, operation, batch)) ?? [];
+  }
+}
+
+function keyOf(peer: PeerName, threads: number, name: string, operation: string | undefined, batch: number | undefined): string {
+  return [peer, threads, name, operation ?? '', batch ?? ''].join(' ');
+}
