@@ -37,10 +37,9 @@ function replaceOnce(text: string, pattern: RegExp, replacement: string, file: s
 function patchPiscina(thread: string): Plugin {
   const patches: Record<string, (text: string) => string> = {
     'index.js': (text) => {
-      const started = replaceOnce(
-        text, /\(0, node_path_1\.resolve\)\(__dirname, 'worker\.js'\)/, `new URL(${JSON.stringify(thread)})`, 'index.js',
-      );
-      return replaceOnce(started, /require\("\.\.\/package\.json"\)/, `{ version: ${JSON.stringify(version)} }`, 'index.js');
+      const path = /\(0, node_path_1\.resolve\)\(__dirname, 'worker\.js'\)/;
+      const started = replaceOnce(text, path, `new URL(${JSON.stringify(thread)})`, 'index.js');
+      return replaceOnce(started, /require\("\.\.\/package\.json"\)/, JSON.stringify({ version }), 'index.js');
     },
     'worker.js': (text) => {
       const ours = replaceOnce(
@@ -58,8 +57,9 @@ function patchPiscina(thread: string): Plugin {
       onLoad({ filter: /\.js$/ }, async ({ path }) => {
         if (!path.startsWith(piscina)) return undefined;
         const text = await readFile(path, 'utf8');
-        const contents = (patches[path.slice(piscina.length + 1)] ?? ((same: string) => same))(text);
-        return { contents: contents.replace(/require\("(node:[^"]+)"\)/g, 'process.getBuiltinModule("$1")'), loader: 'js' };
+        const patched = patches[path.slice(piscina.length + 1)]?.(text) ?? text;
+        const contents = patched.replace(/require\("(node:[^"]+)"\)/g, 'process.getBuiltinModule("$1")');
+        return { contents, loader: 'js' };
       });
     },
   };
@@ -83,7 +83,8 @@ export async function embeddedModule(): Promise<string> {
     },
     plugins: [patchPiscina(thread)],
   });
-  const webWorkerScript = await bundle({ entryPoints: [join(team, 'web-worker.ts')], format: 'iife', platform: 'browser' });
+  const webWorker = join(team, 'web-worker.ts');
+  const webWorkerScript = await bundle({ entryPoints: [webWorker], format: 'iife', platform: 'browser' });
   const license = await readFile(join(piscina, '..', 'LICENSE'), 'utf8');
   return [
     `/*! The following lines contain Piscina.\n\n${license.replaceAll('*/', '* /')}*/`,

@@ -4,7 +4,6 @@ import type { AddressInfo } from 'node:net';
 import { type Browser, chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import type { Info } from '../../src/index.ts';
 import { bundleProgram } from './bundle.ts';
 import type { Outcome } from './programs/train.ts';
 
@@ -35,7 +34,8 @@ describe.skipIf(!existsSync(executablePath))('a page (in Chromium; CHROMIUM name
   beforeAll(async () => {
     server = await serve(await bundleProgram('page.ts', 'browser'));
     browser = await chromium.launch({
-      executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update'],
+      executablePath,
+      args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update'],
     });
   });
   afterAll(async () => {
@@ -43,11 +43,11 @@ describe.skipIf(!existsSync(executablePath))('a page (in Chromium; CHROMIUM name
     server?.close();
   });
 
-  async function visit(folder: string): Promise<Outcome & { before: Info }> {
+  async function visit(folder: string): Promise<Outcome> {
     const page = await browser!.newPage();
     const { port } = server!.address() as AddressInfo;
     await page.goto(`http://127.0.0.1:${port}/${folder}/`);
-    const outcome = await page.evaluate('outcome') as Outcome & { before: Info; error?: string };
+    const outcome = await page.evaluate('outcome') as Outcome & { error?: string };
     await page.close();
     expect(outcome.error).toBeUndefined();
     return outcome;

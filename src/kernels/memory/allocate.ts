@@ -2,7 +2,7 @@
  * Where results live. Outside a step, every result is an ordinary garbage-collected typed array. Inside a step
  * (`inStep`), a backend that owns memory hands out slices of it, which the next step reuses.
  *
- * The seam: a backend installs a StepMemory with `installStepMemory`; nothing above the kernels knows which one is in use.
+ * The seam: a backend installs a StepMemory with `installStepMemory`; nothing above the kernels knows which is in use.
  */
 
 export type DType = 'float32' | 'float64' | 'int32' | 'uint8';

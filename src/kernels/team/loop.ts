@@ -10,8 +10,8 @@
  *
  * An idle worker spins, then sleeps on the job number. It announces that before it looks at the number for the last
  * time, and the leader looks for sleepers after it has changed the number, so one of the two always notices (Dekker's
- * argument; WebAssembly's atomics are sequentially consistent). The leader never sleeps: browsers forbid it on their
- * main thread.
+ * argument; WebAssembly's atomics are sequentially consistent). In these loops the leader never sleeps: browsers forbid
+ * it on their main thread.
  *
  * A thread is terminated by its engine only where compiled code polls for it: at function entries and loop heads. There
  * is neither between taking a task and noting it in the record, nor between clearing the note and counting the task as

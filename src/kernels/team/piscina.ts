@@ -34,9 +34,9 @@ export function startPiscinaCrew(threads: number): Crew {
 }
 
 /**
- * One task a thread. And none keeps the process alive: Piscina holds on to the port of a busy thread, and these are busy
- * for as long as the program runs; but the program is over when its own work is. (The balancer is asked just before a
- * task is posted, so the microtask comes just after.)
+ * One task a thread. And none keeps the process alive: Piscina holds on to the port of a busy thread, and these are
+ * busy for as long as the program runs; but the program is over when its own work is. (The balancer is asked just
+ * before a task is posted, so the microtask comes just after.)
  */
 const idleThread: LoadBalancer = (_task, threads) => {
   const idle = threads.find((thread) => thread.currentUsage === 0);

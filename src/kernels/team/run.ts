@@ -1,17 +1,22 @@
-/** Runs one job and sees to it that the call ends: with the job done, or with an error, whatever becomes of a worker. */
+/** Runs one job and sees to it that the call ends: with the job done or an error, whatever becomes of a worker. */
 
 import { features } from '../../runtime/features.ts';
 import { currentEngine } from './engine.ts';
 import { currentTeam, shutdown, type Team } from './team.ts';
 
-/** Looks at the job's counter (one or two nanoseconds each) before JavaScript asks whether something is the matter. */
-const looksPerRound = 100_000;
+/**
+ * Looks at the job's counter (one or two nanoseconds each) before JavaScript asks whether something is the matter: half
+ * a millisecond, which workers whose last tasks take longer than the leader's seldom need.
+ */
+const firstLooks = 400_000;
 
 /**
- * What mostly is the matter: other programs keep the worker from a processor. Where the thread may block (all but a
- * browser's main thread), the leader then gives way for so many milliseconds a round, lest it be in the way itself.
+ * What mostly is the matter: other programs keep a worker from a processor. Where the thread may block (all but a
+ * browser's main thread), the leader then gives way for so many milliseconds a round, lest it be in the way itself, and
+ * looks only so many times in between.
  */
 const nap = 0.1;
+const looksPerRound = 20_000;
 
 /**
  * A worker that is still at a task when the leader has found no other for so long is given up for dead: at least this,
@@ -20,7 +25,7 @@ const nap = 0.1;
 const leastPatience = 2000;
 const patienceFactor = 10;
 
-/** Waiting counts by rounds of at most so many milliseconds each: a laptop that was shut meanwhile is no dead worker. */
+/** Waiting counts by rounds of at most so many milliseconds: a laptop that was shut meanwhile is no dead worker. */
 const longestRound = 20;
 
 /**
@@ -37,7 +42,7 @@ export function runJob(kernel: number, args: number, tasks: number, repeatable: 
   const began = performance.now();
   let unfinished: number;
   try {
-    unfinished = exports.lead(kernel, args, tasks, looksPerRound);
+    unfinished = exports.lead(kernel, args, tasks, firstLooks);
   } catch (error) {
     team.writeOffOwn();
     exports.withdraw();
@@ -86,6 +91,6 @@ function settle(team: Team, task: number, repeatable: boolean, failure: unknown)
     }
   }
   team.writeOff();
-  return failure ?? new Error('a worker thread died in the middle of an operation that changes its operands in place, so ' +
-    'it cannot be done again: its result is lost');
+  return failure ?? new Error('a worker thread died in the middle of an operation that changes its operands in place, ' +
+    'so it cannot be done again: its result is lost');
 }

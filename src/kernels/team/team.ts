@@ -98,8 +98,8 @@ export class Team {
   }
 
   /**
-   * Tasks of the current job that no worker will finish, because a kernel has trapped in it; with `silent` also those of
-   * workers that are still at one, which are ended for good. They are taken away from the workers by this call.
+   * Tasks of the current job that no worker will finish, because a kernel has trapped in it; with `silent` also those
+   * of workers that are still at one, which are ended for good. They are taken away from the workers by this call.
    */
   abandoned(silent: boolean): number[] {
     const tasks: number[] = [];

@@ -9,7 +9,8 @@ const mebibyte = 2 ** 20;
 describe('BlockList', () => {
   it('agrees with a model that keeps every free unit, over random takes and releases', () => {
     const command = fc.oneof(
-      fc.record({ take: fc.integer({ min: 1, max: 1500 }) }), fc.record({ release: fc.nat() }), fc.constant('grow' as const),
+      fc.record({ take: fc.integer({ min: 1, max: 1500 }) }), fc.record({ release: fc.nat() }),
+      fc.constant('grow' as const),
     );
     fc.assert(fc.property(fc.array(command, { maxLength: 80 }), (commands) => {
       const blocks = new BlockList();

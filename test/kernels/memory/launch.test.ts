@@ -95,7 +95,8 @@ describe('launch', () => {
 
   it('stages every element type', () => {
     launched((launch) => {
-      for (const array of [Float64Array.of(1.5, -2), Int32Array.of(-7, 8), Uint8Array.of(200, 1), Float32Array.of(0.5, 3)]) {
+      const arrays = [Float64Array.of(1.5, -2), Int32Array.of(-7, 8), Uint8Array.of(200, 1), Float32Array.of(0.5, 3)];
+      for (const array of arrays) {
         const address = launch.input(array);
         expect(heap.arrayLike(array, address)).toEqual(array);
       }

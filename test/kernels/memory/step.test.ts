@@ -3,8 +3,8 @@ import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import {
-  allocate, allocateCollected, currentLease, type DType, inStep, insideStep, installStepMemory, type Lease, residentArray,
-  type TypedArray,
+  allocate, allocateCollected, currentLease, type DType, inStep, insideStep, installStepMemory, type Lease,
+  residentArray, type TypedArray,
 } from '../../../src/kernels/memory/allocate.ts';
 import { Heap } from '../../../src/kernels/memory/heap.ts';
 import { residentHolder } from '../../../src/kernels/memory/resident.ts';
@@ -25,8 +25,8 @@ function install(pages: number = 4096): Heap {
 /** What a step of a network allocates: activations, gradients, argmax, masks. */
 function networkStep(batch: number): TypedArray[] {
   const sizes: Array<[DType, number]> = [
-    ['float32', 3072 * batch], ['float32', 8192 * batch], ['int32', 2048 * batch], ['uint8', 100], ['float64', 10 * batch],
-    ['float32', 0], ['float32', 8192 * batch],
+    ['float32', 3072 * batch], ['float32', 8192 * batch], ['int32', 2048 * batch], ['uint8', 100],
+    ['float64', 10 * batch], ['float32', 0], ['float32', 8192 * batch],
   ];
   return inStep(() => sizes.map(([dtype, length]) => allocate(dtype, length)));
 }

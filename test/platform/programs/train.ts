@@ -9,7 +9,7 @@ import { Solver } from '../../../src/train/index.ts';
 
 export interface Outcome {
   readonly info: Info;
-  /** worker threads took part where there were to be any */
+  /** how many threads info() told of after ready() */
   readonly threads: number[];
   /** losses and a checksum of the parameters' bits, by thread count */
   readonly results: string[];
@@ -36,8 +36,8 @@ function trainBriefly(): string {
   const X = tensor(images, [n, 3, size, size]);
   const y = Int32Array.from({ length: n }, (_, i) => i % 10);
   const model = new DeepConvNet({
-    inputDim: [3, size, size], numFilters: [16, 32], maxPools: [1], batchnorm: true, numClasses: 10, weightScale: 'kaiming',
-    rng: new Rng(1),
+    inputDim: [3, size, size], numFilters: [16, 32], maxPools: [1], batchnorm: true, numClasses: 10,
+    weightScale: 'kaiming', rng: new Rng(1),
   });
   const solver = new Solver(model, { XTrain: X, yTrain: y, XVal: X, yVal: y }, {
     updateRule: 'adam', batchSize: 20, numEpochs: 1, verbose: false, rng: new Rng(2),
