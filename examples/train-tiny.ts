@@ -3,7 +3,7 @@
  *
  *   npx tsx examples/train-tiny.ts [curves.html]
  *
- * Outside this repository, import from 'tilegrad', 'tilegrad/models', 'tilegrad/train', 'tilegrad/data', 'tilegrad/viz'.
+ * Outside this repository, import from 'tilegrad', 'tilegrad/models', 'tilegrad/train' and so on.
  */
 
 import { writeFile } from 'node:fs/promises';
@@ -14,14 +14,22 @@ import { Solver } from '../src/train/index.ts';
 import type { RuleName } from '../src/train/index.ts';
 import { curvesHtml } from '../src/viz/index.ts';
 
-const data = prepareImages(makeShapes({ seed: 0, numTrain: 2200, numTest: 10 }), { numValidation: 200, normalize: true });
+const data = prepareImages(makeShapes({ seed: 0, numTrain: 2200, numTest: 10 }), {
+  numValidation: 200,
+  normalize: true,
+});
 const learningRates: Partial<Record<RuleName, number>> = { sgd: 5e-2, sgdMomentum: 2e-2, rmsprop: 1e-3, adam: 2e-3 };
 
 const runs: Record<string, Solver> = {};
 for (const [rule, learningRate] of Object.entries(learningRates)) {
   const model = new FullyConnectedNet([100, 100], { normalization: 'batchnorm', weightScale: 5e-2, rng: new Rng(0) });
   const solver = new Solver(model, data, {
-    updateRule: rule as RuleName, optimConfig: { learningRate }, batchSize: 100, numEpochs: 5, rng: new Rng(1), verbose: false,
+    updateRule: rule as RuleName,
+    optimConfig: { learningRate },
+    batchSize: 100,
+    numEpochs: 5,
+    rng: new Rng(1),
+    verbose: false,
   });
   await solver.train();
   runs[rule] = solver;

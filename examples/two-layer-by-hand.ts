@@ -8,16 +8,28 @@
 
 import { batches, makeShapes, prepareImages } from '../src/data/index.ts';
 import { Rng } from '../src/index.ts';
-import { affineBackward, affineForward, affineReluBackward, affineReluForward, kaimingInit, softmaxLoss } from '../src/layers/index.ts';
+import {
+  affineBackward,
+  affineForward,
+  affineReluBackward,
+  affineReluForward,
+  kaimingInit,
+  softmaxLoss,
+} from '../src/layers/index.ts';
 import { sgdMomentum } from '../src/train/index.ts';
 import type { UpdateConfig } from '../src/train/index.ts';
 import { zeros } from '../src/tensor/index.ts';
 
-const data = prepareImages(makeShapes({ seed: 0, numTrain: 2200, numTest: 500 }), { numValidation: 200, normalize: true });
+const data = prepareImages(makeShapes({ seed: 0, numTrain: 2200, numTest: 500 }), {
+  numValidation: 200,
+  normalize: true,
+});
 const rng = new Rng(0);
 const params = {
-  W1: kaimingInit(3072, 100, { relu: true, rng }), b1: zeros(100),
-  W2: kaimingInit(100, 10, { relu: false, rng }), b2: zeros(10),
+  W1: kaimingInit(3072, 100, { relu: true, rng }),
+  b1: zeros(100),
+  W2: kaimingInit(100, 10, { relu: false, rng }),
+  b2: zeros(10),
 };
 const names = Object.keys(params) as Array<keyof typeof params>;
 const configs = Object.fromEntries(names.map((name) => [name, { learningRate: 1e-2, momentum: 0.9 } as UpdateConfig]));
@@ -42,5 +54,8 @@ for (let epoch = 1; epoch <= 8; epoch++) {
   const [scores] = affineForward(hidden, params.W2, params.b2);
   const guesses = scores.argmax(1).data;
   const right = data.yTest.filter((label, i) => label === guesses[i]).length;
-  console.log(`epoch ${epoch}: loss ${(total / steps).toFixed(3)}, test accuracy ${((100 * right) / data.yTest.length).toFixed(1)}%`);
+  console.log(
+    `epoch ${epoch}: loss ${(total / steps).toFixed(3)}, ` +
+      `test accuracy ${((100 * right) / data.yTest.length).toFixed(1)}%`,
+  );
 }

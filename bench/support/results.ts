@@ -10,7 +10,8 @@ const folder = fileURLToPath(new URL('../results/', import.meta.url));
 export function saveResults(name: string, results: unknown): string {
   const taken = machine();
   mkdirSync(folder, { recursive: true });
-  const path = `${folder}${name}-${taken.date.slice(0, 19).replaceAll(':', '')}-node${process.versions.node.split('.')[0]}.json`;
+  const [date, major] = [taken.date.slice(0, 19).replaceAll(':', ''), process.versions.node.split('.')[0]];
+  const path = `${folder}${name}-${date}-node${major}.json`;
   writeFileSync(path, `${JSON.stringify({ machine: taken, results }, null, 2)}\n`);
   return path;
 }

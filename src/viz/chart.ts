@@ -82,7 +82,12 @@ export function checkRuns(fn: string, runs: Readonly<Record<string, TrainingHist
     throw new TypeError(`${fn}: runs must be an object of histories by label, got ${describe(runs)}`);
   }
   for (const [label, run] of Object.entries(runs)) {
-    const histories = [run?.lossHistory, run?.trainAccHistory ?? [], run?.valAccHistory ?? [], run?.accuracyEpochs ?? []];
+    const histories = [
+      run?.lossHistory,
+      run?.trainAccHistory ?? [],
+      run?.valAccHistory ?? [],
+      run?.accuracyEpochs ?? [],
+    ];
     if (!histories.every(isSeries)) {
       throw new TypeError(`${fn}: run ${describe(label)} must have a lossHistory (and accuracy histories) of numbers`);
     }
@@ -112,12 +117,18 @@ export function lossChart(runs: Readonly<Record<string, TrainingHistory>>, span?
     smoothed.push({ label: several ? label : 'smoothed', x, y: averaged, color, style: 'solid' });
     if (lossHistory.length > 0) {
       const last = averaged[averaged.length - 1];
-      sentences.push(`${several ? `${label}: ` : ''}from ${lossHistory[0].toPrecision(3)} to about ` +
-        `${last.toPrecision(3)} over ${lossHistory.length} iterations`);
+      sentences.push(
+        `${several ? `${label}: ` : ''}from ${lossHistory[0].toPrecision(3)} to about ` +
+          `${last.toPrecision(3)} over ${lossHistory.length} iterations`,
+      );
     }
   }
   return {
-    title: 'Training loss', xLabel: 'iteration', yLabel: 'loss', percent: false, curves: [...raw, ...smoothed],
+    title: 'Training loss',
+    xLabel: 'iteration',
+    yLabel: 'loss',
+    percent: false,
+    curves: [...raw, ...smoothed],
     description: `Line chart of the training loss. ${sentences.join('; ')}.`,
   };
 }
@@ -130,7 +141,10 @@ export function accuracyChart(runs: Readonly<Record<string, TrainingHistory>>): 
   const curves: Curve[] = [];
   const sentences: string[] = [];
   labels.forEach((label, index) => {
-    const histories = [['training', runs[label].trainAccHistory], ['validation', runs[label].valAccHistory]] as const;
+    const histories = [
+      ['training', runs[label].trainAccHistory],
+      ['validation', runs[label].valAccHistory],
+    ] as const;
     for (const [kind, history] of histories) {
       if (history === undefined || history.length === 0) continue;
       curves.push({
@@ -141,17 +155,22 @@ export function accuracyChart(runs: Readonly<Record<string, TrainingHistory>>): 
         style: several && kind === 'training' ? 'dashed' : 'solid',
         dots: history.length <= 40,
       });
-      sentences.push(`${several ? `${label}, ` : ''}${kind} accuracy ends at ` +
-        formatPercent(history[history.length - 1]));
+      sentences.push(
+        `${several ? `${label}, ` : ''}${kind} accuracy ends at ` + formatPercent(history[history.length - 1]),
+      );
     }
   });
   return {
-    title: 'Accuracy', xLabel: 'epoch', yLabel: 'accuracy', percent: true, curves,
+    title: 'Accuracy',
+    xLabel: 'epoch',
+    yLabel: 'accuracy',
+    percent: true,
+    curves,
     description: `Line chart of accuracy by epoch. ${sentences.join('; ')}.`,
   };
 }
 
-/** The range that the y axis shows. Outliers far above the rest (a diverging start) are cut off, not allowed to flatten. */
+/** The range that the y axis shows. Outliers far above the rest (a diverging start) are cut off. */
 function verticalRange(chart: Chart): [number, number] {
   const values = chart.curves.flatMap((curve) => Array.from(curve.y).filter(Number.isFinite)).sort((a, b) => a - b);
   if (values.length === 0) return [0, 1];
@@ -160,7 +179,10 @@ function verticalRange(chart: Chart): [number, number] {
   let high = values.length > 50 && top > 4 * Math.abs(usual) ? 1.5 * usual : top;
   let low = values[0];
   if (low > 0) low = chart.percent || low < 0.7 * high ? 0 : low;
-  if (!(high > low)) [low, high] = [low - Math.max(1e-3, Math.abs(low) / 10), high + Math.max(1e-3, Math.abs(high) / 10)];
+  if (!(high > low)) {
+    low -= Math.max(1e-3, Math.abs(low) / 10);
+    high += Math.max(1e-3, Math.abs(high) / 10);
+  }
   const margin = 0.05 * (high - low);
   high += margin;
   if (low !== 0) low -= margin;
@@ -210,10 +232,15 @@ export function layoutChart(chart: Chart): ChartLayout {
   });
   const percentDecimals = yTicks.step < 0.0099 ? 1 : 0;
   return {
-    xRange, yRange, lines, clipped, broken,
+    xRange,
+    yRange,
+    lines,
+    clipped,
+    broken,
     xTicks: xTicks.values.map((x) => ({ at: atX(x), text: formatNumber(x, xTicks.step) })),
     yTicks: yTicks.values.map((y) => ({
-      at: atY(y), text: chart.percent ? formatPercent(y, percentDecimals) : formatNumber(y, yTicks.step),
+      at: atY(y),
+      text: chart.percent ? formatPercent(y, percentDecimals) : formatNumber(y, yTicks.step),
     })),
   };
 }
@@ -263,7 +290,9 @@ function indexOf(ascending: ArrayLike<number>, value: number): number {
 /** The sentence under a chart that says what it does not show; empty where it shows everything. */
 export function chartNote(layout: ChartLayout): string {
   const notes: string[] = [];
-  if (layout.clipped > 0) notes.push(`${layout.clipped} ${layout.clipped === 1 ? 'value lies' : 'values lie'} above the frame`);
+  if (layout.clipped > 0) {
+    notes.push(`${layout.clipped} ${layout.clipped === 1 ? 'value lies' : 'values lie'} above the frame`);
+  }
   if (layout.broken > 0) notes.push(`${layout.broken} ${layout.broken === 1 ? 'value is' : 'values are'} not finite`);
   return notes.length === 0 ? '' : `${notes.join('; ')}.`;
 }

@@ -8,10 +8,16 @@ import { formatPercent } from './ticks.ts';
  * The confusion matrix: counts[t][p] is how many examples of class t were predicted as p. Throws TypeError or
  * RangeError for label lists of different lengths and for labels that are not integers within 0..numClasses-1.
  */
-export function confusionMatrix(actual: ArrayLike<number>, predicted: ArrayLike<number>, numClasses: number): number[][] {
+export function confusionMatrix(
+  actual: ArrayLike<number>,
+  predicted: ArrayLike<number>,
+  numClasses: number,
+): number[][] {
   checkInteger('confusionMatrix', 'numClasses', numClasses, 1, 10_000);
   if (actual.length !== predicted.length) {
-    throw new RangeError(`confusionMatrix: predicted must have ${actual.length} labels as actual has, got ${predicted.length}`);
+    throw new RangeError(
+      `confusionMatrix: predicted must have ${actual.length} labels as actual has, got ${predicted.length}`,
+    );
   }
   const counts = Array.from({ length: numClasses }, () => new Array<number>(numClasses).fill(0));
   for (let i = 0; i < actual.length; i++) {
@@ -31,19 +37,22 @@ export interface Confusion {
 /** Throws TypeError or RangeError unless the matrix is square, of counts, with a name for each class. */
 export function checkConfusion(fn: string, { counts, classNames }: Confusion): void {
   if (!Array.isArray(counts) || !counts.every(Array.isArray) || !Array.isArray(classNames)) {
-    throw new TypeError(`${fn}: confusion must have counts and classNames, got ${describe(counts)} and ${describe(classNames)}`);
+    throw new TypeError(
+      `${fn}: confusion must have counts and classNames, got ${describe(counts)} and ${describe(classNames)}`,
+    );
   }
   if (counts.length !== classNames.length || counts.some((row) => row.length !== counts.length)) {
-    throw new RangeError(`${fn}: confusion.counts must be ${classNames.length}x${classNames.length}, one row and column a ` +
-      `class, got rows of ${counts.map((row) => row.length).join(', ')}`);
+    throw new RangeError(
+      `${fn}: confusion.counts must be ${classNames.length}x${classNames.length}, one row and column a ` +
+        `class, got rows of ${counts.map((row) => row.length).join(', ')}`,
+    );
   }
   counts.forEach((row) => row.forEach((count) => checkInteger(fn, 'confusion.counts', count, 0)));
 }
 
 /**
- * The matrix as a section of a page: a heat map whose cells are shaded by the square root of their share of the row, so that
- * the few mistakes can be seen beside the many right answers. width is a class of the
- * page's grid.
+ * The matrix as a section of a page: a heat map whose cells are shaded by the square root of their share of the row, so
+ * that the few mistakes can be seen beside the many right answers. width is a class of the page's grid.
  */
 export function confusionSection(confusion: Confusion, width: string = ''): string {
   const { counts, classNames } = confusion;
@@ -55,15 +64,22 @@ export function confusionSection(confusion: Confusion, width: string = ''): stri
     const cells = row.map((count: number, predicted: number) => {
       const share = rowTotal === 0 ? 0 : count / rowTotal;
       const verdict = actual === predicted ? 'right' : 'wrong';
-      const title = `${count} of ${rowTotal} ${names[actual]} predicted as ${names[predicted]} (${formatPercent(share)}): ${verdict}`;
-      return `<td${actual === predicted ? ' class="diagonal"' : ''} style="--shade:${Math.sqrt(share).toFixed(3)}" title="${title}">${count}</td>`;
+      const title =
+        `${count} of ${rowTotal} ${names[actual]} predicted as ${names[predicted]} ` +
+        `(${formatPercent(share)}): ${verdict}`;
+      const emphasis = actual === predicted ? ' class="diagonal"' : '';
+      return `<td${emphasis} style="--shade:${Math.sqrt(share).toFixed(3)}" title="${title}">${count}</td>`;
     });
     const recall = rowTotal === 0 ? '\u2013' : formatPercent(row[actual] / rowTotal, 0);
     return `<tr><th scope="row">${names[actual]}</th>${cells.join('')}<td class="recall">${recall}</td></tr>`;
   });
-  return `<section class="card ${width}"><h2>Confusion matrix</h2>` +
-    `<p class="confusion-readout" role="status">${total.toLocaleString('en-US')} test images: rows show what they are, columns what the network said.</p>` +
+  return (
+    `<section class="card ${width}"><h2>Confusion matrix</h2>` +
+    `<p class="confusion-readout" role="status">${total.toLocaleString('en-US')} test images: rows show what they are, ` +
+    'columns what the network said.</p>' +
     '<div class="scroll" tabindex="0" role="region" aria-label="Confusion matrix"><table class="confusion">' +
-    `<thead><tr><th scope="col" class="corner"><span>true \\ predicted</span></th>${columns}<th scope="col" class="recall"><span>right</span></th></tr></thead>` +
-    `<tbody>${rows.join('')}</tbody></table></div></section>`;
+    `<thead><tr><th scope="col" class="corner"><span>true \\ predicted</span></th>` +
+    `${columns}<th scope="col" class="recall"><span>right</span></th></tr></thead>` +
+    `<tbody>${rows.join('')}</tbody></table></div></section>`
+  );
 }

@@ -7,7 +7,9 @@ const forbidden = /[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu;
 
 /** Text for an element's content or a quoted attribute, in HTML and in XML alike. What XML forbids becomes U+FFFD. */
 export function escapeText(value: unknown): string {
-  return String(value).replace(forbidden, '\uFFFD').replace(/[&<>"']/g, (character) => entities[character]);
+  return String(value)
+    .replace(forbidden, '\uFFFD')
+    .replace(/[&<>"']/g, (character) => entities[character]);
 }
 
 /**

@@ -55,16 +55,22 @@ function grid(fn: string, images: Tensor, options: GridOptions): Picture {
   const scale = checkInteger(fn, 'scale', options.scale ?? 1, 1, 100);
   const columns = Math.min(count, checkInteger(fn, 'columns', options.columns ?? Math.ceil(Math.sqrt(count)), 1));
   const transparent = options.background === 'transparent';
-  const background = transparent ? 0 : checkNumber(fn, "background (or 'transparent')", options.background ?? 255, 0, 255);
+  const background = transparent
+    ? 0
+    : checkNumber(fn, "background (or 'transparent')", options.background ?? 255, 0, 255);
   const outChannels = transparent ? 4 : 3;
-  const normalize = checkOneOf(fn, 'normalize', options.normalize ?? (images.dtype === 'uint8' ? 'none' : 'each'),
-    ['none', 'each', 'all']);
+  const normalize = checkOneOf(fn, 'normalize', options.normalize ?? (images.dtype === 'uint8' ? 'none' : 'each'), [
+    'none',
+    'each',
+    'all',
+  ]);
 
   const values = contiguousData(images);
   const size = channels * height * width;
-  const ranges = normalize === 'each'
-    ? (i: number): Range => rangeOf(values, i * size, (i + 1) * size)
-    : constant(normalize === 'all' ? rangeOf(values, 0, values.length) : { low: 0, high: 255 });
+  const ranges =
+    normalize === 'each'
+      ? (i: number): Range => rangeOf(values, i * size, (i + 1) * size)
+      : constant(normalize === 'all' ? rangeOf(values, 0, values.length) : { low: 0, high: 255 });
 
   const rows = Math.ceil(count / columns);
   const outWidth = (columns * (width + padding) + padding) * scale;

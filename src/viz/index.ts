@@ -1,4 +1,4 @@
-/** Pictures: PNG files, image grids, charts as SVG, and reports as HTML. Bytes and strings in and out; runs in browsers. */
+/** Pictures: PNG files, image grids, charts as SVG, reports as HTML. Bytes and strings in and out; runs in browsers. */
 
 export { accuracyChart, lossChart } from './chart.ts';
 export type { Chart, Curve, TrainingHistory } from './chart.ts';

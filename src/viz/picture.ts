@@ -26,8 +26,10 @@ export function checkPicture(fn: string, name: string, value: Picture): void {
   }
   const expected = value.width * value.height * value.channels;
   if (value.data.length !== expected) {
-    throw new RangeError(`${fn}: ${name}.data must have ${expected} elements ` +
-      `(${value.height}x${value.width}x${value.channels}), got ${value.data.length}`);
+    throw new RangeError(
+      `${fn}: ${name}.data must have ${expected} elements ` +
+        `(${value.height}x${value.width}x${value.channels}), got ${value.data.length}`,
+    );
   }
 }
 
@@ -48,11 +50,14 @@ export function pictureToTensor(picture: Picture): Tensor {
  * rounded, values outside and infinities clamped, NaN becomes 0. Throws RangeError for another rank or channel count.
  */
 export function tensorToPicture(image: Tensor): Picture {
-  if (!(image instanceof Tensor)) throw new TypeError(`tensorToPicture: image must be a Tensor, got ${describe(image)}`);
+  if (!(image instanceof Tensor))
+    throw new TypeError(`tensorToPicture: image must be a Tensor, got ${describe(image)}`);
   const shape = image.ndim === 2 ? [1, ...image.shape] : image.shape;
   if (shape.length !== 3 || shape[0] < 1 || shape[0] > 4 || shape[1] < 1 || shape[2] < 1) {
-    throw new RangeError('tensorToPicture: image must have shape (1 to 4 channels, height, width) or (height, width), ' +
-      `got ${image.shape.join('x')}`);
+    throw new RangeError(
+      'tensorToPicture: image must have shape (1 to 4 channels, height, width) or (height, width), ' +
+        `got ${image.shape.join('x')}`,
+    );
   }
   const [channels, height, width] = shape;
   const values = contiguousData(image);

@@ -28,7 +28,8 @@ export interface DecodePngOptions {
  * and Error for a file that is truncated, damaged, not a PNG, larger than allowed, or interlaced with under 8 bits.
  */
 export function decodePng(bytes: Uint8Array, options: DecodePngOptions = {}): Picture {
-  if (!(bytes instanceof Uint8Array)) throw new TypeError(`decodePng: bytes must be a Uint8Array, got ${describe(bytes)}`);
+  if (!(bytes instanceof Uint8Array))
+    throw new TypeError(`decodePng: bytes must be a Uint8Array, got ${describe(bytes)}`);
   checkOptions('decodePng', options, ['maxPixels']);
   const maxPixels = checkInteger('decodePng', 'maxPixels', options.maxPixels ?? 2 ** 26, 1, 2 ** 30);
   const header = examine(bytes, maxPixels);
@@ -130,7 +131,15 @@ function readHeader(view: DataView, at: number, length: number, maxPixels: numbe
 }
 
 /** First column and row and the steps of Adam7's seven passes. */
-const adam7 = [[0, 0, 8, 8], [4, 0, 8, 8], [0, 4, 4, 8], [2, 0, 4, 4], [0, 2, 2, 4], [1, 0, 2, 2], [0, 1, 1, 2]];
+const adam7 = [
+  [0, 0, 8, 8],
+  [4, 0, 8, 8],
+  [0, 4, 4, 8],
+  [2, 0, 4, 4],
+  [0, 2, 2, 4],
+  [1, 0, 2, 2],
+  [0, 1, 1, 2],
+];
 
 /** Bytes of all scan lines, each with its filter byte. */
 function scanlineBytes({ width, height, depth, channels, interlaced }: Omit<Header, 'essential'>): number {

@@ -48,7 +48,15 @@ export interface ReportOptions {
 }
 
 const optionNames = [
-  'title', 'subtitle', 'runs', 'summary', 'filters', 'confusion', 'samples', 'configuration', 'footer',
+  'title',
+  'subtitle',
+  'runs',
+  'summary',
+  'filters',
+  'confusion',
+  'samples',
+  'configuration',
+  'footer',
 ] as const;
 
 /**
@@ -78,11 +86,16 @@ export function reportHtml(options: ReportOptions): string {
     samples.length > 0 ? samplesSection(samples) : '',
     configuration !== undefined ? configurationSection(configuration) : '',
   ].filter((section) => section !== '');
-  return page(title, [
-    `<header><h1>${escapeText(title)}</h1>${subtitle === undefined ? '' : `<p class="subtitle">${escapeText(subtitle)}</p>`}</header>`,
-    `<main>${sections.join('\n')}</main>`,
-    footer === undefined ? '' : `<footer>${escapeText(footer)}</footer>`,
-  ].join('\n'));
+  return page(
+    title,
+    [
+      `<header><h1>${escapeText(title)}</h1>`,
+      subtitle === undefined ? '' : `<p class="subtitle">${escapeText(subtitle)}</p>`,
+      '</header>',
+      `<main>${sections.join('\n')}</main>`,
+      footer === undefined ? '' : `<footer>${escapeText(footer)}</footer>`,
+    ].join('\n'),
+  );
 }
 
 /** The learning curves of one run or several as one page: reportHtml with nothing but the runs. */
@@ -91,50 +104,71 @@ export function curvesHtml(runs: Readonly<Record<string, TrainingHistory>>, titl
 }
 
 function page(title: string, body: string): string {
-  return '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n' +
+  return (
+    '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n' +
     '<meta name="viewport" content="width=device-width, initial-scale=1">\n' +
     `<title>${escapeText(title)}</title>\n<link rel="icon" href="${icon}">\n<style>${reportStyle}</style>\n</head>\n` +
-    `<body>\n${body}\n<script>${reportScript}</script>\n</body>\n</html>\n`;
+    `<body>\n${body}\n<script>${reportScript}</script>\n</body>\n</html>\n`
+  );
 }
 
 /** A tile with a falling curve; in the page, so that a browser asks no server for one. */
-const icon = `data:image/svg+xml;base64,${encodeBase64(new TextEncoder().encode(
-  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="4" fill="#2563d9"/>' +
-  '<path d="M3 4c2 7 5 8 10 8" fill="none" stroke="#fff" stroke-width="2" stroke-linecap="round"/></svg>'))}`;
+const icon = `data:image/svg+xml;base64,${encodeBase64(
+  new TextEncoder().encode(
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="4" fill="#2563d9"/>' +
+      '<path d="M3 4c2 7 5 8 10 8" fill="none" stroke="#fff" stroke-width="2" stroke-linecap="round"/></svg>',
+  ),
+)}`;
 
 function summarySection(figures: readonly SummaryFigure[]): string {
-  return `<dl class="figures">${figures.map(({ label, value, note }) =>
-    `<div><dt>${escapeText(label)}</dt><dd>${escapeText(value)}</dd>` +
-    `${note === undefined ? '' : `<dd class="small">${escapeText(note)}</dd>`}</div>`).join('')}</dl>`;
+  return `<dl class="figures">${figures
+    .map(
+      ({ label, value, note }) =>
+        `<div><dt>${escapeText(label)}</dt><dd>${escapeText(value)}</dd>` +
+        `${note === undefined ? '' : `<dd class="small">${escapeText(note)}</dd>`}</div>`,
+    )
+    .join('')}</dl>`;
 }
 
 function filtersSection(filters: Picture, width: string): string {
-  return `<section class="card filters ${width}"><h2>First-layer filters</h2>` +
+  return (
+    `<section class="card filters ${width}"><h2>First-layer filters</h2>` +
     '<p class="note">What the first convolution looks for, each filter stretched to its own range.</p>' +
     `<img src="${pngDataUrl(encodePng(filters))}" width="${filters.width}" height="${filters.height}" ` +
-    'alt="Grid of the filters that the first convolution has learnt"></section>';
+    'alt="Grid of the filters that the first convolution has learnt"></section>'
+  );
 }
 
 function samplesSection(samples: readonly SamplePrediction[]): string {
   const items = samples.map(({ picture, actual, predicted, confidence }) => {
     const right = actual === predicted;
     const sure = confidence === undefined ? '' : formatPercent(confidence, 0);
-    const rest = [right ? '' : `is ${actual}`, sure === '' ? '' : `${sure} sure`].filter((text) => text !== '').join(', ');
-    return `<li class="${right ? 'right' : 'wrong'}"><img src="${pngDataUrl(encodePng(picture))}" width="${picture.width}" ` +
+    const rest = [right ? '' : `is ${actual}`, sure === '' ? '' : `${sure} sure`]
+      .filter((text) => text !== '')
+      .join(', ');
+    return (
+      `<li class="${right ? 'right' : 'wrong'}">` +
+      `<img src="${pngDataUrl(encodePng(picture))}" width="${picture.width}" ` +
       `height="${picture.height}" loading="lazy" alt="${escapeText(actual)}">` +
-      `<div class="said"><span class="mark" role="img" aria-label="${right ? 'right:' : 'wrong:'}">${right ? '\u2713' : '\u2717'}</span>` +
-      `<span>${escapeText(predicted)}</span></div><div class="rest">${escapeText(rest)}</div></li>`;
+      `<div class="said"><span class="mark" role="img" aria-label="${right ? 'right:' : 'wrong:'}">` +
+      `${right ? '\u2713' : '\u2717'}</span>` +
+      `<span>${escapeText(predicted)}</span></div><div class="rest">${escapeText(rest)}</div></li>`
+    );
   });
   const rightCount = samples.filter((sample) => sample.actual === sample.predicted).length;
-  return '<section class="card"><h2>Sample predictions</h2>' +
+  return (
+    '<section class="card"><h2>Sample predictions</h2>' +
     `<p class="note">${rightCount} of these ${samples.length} test images are recognised.</p>` +
-    `<ul class="samples">${items.join('')}</ul></section>`;
+    `<ul class="samples">${items.join('')}</ul></section>`
+  );
 }
 
 function configurationSection(configuration: Readonly<Record<string, unknown>>): string {
-  const rows = Object.entries(configuration).filter(([, value]) => value !== undefined).map(([name, value]) => {
-    const text = typeof value === 'string' ? value : Array.isArray(value) ? value.join(', ') : JSON.stringify(value);
-    return `<div><dt>${escapeText(name)}</dt><dd>${escapeText(text)}</dd></div>`;
-  });
+  const rows = Object.entries(configuration)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => {
+      const text = typeof value === 'string' ? value : Array.isArray(value) ? value.join(', ') : JSON.stringify(value);
+      return `<div><dt>${escapeText(name)}</dt><dd>${escapeText(text)}</dd></div>`;
+    });
   return `<section class="card"><h2>Configuration</h2><dl class="configuration">${rows.join('')}</dl></section>`;
 }

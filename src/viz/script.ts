@@ -78,7 +78,9 @@ for (const figure of document.querySelectorAll('figure.chart')) {
     const last = data.x.length - 1;
     const step = event.shiftKey ? Math.max(1, Math.round(last / 20)) : 1;
     const from = shown < 0 ? 0 : shown;
-    const targets = { ArrowRight: shown < 0 ? 0 : from + step, ArrowLeft: shown < 0 ? last : from - step, Home: 0, End: last };
+    const right = shown < 0 ? 0 : from + step;
+    const left = shown < 0 ? last : from - step;
+    const targets = { ArrowRight: right, ArrowLeft: left, Home: 0, End: last };
     if (event.key === 'Escape') hide();
     if (!(event.key in targets)) return;
     event.preventDefault();

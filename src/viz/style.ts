@@ -16,10 +16,16 @@ body {
 }
 header, main, footer { max-width: 1120px; margin: 0 auto; padding: 0 24px; }
 header { padding-top: 48px; padding-bottom: 8px; }
-h1 { margin: 0; font-size: clamp(26px, 4vw, 36px); line-height: 1.15; letter-spacing: -0.02em; font-weight: 650; overflow-wrap: anywhere; }
+h1 {
+  margin: 0; font-size: clamp(26px, 4vw, 36px); line-height: 1.15; letter-spacing: -0.02em; font-weight: 650;
+  overflow-wrap: anywhere;
+}
 .subtitle { margin: 8px 0 0; color: var(--muted); max-width: 90ch; overflow-wrap: anywhere; }
 h2 { margin: 0; font-size: 17px; line-height: 1.3; font-weight: 620; letter-spacing: -0.005em; }
-main { display: grid; grid-template-columns: repeat(12, minmax(0, 1fr)); gap: 20px; padding-top: 24px; padding-bottom: 24px; }
+main {
+  display: grid; grid-template-columns: repeat(12, minmax(0, 1fr)); gap: 20px; padding-top: 24px;
+  padding-bottom: 24px;
+}
 .card {
   grid-column: span 12; margin: 0; min-width: 0; padding: 22px 24px 24px;
   background: var(--card); border: 1px solid var(--line); border-radius: 12px;
@@ -31,18 +37,37 @@ footer { padding-bottom: 48px; color: var(--muted); font-size: 14px; }
   margin: 0; background: var(--line); border: 1px solid var(--line); border-radius: 12px; overflow: hidden; }
 .figures div { background: var(--card); padding: 16px 20px 18px; display: flex; flex-direction: column; }
 .figures dt { color: var(--muted); font-size: 14px; }
-.figures dd { margin: 2px 0 0; font-size: 27px; line-height: 1.2; font-weight: 620; letter-spacing: -0.02em; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+.figures dd {
+  margin: 2px 0 0; font-size: 27px; line-height: 1.2; font-weight: 620; letter-spacing: -0.02em;
+  font-variant-numeric: tabular-nums; overflow-wrap: anywhere;
+}
 .figures .small { color: var(--muted); font-size: 13px; font-weight: 400; letter-spacing: 0; }
 
-.chart figcaption { display: flex; flex-wrap: wrap; gap: 6px 24px; align-items: baseline; justify-content: space-between; }
-.legend { display: flex; flex-wrap: wrap; gap: 2px 18px; margin: 0; padding: 0; list-style: none; color: var(--muted); font-size: 14px; }
+.chart figcaption {
+  display: flex; flex-wrap: wrap; gap: 6px 24px; align-items: baseline; justify-content: space-between;
+}
+.legend {
+  display: flex; flex-wrap: wrap; gap: 2px 18px; margin: 0; padding: 0; list-style: none; color: var(--muted);
+  font-size: 14px;
+}
 .legend li { overflow-wrap: anywhere; }
-.swatch { display: inline-block; width: 18px; height: 0; margin-right: 8px; vertical-align: middle; border-top: 2.5px solid var(--color); border-radius: 2px; }
+.swatch {
+  display: inline-block; width: 18px; height: 0; margin-right: 8px; vertical-align: middle;
+  border-top: 2.5px solid var(--color); border-radius: 2px;
+}
 .swatch.dashed { border-top-style: dashed; border-radius: 0; }
 .swatch.faint { opacity: 0.4; }
-.plot { position: relative; margin-top: 18px; padding-left: 56px; font-size: 13px; color: var(--muted); font-variant-numeric: tabular-nums; }
-.area { position: relative; height: var(--plot-height); border-bottom: 1px solid var(--line); cursor: crosshair; touch-action: pan-y; }
-.area:focus-visible, .scroll:focus-visible, summary:focus-visible { outline: 2px solid var(--series-0); outline-offset: 4px; border-radius: 4px; }
+.plot {
+  position: relative; margin-top: 18px; padding-left: 56px; font-size: 13px; color: var(--muted);
+  font-variant-numeric: tabular-nums;
+}
+.area {
+  position: relative; height: var(--plot-height); border-bottom: 1px solid var(--line); cursor: crosshair;
+  touch-action: pan-y;
+}
+.area:focus-visible, .scroll:focus-visible, summary:focus-visible {
+  outline: 2px solid var(--series-0); outline-offset: 4px; border-radius: 4px;
+}
 .area svg { position: absolute; inset: 0; width: 100%; height: 100%; overflow: visible; clip-path: inset(-5px); }
 .area svg path { fill: none; vector-effect: non-scaling-stroke; stroke-linejoin: round; stroke-linecap: round; }
 .area .grid { stroke: var(--grid); stroke-width: 1; }
@@ -55,9 +80,18 @@ footer { padding-bottom: 48px; color: var(--muted); font-size: 14px; }
 .x-ticks { position: relative; height: 24px; margin-top: 8px; }
 .x-ticks span { position: absolute; transform: translateX(-50%); white-space: nowrap; }
 .x-label { text-align: center; }
-.cursor { position: absolute; top: 0; bottom: 0; width: 1px; background: var(--muted); opacity: 0.6; pointer-events: none; }
-.marker { position: absolute; width: 9px; height: 9px; margin: -4.5px 0 0 -4.5px; border-radius: 50%; background: var(--color); box-shadow: 0 0 0 2px var(--card); pointer-events: none; }
-.readout { position: absolute; top: 4px; z-index: 1; min-width: 150px; max-width: 78%; padding: 8px 12px 9px; background: var(--card); color: var(--ink); border: 1px solid var(--line); border-radius: 8px; box-shadow: 0 4px 16px rgb(0 0 0 / 0.14); pointer-events: none; }
+.cursor {
+  position: absolute; top: 0; bottom: 0; width: 1px; background: var(--muted); opacity: 0.6; pointer-events: none;
+}
+.marker {
+  position: absolute; width: 9px; height: 9px; margin: -4.5px 0 0 -4.5px; border-radius: 50%;
+  background: var(--color); box-shadow: 0 0 0 2px var(--card); pointer-events: none;
+}
+.readout {
+  position: absolute; top: 4px; z-index: 1; min-width: 150px; max-width: 78%; padding: 8px 12px 9px;
+  background: var(--card); color: var(--ink); border: 1px solid var(--line); border-radius: 8px;
+  box-shadow: 0 4px 16px rgb(0 0 0 / 0.14); pointer-events: none;
+}
 .readout strong { display: block; margin-bottom: 2px; font-weight: 600; }
 .readout .row { display: flex; align-items: center; white-space: nowrap; }
 .readout .name { flex: 1; color: var(--muted); padding-right: 16px; overflow: hidden; text-overflow: ellipsis; }
@@ -70,37 +104,68 @@ summary::before { content: '+'; display: inline-block; width: 1em; }
 details[open] summary::before { content: '\\2212'; }
 .scroll { overflow-x: auto; margin-top: 10px; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-.numbers th, .numbers td { padding: 4px 16px 4px 0; text-align: right; border-bottom: 1px solid var(--grid); font-weight: 400; white-space: nowrap; }
+.numbers th, .numbers td {
+  padding: 4px 16px 4px 0; text-align: right; border-bottom: 1px solid var(--grid); font-weight: 400;
+  white-space: nowrap;
+}
 .numbers thead th { color: var(--muted); }
 
-.filters img { display: block; width: 100%; max-width: 480px; height: auto; margin-top: 16px; image-rendering: pixelated; border-radius: 6px; }
+.filters img {
+  display: block; width: 100%; max-width: 480px; height: auto; margin-top: 16px; image-rendering: pixelated;
+  border-radius: 6px;
+}
 
 .confusion { width: 100%; min-width: 460px; border-spacing: 2px; border-collapse: separate; font-size: 13px; }
 .confusion th { font-weight: 400; color: var(--muted); padding: 2px 4px; }
-.confusion tbody th { text-align: right; padding-right: 8px; white-space: nowrap; max-width: 11em; overflow: hidden; text-overflow: ellipsis; }
+.confusion tbody th {
+  text-align: right; padding-right: 8px; white-space: nowrap; max-width: 11em; overflow: hidden;
+  text-overflow: ellipsis;
+}
 .confusion thead th { vertical-align: bottom; text-align: center; white-space: nowrap; }
-.confusion thead th span { display: inline-block; max-height: 130px; overflow: hidden; text-overflow: ellipsis; writing-mode: vertical-rl; transform: rotate(180deg); }
+.confusion thead th span {
+  display: inline-block; max-height: 130px; overflow: hidden; text-overflow: ellipsis; writing-mode: vertical-rl;
+  transform: rotate(180deg);
+}
 .confusion thead .corner span { writing-mode: horizontal-tb; transform: none; }
 .confusion thead .corner { text-align: right; padding-right: 8px; }
-.confusion td { height: 30px; min-width: 30px; padding: 0 3px; text-align: center; border-radius: 4px; cursor: default; background: color-mix(in srgb, var(--heat) calc(100% * var(--shade, 0)), var(--page)); }
+.confusion td {
+  height: 30px; min-width: 30px; padding: 0 3px; text-align: center; border-radius: 4px; cursor: default;
+  background: color-mix(in srgb, var(--heat) calc(100% * var(--shade, 0)), var(--page));
+}
 .confusion td.diagonal { font-weight: 620; }
 .confusion td.recall { background: none; color: var(--muted); text-align: right; }
 .confusion td.on { outline: 2px solid var(--ink); outline-offset: -1px; }
 .confusion th.on { color: var(--ink); font-weight: 620; }
 .confusion-readout { margin: 4px 0 0; color: var(--muted); font-size: 14px; min-height: 1.5em; }
 
-.samples { display: grid; grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); gap: 18px 14px; margin: 18px 0 0; padding: 0; list-style: none; }
-.samples img { display: block; width: 100%; height: auto; aspect-ratio: 1; object-fit: contain; image-rendering: pixelated; border-radius: 6px; background: var(--page); }
-.samples .said { display: flex; gap: 5px; align-items: baseline; margin-top: 7px; font-size: 14px; line-height: 1.3; font-weight: 560; overflow-wrap: anywhere; }
+.samples {
+  display: grid; grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); gap: 18px 14px; margin: 18px 0 0;
+  padding: 0; list-style: none;
+}
+.samples img {
+  display: block; width: 100%; height: auto; aspect-ratio: 1; object-fit: contain; image-rendering: pixelated;
+  border-radius: 6px; background: var(--page);
+}
+.samples .said {
+  display: flex; gap: 5px; align-items: baseline; margin-top: 7px; font-size: 14px; line-height: 1.3;
+  font-weight: 560; overflow-wrap: anywhere;
+}
 .samples .mark { flex: none; font-weight: 700; }
 .samples .right .mark { color: var(--good); }
 .samples .wrong .mark, .samples .wrong .said { color: var(--bad); }
 .samples .rest { color: var(--muted); font-size: 13px; line-height: 1.35; overflow-wrap: anywhere; }
 
-.configuration { display: grid; grid-template-columns: repeat(auto-fill, minmax(250px, 1fr)); gap: 0 36px; margin: 12px 0 0; font-size: 14px; }
-.configuration div { display: flex; gap: 16px; justify-content: space-between; padding: 7px 0; border-bottom: 1px solid var(--grid); }
+.configuration {
+  display: grid; grid-template-columns: repeat(auto-fill, minmax(250px, 1fr)); gap: 0 36px; margin: 12px 0 0;
+  font-size: 14px;
+}
+.configuration div {
+  display: flex; gap: 16px; justify-content: space-between; padding: 7px 0; border-bottom: 1px solid var(--grid);
+}
 .configuration dt { color: var(--muted); flex: none; max-width: 60%; overflow-wrap: anywhere; }
-.configuration dd { margin: 0; text-align: right; overflow-wrap: anywhere; min-width: 0; font-variant-numeric: tabular-nums; }
+.configuration dd {
+  margin: 0; text-align: right; overflow-wrap: anywhere; min-width: 0; font-variant-numeric: tabular-nums;
+}
 
 @media (min-width: 900px) {
   .half { grid-column: span 6; }

@@ -18,37 +18,62 @@ describe('tilegrad bench', () => {
     const [backend, , heads, , ...rows] = terminal.out().trimEnd().split('\n').slice(0, -1);
     expect(backend).toMatch(/^backend (simd|js) on \d+ threads?$/);
     expect(heads.split(/ {2,}/)).toEqual(['operation', 'type', 'naive', 'fast', 'speedup', 'difference']);
-    expect(rows.map((row) => row.split(/ {2,}/)[0])).toEqual(
-      ['convolution forward', 'convolution backward', 'max pooling forward', 'max pooling backward'],
-    );
+    expect(rows.map((row) => row.split(/ {2,}/)[0])).toEqual([
+      'convolution forward',
+      'convolution backward',
+      'max pooling forward',
+      'max pooling backward',
+    ]);
     for (const row of rows) expect(row).toMatch(/ float32 +[\d.]+ m?s +[\d.]+ m?s +[\d.]+x +\d\.\de[+-]\d+$/);
   });
 
   it('refuses to time a kernel that is wrong', () => {
     const right = tensor([1, 2, 3]);
-    const compared = (fast: number[]): (() => unknown) => () =>
-      validate({ name: 'sum', dtype: 'float32', naive: () => [right], fast: () => [tensor(fast)] });
+    const compared =
+      (fast: number[]): (() => unknown) =>
+      () =>
+        validate({ name: 'sum', dtype: 'float32', naive: () => [right], fast: () => [tensor(fast)] });
     expect(compared([1, 2, 3])()).toEqual({ relative: 0, scaled: 0 });
     expect(compared([1, 2, 3.00001])).not.toThrow();
-    expect(compared([1, 2, 3.001])).toThrow('bench: sum in float32 differs from its naive definition: 1.67e-4 relative');
+    expect(compared([1, 2, 3.001])).toThrow(
+      'bench: sum in float32 differs from its naive definition: 1.67e-4 relative',
+    );
     expect(compared([1, NaN, 3])).toThrow('differs');
     const double = tensor([1], null, 'float64');
-    expect(() => validate({ name: 'sum', dtype: 'float64', naive: () => [double], fast: () => [tensor([1 + 1e-8], null, 'float64')] })).toThrow('differs');
+    expect(() =>
+      validate({
+        name: 'sum',
+        dtype: 'float64',
+        naive: () => [double],
+        fast: () => [tensor([1 + 1e-8], null, 'float64')],
+      }),
+    ).toThrow('differs');
   });
 
   it('formats its table', () => {
     const difference = { relative: 1.23e-7, scaled: 1e-8 };
-    expect(comparisonTable([
-      { name: 'convolution', dtype: 'float32', naive: 71.23, fast: 0.0871, speedup: 817.8, difference },
-      { name: 'pooling', dtype: 'float64', naive: 2.5, fast: 2, speedup: 1.25, difference: { relative: 0, scaled: 0 } },
-    ])).toBe([
-      'operation    type       naive       fast  speedup  difference',
-      '-----------  -------  -------  ---------  -------  ----------',
-      'convolution  float32  71.2 ms  0.0871 ms     818x      1.0e-8',
-      'pooling      float64   2.5 ms       2 ms     1.3x      0.0e+0',
-      'difference: max |a - b| / max(1e-8, |a| + |b|) in float64, max |a - b| / max |a| in float32',
-      '',
-    ].join('\n'));
+    expect(
+      comparisonTable([
+        { name: 'convolution', dtype: 'float32', naive: 71.23, fast: 0.0871, speedup: 817.8, difference },
+        {
+          name: 'pooling',
+          dtype: 'float64',
+          naive: 2.5,
+          fast: 2,
+          speedup: 1.25,
+          difference: { relative: 0, scaled: 0 },
+        },
+      ]),
+    ).toBe(
+      [
+        'operation    type       naive       fast  speedup  difference',
+        '-----------  -------  -------  ---------  -------  ----------',
+        'convolution  float32  71.2 ms  0.0871 ms     818x      1.0e-8',
+        'pooling      float64   2.5 ms       2 ms     1.3x      0.0e+0',
+        'difference: max |a - b| / max(1e-8, |a| + |b|) in float64, max |a - b| / max |a| in float32',
+        '',
+      ].join('\n'),
+    );
   });
 });
 
@@ -83,7 +108,10 @@ describe('tilegrad data cifar10', () => {
       response.writeHead(200, { 'content-length': '170052171', etag: '"a"' });
       response.write(Buffer.alloc(1 << 20, 7));
     };
-    const terminal = recording({ env: { XDG_CACHE_HOME: folder, LOCALAPPDATA: folder }, onWrite: (text) => text.startsWith('downloading') && setTimeout(() => terminal.interrupt(), 50) });
+    const terminal = recording({
+      env: { XDG_CACHE_HOME: folder, LOCALAPPDATA: folder },
+      onWrite: (text) => text.startsWith('downloading') && setTimeout(() => terminal.interrupt(), 50),
+    });
     expect(await main(['data', 'cifar10', '--url', url], terminal)).toBe(130);
     expect(terminal.err()).toBe('');
     expect(terminal.out()).toContain('stopped; the same command goes on from here');

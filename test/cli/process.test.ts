@@ -22,8 +22,13 @@ interface Ended {
 }
 
 /** Starts `tilegrad ...argv`; onOutput sees all that was written so far and may send signals. */
-function start(argv: string[], onOutput: (out: string, kill: (signal: NodeJS.Signals) => void) => void): Promise<Ended> {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/node/cli.ts', ...argv], { stdio: ['ignore', 'pipe', 'pipe'] });
+function start(
+  argv: string[],
+  onOutput: (out: string, kill: (signal: NodeJS.Signals) => void) => void,
+): Promise<Ended> {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'src/node/cli.ts', ...argv], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let [out, err] = ['', ''];
   child.stdout.on('data', (bytes: Buffer) => {
     out += bytes.toString();
@@ -38,8 +43,23 @@ function start(argv: string[], onOutput: (out: string, kill: (signal: NodeJS.Sig
   });
 }
 
-const endless = (out: string): string[] =>
-  ['train', '--data', tiny.data, '--model', 'fc', '--batch', '10', '--num-train', '40', '--num-val', '10', '--epochs', '100000', '--out', out];
+const endless = (out: string): string[] => [
+  'train',
+  '--data',
+  tiny.data,
+  '--model',
+  'fc',
+  '--batch',
+  '10',
+  '--num-train',
+  '40',
+  '--num-val',
+  '10',
+  '--epochs',
+  '100000',
+  '--out',
+  out,
+];
 
 /** Calls action once, when the output first holds the text. */
 function once(text: string, action: () => void): (out: string) => void {
@@ -63,7 +83,13 @@ describe.skipIf(process.platform === 'win32')('the process', () => {
     expect([ended.code, ended.signal, ended.err]).toEqual([130, null, '']);
     expect(ended.out).toContain('report: ');
     for (const control of ['\r', '\u001b']) expect(ended.out).not.toContain(control);
-    expect((await readdir(out)).sort()).toEqual(['checkpoint.safetensors', 'filters.png', 'history.json', 'model.safetensors', 'report.html']);
+    expect((await readdir(out)).sort()).toEqual([
+      'checkpoint.safetensors',
+      'filters.png',
+      'history.json',
+      'model.safetensors',
+      'report.html',
+    ]);
     const { lossHistory } = JSON.parse(await readFile(join(out, 'history.json'), 'utf8')) as { lossHistory: number[] };
     const terminal = recording({ onWrite: (text) => text.startsWith('going on') && terminal.interrupt() });
     expect(await main(['train', '--resume', '--out', out], terminal)).toBe(130);
@@ -99,7 +125,10 @@ describe.skipIf(process.platform === 'win32')('the process', () => {
   });
 
   it('reports errors on standard error with code 1', async () => {
-    const ended = await start(['train', '--data', join(tiny.folder, 'missing'), '--out', join(tiny.folder, 'none')], () => undefined);
+    const ended = await start(
+      ['train', '--data', join(tiny.folder, 'missing'), '--out', join(tiny.folder, 'none')],
+      () => undefined,
+    );
     expect([ended.code, ended.out]).toEqual([1, '']);
     expect(ended.err).toMatch(/^tilegrad: .*missing: no such file or folder \(ENOENT\)\n$/);
   });

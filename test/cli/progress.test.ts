@@ -4,7 +4,15 @@ import { formatMilliseconds, formatTable } from '../../src/node/commands/table.t
 import { recording } from './terminal.ts';
 
 const escape = '\u001b';
-const state = { iteration: 412, iterations: 980, epoch: 0, numEpochs: 1, loss: 1.81234, imagesPerSecond: 1140.4, secondsLeft: 24.2 };
+const state = {
+  iteration: 412,
+  iterations: 980,
+  epoch: 0,
+  numEpochs: 1,
+  loss: 1.81234,
+  imagesPerSecond: 1140.4,
+  secondsLeft: 24.2,
+};
 
 /** What a terminal of this width would show: understands carriage return, line feed and "clear to the end". */
 function screen(written: string, columns: number): string[] {
@@ -31,13 +39,23 @@ function screen(written: string, columns: number): string[] {
 describe('progressText', () => {
   it('says iteration, epoch, loss, speed and time left', () => {
     expect(progressText(state)).toBe('iteration 412/980  epoch 1/1  loss 1.8123  1,140 images/s  0:25 left');
-    expect(progressText({ ...state, iterations: null, numEpochs: null, epoch: 2 }))
-      .toBe('iteration 412  epoch 3  loss 1.8123  1,140 images/s  0:25 left');
-    expect(progressText({ ...state, epoch: 1, secondsLeft: Infinity })).toBe('iteration 412/980  epoch 1/1  loss 1.8123  1,140 images/s');
+    expect(progressText({ ...state, iterations: null, numEpochs: null, epoch: 2 })).toBe(
+      'iteration 412  epoch 3  loss 1.8123  1,140 images/s  0:25 left',
+    );
+    expect(progressText({ ...state, epoch: 1, secondsLeft: Infinity })).toBe(
+      'iteration 412/980  epoch 1/1  loss 1.8123  1,140 images/s',
+    );
   });
 
   it('formats durations and rates', () => {
-    expect([0, 0.2, 59.5, 75, 3600, 4000.1].map(formatDuration)).toEqual(['0:00', '0:01', '1:00', '1:15', '1:00:00', '1:06:41']);
+    expect([0, 0.2, 59.5, 75, 3600, 4000.1].map(formatDuration)).toEqual([
+      '0:00',
+      '0:01',
+      '1:00',
+      '1:15',
+      '1:00:00',
+      '1:06:41',
+    ]);
     expect([3.14159, 42.4, 12345.6].map(formatRate)).toEqual(['3.1', '42', '12,346']);
   });
 });
@@ -51,7 +69,9 @@ describe('ProgressLine', () => {
       now += 100;
       line.update({ ...state, iteration: 10 ** (i % 5), loss: i });
       expect(screen(terminal.out(), columns)).toHaveLength(1);
-      expect(screen(terminal.out(), columns)[0]).toBe(progressText({ ...state, iteration: 10 ** (i % 5), loss: i }).slice(0, columns - 1));
+      expect(screen(terminal.out(), columns)[0]).toBe(
+        progressText({ ...state, iteration: 10 ** (i % 5), loss: i }).slice(0, columns - 1),
+      );
     }
     expect(terminal.out()).not.toContain('\n');
   });
@@ -63,7 +83,12 @@ describe('ProgressLine', () => {
     for (; now < 1000; now++) line.update(state);
     expect(writes.length).toBeGreaterThan(8);
     expect(writes.length).toBeLessThanOrEqual(13);
-    for (const text of writes) expect([text.startsWith('\riteration '), text.lastIndexOf('\r'), text.endsWith(`${escape}[K`)]).toEqual([true, 0, true]);
+    for (const text of writes)
+      expect([text.startsWith('\riteration '), text.lastIndexOf('\r'), text.endsWith(`${escape}[K`)]).toEqual([
+        true,
+        0,
+        true,
+      ]);
   });
 
   it('keeps printed lines above itself and leaves nothing behind', () => {
@@ -103,9 +128,23 @@ describe('ProgressLine', () => {
 
 describe('tables', () => {
   it('align their columns', () => {
-    expect(formatTable(['name', 'time'], [['a', '10 ms'], ['longer', '1 ms']], ['left', 'right']))
-      .toBe('name     time\n------  -----\na       10 ms\nlonger   1 ms\n');
-    expect([0.001234, 0.4567, 12.345, 99.96, 123.4, 1234.5].map(formatMilliseconds))
-      .toEqual(['0.00123 ms', '0.457 ms', '12.3 ms', '100 ms', '123 ms', '1.23 s']);
+    expect(
+      formatTable(
+        ['name', 'time'],
+        [
+          ['a', '10 ms'],
+          ['longer', '1 ms'],
+        ],
+        ['left', 'right'],
+      ),
+    ).toBe('name     time\n------  -----\na       10 ms\nlonger   1 ms\n');
+    expect([0.001234, 0.4567, 12.345, 99.96, 123.4, 1234.5].map(formatMilliseconds)).toEqual([
+      '0.00123 ms',
+      '0.457 ms',
+      '12.3 ms',
+      '100 ms',
+      '123 ms',
+      '1.23 s',
+    ]);
   });
 });

@@ -18,8 +18,11 @@ function batchFile(count: number, seed: number): Uint8Array {
   return encodeCifar10(tensor(pixels, [count, 3, 32, 32]), labels);
 }
 
-/** Writes the six batch files into a new folder, which the returned function removes with all that was put beside them. */
-export async function tinyCifar(perBatch: number, testCount: number): Promise<{ folder: string; data: string; remove: () => Promise<void> }> {
+/** Writes the six batch files into a new folder; `remove` deletes it with all that was put beside them. */
+export async function tinyCifar(
+  perBatch: number,
+  testCount: number,
+): Promise<{ folder: string; data: string; remove: () => Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'tilegrad-cli-'));
   const data = join(folder, 'data');
   await mkdir(data);

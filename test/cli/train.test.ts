@@ -21,7 +21,10 @@ afterAll(() => tiny.remove());
 
 const outFolder = (name: string): string => join(tiny.folder, name);
 
-async function run(argv: string[], surroundings: Recording = recording()): Promise<{ code: number; out: string; err: string }> {
+async function run(
+  argv: string[],
+  surroundings: Recording = recording(),
+): Promise<{ code: number; out: string; err: string }> {
   const code = await main(argv, surroundings);
   return { code, out: surroundings.out(), err: surroundings.err() };
 }
@@ -35,25 +38,49 @@ describe('tilegrad train', () => {
     const out = outFolder('whole');
     const { code, out: text, err } = await run([...small, '--epochs', '3', '--seed', '5', '--out', out]);
     expect([code, err]).toEqual([0, '']);
-    expect((await readdir(out)).sort()).toEqual(['checkpoint.safetensors', 'filters.png', 'history.json', 'model.safetensors', 'report.html']);
+    expect((await readdir(out)).sort()).toEqual([
+      'checkpoint.safetensors',
+      'filters.png',
+      'history.json',
+      'model.safetensors',
+      'report.html',
+    ]);
 
     const saved = await history(out);
-    for (const key of ['lossHistory', 'trainAccHistory', 'valAccHistory', 'valAccuracy', 'testAccuracy', 'trainSeconds', 'config', 'seed']) {
+    for (const key of [
+      'lossHistory',
+      'trainAccHistory',
+      'valAccHistory',
+      'valAccuracy',
+      'testAccuracy',
+      'trainSeconds',
+      'config',
+      'seed',
+    ]) {
       expect(saved, key).toHaveProperty(key);
     }
     expect(saved.lossHistory).toHaveLength(12);
     expect(saved.accuracyEpochs).toEqual([0, 1, 2, 3]);
     expect(saved.trainAccHistory).toHaveLength(4);
-    expect(saved.valAccuracy).toBe(Math.max(...saved.valAccHistory as number[]));
+    expect(saved.valAccuracy).toBe(Math.max(...(saved.valAccHistory as number[])));
     expect(saved.trainSeconds).toBeGreaterThan(0);
     expect(saved.seed).toBe(5);
     expect(saved.complete).toBe(true);
-    expect(saved.config).toMatchObject({ recipe: 'fully-connected', model: 'fc', batchSize: 10, epochs: 3, updateRule: 'adam', numTrain: 40 });
+    expect(saved.config).toMatchObject({
+      recipe: 'fully-connected',
+      model: 'fc',
+      batchSize: 10,
+      epochs: 3,
+      updateRule: 'adam',
+      numTrain: 40,
+    });
 
     const { tensors, metadata } = decodeSafetensors(await readFile(join(out, 'model.safetensors')));
     expect(metadata.model).toBe('FullyConnectedNet');
     expect(JSON.parse(metadata.classNames)).toContain('airplane');
-    expect(Object.keys(tensors)).toEqual(expect.arrayContaining(['W1', 'b3', 'gamma1', 'state/runningMean1', 'input/mean', 'input/std']));
+    expect(Object.keys(tensors)).toEqual(
+      expect.arrayContaining(['W1', 'b3', 'gamma1', 'state/runningMean1', 'input/mean', 'input/std']),
+    );
 
     const filters = decodePng(await readFile(join(out, 'filters.png')));
     expect([filters.width, filters.height]).toEqual([331, 331]);
@@ -74,7 +101,11 @@ describe('tilegrad train', () => {
 
   it('draws the same from the same seed and something else from another', async () => {
     const losses: unknown[] = [];
-    for (const [name, seed] of [['a', '1'], ['b', '1'], ['c', '2']]) {
+    for (const [name, seed] of [
+      ['a', '1'],
+      ['b', '1'],
+      ['c', '2'],
+    ]) {
       await run([...small, '--epochs', '2', '--seed', seed, '--out', outFolder(`seed-${name}`)]);
       losses.push((await history(outFolder(`seed-${name}`))).lossHistory);
     }
@@ -98,7 +129,14 @@ describe('tilegrad train', () => {
     expect([second.code, second.err]).toEqual([0, '']);
     expect(second.out).toContain('going on after iteration 9');
     const [expected, resumed] = [await history(whole), await history(parts)];
-    for (const key of ['lossHistory', 'trainAccHistory', 'valAccHistory', 'valAccuracy', 'testAccuracy', 'accuracyEpochs']) {
+    for (const key of [
+      'lossHistory',
+      'trainAccHistory',
+      'valAccHistory',
+      'valAccuracy',
+      'testAccuracy',
+      'accuracyEpochs',
+    ]) {
       expect(resumed[key], key).toEqual(expected[key]);
     }
     const models = await Promise.all([whole, parts].map((folder) => readFile(join(folder, 'model.safetensors'))));
@@ -112,7 +150,23 @@ describe('tilegrad train', () => {
 
   it('trains for a limited time', async () => {
     const out = outFolder('timed');
-    const { code } = await run(['train', '--data', tiny.data, '--model', 'deep', '--num-train', '40', '--num-val', '10', '--batch', '2', '--time', '0.5', '--out', out]);
+    const { code } = await run([
+      'train',
+      '--data',
+      tiny.data,
+      '--model',
+      'deep',
+      '--num-train',
+      '40',
+      '--num-val',
+      '10',
+      '--batch',
+      '2',
+      '--time',
+      '0.5',
+      '--out',
+      out,
+    ]);
     expect(code).toBe(0);
     const saved = await history(out);
     expect(saved.trainSeconds).toBeGreaterThanOrEqual(0.5);
@@ -134,22 +188,60 @@ describe('tilegrad train', () => {
 
   it('takes the course settings for --model three alone', async () => {
     const out = outFolder('three');
-    await run(['train', '--data', tiny.data, '--model', 'three', '--num-train', '6', '--num-val', '2', '--num-test', '3', '--out', out]);
+    await run([
+      'train',
+      '--data',
+      tiny.data,
+      '--model',
+      'three',
+      '--num-train',
+      '6',
+      '--num-val',
+      '2',
+      '--num-test',
+      '3',
+      '--out',
+      out,
+    ]);
     const { config } = await history(out);
     expect(config).toMatchObject({
-      epochs: 1, time: null, batchSize: 50, updateRule: 'adam', optimConfig: { learningRate: 1e-3 }, normalize: false,
+      epochs: 1,
+      time: null,
+      batchSize: 50,
+      updateRule: 'adam',
+      optimConfig: { learningRate: 1e-3 },
+      normalize: false,
       network: { hiddenDim: 500, reg: 1e-3, weightScale: 1e-3, numFilters: 32, filterSize: 7 },
     });
   });
 
   it('uses the data that CIFAR10 names, and the procedural set where nothing is at hand', async () => {
-    const found = await run(small.filter((_, i) => i !== 1 && i !== 2).concat('--epochs', '1', '--out', outFolder('found')), recording({ env: { CIFAR10: tiny.data } }));
+    const found = await run(
+      small.filter((_, i) => i !== 1 && i !== 2).concat('--epochs', '1', '--out', outFolder('found')),
+      recording({ env: { CIFAR10: tiny.data } }),
+    );
     expect(found.out).toContain(`data: CIFAR-10 from ${tiny.data}`);
     const nothing = await run(
-      ['train', '--model', 'fc', '--num-train', '20', '--num-val', '10', '--num-test', '10', '--epochs', '1', '--out', outFolder('nothing')],
+      [
+        'train',
+        '--model',
+        'fc',
+        '--num-train',
+        '20',
+        '--num-val',
+        '10',
+        '--num-test',
+        '10',
+        '--epochs',
+        '1',
+        '--out',
+        outFolder('nothing'),
+      ],
       recording({ env: { XDG_CACHE_HOME: outFolder('no-cache'), LOCALAPPDATA: outFolder('no-cache') } }),
     );
-    expect(nothing.out).toContain('data: procedural shapes (no CIFAR-10 at hand: `tilegrad data cifar10` downloads it): 20 training');
+    expect(nothing.out).toContain(
+      'data: procedural shapes (no CIFAR-10 at hand: `tilegrad data cifar10` downloads it): 20 training',
+    );
     expect(nothing.code).toBe(0);
   });
 });
@@ -169,14 +261,22 @@ describe('errors', () => {
     ['train --recipe soup', 2, /--recipe must be one of quick, course, /],
     ['train --recipe course --model deep', 2, /--recipe course trains the model three, not deep/],
     ['train --threads 1000', 1, /configure: threads/],
-    ['train --resume --lr 0.1', 2, /--resume goes on with the settings of the run in out; --lr cannot be given with it/],
+    [
+      'train --resume --lr 0.1',
+      2,
+      /--resume goes on with the settings of the run in out; --lr cannot be given with it/,
+    ],
     ['train --resume --num-train 3', 2, /--num-train cannot be given/],
     ['train --resume --out FOLDER/none', 1, /^tilegrad: cannot go on from the checkpoint \S+: there is none$/],
     ['train --resume --out FOLDER/damaged', 1, /cannot go on from the checkpoint .*damaged/],
     ['train --resume --out FOLDER/foreign', 1, /it holds no settings of a run/],
     ['train --data FOLDER/missing --out FOLDER/e', 1, /FOLDER\/missing.*no such file/],
     ['train --data FOLDER/file --out FOLDER/e', 1, /FOLDER\/file/],
-    ['train --data FOLDER/data --out FOLDER/file/inside', 1, /cannot write to the output folder FOLDER\/file\/inside: a part of the path is not a folder/],
+    [
+      'train --data FOLDER/data --out FOLDER/file/inside',
+      1,
+      /cannot write to the output folder FOLDER\/file\/inside: a part of the path is not a folder/,
+    ],
     ['train --data FOLDER/data --num-train 41 --num-val 10 --out FOLDER/e', 1, /numTraining 41 and numValidation 10/],
     ['data cifar11', 2, /unknown command 'cifar11'/],
     ['data cifar10 --url ftp://x', 1, /url must be an http or https URL/],
@@ -185,14 +285,20 @@ describe('errors', () => {
 
   beforeAll(async () => {
     await writeFile(join(tiny.folder, 'file'), 'not a data set');
-    for (const [name, bytes] of [['damaged', Buffer.from('not a checkpoint')], ['foreign', Buffer.from('\u0002\0\0\0\0\0\0\0{}', 'latin1')]] as const) {
+    for (const [name, bytes] of [
+      ['damaged', Buffer.from('not a checkpoint')],
+      ['foreign', Buffer.from('\u0002\0\0\0\0\0\0\0{}', 'latin1')],
+    ] as const) {
       await mkdir(outFolder(name));
       await writeFile(join(outFolder(name), 'checkpoint.safetensors'), bytes);
     }
   });
 
   it.each(cases)('tilegrad %s -> %i', async (command, code, message) => {
-    const argv = command.split(' ').filter((word) => word !== '').map((word) => word.replace('FOLDER', tiny.folder));
+    const argv = command
+      .split(' ')
+      .filter((word) => word !== '')
+      .map((word) => word.replace('FOLDER', tiny.folder));
     const result = await run(argv, recording({ env: { CIFAR10: tiny.data } }));
     expect(result.code).toBe(code);
     expect(result.err.replaceAll(tiny.folder, 'FOLDER').trim()).toMatch(message);
@@ -210,7 +316,21 @@ describe('errors', () => {
   });
 
   it('says that training diverged instead of training on', async () => {
-    const { code, err } = await run(['train', '--data', tiny.data, '--model', 'two', '--lr', '1e30', '--num-train', '40', '--num-val', '10', '--out', outFolder('diverged')]);
+    const { code, err } = await run([
+      'train',
+      '--data',
+      tiny.data,
+      '--model',
+      'two',
+      '--lr',
+      '1e30',
+      '--num-train',
+      '40',
+      '--num-val',
+      '10',
+      '--out',
+      outFolder('diverged'),
+    ]);
     expect(code).toBe(1);
     expect(err).toMatch(/^tilegrad: Solver: the loss became .* at iteration \d+ /);
   });
@@ -220,7 +340,19 @@ describe('other commands', () => {
   it('help and version go to standard output with code 0', async () => {
     const help = await run(['train', '--help']);
     expect([help.code, help.err]).toEqual([0, '']);
-    for (const option of ['--data', '--model', '--recipe', '--epochs', '--time', '--batch', '--lr', '--threads', '--seed', '--out', '--resume']) {
+    for (const option of [
+      '--data',
+      '--model',
+      '--recipe',
+      '--epochs',
+      '--time',
+      '--batch',
+      '--lr',
+      '--threads',
+      '--seed',
+      '--out',
+      '--resume',
+    ]) {
       expect(help.out).toContain(option);
     }
     const version = JSON.parse(await readFile('package.json', 'utf8')).version as string;

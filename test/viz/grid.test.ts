@@ -3,8 +3,9 @@ import { tensor, zeros } from '../../src/tensor/index.ts';
 import { filterGrid, imageGrid } from '../../src/viz/index.ts';
 import type { Picture } from '../../src/viz/index.ts';
 
-const pixel = ({ data, width, channels }: Picture, x: number, y: number): number[] =>
-  [...data.subarray((y * width + x) * channels, (y * width + x + 1) * channels)];
+const pixel = ({ data, width, channels }: Picture, x: number, y: number): number[] => [
+  ...data.subarray((y * width + x) * channels, (y * width + x + 1) * channels),
+];
 
 describe('imageGrid', () => {
   it('places images row by row between lines', () => {
@@ -29,29 +30,46 @@ describe('imageGrid', () => {
     const grid = imageGrid(images, { columns: 2, scale: 2, background: 'transparent' });
     expect([grid.width, grid.height, grid.channels]).toEqual([10, 6, 4]);
     expect(pixel(grid, 0, 0)).toEqual([0, 0, 0, 0]);
-    for (const [x, y] of [[2, 2], [3, 2], [2, 3], [3, 3]]) expect(pixel(grid, x, y)).toEqual([10, 20, 30, 255]);
+    for (const [x, y] of [
+      [2, 2],
+      [3, 2],
+      [2, 3],
+      [3, 3],
+    ])
+      expect(pixel(grid, x, y)).toEqual([10, 20, 30, 255]);
     expect(pixel(grid, 6, 2)).toEqual([40, 50, 60, 255]);
   });
 
   it('normalises each image or all together, and says nothing about constants and NaN', () => {
     const images = tensor([[[[0, 1]]], [[[2, 4]]]]);
-    const values = (grid: Picture): number[] => [pixel(grid, 1, 1)[0], pixel(grid, 2, 1)[0], pixel(grid, 4, 1)[0], pixel(grid, 5, 1)[0]];
+    const values = (grid: Picture): number[] => [
+      pixel(grid, 1, 1)[0],
+      pixel(grid, 2, 1)[0],
+      pixel(grid, 4, 1)[0],
+      pixel(grid, 5, 1)[0],
+    ];
     expect(values(imageGrid(images))).toEqual([0, 255, 0, 255]);
     expect(values(imageGrid(images, { normalize: 'all' }))).toEqual([0, 64, 128, 255]);
     expect(values(imageGrid(images, { normalize: 'none' }))).toEqual([0, 1, 2, 4]);
     expect(values(imageGrid(tensor([[[[3, 3]]], [[[NaN, 5]]]])))).toEqual([0, 0, 0, 0]);
-    expect(values(imageGrid(tensor([[[[NaN, 3]]], [[[Infinity, 5]]]]), { normalize: 'all' }))).toEqual([0, 0, 255, 255]);
+    expect(values(imageGrid(tensor([[[[NaN, 3]]], [[[Infinity, 5]]]]), { normalize: 'all' }))).toEqual([
+      0, 0, 255, 255,
+    ]);
   });
 
   it('shows other channel counts as grey images, and takes views', () => {
     const images = tensor(Uint8Array.from([1, 2, 3, 4]), [1, 2, 1, 2]).transpose(0, 1, 3, 2);
     const grid = imageGrid(images, { columns: 2, padding: 0 });
     expect([grid.width, grid.height]).toEqual([2, 2]);
-    expect([pixel(grid, 0, 0)[0], pixel(grid, 1, 0)[0], pixel(grid, 0, 1)[0], pixel(grid, 1, 1)[0]]).toEqual([1, 3, 2, 4]);
+    expect([pixel(grid, 0, 0)[0], pixel(grid, 1, 0)[0], pixel(grid, 0, 1)[0], pixel(grid, 1, 1)[0]]).toEqual([
+      1, 3, 2, 4,
+    ]);
   });
 
   it('refuses what is no batch', () => {
-    expect(() => imageGrid(zeros([3, 2, 2]))).toThrow('imageGrid: images must have shape (N, C, H, W), none of them 0, got 3x2x2');
+    expect(() => imageGrid(zeros([3, 2, 2]))).toThrow(
+      'imageGrid: images must have shape (N, C, H, W), none of them 0, got 3x2x2',
+    );
     expect(() => imageGrid(zeros([0, 3, 2, 2]))).toThrow(RangeError);
     expect(() => imageGrid(zeros([1, 3, 2, 2]), { column: 2 } as object)).toThrow('imageGrid: unknown option "column"');
     expect(() => imageGrid(zeros([1, 3, 2, 2]), { background: 256 })).toThrow(RangeError);
@@ -62,7 +80,10 @@ describe('imageGrid', () => {
 
 describe('filterGrid', () => {
   it('stretches each filter over all its channels to 0..255', () => {
-    const filters = tensor([[[[-1]], [[0]], [[1]]], [[[10]], [[10]], [[20]]]]);
+    const filters = tensor([
+      [[[-1]], [[0]], [[1]]],
+      [[[10]], [[10]], [[20]]],
+    ]);
     const grid = filterGrid(filters);
     expect(pixel(grid, 1, 1)).toEqual([0, 128, 255]);
     expect(pixel(grid, 3, 1)).toEqual([0, 0, 255]);

@@ -23,20 +23,30 @@ describe('smooth', () => {
 
 describe('decimate', () => {
   it('keeps ends, extremes and gaps, in order, within its limit', () => {
-    fc.assert(fc.property(fc.array(fc.oneof(fc.double({ min: -5, max: 5, noNaN: true }), fc.constant(NaN)), { minLength: 1, maxLength: 400 }), fc.integer({ min: 1, max: 20 }), (values, buckets) => {
-      const kept = decimate(values, buckets);
-      expect(kept).toEqual([...new Set(kept)].sort((a, b) => a - b));
-      expect(kept.length).toBeLessThanOrEqual(Math.max(5 * buckets, 0));
-      expect(kept[0]).toBe(0);
-      expect(kept[kept.length - 1]).toBe(values.length - 1);
-      const finite = values.filter(Number.isFinite);
-      const drawn = kept.map((i) => values[i]);
-      if (finite.length > 0) {
-        expect(drawn).toContain(Math.max(...finite));
-        expect(drawn).toContain(Math.min(...finite));
-      }
-      expect(drawn.some(Number.isNaN)).toBe(values.some(Number.isNaN));
-    }), { numRuns: 200 });
+    fc.assert(
+      fc.property(
+        fc.array(fc.oneof(fc.double({ min: -5, max: 5, noNaN: true }), fc.constant(NaN)), {
+          minLength: 1,
+          maxLength: 400,
+        }),
+        fc.integer({ min: 1, max: 20 }),
+        (values, buckets) => {
+          const kept = decimate(values, buckets);
+          expect(kept).toEqual([...new Set(kept)].sort((a, b) => a - b));
+          expect(kept.length).toBeLessThanOrEqual(Math.max(5 * buckets, 0));
+          expect(kept[0]).toBe(0);
+          expect(kept[kept.length - 1]).toBe(values.length - 1);
+          const finite = values.filter(Number.isFinite);
+          const drawn = kept.map((i) => values[i]);
+          if (finite.length > 0) {
+            expect(drawn).toContain(Math.max(...finite));
+            expect(drawn).toContain(Math.min(...finite));
+          }
+          expect(drawn.some(Number.isNaN)).toBe(values.some(Number.isNaN));
+        },
+      ),
+      { numRuns: 200 },
+    );
   });
 
   it('spread takes both ends', () => {
@@ -57,17 +67,29 @@ describe('ticks', () => {
   });
 
   it('are written with the decimals that the step needs', () => {
-    expect([formatNumber(12345.678, 0.1), formatNumber(2000, 500), formatNumber(0.05, 0.025), formatNumber(NaN, 1)])
-      .toEqual(['12,345.7', '2,000', '0.05', 'NaN']);
+    expect([
+      formatNumber(12345.678, 0.1),
+      formatNumber(2000, 500),
+      formatNumber(0.05, 0.025),
+      formatNumber(NaN, 1),
+    ]).toEqual(['12,345.7', '2,000', '0.05', 'NaN']);
     expect([formatPercent(0.469), formatPercent(0.5, 0), formatPercent(NaN)]).toEqual(['46.9%', '50%', 'NaN']);
   });
 });
 
 describe('confusionMatrix', () => {
   it('counts true rows and predicted columns', () => {
-    expect(confusionMatrix([0, 0, 1, 2, 2], [0, 1, 1, 0, 2], 3)).toEqual([[1, 1, 0], [0, 1, 0], [1, 0, 1]]);
-    expect(() => confusionMatrix([0], [0, 1], 2)).toThrow('confusionMatrix: predicted must have 1 labels as actual has, got 2');
-    expect(() => confusionMatrix([2], [0], 2)).toThrow('confusionMatrix: actual[0] must be an integer >= 0 and <= 1, got 2');
+    expect(confusionMatrix([0, 0, 1, 2, 2], [0, 1, 1, 0, 2], 3)).toEqual([
+      [1, 1, 0],
+      [0, 1, 0],
+      [1, 0, 1],
+    ]);
+    expect(() => confusionMatrix([0], [0, 1], 2)).toThrow(
+      'confusionMatrix: predicted must have 1 labels as actual has, got 2',
+    );
+    expect(() => confusionMatrix([2], [0], 2)).toThrow(
+      'confusionMatrix: actual[0] must be an integer >= 0 and <= 1, got 2',
+    );
     expect(() => confusionMatrix([0], [0.5], 2)).toThrow(RangeError);
   });
 });

@@ -22,7 +22,10 @@ export function comparisonTable(results: readonly ComparisonResult[]): string {
   const table = formatTable(
     ['operation', 'type', 'naive', 'fast', 'speedup', 'difference'],
     results.map((result) => [
-      result.name, result.dtype, formatMilliseconds(result.naive), formatMilliseconds(result.fast),
+      result.name,
+      result.dtype,
+      formatMilliseconds(result.naive),
+      formatMilliseconds(result.fast),
       `${result.speedup >= 10 ? result.speedup.toFixed(0) : result.speedup.toPrecision(2)}x`,
       (result.dtype === 'float64' ? result.difference.relative : result.difference.scaled).toExponential(1),
     ]),
@@ -36,7 +39,9 @@ export function comparisonTable(results: readonly ComparisonResult[]): string {
  * Calls onResult after each.
  */
 export function runComparisons(
-  dtypes: readonly FloatName[], milliseconds: number, onResult: (result: ComparisonResult) => void = () => undefined,
+  dtypes: readonly FloatName[],
+  milliseconds: number,
+  onResult: (result: ComparisonResult) => void = () => undefined,
 ): ComparisonResult[] {
   const results: ComparisonResult[] = [];
   for (const dtype of dtypes) {

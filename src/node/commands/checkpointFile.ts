@@ -1,7 +1,7 @@
 /**
  * The checkpoint of a run in its output folder: what Solver needs to go on, with the run's settings inside the same
- * file, so that the two cannot fall apart. The file is replaced as a whole (atomicWriteFile): a kill at any moment leaves
- * the previous checkpoint or the new one.
+ * file, so that the two cannot fall apart. The file is replaced as a whole (atomicWriteFile): a kill at any moment
+ * leaves the previous checkpoint or the new one.
  */
 
 import { readFile } from 'node:fs/promises';
@@ -35,13 +35,15 @@ export class CheckpointFile implements CheckpointStore {
   /** Queues a write behind those under way. Rejects with what went wrong with it or with one before. */
   write(name: string, bytes: Uint8Array): Promise<void> {
     this.#busy = true;
-    const written = this.#writing.then(async () => {
-      const { tensors, metadata } = decodeSafetensors(bytes);
-      const whole = encodeSafetensors(tensors, { ...metadata, [settingsKey]: this.#settings });
-      await atomicWriteFile(join(this.#folder, name), whole);
-    }).finally(() => {
-      this.#busy = false;
-    });
+    const written = this.#writing
+      .then(async () => {
+        const { tensors, metadata } = decodeSafetensors(bytes);
+        const whole = encodeSafetensors(tensors, { ...metadata, [settingsKey]: this.#settings });
+        await atomicWriteFile(join(this.#folder, name), whole);
+      })
+      .finally(() => {
+        this.#busy = false;
+      });
     this.#writing = written;
     // Who waits for the queue hears of the failure; a write that nobody waits for must not end the process.
     written.catch(() => undefined);

@@ -5,8 +5,14 @@
  */
 
 import {
-  convBackwardFast, convBackwardNaive, convForwardFast, convForwardNaive, maxPoolBackwardFast, maxPoolBackwardNaive,
-  maxPoolForwardFast, maxPoolForwardNaive,
+  convBackwardFast,
+  convBackwardNaive,
+  convForwardFast,
+  convForwardNaive,
+  maxPoolBackwardFast,
+  maxPoolBackwardNaive,
+  maxPoolForwardFast,
+  maxPoolForwardNaive,
 } from '../../layers/index.ts';
 import { RandomState } from '../../tensor/index.ts';
 import type { Tensor } from '../../tensor/index.ts';
@@ -48,12 +54,14 @@ export function convolutionComparisons(dtype: FloatName, seed: number = courseSe
   const [, fastCache] = convForwardFast(x, w, b, param);
   return [
     {
-      name: 'convolution forward', dtype,
+      name: 'convolution forward',
+      dtype,
       naive: () => [convForwardNaive(x, w, b, param)[0]],
       fast: () => [convForwardFast(x, w, b, param)[0]],
     },
     {
-      name: 'convolution backward', dtype,
+      name: 'convolution backward',
+      dtype,
       naive: () => convBackwardNaive(dout, naiveCache),
       fast: () => convBackwardFast(dout, fastCache),
     },
@@ -70,12 +78,14 @@ export function poolingComparisons(dtype: FloatName, seed: number = courseSeed):
   const [, fastCache] = maxPoolForwardFast(x, param);
   return [
     {
-      name: 'max pooling forward', dtype,
+      name: 'max pooling forward',
+      dtype,
       naive: () => [maxPoolForwardNaive(x, param)[0]],
       fast: () => [maxPoolForwardFast(x, param)[0]],
     },
     {
-      name: 'max pooling backward', dtype,
+      name: 'max pooling backward',
+      dtype,
       naive: () => [maxPoolBackwardNaive(dout, naiveCache)],
       fast: () => [maxPoolBackwardFast(dout, fastCache)],
     },
@@ -97,8 +107,10 @@ export function validate(comparison: Comparison): Difference {
   });
   const agrees = comparison.dtype === 'float64' ? relative <= 1e-9 : scaled <= 1e-5;
   if (!agrees) {
-    throw new Error(`bench: ${comparison.name} in ${comparison.dtype} differs from its naive definition: ` +
-      `${relative.toExponential(2)} relative, ${scaled.toExponential(2)} of the largest value`);
+    throw new Error(
+      `bench: ${comparison.name} in ${comparison.dtype} differs from its naive definition: ` +
+        `${relative.toExponential(2)} relative, ${scaled.toExponential(2)} of the largest value`,
+    );
   }
   return { relative, scaled };
 }

@@ -14,8 +14,8 @@ export interface DataOptions {
 }
 
 /**
- * Runs the command and returns the exit code: 0, or 130 or 143 after an interrupt, when what has come so far is kept for
- * the next time. Throws DownloadError when the archive cannot be had.
+ * Runs the command and returns the exit code: 0, or 130 or 143 after an interrupt, when what has come so far is kept
+ * for the next time. Throws DownloadError when the archive cannot be had.
  */
 export async function runData({ out, url }: DataOptions, { stdout, env, onInterrupt }: Surroundings): Promise<number> {
   const controller = new AbortController();

@@ -15,11 +15,13 @@ export interface Predictions {
 const batchSize = 100;
 
 /**
- * Classifies X (N, ...) batch by batch. Between batches the event loop runs, so that a signal is heard, and onProgress is
- * told how many are done.
+ * Classifies X (N, ...) batch by batch. Between batches the event loop runs, so that a signal is heard, and onProgress
+ * is told how many are done.
  */
 export async function predict(
-  model: Network, X: Tensor, onProgress: (done: number, total: number) => void = () => undefined,
+  model: Network,
+  X: Tensor,
+  onProgress: (done: number, total: number) => void = () => undefined,
 ): Promise<Predictions> {
   const total = X.shape[0];
   const classes = new Int32Array(total);
@@ -28,7 +30,12 @@ export async function predict(
     const end = Math.min(total, start + batchSize);
     inStep(() => {
       const scores = model.loss(X.slice([start, end]));
-      readScores(contiguousData(scores), scores.shape[1], classes.subarray(start, end), confidence.subarray(start, end));
+      readScores(
+        contiguousData(scores),
+        scores.shape[1],
+        classes.subarray(start, end),
+        confidence.subarray(start, end),
+      );
     });
     onProgress(end, total);
     await new Promise((resolve) => setImmediate(resolve));
@@ -36,7 +43,12 @@ export async function predict(
   return { classes, confidence };
 }
 
-function readScores(scores: ArrayLike<number>, numClasses: number, classes: Int32Array, confidence: Float64Array): void {
+function readScores(
+  scores: ArrayLike<number>,
+  numClasses: number,
+  classes: Int32Array,
+  confidence: Float64Array,
+): void {
   for (let i = 0; i < classes.length; i++) {
     const row = i * numClasses;
     let best = 0;

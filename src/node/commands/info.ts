@@ -6,7 +6,10 @@ import type { Output } from './terminal.ts';
 /** Prints info(), one line a key, and the reasons below it. */
 export function runInfo(stdout: Output): void {
   const { why, fallbacks, ...facts } = info();
-  const lines: Record<string, unknown> = { ...facts, fallbacks: fallbacks.length === 0 ? 'none' : fallbacks.join(', ') };
+  const lines: Record<string, unknown> = {
+    ...facts,
+    fallbacks: fallbacks.length === 0 ? 'none' : fallbacks.join(', '),
+  };
   const width = Math.max(...Object.keys(lines).map((name) => name.length));
   for (const [name, value] of Object.entries(lines)) stdout.write(`${name.padEnd(width)}  ${String(value)}\n`);
   for (const reason of why) stdout.write(`note: ${reason}\n`);

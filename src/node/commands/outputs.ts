@@ -51,12 +51,30 @@ export async function writeOutputs(folder: string, result: RunResult): Promise<s
 /** What history.json holds. */
 export function historyOf(result: RunResult): Record<string, unknown> {
   const {
-    lossHistory, trainAccHistory, valAccHistory, accuracyEpochs, valAccuracy, testAccuracy, trainSeconds, imagesPerSecond,
-    config, seed, complete,
+    lossHistory,
+    trainAccHistory,
+    valAccHistory,
+    accuracyEpochs,
+    valAccuracy,
+    testAccuracy,
+    trainSeconds,
+    imagesPerSecond,
+    config,
+    seed,
+    complete,
   } = result;
   return {
-    lossHistory, trainAccHistory, valAccHistory, accuracyEpochs, valAccuracy, testAccuracy, trainSeconds,
-    imagesPerSecond, config, seed, complete,
+    lossHistory,
+    trainAccHistory,
+    valAccHistory,
+    accuracyEpochs,
+    valAccuracy,
+    testAccuracy,
+    trainSeconds,
+    imagesPerSecond,
+    config,
+    seed,
+    complete,
   };
 }
 
@@ -70,7 +88,9 @@ function encodeModel(network: Network, data: RunData): Uint8Array {
   tensors['input/mean'] = data.mean;
   tensors['input/std'] = data.std;
   return encodeSafetensors(tensors, {
-    model: network.name, config: JSON.stringify(network.config), classNames: JSON.stringify(data.classNames),
+    model: network.name,
+    config: JSON.stringify(network.config),
+    classNames: JSON.stringify(data.classNames),
   });
 }
 
@@ -79,7 +99,10 @@ function filterPicture(network: Network, data: RunData, background: 255 | 'trans
   const first = network.params.W1;
   if (first.ndim === 4) return filterGrid(first, { scale: filterScale, background });
   const shown = Math.min(first.shape[1], 100);
-  const columns = first.slice(null, [0, shown]).transpose(1, 0).reshape(shown, ...data.XTest.shape.slice(1));
+  const columns = first
+    .slice(null, [0, shown])
+    .transpose(1, 0)
+    .reshape(shown, ...data.XTest.shape.slice(1));
   return filterGrid(columns, { background });
 }
 
@@ -102,11 +125,16 @@ function reportOf(result: RunResult): string {
   const count = (value: number): string => value.toLocaleString('en-US');
   return reportHtml({
     title: `${network.name} on ${data.name}`,
-    subtitle: `${count(lossHistory.length)} steps of gradient descent${result.complete ? '' : ', stopped early'}. ` +
+    subtitle:
+      `${count(lossHistory.length)} steps of gradient descent${result.complete ? '' : ', stopped early'}. ` +
       'The network is the one that did best on the validation images.',
     runs: { run: result },
     summary: [
-      { label: 'Test accuracy', value: percent(result.testAccuracy), note: `${count(data.yTest.length)} images never trained on` },
+      {
+        label: 'Test accuracy',
+        value: percent(result.testAccuracy),
+        note: `${count(data.yTest.length)} images never trained on`,
+      },
       { label: 'Validation accuracy', value: percent(result.valAccuracy), note: `${count(data.yVal.length)} images` },
       { label: 'Training time', value: `${result.trainSeconds.toFixed(1)} s`, note: 'in training steps' },
       { label: 'Speed', value: formatRate(result.imagesPerSecond), note: 'images a second' },
@@ -114,7 +142,8 @@ function reportOf(result: RunResult): string {
     ],
     filters: filterPicture(network, data, 'transparent'),
     confusion: {
-      counts: confusionMatrix(data.yTest, predictions.classes, data.classNames.length), classNames: data.classNames,
+      counts: confusionMatrix(data.yTest, predictions.classes, data.classNames.length),
+      classNames: data.classNames,
     },
     samples: samplesOf(result),
     configuration: flatten({ ...config, seed: result.seed }),
@@ -126,7 +155,8 @@ function reportOf(result: RunResult): string {
 function flatten(values: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const flat: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(values)) {
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) Object.assign(flat, flatten(value as Record<string, unknown>));
+    if (typeof value === 'object' && value !== null && !Array.isArray(value))
+      Object.assign(flat, flatten(value as Record<string, unknown>));
     else if (value !== null) flat[name] = value;
   }
   return flat;

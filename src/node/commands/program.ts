@@ -20,7 +20,10 @@ import { packageVersion } from './version.ts';
  *
  * @param argv the arguments after the program's name
  */
-export async function main(argv: readonly string[], surroundings: Surroundings = processSurroundings()): Promise<number> {
+export async function main(
+  argv: readonly string[],
+  surroundings: Surroundings = processSurroundings(),
+): Promise<number> {
   let code = 0;
   const program = buildProgram(surroundings, (result) => {
     code = result;
@@ -50,12 +53,19 @@ function buildProgram(surroundings: Surroundings, exit: (code: number) => void):
       getErrHasColors: () => false,
     });
 
-  program.command('train')
+  program
+    .command('train')
     .description('train a network and write history.json, report.html, filters.png and model.safetensors')
-    .option('--data <path>', "CIFAR-10's archive or folder, or the word shapes for the procedural set " +
-      '(default: CIFAR-10 where the variable CIFAR10 or the cache folder has it, else shapes)')
+    .option(
+      '--data <path>',
+      "CIFAR-10's archive or folder, or the word shapes for the procedural set " +
+        '(default: CIFAR-10 where the variable CIFAR10 or the cache folder has it, else shapes)',
+    )
     .option('--model <name>', `what to train: ${modelNames.join(', ')} (default: deep)`)
-    .option('--recipe <name>', `a network with all its settings: ${Object.keys(recipes).join(', ')} (default: the model's)`)
+    .option(
+      '--recipe <name>',
+      `a network with all its settings: ${Object.keys(recipes).join(', ')} (default: the model's)`,
+    )
     .option('--epochs <n>', 'passes over the training images', integer(1))
     .option('--time <seconds>', 'seconds of training; with --epochs, whichever comes first', positive)
     .option('--batch <n>', 'images a step', integer(1))
@@ -73,13 +83,15 @@ function buildProgram(surroundings: Surroundings, exit: (code: number) => void):
     });
 
   const data = program.command('data').description('fetch data sets');
-  data.command('cifar10')
+  data
+    .command('cifar10')
     .description('download CIFAR-10 (binary version, 170 MB), going on from what is there, and verify its checksum')
     .option('--out <path>', 'a file, or a folder to put it in (default: the cache folder, where train looks for it)')
     .option('--url <address>', "another server's copy of the same archive")
     .action(async (options: DataOptions) => exit(await runData(options, surroundings)));
 
-  program.command('bench')
+  program
+    .command('bench')
     .description("compare the readable loops with the fast layers, at the course's sizes")
     .addOption(new Option('--dtype <type>', 'element type').choices(['float32', 'float64', 'both']).default('both'))
     .option('--time <ms>', 'milliseconds for each measurement', positive, 300)
@@ -90,7 +102,8 @@ function buildProgram(surroundings: Surroundings, exit: (code: number) => void):
       stdout.write(comparisonTable(results));
     });
 
-  program.command('info')
+  program
+    .command('info')
     .description('say what computes on this machine, and why it is not faster')
     .action(() => runInfo(stdout));
   return program;
@@ -108,7 +121,8 @@ function integer(min: number): (text: string) => number {
 
 function positive(text: string): number {
   const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value) || value <= 0) throw new InvalidArgumentError('It must be a number > 0.');
+  if (text.trim() === '' || !Number.isFinite(value) || value <= 0)
+    throw new InvalidArgumentError('It must be a number > 0.');
   return value;
 }
 

@@ -83,7 +83,9 @@ export class ProgressLine {
 export function progressText(state: ProgressState): string {
   const parts = [
     state.iterations === null ? `iteration ${state.iteration}` : `iteration ${state.iteration}/${state.iterations}`,
-    state.numEpochs === null ? `epoch ${state.epoch + 1}` : `epoch ${Math.min(state.epoch + 1, state.numEpochs)}/${state.numEpochs}`,
+    state.numEpochs === null
+      ? `epoch ${state.epoch + 1}`
+      : `epoch ${Math.min(state.epoch + 1, state.numEpochs)}/${state.numEpochs}`,
     `loss ${state.loss.toFixed(4)}`,
   ];
   if (Number.isFinite(state.imagesPerSecond)) parts.push(`${formatRate(state.imagesPerSecond)} images/s`);

@@ -33,18 +33,37 @@ export interface Recipe {
 }
 
 const threeLayers: Recipe = {
-  model: 'three', network: { numFilters: 32, filterSize: 7, hiddenDim: 500, weightScale: 1e-3, reg: 1e-3 },
-  updateRule: 'adam', optimConfig: { learningRate: 1e-3 }, lrDecay: 1, schedule: 'constant',
-  batchSize: 50, epochs: 1, time: null, normalize: false, flips: false,
+  model: 'three',
+  network: { numFilters: 32, filterSize: 7, hiddenDim: 500, weightScale: 1e-3, reg: 1e-3 },
+  updateRule: 'adam',
+  optimConfig: { learningRate: 1e-3 },
+  lrDecay: 1,
+  schedule: 'constant',
+  batchSize: 50,
+  epochs: 1,
+  time: null,
+  normalize: false,
+  flips: false,
 };
 
 const deep: Recipe = {
   model: 'deep',
   network: {
-    numFilters: [16, 32, 32, 64, 64], maxPools: [0, 1, 2, 3, 4], batchnorm: true, weightScale: 'kaiming', reg: 5e-4,
+    numFilters: [16, 32, 32, 64, 64],
+    maxPools: [0, 1, 2, 3, 4],
+    batchnorm: true,
+    weightScale: 'kaiming',
+    reg: 5e-4,
   },
-  updateRule: 'nesterov', optimConfig: { learningRate: 0.1, momentum: 0.9 }, lrDecay: 1, schedule: 'one-cycle',
-  batchSize: 100, epochs: null, time: 45, normalize: true, flips: true,
+  updateRule: 'nesterov',
+  optimConfig: { learningRate: 0.1, momentum: 0.9 },
+  lrDecay: 1,
+  schedule: 'one-cycle',
+  batchSize: 100,
+  epochs: null,
+  time: 45,
+  normalize: true,
+  flips: true,
 };
 
 /** The recipes by name. */
@@ -57,32 +76,51 @@ export const recipes: Readonly<Record<string, Recipe>> = {
   'course-64': { ...threeLayers, optimConfig: { learningRate: 2e-3 }, batchSize: 64 },
   /** many small filters, ten epochs of large batches */
   wide: {
-    ...threeLayers, network: { ...threeLayers.network, numFilters: 64, filterSize: 3 }, batchSize: 500, epochs: 10,
+    ...threeLayers,
+    network: { ...threeLayers.network, numFilters: 64, filterSize: 3 },
+    batchSize: 500,
+    epochs: 10,
   },
   /** the course's contest: the best test accuracy after 60 seconds of training */
   minute: { ...deep, time: 60 },
   /** one hidden layer */
   'two-layer': {
-    ...threeLayers, model: 'two', network: { hiddenDim: 200, weightScale: 1e-2, reg: 1e-3 }, batchSize: 100, epochs: 5,
-    lrDecay: 0.9, normalize: true,
+    ...threeLayers,
+    model: 'two',
+    network: { hiddenDim: 200, weightScale: 1e-2, reg: 1e-3 },
+    batchSize: 100,
+    epochs: 5,
+    lrDecay: 0.9,
+    normalize: true,
   },
   /** fully connected layers with batchnorm */
   'fully-connected': {
-    ...threeLayers, model: 'fc', network: { hiddenDims: [256, 128], normalization: 'batchnorm', weightScale: 2e-2, reg: 1e-4 },
-    batchSize: 100, epochs: 5, lrDecay: 0.8, normalize: true,
+    ...threeLayers,
+    model: 'fc',
+    network: { hiddenDims: [256, 128], normalization: 'batchnorm', weightScale: 2e-2, reg: 1e-4 },
+    batchSize: 100,
+    epochs: 5,
+    lrDecay: 0.8,
+    normalize: true,
   },
 };
 
 /** The recipe that --model alone stands for. */
 const standardRecipes: Readonly<Record<ModelName, string>> = {
-  three: 'course', deep: 'quick', two: 'two-layer', fc: 'fully-connected',
+  three: 'course',
+  deep: 'quick',
+  two: 'two-layer',
+  fc: 'fully-connected',
 };
 
 /** The names that --model takes. */
 export const modelNames: readonly string[] = Object.keys(standardRecipes);
 
 /** Finds the recipe for --recipe and --model. Throws UsageError for unknown names and for two that contradict. */
-export function findRecipe(recipeName: string | undefined, modelName: string | undefined): [name: string, recipe: Recipe] {
+export function findRecipe(
+  recipeName: string | undefined,
+  modelName: string | undefined,
+): [name: string, recipe: Recipe] {
   if (modelName !== undefined && !Object.hasOwn(standardRecipes, modelName)) {
     throw new UsageError(`--model must be one of ${modelNames.join(', ')}, got ${JSON.stringify(modelName)}`);
   }
@@ -99,13 +137,19 @@ export function findRecipe(recipeName: string | undefined, modelName: string | u
 
 /** The network of a recipe with its initial weights drawn from the seed, for (N, channels, height, width) images. */
 export function buildNetwork(
-  { model, network }: Pick<Recipe, 'model' | 'network'>, inputDim: readonly number[], numClasses: number, seed: number,
+  { model, network }: Pick<Recipe, 'model' | 'network'>,
+  inputDim: readonly number[],
+  numClasses: number,
+  seed: number,
 ): Network {
   const options = { ...network, numClasses, rng: new Rng(seed) };
   switch (model) {
-    case 'three': return new ThreeLayerConvNet({ ...options, inputDim });
-    case 'deep': return new DeepConvNet({ ...options, inputDim });
-    case 'two': return new TwoLayerNet({ ...options, inputDim });
+    case 'three':
+      return new ThreeLayerConvNet({ ...options, inputDim });
+    case 'deep':
+      return new DeepConvNet({ ...options, inputDim });
+    case 'two':
+      return new TwoLayerNet({ ...options, inputDim });
     case 'fc': {
       const { hiddenDims, ...rest } = options as typeof options & { hiddenDims: number[] };
       return new FullyConnectedNet(hiddenDims, { ...rest, inputDim });
@@ -121,7 +165,10 @@ const progressSteps = 100_000;
  * make: there `elapsed` gives the share of the time that has passed, 0 to 1, and the schedule follows it, so that it
  * reaches its end on a slow machine as on a fast one. Null where epochs end the run.
  */
-export function buildSchedule({ schedule }: Pick<Recipe, 'schedule'>, elapsed: (() => number) | null): Schedule | undefined {
+export function buildSchedule(
+  { schedule }: Pick<Recipe, 'schedule'>,
+  elapsed: (() => number) | null,
+): Schedule | undefined {
   if (schedule === 'constant') return undefined;
   const cycle = oneCycleSchedule();
   return elapsed === null ? cycle : () => cycle(elapsed() * progressSteps, progressSteps);

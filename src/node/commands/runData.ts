@@ -19,8 +19,8 @@ const shapesSizes = { training: 9000, validation: 1000, test: 2000 };
 const shapesSeed = 0;
 
 /**
- * Loads, splits and normalises the images. Rejects with DataFileError for a path that leads nowhere or to something else,
- * RangeError where more images are asked for than there are.
+ * Loads, splits and normalises the images. Rejects with DataFileError for a path that leads nowhere or to something
+ * else, RangeError where more images are asked for than there are.
  */
 export async function loadRunData(
   settings: Pick<RunSettings, 'data' | 'numTrain' | 'numVal' | 'numTest' | 'normalize'>,
@@ -38,7 +38,10 @@ export async function loadRunData(
     return { ...prepared, name: 'procedural shapes', source: `procedural shapes${why}` };
   }
   const prepared = prepareImages(await loadCifar10(path), {
-    numTraining: numTrain ?? undefined, numValidation: numVal ?? undefined, numTest: numTest ?? undefined, normalize,
+    numTraining: numTrain ?? undefined,
+    numValidation: numVal ?? undefined,
+    numTest: numTest ?? undefined,
+    normalize,
   });
   return { ...prepared, name: 'CIFAR-10', source: `CIFAR-10 from ${path}` };
 }

@@ -45,10 +45,10 @@ export function settingsFromOptions(options: TrainOptions): RunSettings {
     ...recipe,
     optimConfig: { ...recipe.optimConfig, ...(options.lr === undefined ? {} : { learningRate: options.lr }) },
     batchSize: options.batch ?? recipe.batchSize,
-    epochs: limited ? options.epochs ?? null : recipe.epochs,
-    time: limited ? options.time ?? null : recipe.time,
+    epochs: limited ? (options.epochs ?? null) : recipe.epochs,
+    time: limited ? (options.time ?? null) : recipe.time,
     seed: options.seed ?? 0,
-    data: options.data === undefined || options.data === 'shapes' ? options.data ?? null : resolve(options.data),
+    data: options.data === undefined || options.data === 'shapes' ? (options.data ?? null) : resolve(options.data),
     numTrain: options.numTrain ?? null,
     numVal: options.numVal ?? null,
     numTest: options.numTest ?? null,
@@ -63,7 +63,9 @@ export function checkResumeOptions(options: TrainOptions): void {
   for (const name of fixedByRun) {
     if (options[name] !== undefined) {
       const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-      throw new UsageError(`--resume goes on with the settings of the run in ${options.out}; --${flag} cannot be given with it`);
+      throw new UsageError(
+        `--resume goes on with the settings of the run in ${options.out}; --${flag} cannot be given with it`,
+      );
     }
   }
 }
@@ -74,13 +76,18 @@ export function checkResumeOptions(options: TrainOptions): void {
  */
 export function checkResumedSettings(saved: unknown, options: TrainOptions): RunSettings {
   const standard: Record<string, unknown> = { ...settingsFromOptions({ out: options.out }) };
-  const fits = isRecord(saved) && Object.keys(standard).every((name) => Object.hasOwn(saved, name)) &&
-    typeof saved.recipe === 'string' && isRecord(saved.network) && isRecord(saved.optimConfig);
+  const fits =
+    isRecord(saved) &&
+    Object.keys(standard).every((name) => Object.hasOwn(saved, name)) &&
+    typeof saved.recipe === 'string' &&
+    isRecord(saved.network) &&
+    isRecord(saved.optimConfig);
   if (!fits) throw new RangeError(`the checkpoint in ${options.out} holds settings that this version cannot read`);
   const settings = saved as unknown as RunSettings;
   return {
     ...settings,
-    data: options.data === undefined ? settings.data : settingsFromOptions({ out: options.out, data: options.data }).data,
+    data:
+      options.data === undefined ? settings.data : settingsFromOptions({ out: options.out, data: options.data }).data,
     time: options.time ?? settings.time,
   };
 }

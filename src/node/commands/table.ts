@@ -5,11 +5,18 @@ export type Alignment = 'left' | 'right';
 
 /** Columns padded to their widest cell, two spaces between them, a rule below the heads. Ends with a line end. */
 export function formatTable(
-  heads: readonly string[], rows: ReadonlyArray<readonly string[]>, alignments: readonly Alignment[],
+  heads: readonly string[],
+  rows: ReadonlyArray<readonly string[]>,
+  alignments: readonly Alignment[],
 ): string {
   const widths = heads.map((head, column) => Math.max(head.length, ...rows.map((row) => row[column].length)));
-  const line = (cells: readonly string[]): string => cells.map((cell, column) =>
-    (alignments[column] === 'right' ? cell.padStart(widths[column]) : cell.padEnd(widths[column]))).join('  ').trimEnd();
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, column) =>
+        alignments[column] === 'right' ? cell.padStart(widths[column]) : cell.padEnd(widths[column]),
+      )
+      .join('  ')
+      .trimEnd();
   return `${[line(heads), widths.map((width) => '-'.repeat(width)).join('  '), ...rows.map(line)].join('\n')}\n`;
 }
 

@@ -28,9 +28,9 @@ const checkpointInterval = 30_000;
 const endlessEpochs = 1_000_000;
 
 /**
- * Runs the command and returns the exit code: 0 when training came to its end, 130 or 143 when a signal stopped it (then
- * the checkpoint and all outputs are written first). Throws UsageError for options that do not fit together, and whatever
- * went wrong with data or files.
+ * Runs the command and returns the exit code: 0 when training came to its end, 130 or 143 when a signal stopped it
+ * (then the checkpoint and all outputs are written first). Throws UsageError for options that do not fit together, and
+ * whatever went wrong with data or files.
  */
 export async function runTrain(options: TrainOptions, surroundings: Surroundings): Promise<number> {
   const line = new ProgressLine(surroundings.stdout);
@@ -51,18 +51,25 @@ export async function runTrain(options: TrainOptions, surroundings: Surroundings
 }
 
 async function train(
-  options: TrainOptions, surroundings: Surroundings, line: ProgressLine, signal: AbortSignal,
+  options: TrainOptions,
+  surroundings: Surroundings,
+  line: ProgressLine,
+  signal: AbortSignal,
 ): Promise<void> {
   const { out } = options;
   if (options.resume === true) checkResumeOptions(options);
   const checkpoint = options.resume === true ? await readCheckpoint(out) : null;
-  const settings = checkpoint === null ? settingsFromOptions(options) : checkResumedSettings(checkpoint.settings, options);
+  const settings =
+    checkpoint === null ? settingsFromOptions(options) : checkResumedSettings(checkpoint.settings, options);
   await prepareFolder(out);
 
   const threads = ready();
   const data = await loadRunData(settings, surroundings.env);
   const count = (labels: ArrayLike<number>): string => labels.length.toLocaleString('en-US');
-  line.print(`data: ${data.source}: ${count(data.yTrain)} training, ${count(data.yVal)} validation, ${count(data.yTest)} test images`);
+  line.print(
+    `data: ${data.source}: ${count(data.yTrain)} training, ${count(data.yVal)} validation, ` +
+      `${count(data.yTest)} test images`,
+  );
   // The threads start while the data load.
   await threads;
   const network = networkOf(settings, data);
@@ -89,7 +96,10 @@ async function train(
     void file.write(checkpointName, solver.checkpoint()).catch(() => undefined);
   };
   const solver: Solver = new Solver(network, data, {
-    ...solverOptions(settings, () => solver.trainSeconds), onProgress, checkpointName, checkpointStore: file,
+    ...solverOptions(settings, () => solver.trainSeconds),
+    onProgress,
+    checkpointName,
+    checkpointStore: file,
   });
   if (checkpoint !== null) {
     solver.restore(checkpoint.bytes);
@@ -116,20 +126,33 @@ interface FinishedRun {
 
 /** Measures the test accuracy, writes the outputs and says where they are. */
 async function report({ solver, network, data, settings, reason, out, line }: FinishedRun): Promise<void> {
-  const predictions = await predict(network, data.XTest, (done, total) => line.show(() => `testing ${done}/${total} images`));
+  const predictions = await predict(network, data.XTest, (done, total) =>
+    line.show(() => `testing ${done}/${total} images`),
+  );
   line.clear();
   const testAccuracy = accuracyOf(predictions.classes, data.yTest);
   const valAccuracy = solver.valAccHistory.length > 0 ? solver.bestValAcc : solver.checkAccuracy(data.XVal, data.yVal);
   const imagesPerSecond = (solver.iteration * Math.min(settings.batchSize, data.yTrain.length)) / solver.trainSeconds;
   const path = await writeOutputs(out, {
-    network, data, predictions, valAccuracy, testAccuracy, imagesPerSecond,
-    lossHistory: solver.lossHistory, trainAccHistory: solver.trainAccHistory, valAccHistory: solver.valAccHistory,
-    accuracyEpochs: accuracyEpochs(solver), trainSeconds: solver.trainSeconds, seed: settings.seed,
+    network,
+    data,
+    predictions,
+    valAccuracy,
+    testAccuracy,
+    imagesPerSecond,
+    lossHistory: solver.lossHistory,
+    trainAccHistory: solver.trainAccHistory,
+    valAccHistory: solver.valAccHistory,
+    accuracyEpochs: accuracyEpochs(solver),
+    trainSeconds: solver.trainSeconds,
+    seed: settings.seed,
     config: { ...settings, data: data.source, network: network.config, backend: backendLine() },
     complete: reason !== 'aborted',
   });
-  line.print(`${reason === 'aborted' ? 'stopped after' : 'trained for'} ${solver.trainSeconds.toFixed(1)} s: ` +
-    `${solver.iteration.toLocaleString('en-US')} iterations, ${formatRate(imagesPerSecond)} images/s`);
+  line.print(
+    `${reason === 'aborted' ? 'stopped after' : 'trained for'} ${solver.trainSeconds.toFixed(1)} s: ` +
+      `${solver.iteration.toLocaleString('en-US')} iterations, ${formatRate(imagesPerSecond)} images/s`,
+  );
   line.print(`validation accuracy ${percent(valAccuracy)}, test accuracy ${percent(testAccuracy)}`);
   line.print(`report: ${path}`);
 }
@@ -154,7 +177,10 @@ function solverOptions(settings: RunSettings, trainSeconds: () => number): Solve
     updateRule: settings.updateRule,
     optimConfig: settings.optimConfig,
     lrDecay: settings.lrDecay,
-    schedule: buildSchedule(settings, epochs === null && time !== null ? () => Math.min(1, trainSeconds() / time) : null),
+    schedule: buildSchedule(
+      settings,
+      epochs === null && time !== null ? () => Math.min(1, trainSeconds() / time) : null,
+    ),
     batchSize: settings.batchSize,
     numEpochs: epochs ?? endlessEpochs,
     // A generator of its own: the weights' generator is used up to a point that depends on the network.
@@ -168,7 +194,8 @@ function solverOptions(settings: RunSettings, trainSeconds: () => number): Solve
 function accuracyLine(solver: Solver, index: number): string {
   const epoch = accuracyEpochs(solver)[index];
   const when = index === 0 ? 'start' : `epoch ${Number(epoch.toFixed(2))}`;
-  return `${when}: training accuracy ${percent(solver.trainAccHistory[index])}, validation ${percent(solver.valAccHistory[index])}`;
+  const [training, validation] = [solver.trainAccHistory[index], solver.valAccHistory[index]].map(percent);
+  return `${when}: training accuracy ${training}, validation ${validation}`;
 }
 
 /**

@@ -6,7 +6,10 @@ import { readFileSync } from 'node:fs';
 export function packageVersion(): string {
   for (let folder = new URL('.', import.meta.url); ; folder = new URL('..', folder)) {
     try {
-      const description = JSON.parse(readFileSync(new URL('package.json', folder), 'utf8')) as { name?: unknown; version?: unknown };
+      const description = JSON.parse(readFileSync(new URL('package.json', folder), 'utf8')) as {
+        name?: unknown;
+        version?: unknown;
+      };
       if (description.name === 'tilegrad' && typeof description.version === 'string') return description.version;
     } catch {
       // no package.json here: look further up
