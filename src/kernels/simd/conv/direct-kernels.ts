@@ -13,8 +13,8 @@
  */
 
 import {
-  bytesOf, defineFunction, type FloatKind, type FunctionReference, lanesOf, load, loadSplat,
-  type ModuleBuilder, multiplyAdd, type Value, vectorConstant, vectorOf, constant, elementAddress, scale,
+  bytesOf, constant, defineFunction, elementAddress, type FloatKind, type FunctionReference, lanesOf, load, loadSplat,
+  type ModuleBuilder, multiplyAdd, scale, select, shuffle, type Value, vectorConstant, vectorOf,
 } from '../../../wasm/index.ts';
 import { ArgumentSlots, type KernelBuilder } from '../kernel-builder.ts';
 
@@ -86,6 +86,7 @@ function emitPack(kernels: KernelBuilder, float: FloatKind): void {
 function emitCopyPlanes(module: ModuleBuilder, float: FloatKind): FunctionReference {
   const bytes = bytesOf(float);
   const vector = vectorOf(float);
+  const lanes = lanesOf(vector);
   const zero = zeroVector(float);
   return defineFunction(module, `${float}_conv_planes__simd128`, ['i32', 'i32', 'i32', 'i32', 'i32'], [], (
     f, args, source, planes, firstRow, rows,
@@ -115,11 +116,11 @@ function emitCopyPlanes(module: ModuleBuilder, float: FloatKind): FunctionRefere
             f.if(count.gt(s.partColumns), () => f.set(count, s.partColumns));
             f.set(to, elementAddress(to, column, bytes));
             f.set(count, count.sub(column));
-            f.while(() => count.ge(lanesOf(vector)), () => {
+            f.while(() => count.ge(lanes), () => {
               f.store(to, load(vector, at));
               f.increase(to, 16);
               f.increase(at, 16);
-              f.set(count, count.sub(lanesOf(vector)));
+              f.set(count, count.sub(lanes));
             });
             f.repeat(count, () => {
               f.store(to, load(float, at));
@@ -132,7 +133,28 @@ function emitCopyPlanes(module: ModuleBuilder, float: FloatKind): FunctionRefere
             f.set(part, column.rem(s.stride));
             f.set(to, elementAddress(to, column.div(s.stride), bytes).add(part.mul(partBytes)));
             f.set(count, count.sub(column));
-            f.repeat(count, () => {
+            f.if(s.stride.eq(2), () => {
+              // the pixels at even and at odd distance from the first go to one part each
+              const other = f.let(select(part, to.sub(partBytes).add(bytes), to.add(partBytes)));
+              const evens = Array.from({ length: lanes }, (_, i) => 2 * i);
+              f.while(() => count.ge(2 * lanes), () => {
+                const left = f.let(load(vector, at));
+                const right = f.let(load(vector, at, 16));
+                f.store(to, shuffle(left, right, evens));
+                f.store(other, shuffle(left, right, evens.map((lane) => lane + 1)));
+                for (const pointer of [to, other]) f.increase(pointer, 16);
+                f.increase(at, 32);
+                f.set(count, count.sub(2 * lanes));
+              });
+              f.set(part, to);
+              f.repeat(count, () => { // the two pointers change roles from pixel to pixel
+                f.store(part, load(float, at));
+                f.increase(at, bytes);
+                f.set(to, part.add(bytes));
+                f.set(part, other);
+                f.set(other, to);
+              });
+            }, () => f.repeat(count, () => {
               f.store(to, load(float, at));
               f.increase(at, bytes);
               f.increase(part, 1);
@@ -141,7 +163,7 @@ function emitCopyPlanes(module: ModuleBuilder, float: FloatKind): FunctionRefere
                 f.set(part, 0);
                 f.set(to, to.sub(rowBytes).add(bytes));
               });
-            });
+            }));
           });
         });
       });
