@@ -45,6 +45,11 @@ function workOf(products: number): { work: Work; steps: number } {
   return { work: { limit: 'arithmetic', operations: 2 * products }, steps: products };
 }
 
+/** The Fast layers never compute by naive loops. */
+function fastOnly(products: number): { work: Work; steps: number } {
+  return { ...workOf(products), steps: Infinity };
+}
+
 function forward({ name, geometry: g, peer }: Shape, dtype: FloatName): KernelCase {
   const { x, w, out, products } = sizes(g);
   return {
@@ -94,7 +99,7 @@ function layers(where: 'plain tensors' | 'in a step', dtype: FloatName): KernelC
   // results are copied outside the clock, by a call of their own: in a step they are gone afterwards
   return [
     {
-      name: `convForwardFast, ${where}`, dtype, ...workOf(products),
+      name: `convForwardFast, ${where}`, dtype, ...fastOnly(products),
       prepare(arrays) {
         const [x, w, b] = draw(arrays);
         const call = (): Tensor => convForwardFast(x, w, b, param)[0];
@@ -105,7 +110,7 @@ function layers(where: 'plain tensors' | 'in a step', dtype: FloatName): KernelC
       },
     },
     {
-      name: `convBackwardFast, ${where}`, dtype, ...workOf(2 * products),
+      name: `convBackwardFast, ${where}`, dtype, ...fastOnly(2 * products),
       prepare(arrays) {
         const [x, w, b, dout] = draw(arrays);
         const cache = convForwardFast(x, w, b, param)[1];
