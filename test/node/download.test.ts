@@ -1,0 +1,439 @@
+/** Downloading, against a server on this machine that behaves in every way servers should not. */
+
+import { createHash } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { cifar10Archive, downloadCifar10, DownloadError, loadCifar10 } from '../../src/node/index.ts';
+import type { DownloadOptions, DownloadProgress } from '../../src/node/index.ts';
+import { dataCommand } from '../../src/node/download.ts';
+import { releaseArchive, temporaryFolder } from './archive.ts';
+
+type Handler = (request: IncomingMessage, response: ServerResponse, count: number) => void;
+
+const archive = releaseArchive(10);
+const md5 = createHash('md5').update(archive).digest('hex');
+const sha256 = createHash('sha256').update(archive).digest('hex');
+const etag = '"v1"';
+
+interface Site {
+  url: string;
+  /** one a request: the Range that was asked for, or 'all' */
+  asked: string[];
+}
+
+async function serve(handler: Handler): Promise<Site> {
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    asked.push(request.headers.range ?? 'all');
+    handler(request, response, asked.length);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/cifar.tar.gz`, asked };
+}
+
+/** A well-behaved answer, which obeys Range and If-Range. */
+function send(request: IncomingMessage, response: ServerResponse, body: Buffer = archive, tag: string = etag): void {
+  const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? -1);
+  const ifRange = request.headers['if-range'];
+  response.setHeader('ETag', tag);
+  if (start < 0 || (ifRange !== undefined && ifRange !== tag)) {
+    response.writeHead(200, { 'Content-Length': body.length }).end(body);
+  } else if (start >= body.length) {
+    response.writeHead(416, { 'Content-Range': `bytes */${body.length}` }).end();
+  } else {
+    const range = `bytes ${start}-${body.length - 1}/${body.length}`;
+    response.writeHead(206, { 'Content-Range': range, 'Content-Length': body.length - start }).end(body.subarray(start));
+  }
+}
+
+const wellBehaved: Handler = (request, response) => send(request, response);
+
+/** Announces the whole archive, sends the first bytes of it, and drops the connection. */
+function breakOffAfter(bytes: number, response: ServerResponse, tag: string = etag): void {
+  response.writeHead(200, { 'Content-Length': archive.length, ETag: tag });
+  response.write(archive.subarray(0, bytes), () => setTimeout(() => response.destroy(), 20));
+}
+
+function plan(url: string, more: DownloadOptions = {}): DownloadOptions & { destination: string } {
+  return {
+    url, destination: join(temporaryFolder(), 'cifar.tar.gz'), expectedMd5: md5, retryDelay: 1, stallTimeout: 5000, ...more,
+  } as DownloadOptions & { destination: string };
+}
+
+/** The error that a download ends with; nothing may then lie at the destination. */
+async function failure(options: DownloadOptions & { destination: string }): Promise<DownloadError> {
+  const error: unknown = await downloadCifar10(options).then(() => null, (reason: unknown) => reason);
+  expect(error).toBeInstanceOf(DownloadError);
+  expect(existsSync(options.destination)).toBe(false);
+  expect((error as DownloadError).url).toBe(options.url);
+  return error as DownloadError;
+}
+
+function expectWhole(path: string): void {
+  expect(Buffer.compare(readFileSync(path), archive)).toBe(0);
+  expect(readdirSync(join(path, '..'))).toEqual(['cifar.tar.gz']);
+}
+
+describe('downloadCifar10', () => {
+  it('knows the official archive', () => {
+    expect(cifar10Archive.url).toBe('https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz');
+    expect(cifar10Archive.md5).toBe('c32a1d4ab5d03f1284b67883e8d87530');
+  });
+
+  it('fetches, verifies, reports progress, and gives a file that loads', async () => {
+    const site = await serve(wellBehaved);
+    const seen: DownloadProgress[] = [];
+    const options = plan(site.url, { onProgress: (progress) => seen.push(progress), expectedBytes: archive.length });
+    const path = await downloadCifar10(options);
+    expectWhole(path);
+    expect(seen[0]).toEqual({ receivedBytes: 0, totalBytes: archive.length, attempt: 1 });
+    expect(seen.at(-1)).toEqual({ receivedBytes: archive.length, totalBytes: archive.length, attempt: 1 });
+    seen.reduce((before, now) => {
+      expect(now.receivedBytes).toBeGreaterThanOrEqual(before.receivedBytes);
+      return now;
+    });
+    expect((await loadCifar10(path)).train.labels.length).toBe(50);
+  });
+
+  it('takes a sha256 instead, and a folder as the destination', async () => {
+    const site = await serve(wellBehaved);
+    const folder = temporaryFolder();
+    const path = await downloadCifar10({ url: site.url, destination: folder, expectedSha256: sha256.toUpperCase() });
+    expect(path).toBe(join(folder, 'cifar-10-binary.tar.gz'));
+    expect(Buffer.compare(readFileSync(path), archive)).toBe(0);
+    const wrong = plan(site.url, { expectedMd5: undefined, expectedSha256: sha256.replace(/./, sha256.startsWith('0') ? '1' : '0') });
+    expect((await failure(wrong)).message).toContain(`the sha256 is ${sha256}, expected `);
+  });
+
+  it('does not ask for what is there and right, and replaces what is there and wrong', async () => {
+    const site = await serve(wellBehaved);
+    const options = plan(site.url);
+    writeFileSync(options.destination, 'damaged');
+    await downloadCifar10(options);
+    await downloadCifar10(options);
+    expectWhole(options.destination);
+    expect(site.asked).toEqual(['all']);
+  });
+
+  it('expects the official archive unless told otherwise', async () => {
+    const site = await serve(wellBehaved);
+    const error = await failure({ url: site.url, destination: join(temporaryFolder(), 'x'), retryDelay: 1 });
+    expect(error.message).toContain(`has ${archive.length} bytes, expected 170052171`);
+  });
+
+  describe('when the connection breaks', () => {
+    it('goes on from where it was', async () => {
+      const site = await serve((request, response, count) => {
+        if (count === 1) breakOffAfter(5000, response);
+        else send(request, response);
+      });
+      const options = plan(site.url);
+      await downloadCifar10(options);
+      expectWhole(options.destination);
+      expect(site.asked).toEqual(['all', 'bytes=5000-']);
+    });
+
+    it('goes on in a later call, when the first one gave up', async () => {
+      const site = await serve((request, response, count) => {
+        if (count === 1) breakOffAfter(7000, response);
+        else send(request, response);
+      });
+      const options = plan(site.url, { retries: 0 });
+      expect((await failure(options)).message).toMatch(/broken off after 7000 (of \d+ )?bytes.*gave up after 1 attempts/);
+      await downloadCifar10(options);
+      expectWhole(options.destination);
+      expect(site.asked).toEqual(['all', 'bytes=7000-']);
+    });
+
+    it('starts anew when the file has changed since', async () => {
+      const site = await serve((request, response, count) => {
+        if (count === 1) breakOffAfter(5000, response, '"v0"');
+        else send(request, response);
+      });
+      const options = plan(site.url);
+      await downloadCifar10(options);
+      expectWhole(options.destination);
+      expect(site.asked).toEqual(['all', 'bytes=5000-']);
+    });
+
+    it('starts anew when the server ignores Range', async () => {
+      const site = await serve((_, response, count) => {
+        if (count === 1) breakOffAfter(5000, response);
+        else response.writeHead(200, { 'Content-Length': archive.length }).end(archive);
+      });
+      const options = plan(site.url);
+      await downloadCifar10(options);
+      expectWhole(options.destination);
+    });
+
+    it('starts anew when the parts do not make the whole', async () => {
+      // without validators the two answers cannot be told apart, the checksum can
+      const other = Buffer.from(archive);
+      other[100] ^= 1;
+      const site = await serve((request, response, count) => {
+        if (count === 1) {
+          response.writeHead(200, { 'Content-Length': archive.length });
+          response.write(other.subarray(0, 5000), () => setTimeout(() => response.destroy(), 20));
+        } else {
+          send(request, response);
+        }
+      });
+      const options = plan(site.url);
+      await downloadCifar10(options);
+      expectWhole(options.destination);
+      expect(site.asked).toEqual(['all', 'bytes=5000-', 'all']);
+    });
+
+    it('ignores a part of another address or of an unknown one', async () => {
+      const site = await serve(wellBehaved);
+      const options = plan(site.url);
+      writeFileSync(`${options.destination}.part`, 'something');
+      await downloadCifar10(options);
+      writeFileSync(options.destination, '');
+      writeFileSync(`${options.destination}.part`, 'something');
+      writeFileSync(`${options.destination}.part.json`, JSON.stringify({ url: 'http://else.where/', etag }));
+      await downloadCifar10(options);
+      expectWhole(options.destination);
+      expect(site.asked).toEqual(['all', 'all']);
+    });
+
+    it('finishes a part that was whole already, and drops one that is too long', async () => {
+      const site = await serve(wellBehaved);
+      for (const part of [archive, Buffer.concat([archive, archive])]) {
+        const options = plan(site.url);
+        writeFileSync(`${options.destination}.part`, part);
+        writeFileSync(`${options.destination}.part.json`, JSON.stringify({ url: site.url, etag }));
+        await downloadCifar10(options);
+        expectWhole(options.destination);
+      }
+      expect(site.asked).toEqual([`bytes=${archive.length}-`, `bytes=${2 * archive.length}-`, 'all']);
+    });
+
+    it('gives up after the last retry, and says how it ended', async () => {
+      const site = await serve((_, response) => breakOffAfter(1000, response));
+      const options = plan(site.url, { retries: 2 });
+      expect((await failure(options)).message).toMatch(/broken off after 1000 .*gave up after 3 attempts/);
+      expect(site.asked.length).toBe(3);
+    });
+  });
+
+  it('gives up on a silent connection, before the answer and within it', async () => {
+    const mute = await serve(() => undefined);
+    expect((await failure(plan(mute.url, { stallTimeout: 60, retries: 1 }))).message).toContain('no answer for 60 ms');
+    expect(mute.asked.length).toBe(2);
+    const stuck = await serve((_, response) => {
+      response.writeHead(200, { 'Content-Length': archive.length });
+      response.write(archive.subarray(0, 100));
+    });
+    expect((await failure(plan(stuck.url, { stallTimeout: 200, retries: 1 }))).message).toContain('nothing came for 200 ms');
+  });
+
+  it.each([403, 404, 410])('does not insist when the answer is %i', async (status) => {
+    const site = await serve((_, response) => void response.writeHead(status).end('no'));
+    const error = await failure(plan(site.url));
+    expect(error.status).toBe(status);
+    expect(error.message).toContain(`the server answered ${status}`);
+    expect(site.asked.length).toBe(1);
+  });
+
+  it.each([408, 429, 500, 503])('tries again when the answer is %i', async (status) => {
+    const site = await serve((request, response, count) => {
+      if (count <= 2) response.writeHead(status, { 'Retry-After': '0' }).end('later');
+      else send(request, response);
+    });
+    const options = plan(site.url);
+    await downloadCifar10(options);
+    expectWhole(options.destination);
+    const broken = await serve((_, response) => void response.writeHead(status).end());
+    const error = await failure(plan(broken.url, { retries: 1 }));
+    expect(error.status).toBe(status);
+    expect(broken.asked.length).toBe(2);
+  });
+
+  it('says when nobody listens', async () => {
+    const site = await serve(wellBehaved);
+    const port = await new Promise<number>((resolve) => {
+      const server = createServer();
+      server.listen(0, '127.0.0.1', () => {
+        const { port: free } = server.address() as AddressInfo;
+        server.close(() => resolve(free));
+      });
+    });
+    const url = site.url.replace(/:\d+/, `:${port}`);
+    expect((await failure(plan(url, { retries: 1 }))).message).toContain('connection refused (ECONNREFUSED) (gave up after 2 attempts)');
+  });
+
+  it('follows redirects, but not for ever, nowhere, or to other kinds of address', async () => {
+    const site = await serve((request, response) => {
+      if (request.url === '/cifar.tar.gz') response.writeHead(302, { Location: '/moved' }).end();
+      else if (request.url === '/moved') response.writeHead(308, { Location: 'there.tar.gz' }).end();
+      else send(request, response);
+    });
+    const options = plan(site.url);
+    await downloadCifar10(options);
+    expectWhole(options.destination);
+    for (const [headers, text] of [
+      [{ Location: '/cifar.tar.gz' }, 'more than 5 redirects'],
+      [{}, 'a redirect (301) leads nowhere'],
+      [{ Location: 'http://' }, 'a redirect (301) leads nowhere'],
+      [{ Location: 'file:///etc/hostname' }, 'refused a redirect to file:///etc/hostname'],
+    ] as const) {
+      const astray = await serve((_, response) => void response.writeHead(301, headers).end());
+      expect((await failure(plan(astray.url))).message).toContain(text);
+      expect(astray.asked.length).toBeLessThanOrEqual(6);
+    }
+  });
+
+  it('refuses a web page, compressed transfers and wrong sizes before anything is stored', async () => {
+    const answers: Array<[Record<string, string>, string | Buffer, string]> = [
+      [{ 'Content-Type': 'text/html; charset=utf-8' }, '<html>log in</html>', 'the server sent a web page (text/html; charset=utf-8)'],
+      [{ 'Content-Encoding': 'gzip' }, archive, 'content-encoding gzip'],
+      [{ 'Content-Length': String(archive.length + 1) }, Buffer.concat([archive, archive]).subarray(0, archive.length + 1), 'bytes, expected'],
+    ];
+    for (const [headers, body, text] of answers) {
+      const site = await serve((_, response) => void response.writeHead(200, headers).end(body));
+      const options = plan(site.url, { expectedBytes: archive.length });
+      expect((await failure(options)).message).toContain(text);
+      expect(readdirSync(join(options.destination, '..'))).toEqual([]);
+      expect(site.asked.length).toBe(1);
+    }
+  });
+
+  it('refuses more bytes than the file can have, when the length was not announced', async () => {
+    const site = await serve((_, response) => {
+      response.writeHead(200);
+      const more = (): void => void response.write(archive, () => setImmediate(more));
+      more();
+      response.on('error', () => undefined);
+    });
+    const options = plan(site.url, { expectedBytes: archive.length });
+    expect((await failure(options)).message).toContain(`sent more than the ${archive.length} bytes expected`);
+  });
+
+  it('refuses and removes what came damaged', async () => {
+    const damaged = Buffer.from(archive);
+    damaged[4000] ^= 1;
+    const site = await serve((request, response) => send(request, response, damaged));
+    const options = plan(site.url);
+    const error = await failure(options);
+    expect(error.message).toContain(`the md5 is ${createHash('md5').update(damaged).digest('hex')}, expected ${md5}`);
+    expect(readdirSync(join(options.destination, '..'))).toEqual([]);
+    // a short file that ends cleanly, its length not announced
+    const short = await serve((_, response) => {
+      response.write(archive.subarray(0, 3000));
+      response.end();
+    });
+    expect((await failure(plan(short.url))).message).toContain('the md5 is');
+  });
+
+  it('refuses a range that was not asked for', async () => {
+    const site = await serve((_, response, count) => {
+      if (count === 1) breakOffAfter(5000, response);
+      else response.writeHead(206, { 'Content-Range': `bytes 10-20/${archive.length}` }).end(archive.subarray(10, 21));
+    });
+    expect((await failure(plan(site.url))).message).toContain(`asked for bytes from 5000 on, the server sent bytes 10-20/${archive.length}`);
+  });
+
+  it('stops when aborted, at once or on the way, and can go on later', async () => {
+    const site = await serve((request, response, count) => {
+      if (count === 1) {
+        response.writeHead(200, { 'Content-Length': archive.length, ETag: etag });
+        response.write(archive.subarray(0, 6000));
+      } else {
+        send(request, response);
+      }
+    });
+    const controller = new AbortController();
+    const reason = new Error('enough');
+    const options = plan(site.url);
+    const onProgress = ({ receivedBytes }: DownloadProgress): void => {
+      if (receivedBytes === 6000) controller.abort(reason);
+    };
+    await expect(downloadCifar10({ ...options, onProgress, signal: controller.signal })).rejects.toBe(reason);
+    expect(existsSync(options.destination)).toBe(false);
+    await expect(downloadCifar10({ ...options, signal: controller.signal })).rejects.toBe(reason);
+    expect(site.asked.length).toBe(1);
+    await downloadCifar10(options);
+    expectWhole(options.destination);
+    expect(site.asked).toEqual(['all', 'bytes=6000-']);
+  });
+
+  it('stops waiting for a retry when aborted', async () => {
+    const site = await serve((_, response) => void response.writeHead(503, { 'Retry-After': '1000' }).end());
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 50);
+    await expect(downloadCifar10(plan(site.url, { signal: controller.signal }))).rejects.toThrow(/abort/i);
+  });
+
+  it.skipIf(process.platform === 'win32')('says when it cannot write', async () => {
+    const site = await serve(wellBehaved);
+    const folder = join(temporaryFolder(), 'closed');
+    mkdirSync(folder);
+    chmodSync(folder, 0o555);
+    chmodSync(join(folder, '..'), 0o755);
+    const isRoot = process.geteuid!() === 0;
+    if (isRoot) process.seteuid!(65534);
+    try {
+      const error = await failure(plan(site.url, { destination: join(folder, 'file') }));
+      expect(error.message).toContain('permission denied (EACCES)');
+    } finally {
+      if (isRoot) process.seteuid!(0);
+    }
+  });
+
+  it('refuses bad options before it asks anyone', async () => {
+    const wrong: Array<[object, string]> = [
+      [{ url: 'ftp://x/y' }, 'url must be an http or https URL'], [{ url: 5 }, 'url must be'],
+      [{ destination: 5 }, 'destination must be a path'], [{ destination: '' }, 'destination must be a path'],
+      [{ expectedMd5: 'xyz' }, 'expectedMd5 must be 32 hexadecimal digits'],
+      [{ expectedSha256: md5 }, 'expectedSha256 must be 64 hexadecimal digits'],
+      [{ retries: -1 }, 'retries must be'], [{ retryDelay: 0.5 }, 'retryDelay must be'],
+      [{ stallTimeout: 0 }, 'stallTimeout must be'], [{ expectedBytes: 0 }, 'expectedBytes must be'],
+      [{ onProgress: 5 }, 'onProgress must be a function'], [{ signal: 5 }, 'signal must be an AbortSignal'],
+      [{ md5: '' }, 'unknown option "md5"'],
+    ];
+    for (const [options, text] of wrong) await expect(downloadCifar10(options)).rejects.toThrow(`downloadCifar10: ${text}`);
+  });
+});
+
+describe('dataCommand', () => {
+  function recorder(isTTY: boolean): { text: string; isTTY: boolean; write: (text: string) => void } {
+    const output = { text: '', isTTY, write: (text: string) => void (output.text += text) };
+    return output;
+  }
+
+  it('writes plain lines when piped, and says where the archive lies', async () => {
+    const site = await serve(wellBehaved);
+    const output = recorder(false);
+    const options = plan(site.url);
+    expect(await dataCommand('cifar10', { ...options, output })).toBe(options.destination);
+    const lines = output.text.split('\n');
+    expect(lines[0]).toBe(`downloading: 0.0 MB of ${(archive.length / 1e6).toFixed(1)} MB, 0%`);
+    expect(lines.at(-2)).toBe(`CIFAR-10 is at ${options.destination}, its checksum verified`);
+    expect(output.text).not.toContain('\r');
+    expect(lines.length).toBeLessThan(15);
+  });
+
+  it('keeps one line in a terminal, and ends it also when the download fails', async () => {
+    const site = await serve(wellBehaved);
+    const output = recorder(true);
+    await dataCommand('cifar10', { ...plan(site.url), output });
+    expect(output.text).toMatch(/^(\rdownloading: [^\n\r]*)+\nCIFAR-10 is at [^\n]*\n$/);
+    const broken = await serve((_, response) => breakOffAfter(1000, response));
+    const failed = recorder(true);
+    await expect(dataCommand('cifar10', { ...plan(broken.url), retries: 0, output: failed })).rejects.toThrow(DownloadError);
+    expect(failed.text).toMatch(/^(\rdownloading: [^\n\r]*)+\n$/);
+  });
+
+  it('knows no other data set', async () => {
+    await expect(dataCommand('mnist', { output: recorder(false) })).rejects.toThrow('data: unknown data set "mnist", known is cifar10');
+  });
+});
