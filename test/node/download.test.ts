@@ -3,70 +3,13 @@
 import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { cifar10Archive, downloadCifar10, DownloadError, loadCifar10 } from '../../src/node/index.ts';
 import type { DownloadOptions, DownloadProgress } from '../../src/node/index.ts';
-import { dataCommand } from '../../src/node/download.ts';
-import { releaseArchive, temporaryFolder } from './archive.ts';
-
-type Handler = (request: IncomingMessage, response: ServerResponse, count: number) => void;
-
-const archive = releaseArchive(10);
-const md5 = createHash('md5').update(archive).digest('hex');
-const sha256 = createHash('sha256').update(archive).digest('hex');
-const etag = '"v1"';
-
-interface Site {
-  url: string;
-  /** one a request: the Range that was asked for, or 'all' */
-  asked: string[];
-}
-
-async function serve(handler: Handler): Promise<Site> {
-  const asked: string[] = [];
-  const server = createServer((request, response) => {
-    asked.push(request.headers.range ?? 'all');
-    handler(request, response, asked.length);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/cifar.tar.gz`, asked };
-}
-
-/** A well-behaved answer, which obeys Range and If-Range. */
-function send(request: IncomingMessage, response: ServerResponse, body: Buffer = archive, tag: string = etag): void {
-  const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? -1);
-  const ifRange = request.headers['if-range'];
-  response.setHeader('ETag', tag);
-  if (start < 0 || (ifRange !== undefined && ifRange !== tag)) {
-    response.writeHead(200, { 'Content-Length': body.length }).end(body);
-  } else if (start >= body.length) {
-    response.writeHead(416, { 'Content-Range': `bytes */${body.length}` }).end();
-  } else {
-    const range = `bytes ${start}-${body.length - 1}/${body.length}`;
-    response.writeHead(206, { 'Content-Range': range, 'Content-Length': body.length - start }).end(body.subarray(start));
-  }
-}
-
-const wellBehaved: Handler = (request, response) => send(request, response);
-
-/** Announces the whole archive, sends the first bytes of it, and drops the connection. */
-function breakOffAfter(bytes: number, response: ServerResponse, tag: string = etag): void {
-  response.writeHead(200, { 'Content-Length': archive.length, ETag: tag });
-  response.write(archive.subarray(0, bytes), () => setTimeout(() => response.destroy(), 20));
-}
-
-function plan(url: string, more: DownloadOptions = {}): DownloadOptions & { destination: string } {
-  return {
-    url, destination: join(temporaryFolder(), 'cifar.tar.gz'), expectedMd5: md5, retryDelay: 1, stallTimeout: 5000, ...more,
-  } as DownloadOptions & { destination: string };
-}
+import { temporaryFolder } from './archive.ts';
+import { archive, breakOffAfter, etag, md5, plan, send, serve, sha256, wellBehaved } from './archiveServer.ts';
 
 /** The error that a download ends with; nothing may then lie at the destination. */
 async function failure(options: DownloadOptions & { destination: string }): Promise<DownloadError> {
@@ -401,39 +344,5 @@ describe('downloadCifar10', () => {
       [{ md5: '' }, 'unknown option "md5"'],
     ];
     for (const [options, text] of wrong) await expect(downloadCifar10(options)).rejects.toThrow(`downloadCifar10: ${text}`);
-  });
-});
-
-describe('dataCommand', () => {
-  function recorder(isTTY: boolean): { text: string; isTTY: boolean; write: (text: string) => void } {
-    const output = { text: '', isTTY, write: (text: string) => void (output.text += text) };
-    return output;
-  }
-
-  it('writes plain lines when piped, and says where the archive lies', async () => {
-    const site = await serve(wellBehaved);
-    const output = recorder(false);
-    const options = plan(site.url);
-    expect(await dataCommand('cifar10', { ...options, output })).toBe(options.destination);
-    const lines = output.text.split('\n');
-    expect(lines[0]).toBe(`downloading: 0.0 MB of ${(archive.length / 1e6).toFixed(1)} MB, 0%`);
-    expect(lines.at(-2)).toBe(`CIFAR-10 is at ${options.destination}, its checksum verified`);
-    expect(output.text).not.toContain('\r');
-    expect(lines.length).toBeLessThan(15);
-  });
-
-  it('keeps one line in a terminal, and ends it also when the download fails', async () => {
-    const site = await serve(wellBehaved);
-    const output = recorder(true);
-    await dataCommand('cifar10', { ...plan(site.url), output });
-    expect(output.text).toMatch(/^(\rdownloading: [^\n\r]*)+\nCIFAR-10 is at [^\n]*\n$/);
-    const broken = await serve((_, response) => breakOffAfter(1000, response));
-    const failed = recorder(true);
-    await expect(dataCommand('cifar10', { ...plan(broken.url), retries: 0, output: failed })).rejects.toThrow(DownloadError);
-    expect(failed.text).toMatch(/^(\rdownloading: [^\n\r]*)+\n$/);
-  });
-
-  it('knows no other data set', async () => {
-    await expect(dataCommand('mnist', { output: recorder(false) })).rejects.toThrow('data: unknown data set "mnist", known is cifar10');
   });
 });
