@@ -5,6 +5,7 @@ export default tseslint.config(
   { ignores: ['dist', 'out', 'node_modules', 'bench/results', 'coverage'] },
   js.configs.recommended,
   ...tseslint.configs.strict,
+  { files: ['**/*.mjs'], languageOptions: { globals: { console: 'readonly', process: 'readonly' } } },
   {
     rules: {
       '@typescript-eslint/no-explicit-any': 'error',

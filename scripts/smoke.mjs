@@ -1,6 +1,7 @@
 /**
  * Proves the package as a stranger gets it: build, pack, install the tarball in an empty folder, and run programs there.
- * Prints one line a check and `smoke: N passed, N failed` at the end; exits 1 when anything failed.
+ * Prints one line a check and `smoke: N passed, N failed` at the end; exits 1 when anything failed. With --json FILE the
+ * two numbers also go to a file.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -138,4 +139,6 @@ await check('tilegrad train writes its four files', () => {
 
 rmSync(folder, { recursive: true, force: true });
 console.log(`smoke: ${passed} passed, ${failed} failed`);
+const json = process.argv.indexOf('--json');
+if (json > 0) writeFileSync(process.argv[json + 1], JSON.stringify({ passed, failed }));
 process.exit(failed === 0 ? 0 : 1);

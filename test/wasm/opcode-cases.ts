@@ -3,7 +3,7 @@ import { type OpcodeName, opcodes } from '../../src/wasm/index.ts';
 import { address, execute, pattern } from './execute.ts';
 
 /** What must hold of one instruction; each runs it at least once. */
-export const cases = new Map<string, (name: OpcodeName) => void>();
+export const cases: Map<string, (name: OpcodeName) => void> = new Map();
 
 type Scalar = number | bigint;
 type Oracle = (...values: never[]) => Scalar | boolean;
