@@ -21,8 +21,8 @@ import { Tensor } from '../tensor/tensor.ts';
 import type { FloatType } from './arguments.ts';
 
 export interface XavierOptions {
-  /** the side of the filters, for a convolution; a linear layer without it */
-  k?: number;
+  /** the side of the filters, for a convolution; a linear layer without it or with null */
+  k?: number | null;
   /** where the numbers are drawn from */
   rng: RandomSource;
   /** float32 unless given */
@@ -51,7 +51,8 @@ export function xavierInit(din: number, dout: number, options: XavierOptions): T
 }
 
 function scaledByFanIn(fn: string, din: number, dout: number, gain: number, options: XavierOptions): Tensor {
-  const { k, rng, dtype = 'float32' } = options;
+  const { rng, dtype = 'float32' } = options;
+  const k = options.k ?? undefined;
   checkInteger(fn, 'din', din, 1);
   checkInteger(fn, 'dout', dout, 1);
   if (k !== undefined) checkInteger(fn, 'k', k, 1);

@@ -119,10 +119,13 @@ function filled(fn: string, shape: ShapeLike, value: number, dtype: DType): Tens
 
 /**
  * start, start + step, ... below stop (above it for a negative step): `arange(stop)` or `arange(start, stop, step?)`.
- * int32 when all arguments are integers, else float64, unless a type is named. As in NumPy the length is
- * ceil((stop - start) / step), so with fractional steps prefer `linspace`.
+ * int32 when all arguments are integers, else float64, unless a type is named, which may follow any of the numbers:
+ * `arange(6, 'float64')`. As in NumPy the length is ceil((stop - start) / step), so with fractional steps prefer
+ * `linspace`.
  */
-export function arange(startOrStop: number, stop?: number, step: number = 1, dtype?: DType): Tensor {
+export function arange(startOrStop: number, stop?: number | DType, step: number | DType = 1, dtype?: DType): Tensor {
+  if (typeof stop === 'string') return arange(startOrStop, undefined, 1, stop);
+  if (typeof step === 'string') return arange(startOrStop, stop, 1, step);
   checkNumber('arange', stop === undefined ? 'stop' : 'start', startOrStop);
   if (stop !== undefined) checkNumber('arange', 'stop', stop);
   if (checkNumber('arange', 'step', step) === 0) throw new RangeError('arange: step must not be 0');
@@ -151,8 +154,15 @@ export function linspace(start: number, stop: number, count: number = 50, dtype:
   return new Tensor(data, [length]);
 }
 
-/** The identity matrix, (rows, columns), with ones on the diagonal that lies `diagonal` places right of the main one. */
-export function eye(rows: number, columns: number = rows, diagonal: number = 0, dtype: DType = 'float32'): Tensor {
+/**
+ * The identity matrix, (rows, columns), with ones on the diagonal that lies `diagonal` places right of the main one.
+ * The type may follow any of the numbers: `eye(3, 'float64')`.
+ */
+export function eye(
+  rows: number, columns: number | DType = rows, diagonal: number | DType = 0, dtype: DType = 'float32',
+): Tensor {
+  if (typeof columns === 'string') return eye(rows, rows, 0, columns);
+  if (typeof diagonal === 'string') return eye(rows, columns, 0, diagonal);
   checkDType('eye', dtype);
   checkInteger('eye', 'diagonal', diagonal, -Infinity);
   const shape = checkShape('eye', [rows, columns]);

@@ -31,6 +31,9 @@ import type { Range } from './views.ts';
 export type NestedNumbers = number | readonly NestedNumbers[];
 
 export class Tensor {
+  /** Said outright, because bundlers rename classes that refer to themselves: it stands in error messages. */
+  static readonly name: string = 'Tensor';
+
   readonly shape: readonly number[];
   /** how far apart neighbours along each axis lie, in elements; negative or 0 in views */
   readonly strides: readonly number[];

@@ -31,7 +31,7 @@ export interface GradCheck {
  * a check. Throws TypeError or RangeError for unusable arguments; x is left as it was.
  */
 export function gradCheckSparse(
-  f: (x: Tensor) => number, x: Tensor, analyticGrad: Tensor, options: GradCheckSparseOptions = {},
+  f: (x: Tensor) => number | Tensor, x: Tensor, analyticGrad: Tensor, options: GradCheckSparseOptions = {},
 ): GradCheck[] {
   const fn = 'gradCheckSparse';
   if (checkFloatTensor(fn, x).size === 0) throw new RangeError(`${fn}: x must have elements to check`);

@@ -16,12 +16,12 @@ export interface NumericalGradientOptions {
 }
 
 /**
- * The numeric gradient of a number, f(x) -> number, at x: float64, of x's shape.
- * Throws TypeError when x is not a float tensor or f returns anything but a number, RangeError for h that is not
+ * The numeric gradient of a number, f(x) -> number or a tensor of one element, at x: float64, of x's shape.
+ * Throws TypeError when x is not a float tensor or f returns anything else, RangeError for h that is not
  * positive or is lost in rounding against an element of x. x is left as it was, also when f throws.
  */
 export function evalNumericalGradient(
-  f: (x: Tensor) => number, x: Tensor, options: NumericalGradientOptions = {},
+  f: (x: Tensor) => number | Tensor, x: Tensor, options: NumericalGradientOptions = {},
 ): Tensor {
   const fn = 'evalNumericalGradient';
   const h = checkArguments(fn, f, x, options);
@@ -65,8 +65,9 @@ export function checkFloatTensor(fn: string, x: unknown): Tensor {
   return t;
 }
 
-/** Throws TypeError unless the result of f is a number. */
+/** The result of f as a number. Throws TypeError unless it is one, or a tensor that holds one. */
 export function numberFrom(fn: string, value: unknown): number {
+  if (value instanceof Tensor && value.size === 1) return value.item();
   if (typeof value !== 'number') throw new TypeError(`${fn}: f must return a number, got ${describe(value)}`);
   return value;
 }

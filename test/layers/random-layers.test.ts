@@ -59,6 +59,7 @@ describe('initialisers', () => {
     expect([linear.shape, linear.dtype]).toEqual([[400, 300], 'float64']);
     expect(std(linear) / Math.sqrt(2 / 400)).toBeCloseTo(1, 1);
     expect(std(kaimingInit(400, 300, { rng, relu: false })) / Math.sqrt(1 / 400)).toBeCloseTo(1, 1);
+    expect(kaimingInit(16, 50, { k: null, rng }).shape).toEqual([16, 50]);
     const conv = kaimingInit(16, 50, { k: 5, rng });
     expect([conv.shape, conv.dtype]).toEqual([[50, 16, 5, 5], 'float32']);
     expect(std(conv) / Math.sqrt(2 / (16 * 25))).toBeCloseTo(1, 1);

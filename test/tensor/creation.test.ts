@@ -88,6 +88,12 @@ describe('fills', () => {
     expect(arange(3).dtype).toBe('int32');
     expect(arange(0, 1, 0.5).dtype).toBe('float64');
     expect(arange(3, undefined, 1, 'float32').dtype).toBe('float32');
+    expect([arange(3, 'uint8'), arange(1, 3, 'float64'), arange(0, 4, 2, 'float32')].map((t) => [t.dtype, t.toArray()]))
+      .toEqual([['uint8', [0, 1, 2]], ['float64', [1, 2]], ['float32', [0, 2]]]);
+    expect([eye(2, 'float64').dtype, eye(2, 3, 'int32').dtype, eye(2, 3, 1, 'uint8').dtype])
+      .toEqual(['float64', 'int32', 'uint8']);
+    expect(eye(2, 3, 'int32').toArray()).toEqual([[1, 0, 0], [0, 1, 0]]);
+    expect(() => arange(3, 'float16' as never)).toThrow('arange: dtype must be one of');
     expect(arange(2 ** 31 - 1, 2 ** 31 + 1).toArray()).toEqual([2 ** 31 - 1, 2 ** 31]);
     expect(linspace(0, 1, 3).dtype).toBe('float64');
     expect(linspace(0.1, 0.7, 7).get(-1)).toBe(0.7);

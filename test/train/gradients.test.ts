@@ -40,6 +40,11 @@ describe('evalNumericalGradient', () => {
     expect(evalNumericalGradient(() => 0, zeros([0], 'float64')).shape).toEqual([0]);
   });
 
+  it('takes a tensor of one element for a number', () => {
+    const x = linspace(-1, 2, 6).reshape(2, 3);
+    expect(relError(evalNumericalGradient((t) => t.mul(t).sum(), x), x.mul(2))).toBeLessThan(1e-8);
+  });
+
   it('leaves x as it was when f throws', () => {
     const x = linspace(0, 1, 3);
     expect(() => evalNumericalGradient(() => { throw new Error('no'); }, x)).toThrow('no');
@@ -50,7 +55,7 @@ describe('evalNumericalGradient', () => {
     ['f that is none', () => evalNumericalGradient(1 as never, zeros(1)), 'evalNumericalGradient: f must be a function, got 1'],
     ['integers', () => evalNumericalGradient(cubes, arange(3)), 'x must be float32 or float64, got int32'],
     ['h 0', () => evalNumericalGradient(cubes, zeros(1), { h: 0 }), 'evalNumericalGradient: h must be'],
-    ['a tensor from f', () => evalNumericalGradient(((x: Tensor) => x) as never, zeros(1)), 'f must return a number, got a Tensor'],
+    ['a tensor from f', () => evalNumericalGradient((x) => x, zeros(2)), 'f must return a number, got a Tensor'],
     ['an unknown option', () => evalNumericalGradient(cubes, zeros(1), { eps: 1 } as never), 'unknown option "eps"'],
     ['dout of another shape', () => evalNumericalGradientArray((x) => x, zeros(2), zeros(3)), 'the result of f must have shape 3, got 2'],
     ['dout that is none', () => evalNumericalGradientArray((x) => x, zeros(2), 1 as never), 'evalNumericalGradientArray: dout must be a Tensor'],

@@ -17,7 +17,7 @@ import { Tensor } from '../tensor.ts';
 import { preciseLog } from './logarithm.ts';
 import { MersenneTwister, stateLength } from './mersenne-twister.ts';
 import { checkState, drawIntegers, drawn, permute, shuffleInPlace } from './source.ts';
-import type { GeneratorState, RandomSource } from './source.ts';
+import type { GeneratorState, RandomSource, Shuffled } from './source.ts';
 
 export class RandomState implements RandomSource {
   private readonly twister: MersenneTwister = new MersenneTwister();
@@ -131,8 +131,8 @@ export class RandomState implements RandomSource {
     return permute('permutation', this.twister, n);
   }
 
-  /** Puts the rows of a tensor, or the entries of an array, in random order in place. */
-  shuffle(x: Tensor | unknown[]): void {
+  /** Puts the rows of a tensor, or the entries of an array or a typed array, in random order in place. */
+  shuffle(x: Shuffled): void {
     shuffleInPlace('shuffle', this.twister, x);
   }
 

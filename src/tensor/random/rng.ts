@@ -11,7 +11,7 @@ import type { ShapeLike } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { preciseLog } from './logarithm.ts';
 import { checkState, drawIntegers, drawn, permute, shuffleInPlace } from './source.ts';
-import type { GeneratorState, RandomSource } from './source.ts';
+import type { GeneratorState, RandomSource, Shuffled } from './source.ts';
 
 type FloatType = Extract<DType, 'float32' | 'float64'>;
 
@@ -126,8 +126,8 @@ export class Rng implements RandomSource {
     return permute('permutation', this, n);
   }
 
-  /** Puts the rows of a tensor, or the entries of an array, in random order in place. */
-  shuffle(x: Tensor | unknown[]): void {
+  /** Puts the rows of a tensor, or the entries of an array or a typed array, in random order in place. */
+  shuffle(x: Shuffled): void {
     shuffleInPlace('shuffle', this, x);
   }
 

@@ -1,7 +1,7 @@
 /** What the two generators have in common: their interface, their saved state, and drawing integers without bias. */
 
 import { allocateCollected } from '../../kernels/memory/allocate.ts';
-import type { DType } from '../../kernels/memory/allocate.ts';
+import type { DType, TypedArray } from '../../kernels/memory/allocate.ts';
 import type { FloatArray } from '../../kernels/contract.ts';
 import { checkInteger, checkOneOf, describe } from '../../runtime/check.ts';
 import { take } from '../indexing.ts';
@@ -124,14 +124,18 @@ export function permute(fn: string, bits: Bits, x: number | Tensor): Tensor {
   return shuffledIndices(bits, checkShape(fn, checkInteger(fn, 'n', x, 0), 'n')[0]);
 }
 
-/** Puts the rows of a tensor, or the entries of a list, in random order in place. */
-export function shuffleInPlace(fn: string, bits: Bits, x: Tensor | unknown[]): void {
+/** What can be shuffled in place: the rows of a tensor, the entries of a list or a typed array. */
+export type Shuffled = Tensor | TypedArray | unknown[];
+
+/** Puts the rows of a tensor, or the entries of a list or a typed array, in random order in place. */
+export function shuffleInPlace(fn: string, bits: Bits, x: Shuffled): void {
   if (x instanceof Tensor) {
     x.assign(permute(fn, bits, x));
-  } else if (Array.isArray(x)) {
-    const before = [...x];
-    const order = shuffledIndices(bits, x.length).data;
-    for (let i = 0; i < x.length; i++) x[i] = before[order[i]];
+  } else if (Array.isArray(x) || (ArrayBuffer.isView(x) && !(x instanceof DataView))) {
+    const list = x as unknown[];
+    const before = [...list];
+    const order = shuffledIndices(bits, list.length).data;
+    for (let i = 0; i < list.length; i++) list[i] = before[order[i]];
   } else {
     throw new TypeError(`${fn}: x must be a Tensor or an array, got ${describe(x)}`);
   }

@@ -42,6 +42,10 @@ describe('the streams of NumPy', () => {
     new RandomState(3).shuffle(list);
     new RandomState(3).shuffle(t);
     expect(list).toEqual((t.toArray() as number[]).map((i) => 'abcdef'[i]));
+    const typed = Int32Array.of(0, 1, 2, 3, 4, 5);
+    new RandomState(3).shuffle(typed);
+    expect([...typed]).toEqual(t.toArray());
+    expect(() => new RandomState(3).shuffle(new DataView(new ArrayBuffer(8)) as never)).toThrow(TypeError);
   });
 });
 
