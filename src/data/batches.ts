@@ -49,7 +49,8 @@ export function batches(
     const order = rng === undefined ? null : contiguousData(rng.permutation(count));
     const end = dropLast ? count - (count % batchSize) : count;
     for (let start = 0; start < end; start += batchSize) {
-      const rows = Int32Array.from({ length: Math.min(batchSize, end - start) }, (_, i) => order?.[start + i] ?? start + i);
+      const length = Math.min(batchSize, end - start);
+      const rows = Int32Array.from({ length }, (_, i) => order?.[start + i] ?? start + i);
       const batch = rowsOf(rows);
       yield [transform === undefined ? batch : transform(batch, rng!), rows.map((row) => labels[row])];
     }

@@ -94,7 +94,8 @@ export function checkImageShape(fn: string, images: Tensor): void {
 /** The number of records in a batch file of so many bytes. Throws RangeError when it is empty or ends inside one. */
 export function countRecords(fn: string, length: number): number {
   if (length === 0 || length % recordBytes !== 0) {
-    const rest = length === 0 ? 'nothing' : `${length} (${Math.floor(length / recordBytes)} records and ${length % recordBytes} bytes)`;
+    const parts = `${Math.floor(length / recordBytes)} records and ${length % recordBytes} bytes`;
+    const rest = length === 0 ? 'nothing' : `${length} (${parts})`;
     throw new RangeError(`${fn}: the length must be a positive multiple of ${recordBytes} bytes, got ${rest}`);
   }
   return length / recordBytes;

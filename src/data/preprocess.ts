@@ -71,7 +71,8 @@ export type SplitPlan = Required<PrepareOptions>;
 export function planSplit(fn: string, options: PrepareOptions, trainCount: number, testCount: number): SplitPlan {
   checkOptions(fn, options, prepareOptionNames);
   const numValidation = checkInteger(fn, 'numValidation', options.numValidation ?? 1000, 0);
-  const numTraining = checkInteger(fn, 'numTraining', options.numTraining ?? Math.max(1, trainCount - numValidation), 1);
+  const rest = Math.max(1, trainCount - numValidation);
+  const numTraining = checkInteger(fn, 'numTraining', options.numTraining ?? rest, 1);
   if (numTraining + numValidation > trainCount) {
     throw new RangeError(
       `${fn}: numTraining ${numTraining} and numValidation ${numValidation} ask for ${numTraining + numValidation} ` +
@@ -79,7 +80,9 @@ export function planSplit(fn: string, options: PrepareOptions, trainCount: numbe
     );
   }
   const numTest = checkInteger(fn, 'numTest', options.numTest ?? testCount, 0);
-  if (numTest > testCount) throw new RangeError(`${fn}: numTest asks for ${numTest} test images, there are ${testCount}`);
+  if (numTest > testCount) {
+    throw new RangeError(`${fn}: numTest asks for ${numTest} test images, there are ${testCount}`);
+  }
   const normalize = checkBoolean(fn, 'normalize', options.normalize ?? false);
   const subtractMean = checkBoolean(fn, 'subtractMean', options.subtractMean ?? !normalize);
   return { numTraining, numValidation, numTest, subtractMean, normalize };
@@ -112,8 +115,9 @@ function applySplit(fn: string, dataset: ImageDataset, plan: SplitPlan): Prepare
 export function normalizeImages(images: Tensor, mean: Tensor, std: Tensor): Tensor {
   const [count, channels, height, width] = checkRank('normalizeImages', 'images', images, 4).shape;
   const plane = height * width;
-  const perPixel = statisticSize('mean', mean, [channels, height, width]) !== channels || plane === 1;
-  if (statisticSize('std', std, [channels, 1, 1]) !== channels) throw new RangeError('normalizeImages: std must be (C,1,1)');
+  checkStatistic('mean', mean, [channels, 1, 1], [channels, height, width]);
+  checkStatistic('std', std, [channels, 1, 1]);
+  const perPixel = mean.size === channels * plane;
   const pixels = contiguousData(images);
   const means = contiguousData(mean);
   const deviations = contiguousData(std);
@@ -191,11 +195,11 @@ function firstImages(images: Tensor, start: number, count: number): Tensor {
   return new Tensor(data.subarray(start * size, (start + count) * size), [count, ...images.shape.slice(1)]);
 }
 
-/** The size of a statistic. Throws RangeError unless it is (C,H,W), or (C,1,1). */
-function statisticSize(name: string, value: Tensor, [channels, height, width]: readonly number[]): number {
+/** Throws TypeError unless value is a tensor, RangeError unless it has one of the given shapes. */
+function checkStatistic(name: string, value: Tensor, ...shapes: ReadonlyArray<readonly number[]>): void {
   const shape = shapeText(checkTensor('normalizeImages', name, value).shape);
-  if (shape !== shapeText([channels, 1, 1]) && shape !== shapeText([channels, height, width])) {
-    throw new RangeError(`normalizeImages: ${name} must be ${channels}x1x1 or ${channels}x${height}x${width}, got ${shape}`);
+  const allowed = shapes.map(shapeText);
+  if (!allowed.includes(shape)) {
+    throw new RangeError(`normalizeImages: ${name} must be ${allowed.join(' or ')}, got ${shape}`);
   }
-  return value.size;
 }

@@ -1,9 +1,9 @@
 /**
  * A procedural stand-in for CIFAR-10: ten classes of 3x32x32 images drawn from a seed, for when no data is at hand.
  *
- * A class is a texture. It fills a patch of random outline, place and size, at a random phase, pitch and small angle, in
- * random colours, on a random, shaded background, under noise. Because of the random phase every pixel has nearly the
- * same distribution in every class, so a linear classifier learns little (about one image in three), while
+ * A class is a texture. It fills a patch of random outline, place and size, at a random phase, pitch and small angle,
+ * in random colours, on a random, shaded background, under noise. Because of the random phase every pixel has nearly
+ * the same distribution in every class, so a linear classifier learns little (about one image in three is right), while
  * a layer of filters followed by a maximum over neighbours sees a texture wherever it lies.
  *
  * A seed gives the same bytes on every engine: nothing but integer arithmetic, + - * / and the square root is used.

@@ -47,7 +47,7 @@ export async function atomicWriteFile(path: string, contents: Uint8Array | strin
   await removeAbandoned(target);
 }
 
-/** Flushes a folder's entries to the disk, where the platform can (Windows cannot open a folder, and needs no flush). */
+/** Flushes a folder's entries to the disk, where the platform can; Windows cannot open a folder, and needs no flush. */
 export async function syncFolder(folder: string): Promise<void> {
   try {
     const handle = await open(folder, 'r');

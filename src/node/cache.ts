@@ -25,7 +25,8 @@ export function cacheFolder(surroundings: CacheSurroundings = {}): string {
   }
   const xdg = env.XDG_CACHE_HOME;
   if (xdg !== undefined && posix.isAbsolute(xdg)) return posix.join(xdg, 'tilegrad');
-  return platform === 'darwin' ? posix.join(home, 'Library', 'Caches', 'tilegrad') : posix.join(home, '.cache', 'tilegrad');
+  const custom = platform === 'darwin' ? ['Library', 'Caches'] : ['.cache'];
+  return posix.join(home, ...custom, 'tilegrad');
 }
 
 /** The file name of the binary release. */

@@ -34,7 +34,8 @@ export function fileCheckpointStore(folder: string = '.'): FileCheckpointStore {
       try {
         await mkdir(dirname(path), { recursive: true });
       } catch (error) {
-        throw new DataFileError(`fileCheckpointStore: cannot make ${dirname(path)}: ${explainSystemError(error)}`, path, error);
+        const why = explainSystemError(error);
+        throw new DataFileError(`fileCheckpointStore: cannot make ${dirname(path)}: ${why}`, path, error);
       }
       await atomicWriteFile(path, bytes);
     },

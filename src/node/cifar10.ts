@@ -66,8 +66,10 @@ function defined(options: PrepareOptions): PrepareOptions {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
-/** Either the folder with the batch files or the archive that path stands for. */
-async function locate(path: string): Promise<{ folder: string; file?: undefined } | { folder?: undefined; file: string }> {
+/** Where the batch files are: in a folder, or in an archive. */
+type Place = { folder: string; file?: undefined } | { folder?: undefined; file: string };
+
+async function locate(path: string): Promise<Place> {
   const found = await stat(path);
   if (found.isFile()) return { file: path };
   if (!found.isDirectory()) throw new DataFileError(`loadCifar10: ${path} is neither a file nor a folder`, path);
@@ -114,7 +116,8 @@ async function readArchive(path: string, collector: Cifar10Collector): Promise<v
       continue;
     }
     if (entry.type !== '0') {
-      throw new DataFileError(`loadCifar10: ${path}: ${entry.name} must be a regular file, its tar type is ${entry.type}`, path);
+      const text = `loadCifar10: ${path}: ${entry.name} must be a regular file, its tar type is ${entry.type}`;
+      throw new DataFileError(text, path);
     }
     const decoder = collector.start(name, entry.size);
     for await (const chunk of entry.chunks) decoder.push(chunk);
@@ -157,7 +160,9 @@ async function* bounded(path: string, source: AsyncIterable<Uint8Array>): AsyncG
     total += chunk.length;
     if (total > maxInflatedBytes) {
       throw new DataFileError(
-        `loadCifar10: ${path} holds more than ${maxInflatedBytes} bytes, CIFAR-10's binary release has about 184,380,000`, path,
+        `loadCifar10: ${path} holds more than ${maxInflatedBytes} bytes, ` +
+        `CIFAR-10's binary release has about 184,380,000`,
+        path,
       );
     }
     yield chunk;

@@ -43,7 +43,8 @@ export class Cifar10Collector {
     const fn = `loadCifar10: ${this.path}: ${name}`;
     if (this.batches.has(name)) throw new DataFileError(`${fn} is there twice`, this.path);
     if (size > maxRecords * recordBytes) {
-      throw new DataFileError(`${fn} has ${size} bytes, expected at most ${maxRecords * recordBytes} (${maxRecords} records)`, this.path);
+      const most = `${maxRecords * recordBytes} (${maxRecords} records)`;
+      throw new DataFileError(`${fn} has ${size} bytes, expected at most ${most}`, this.path);
     }
     const count = countRecords(fn, size);
     const batch = { images: this.imageMemory(name, count * imageBytes), labels: new Int32Array(count) };
@@ -55,12 +56,14 @@ export class Cifar10Collector {
   pass(name: string, size: number): void {
     if (/^data_batch_\d(\.mat)?$/.test(posix.basename(name))) {
       throw new DataFileError(
-        `loadCifar10: ${this.path} holds ${name}: this is the Python or Matlab version, expected the binary version`, this.path,
+        `loadCifar10: ${this.path} holds ${name}: this is the Python or Matlab version, expected the binary version`,
+        this.path,
       );
     }
     if (size > maxForeignBytes) {
       throw new DataFileError(
-        `loadCifar10: ${this.path} holds ${name} of ${size} bytes, which is no part of CIFAR-10's binary release`, this.path,
+        `loadCifar10: ${this.path} holds ${name} of ${size} bytes, which is no part of CIFAR-10's binary release`,
+        this.path,
       );
     }
   }

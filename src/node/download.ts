@@ -43,8 +43,8 @@ export interface DownloadOptions {
 }
 
 const optionNames: readonly string[] = [
-  'url', 'destination', 'onProgress', 'signal', 'expectedSha256', 'expectedMd5', 'expectedBytes', 'retries', 'retryDelay',
-  'stallTimeout',
+  'url', 'destination', 'onProgress', 'signal', 'expectedSha256', 'expectedMd5', 'expectedBytes', 'retries',
+  'retryDelay', 'stallTimeout',
 ];
 
 /**

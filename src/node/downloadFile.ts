@@ -61,8 +61,9 @@ interface PartRecord {
 const longestWait = 30_000;
 
 /**
- * Downloads, verifies, and only then puts the file in place; does nothing where it lies already. Throws DownloadError when that fails for good, and the
- * signal's reason when it was aborted; a part that can be continued stays beside the destination, a wrong one does not.
+ * Downloads, verifies, and only then puts the file in place; does nothing where the right file lies already. Throws
+ * DownloadError when that fails for good, and the signal's reason when it was aborted. A part that can be continued
+ * stays beside the destination, a wrong one does not.
  */
 export async function downloadFile(plan: DownloadPlan): Promise<void> {
   const part = `${plan.destination}.part`;
@@ -78,7 +79,8 @@ export async function downloadFile(plan: DownloadPlan): Promise<void> {
         plan.signal?.throwIfAborted();
         if (!(error instanceof RetryableError)) throw error;
         if (attempt > plan.retries) {
-          throw new DownloadError(`${error.message} (gave up after ${attempt} attempts)`, plan.url, error.status, error.cause);
+          const message = `${error.message} (gave up after ${attempt} attempts)`;
+          throw new DownloadError(message, plan.url, error.status, error.cause);
         }
         const wait = Math.min(longestWait, Math.max(error.retryAfter ?? 0, plan.retryDelay * 2 ** (attempt - 1)));
         await pause(wait, plan.signal);
@@ -127,7 +129,9 @@ async function fetchRest(plan: DownloadPlan, part: string, attempt: number): Pro
   const { response } = answer;
   try {
     if (response.status === 416) {
-      if (have === 0) throw new DownloadError(`${plan.url}: the server answered 416 to a request for the whole file`, plan.url, 416);
+      if (have === 0) {
+        throw new DownloadError(`${plan.url}: the server answered 416 to a request for the whole file`, plan.url, 416);
+      }
       // the part is as long as the file, or longer: complete, as the checksum will tell, or of no use
       if (totalOf(response) === have) return true;
       await discard(part);
@@ -135,10 +139,8 @@ async function fetchRest(plan: DownloadPlan, part: string, attempt: number): Pro
     }
     const resumed = response.status === 206;
     if (resumed && firstByteOf(response) !== have) {
-      throw new DownloadError(
-        `${plan.url}: asked for bytes from ${have} on, the server sent ${response.headers.get('content-range') ?? 'others'}`,
-        plan.url, 206,
-      );
+      const sent = response.headers.get('content-range') ?? 'others';
+      throw new DownloadError(`${plan.url}: asked for bytes from ${have} on, the server sent ${sent}`, plan.url, 206);
     }
     const total = checkAnnouncedSize(plan, response, resumed ? have : 0);
     if (!resumed) await writeRecord(part, recordOf(plan, response));
@@ -194,10 +196,11 @@ async function append(
       if (position + next.value.length > limit) {
         throw new DownloadError(`${plan.url} sent more than the ${limit} bytes expected`, plan.url);
       }
-      for (let written = 0; written < next.value.length;) {
-        written += (await file.write(next.value, written, next.value.length - written, position + written)).bytesWritten;
+      for (let rest = next.value; rest.length > 0;) {
+        const { bytesWritten } = await file.write(rest, 0, rest.length, position);
+        rest = rest.subarray(bytesWritten);
+        position += bytesWritten;
       }
-      position += next.value.length;
       plan.onProgress?.({ receivedBytes: position, totalBytes: total, attempt });
     }
     await file.sync();

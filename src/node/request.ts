@@ -1,4 +1,4 @@
-/** One GET over global fetch, with bounded redirects, a time limit on silence, and errors sorted by whether to retry. */
+/** One GET by global fetch: bounded redirects, a limit on silence, and errors sorted by whether to try again. */
 
 import { DownloadError, explainSystemError } from './errors.ts';
 
@@ -85,12 +85,14 @@ async function follow(plan: RequestPlan, headers: Record<string, string>, abort:
       throw new DownloadError(`${plan.url}: a redirect (${response.status}) leads nowhere`, plan.url, response.status);
     }
     if (redirects === maxRedirects) {
-      throw new DownloadError(`${plan.url}: more than ${maxRedirects} redirects, the last to ${location}`, plan.url, response.status);
+      const message = `${plan.url}: more than ${maxRedirects} redirects, the last to ${location}`;
+      throw new DownloadError(message, plan.url, response.status);
     }
     const next = new URL(location, url);
     const isWeb = next.protocol === 'https:' || next.protocol === 'http:';
     if (!isWeb || (new URL(url).protocol === 'https:' && next.protocol !== 'https:')) {
-      throw new DownloadError(`${plan.url}: refused a redirect to ${next.href}, which is not secure`, plan.url, response.status);
+      const message = `${plan.url}: refused a redirect to ${next.href}, which is not secure`;
+      throw new DownloadError(message, plan.url, response.status);
     }
     url = next.href;
   }
@@ -114,7 +116,8 @@ async function get(
 function checkStatus(plan: RequestPlan, response: Response): void {
   const { status } = response;
   if (status === 408 || status === 429 || status >= 500) {
-    throw new RetryableError(`${plan.url}: the server answered ${describeStatus(response)}`, status, retryAfter(response));
+    const message = `${plan.url}: the server answered ${describeStatus(response)}`;
+    throw new RetryableError(message, status, retryAfter(response));
   }
   if (status === 416) return;
   if (status !== 200 && status !== 206) {
@@ -123,13 +126,15 @@ function checkStatus(plan: RequestPlan, response: Response): void {
   const type = response.headers.get('content-type') ?? '';
   if (/^(text\/html|application\/xhtml)/i.test(type)) {
     throw new DownloadError(
-      `${plan.url}: the server sent a web page (${type}), expected an archive; a proxy or log-in page may stand in between`,
+      `${plan.url}: the server sent a web page (${type}), expected an archive; ` +
+      'a proxy or log-in page may stand in between',
       plan.url, status,
     );
   }
   const encoding = response.headers.get('content-encoding') ?? 'identity';
   if (encoding !== 'identity') {
-    throw new DownloadError(`${plan.url}: the server sent the file with content-encoding ${encoding}, which was not asked for`, plan.url, status);
+    const message = `${plan.url}: the server sent content-encoding ${encoding}, which was not asked for`;
+    throw new DownloadError(message, plan.url, status);
   }
 }
 

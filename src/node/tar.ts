@@ -53,7 +53,8 @@ async function* entries(reader: ByteReader): AsyncGenerator<TarEntry, void> {
     const padding = (blockSize - (header.size % blockSize)) % blockSize;
     if (header.type === 'L' || header.type === 'x' || header.type === 'g') {
       if (header.size > maxExtendedHeader) {
-        throw new TarError(`the extended header at byte ${at} claims ${header.size} bytes, at most ${maxExtendedHeader} are allowed`);
+        const claim = `the extended header at byte ${at} claims ${header.size} bytes`;
+        throw new TarError(`${claim}, at most ${maxExtendedHeader} are allowed`);
       }
       const bytes = (await reader.exactly(header.size, 'an extended header')) ?? new Uint8Array(0);
       if (header.type === 'L') longName = text(bytes);

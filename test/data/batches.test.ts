@@ -41,7 +41,8 @@ describe('batches', () => {
 
   it('leaves out the last batch on request, and transforms the others', () => {
     const seen = [...batches(X, [...y], {
-      batchSize: 10, dropLast: true, rng: new Rng(1), transform: (batch, rng) => randomFlip(batch, rng, { probability: 1 }),
+      batchSize: 10, dropLast: true, rng: new Rng(1),
+      transform: (batch, rng) => randomFlip(batch, rng, { probability: 1 }),
     })];
     expect(seen.length).toBe(2);
     expect(seen[0][0].toArray()).toEqual(flip(seen[0][0], -1).toArray());
@@ -70,7 +71,8 @@ describe('shuffled', () => {
   it('keeps images and labels together and leaves the original alone', () => {
     const before = X.toArray();
     const result = shuffled({ images: X, labels: y }, new Rng(2));
-    result.labels.forEach((label, i) => expect(result.images.slice(i).toArray()).toEqual(X.slice(label - 100).toArray()));
+    result.labels.forEach((label, i) => expect(result.images.slice(i).toArray())
+      .toEqual(X.slice(label - 100).toArray()));
     expect(Array.from(result.labels).sort((a, b) => a - b)).toEqual(Array.from(y));
     expect(result.labels).not.toEqual(y);
     expect(X.toArray()).toEqual(before);

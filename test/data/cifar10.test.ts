@@ -111,10 +111,12 @@ describe('encodeCifar10', () => {
   it('refuses other types, shapes and labels', () => {
     expect(() => encodeCifar10(images.astype('float32'), [0, 1])).toThrow(TypeError);
     expect(() => encodeCifar10([1] as unknown as Tensor, [0, 1])).toThrow(TypeError);
-    expect(() => encodeCifar10(images.reshape(2, 3, 1024, 1), [0, 1])).toThrow('encodeCifar10: images must be (N,3,32,32), got 2x3x1024x1');
+    expect(() => encodeCifar10(images.reshape(2, 3, 1024, 1), [0, 1]))
+      .toThrow('encodeCifar10: images must be (N,3,32,32), got 2x3x1024x1');
     expect(() => encodeCifar10(images, [0])).toThrow('encodeCifar10: labels must be 2, one an image, got 1');
     for (const label of [-1, 10, 1.5, NaN]) {
-      expect(() => encodeCifar10(images, [0, label])).toThrow(`encodeCifar10: record 1 has label ${label}, expected 0 to 9`);
+      expect(() => encodeCifar10(images, [0, label]))
+        .toThrow(`encodeCifar10: record 1 has label ${label}, expected 0 to 9`);
     }
   });
 });

@@ -61,7 +61,8 @@ describe('prepareImages', () => {
     });
     expect(difference(data.mean, mean)).toBeLessThan(1e-5);
     const pixels = dataset.test.images.data;
-    expect(difference(data.XTest, Array.from({ length: 5 * 48 }, (_, i) => pixels[i] - mean[i % 48]))).toBeLessThan(3e-5);
+    expect(difference(data.XTest, Array.from({ length: 5 * 48 }, (_, i) => pixels[i] - mean[i % 48])))
+      .toBeLessThan(3e-5);
   });
 
   it.each([[undefined, [3, 1, 1]], [true, [3, 4, 4]], [false, [3, 1, 1]]])(

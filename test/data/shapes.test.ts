@@ -37,7 +37,8 @@ describe('makeShapes', () => {
 
   it('has the form of CIFAR-10, every class once in ten images, in changing order', () => {
     const { train, test, classNames } = small;
-    expect([train.images.dtype, train.images.shape, test.images.shape]).toEqual(['uint8', [60, 3, 32, 32], [20, 3, 32, 32]]);
+    expect([train.images.dtype, train.images.shape, test.images.shape])
+      .toEqual(['uint8', [60, 3, 32, 32], [20, 3, 32, 32]]);
     expect(new Set(classNames).size).toBe(10);
     const tens = Array.from({ length: 6 }, (_, k) => Array.from(train.labels.slice(10 * k, 10 * k + 10)));
     for (const ten of tens) expect([...ten].sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
@@ -103,7 +104,8 @@ describe('a linear model', () => {
     const hinted = ({ images, labels }: LabelledImages): LabelledImages => {
       const pixels = new Tensor((images.data as Uint8Array).slice(), images.shape);
       labels.forEach((label, n) => {
-        for (let y = 3 * label; y < 3 * label + 3; y++) pixels.data.fill(255, n * 3072 + y * 32, n * 3072 + y * 32 + 32);
+        const start = n * 3072 + label * 96;
+        pixels.data.fill(255, start, start + 96);
       });
       return { images: pixels, labels };
     };

@@ -40,7 +40,9 @@ export async function serve(handler: Handler): Promise<Site> {
 }
 
 /** A well-behaved answer, which obeys Range and If-Range. */
-export function send(request: IncomingMessage, response: ServerResponse, body: Buffer = archive, tag: string = etag): void {
+export function send(
+  request: IncomingMessage, response: ServerResponse, body: Buffer = archive, tag: string = etag,
+): void {
   const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? -1);
   const ifRange = request.headers['if-range'];
   response.setHeader('ETag', tag);
@@ -50,7 +52,8 @@ export function send(request: IncomingMessage, response: ServerResponse, body: B
     response.writeHead(416, { 'Content-Range': `bytes */${body.length}` }).end();
   } else {
     const range = `bytes ${start}-${body.length - 1}/${body.length}`;
-    response.writeHead(206, { 'Content-Range': range, 'Content-Length': body.length - start }).end(body.subarray(start));
+    const rest = body.subarray(start);
+    response.writeHead(206, { 'Content-Range': range, 'Content-Length': rest.length }).end(rest);
   }
 }
 
@@ -65,6 +68,7 @@ export function breakOffAfter(bytes: number, response: ServerResponse, tag: stri
 /** Options of a download from url into a folder of its own, impatient enough for a test. */
 export function plan(url: string, more: DownloadOptions = {}): DownloadOptions & { destination: string } {
   return {
-    url, destination: join(temporaryFolder(), 'cifar.tar.gz'), expectedMd5: md5, retryDelay: 1, stallTimeout: 5000, ...more,
+    url, destination: join(temporaryFolder(), 'cifar.tar.gz'), expectedMd5: md5, retryDelay: 1, stallTimeout: 5000,
+    ...more,
   } as DownloadOptions & { destination: string };
 }

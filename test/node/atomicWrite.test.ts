@@ -48,7 +48,8 @@ describe('atomicWriteFile', () => {
     expect(readdirSync(folder)).toEqual(['taken']);
     await expect(atomicWriteFile('', 'x')).rejects.toThrow(TypeError);
     await expect(atomicWriteFile(join(folder, 'f'), 5 as unknown as string)).rejects.toThrow(TypeError);
-    await expect(atomicWriteFile(join(folder, 'f'), new ArrayBuffer(4) as unknown as Uint8Array)).rejects.toThrow(TypeError);
+    await expect(atomicWriteFile(join(folder, 'f'), new ArrayBuffer(4) as unknown as Uint8Array))
+      .rejects.toThrow(TypeError);
   });
 
   it.skipIf(process.platform === 'win32')('says so when the folder may not be written to', async () => {
@@ -69,7 +70,9 @@ describe('atomicWriteFile', () => {
   it('clears away what a process killed long ago left, and nothing else', async () => {
     const folder = temporaryFolder();
     const old = new Date(Date.now() - 2 * 60 * 60 * 1000);
-    const names = ['.file.12-0123456789ab.tmp', '.file.12-0123456789ac.tmp', '.other.12-0123456789ab.tmp', '.file.notes.tmp'];
+    const names = [
+      '.file.12-0123456789ab.tmp', '.file.12-0123456789ac.tmp', '.other.12-0123456789ab.tmp', '.file.notes.tmp',
+    ];
     for (const name of names) {
       writeFileSync(join(folder, name), 'x');
       if (name !== names[1]) utimesSync(join(folder, name), old, old);
@@ -83,7 +86,8 @@ describe('atomicWriteFile', () => {
     const size = 3_000_000;
     const script = fileURLToPath(new URL('writeLoop.ts', import.meta.url));
     for (let round = 0; round < 6; round++) {
-      const child = spawn(process.execPath, ['--import', 'tsx', script, path, String(size)], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const program = ['--import', 'tsx', script, path, String(size)];
+      const child = spawn(process.execPath, program, { stdio: ['ignore', 'pipe', 'inherit'] });
       let announced = '';
       const ended = new Promise((resolve) => child.once('close', resolve));
       await new Promise<void>((resolve) => {

@@ -83,13 +83,15 @@ describe('loadCifar10', () => {
   it('says what is missing', async () => {
     const files = batchFiles(perBatch);
     await expectRefused(join(temporaryFolder(), 'nowhere.tar.gz'), 'no such file or folder (ENOENT)');
-    await expectRefused(temporaryFolder(), /holds neither data_batch_1.bin, .*test_batch.bin nor cifar-10-binary.tar.gz/);
+    await expectRefused(temporaryFolder(),
+      /holds neither data_batch_1.bin, .*test_batch.bin nor cifar-10-binary.tar.gz/);
     const without = { ...files };
     delete without['data_batch_3.bin'];
     delete without['test_batch.bin'];
     await expectRefused(writeFolder(without), 'lacks data_batch_3.bin, test_batch.bin');
     await expectRefused(writeArchive(gzipSync(tarOf(releaseFiles(without)))), 'lacks data_batch_3.bin, test_batch.bin');
-    await expectRefused(writeArchive(gzipSync(tarOf([]))), 'holds no batch file of CIFAR-10, expected data_batch_1.bin');
+    await expectRefused(writeArchive(gzipSync(tarOf([]))),
+      'holds no batch file of CIFAR-10, expected data_batch_1.bin');
     await expect(loadCifar10('')).rejects.toThrow(TypeError);
     await expect(loadCifar10(undefined as unknown as string)).rejects.toThrow(TypeError);
   });
@@ -98,7 +100,8 @@ describe('loadCifar10', () => {
     await expectRefused(writeArchive(new Uint8Array(0)), 'it is empty');
     await expectRefused(writeArchive(Buffer.from('<html>404</html>')), 'must be a folder, a tar.gz or a tar');
     await expectRefused(writeArchive(gzipSync(Buffer.alloc(5000, 'not a tar'))), 'is not a whole tar archive');
-    await expectRefused(writeArchive(gzipSync(tarOf([{ name: 'cifar-10-batches-py/data_batch_1', bytes: Buffer.alloc(9) }]))),
+    const python = { name: 'cifar-10-batches-py/data_batch_1', bytes: Buffer.alloc(9) };
+    await expectRefused(writeArchive(gzipSync(tarOf([python]))),
       'this is the Python or Matlab version, expected the binary version');
     await expectRefused(writeArchive(gzipSync(tarOf([{ name: 'train.bin', bytes: Buffer.alloc(2 ** 20 + 1) }]))),
       'holds train.bin of 1048577 bytes, which is no part of CIFAR-10');
@@ -120,7 +123,8 @@ describe('loadCifar10', () => {
     const wrongLabel = files[name].slice();
     wrongLabel[2 * 3073] = 77;
     const cases: Array<[Uint8Array, string]> = [
-      [files[name].subarray(0, 5000), 'data_batch_4.bin: the length must be a positive multiple of 3073 bytes, got 5000'],
+      [files[name].subarray(0, 5000),
+        'data_batch_4.bin: the length must be a positive multiple of 3073 bytes, got 5000'],
       [new Uint8Array(0), 'data_batch_4.bin: the length must be a positive multiple of 3073 bytes, got nothing'],
       [wrongLabel, 'data_batch_4.bin: record 2 has label 77, expected 0 to 9'],
       [new Uint8Array(10_001 * 3073), 'data_batch_4.bin has 30733073 bytes, expected at most 30730000 (10000 records)'],
@@ -136,17 +140,20 @@ describe('loadCifar10', () => {
     const files = releaseFiles(batchFiles(perBatch));
     await expectRefused(writeArchive(gzipSync(tarOf([...files, files[2]]))), 'data_batch_5.bin is there twice');
     const link = { name: 'data_batch_5.bin', bytes: new Uint8Array(0), type: '2' };
-    await expectRefused(writeArchive(gzipSync(tarOf([link]))), 'data_batch_5.bin must be a regular file, its tar type is 2');
+    await expectRefused(writeArchive(gzipSync(tarOf([link]))),
+      'data_batch_5.bin must be a regular file, its tar type is 2');
   });
 
   it('notices an archive that is cut short anywhere', async () => {
     const archive = releaseArchive(perBatch);
     for (const part of [0.001, 0.2, 0.5, 0.9]) {
-      await expectRefused(writeArchive(archive.subarray(0, Math.floor(archive.length * part))), 'is cut short: the gzip stream has no end');
+      await expectRefused(writeArchive(archive.subarray(0, Math.floor(archive.length * part))),
+        'is cut short: the gzip stream has no end');
     }
     await expectRefused(writeArchive(archive.subarray(0, archive.length - 3)), 'is cut short');
     const tar = tarOf(releaseFiles(batchFiles(perBatch)));
-    await expectRefused(writeArchive(tar.subarray(0, 20_000)), /is not a whole tar archive: the archive ends at byte 20000, inside .*bin/);
+    await expectRefused(writeArchive(tar.subarray(0, 20_000)),
+      /is not a whole tar archive: the archive ends at byte 20000, inside .*bin/);
   });
 
   it('notices flipped bits, in the data and in the checksum at the end', async () => {
@@ -196,7 +203,8 @@ describe('getCifar10Data', () => {
     const path = writeArchive(releaseArchive(perBatch));
     const data = await getCifar10Data(path, { numTraining: 15, numValidation: 5, numTest: 4 });
     const { train, test } = sampleSet(perBatch);
-    expect([data.XTrain.shape, data.XVal.shape, data.XTest.shape]).toEqual([[15, 3, 32, 32], [5, 3, 32, 32], [4, 3, 32, 32]]);
+    expect([data.XTrain.shape, data.XVal.shape, data.XTest.shape])
+      .toEqual([[15, 3, 32, 32], [5, 3, 32, 32], [4, 3, 32, 32]]);
     expect(data.XTrain.dtype).toBe('float32');
     expect(Array.from(data.yVal)).toEqual(Array.from(train.labels.slice(15)));
     const mean = train.images.slice([0, 15]).astype('float64').mean(0);
@@ -209,8 +217,10 @@ describe('getCifar10Data', () => {
 
   it('asks for 49,000, 1,000 and 1,000 images unless told otherwise', async () => {
     const path = writeArchive(releaseArchive(perBatch));
-    await expect(getCifar10Data(path)).rejects.toThrow('numTraining 49000 and numValidation 1000 ask for 50000 training images, there are 20');
-    await expect(getCifar10Data(path, { numTraining: 10, numValidation: 2 })).rejects.toThrow('numTest asks for 1000 test images, there are 4');
+    await expect(getCifar10Data(path))
+      .rejects.toThrow('numTraining 49000 and numValidation 1000 ask for 50000 training images, there are 20');
+    await expect(getCifar10Data(path, { numTraining: 10, numValidation: 2 }))
+      .rejects.toThrow('numTest asks for 1000 test images, there are 4');
     await expect(getCifar10Data(path, { numTrain: 5 } as object)).rejects.toThrow(/unknown option "numTrain"/);
   });
 });

@@ -30,11 +30,13 @@ describe('dataCommand', () => {
     expect(output.text).toMatch(/^(\rdownloading: [^\n\r]*)+\nCIFAR-10 is at [^\n]*\n$/);
     const broken = await serve((_, response) => breakOffAfter(1000, response));
     const failed = recorder(true);
-    await expect(dataCommand('cifar10', { ...plan(broken.url), retries: 0, output: failed })).rejects.toThrow(DownloadError);
+    await expect(dataCommand('cifar10', { ...plan(broken.url), retries: 0, output: failed }))
+      .rejects.toThrow(DownloadError);
     expect(failed.text).toMatch(/^(\rdownloading: [^\n\r]*)+\n$/);
   });
 
   it('knows no other data set', async () => {
-    await expect(dataCommand('mnist', { output: recorder(false) })).rejects.toThrow('data: unknown data set "mnist", known is cifar10');
+    await expect(dataCommand('mnist', { output: recorder(false) }))
+      .rejects.toThrow('data: unknown data set "mnist", known is cifar10');
   });
 });

@@ -1,4 +1,4 @@
-/** The tar reader, on archives cut into chunks in every way, with the extensions of GNU tar and pax, and broken ones. */
+/** The tar reader: archives cut into chunks in every way, the extensions of GNU tar and pax, and broken ones. */
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -61,7 +61,8 @@ describe('readTar', () => {
       mkdirSync(join(folder, long), { recursive: true });
       writeFileSync(join(folder, long, 'data.bin'), 'contents');
       execFileSync('tar', [format, '-cf', 'out.tar', join(long, 'data.bin')], { cwd: folder });
-      expect(await entriesOf(readFileSync(join(folder, 'out.tar')))).toEqual([[join(long, 'data.bin'), '0', 'contents']]);
+      expect(await entriesOf(readFileSync(join(folder, 'out.tar'))))
+        .toEqual([[join(long, 'data.bin'), '0', 'contents']]);
     },
   );
 
@@ -91,9 +92,11 @@ describe('readTar', () => {
 
   it('says where an archive is cut short', async () => {
     const bytes = tarOf(files);
-    await expect(entriesOf(bytes.subarray(0, 700))).rejects.toThrow(new TarError('the archive ends at byte 700, inside a header'));
+    await expect(entriesOf(bytes.subarray(0, 700)))
+      .rejects.toThrow(new TarError('the archive ends at byte 700, inside a header'));
     // the last entry's contents begin at 7 blocks
-    await expect(entriesOf(bytes.subarray(0, 3700))).rejects.toThrow(new TarError('the archive ends at byte 3700, inside a/more'));
+    await expect(entriesOf(bytes.subarray(0, 3700)))
+      .rejects.toThrow(new TarError('the archive ends at byte 3700, inside a/more'));
   });
 
   it('refuses blocks that are no headers, bad sizes and endless extended headers', async () => {
@@ -109,7 +112,8 @@ describe('readTar', () => {
 
   it('never crashes or hangs on damaged bytes', async () => {
     const bytes = tarOf(files);
-    await fc.assert(fc.asyncProperty(fc.array(fc.tuple(fc.nat(bytes.length - 1), fc.nat(255)), { maxLength: 5 }), async (edits) => {
+    const someEdits = fc.array(fc.tuple(fc.nat(bytes.length - 1), fc.nat(255)), { maxLength: 5 });
+    await fc.assert(fc.asyncProperty(someEdits, async (edits) => {
       const damaged = Buffer.from(bytes);
       for (const [at, value] of edits) damaged[at] = value;
       try {
