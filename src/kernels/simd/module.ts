@@ -21,6 +21,8 @@ const families: ReadonlyArray<(kernels: KernelBuilder) => void> = [
 
 export interface KernelModule {
   readonly bytes: Uint8Array<ArrayBuffer>;
+  /** emitted with fused multiply-add */
+  readonly relaxed: boolean;
   /** position in the function table by kernel name */
   readonly indexes: ReadonlyMap<string, number>;
 }
@@ -36,19 +38,24 @@ export function buildKernelModule(relaxed: boolean): KernelModule {
   const kernels = new KernelBuilder(module, relaxed, participant);
   for (const emit of families) emit(kernels);
   emitTeam(module, participant);
-  return { bytes: module.build(), indexes: kernels.indexes };
+  return { bytes: module.build(), relaxed, indexes: kernels.indexes };
 }
 
-let indexes: ReadonlyMap<string, number> = new Map();
+let inUse: Pick<KernelModule, 'relaxed' | 'indexes'> = { relaxed: false, indexes: new Map() };
 
-/** Makes kernelIndex answer for this module. Called by backend.ts when it loads one. */
+/** Makes the functions below answer for this module. Called by backend.ts when it loads one. */
 export function useKernelModule(built: KernelModule): void {
-  indexes = built.indexes;
+  inUse = built;
+}
+
+/** True when the module in use has fused multiply-add, with which some kernels are built in another shape. */
+export function usesRelaxed(): boolean {
+  return inUse.relaxed;
 }
 
 /** The number by which a launch runs a kernel. Throws Error for a name that no family has defined. */
 export function kernelIndex(name: string): number {
-  const index = indexes.get(name);
+  const index = inUse.indexes.get(name);
   if (index === undefined) throw new Error(`simd: there is no kernel ${name}`);
   return index;
 }

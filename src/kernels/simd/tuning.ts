@@ -3,7 +3,7 @@
  * 128-bit arithmetic ports at about 3.6 GHz, whose ceiling for separate multiplications and additions is 43.
  */
 
-import { type FloatKind, lanesOf, vectorOf } from '../../wasm/index.ts';
+import type { FloatKind } from '../../wasm/index.ts';
 
 export const gemmTuning = {
   /** rows of the register tile */
@@ -13,23 +13,32 @@ export const gemmTuning = {
    * float32, but 12 with 4x4 and 19 with 4x6 in float64
    */
   tileVectors: { f32: 2, f64: 3 },
+  /** the same with fused multiply-add: 49 in float32; in float64 24 with 4x4, 19 with 4x6 */
+  fusedTileVectors: { f32: 2, f64: 2 },
   /** vectors across the widest tile, which takes the last columns where that saves a narrow one */
   widestTile: 3,
   /** depth (k) of a block: a panel of the vector operand then takes 12 KiB of the first-level cache, 6 KiB
    * a tile of the other; 256 was 2 to 4% slower, 512 no faster */
   depthBlock: 384,
-  /** rows and columns of the result that one task computes */
+  /** rows and columns of the result that one task computes at most: a block of each operand stays in a second-level cache */
   taskRows: 256,
   taskColumns: 128,
+  /**
+   * A product is cut further for the sake of other threads while its tasks have more floating-point operations than
+   * this (about 25 microseconds), there are fewer than mostTasks, and rows or columns of a task stay above leastSide
+   */
+  taskOperations: 1e6,
+  mostTasks: 16,
+  leastSide: 32,
   /** with fewer rows than this a panel of the vector operand is read where it lies instead of being packed */
   leastRowsForPacking: 16,
   /** with fewer columns than this a strided scalar operand is read where it lies instead of being packed */
   leastColumnsForPacking: 24,
 } as const;
 
-/** Columns of the register tile for a type: 8 (float32), 6 (float64). */
-export function gemmTileColumns(float: FloatKind): number {
-  return gemmTuning.tileVectors[float] * lanesOf(vectorOf(float));
+/** Vectors across gemm's register tile. */
+export function gemmTileVectors(float: FloatKind, relaxed: boolean): number {
+  return (relaxed ? gemmTuning.fusedTileVectors : gemmTuning.tileVectors)[float];
 }
 
 export const normTuning = {

@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { FloatArray } from '../../../src/kernels/contract.ts';
 import { naiveKernels } from '../../../src/kernels/naive/index.ts';
+import { features } from '../../../src/runtime/features.ts';
+import { configure } from '../../../src/runtime/settings.ts';
 import { floats, type FloatType, randomFloats, simdKernels, worstError } from './support.ts';
 
 const simd = simdKernels();
@@ -105,6 +107,21 @@ describe('gemm', () => {
       return out;
     };
     expect(product(3)).toEqual(product(0));
+  });
+});
+
+describe.skipIf(!features().relaxedSimd)('gemm with fused multiply-add', () => {
+  it('equals the definition too', () => {
+    configure({ relaxedSimd: true });
+    simdKernels();
+    try {
+      for (const type of types) {
+        for (const transposeB of flags) checkProduct({ type, m: 30, n: 61, k: 50, transposeA: false, transposeB, accumulate: true });
+      }
+    } finally {
+      configure({ relaxedSimd: false });
+      simdKernels();
+    }
   });
 });
 

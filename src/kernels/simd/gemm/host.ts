@@ -3,8 +3,8 @@
 import type { FloatKind } from '../../../wasm/index.ts';
 import type { FloatArray, MatrixKernels } from '../../contract.ts';
 import { beginLaunch, type Launch } from '../launch.ts';
-import { kernelIndex } from '../module.ts';
-import { gemmTileColumns, gemmTuning } from '../tuning.ts';
+import { kernelIndex, usesRelaxed } from '../module.ts';
+import { gemmTileVectors, gemmTuning } from '../tuning.ts';
 import { columnSumName, columnSumSlots, edgeBytes, gemmName, gemmSlots, panelPadding, vectorOperand } from './kernels.ts';
 import { gemmFlags } from './strips.ts';
 
@@ -30,15 +30,28 @@ export function floatKind(array: FloatArray): FloatKind {
   return array instanceof Float32Array ? 'f32' : 'f64';
 }
 
-/** Cuts `size` into the fewest parts of at most `most` elements, all but the last equal and a multiple of `multiple`. */
-export function evenShare(size: number, most: number, multiple: number): number {
-  const parts = Math.ceil(size / most);
+/** The size of each of so many parts, all but the last a multiple of `multiple`. There may turn out to be fewer. */
+function evenShare(size: number, parts: number, multiple: number): number {
   return Math.ceil(size / parts / multiple) * multiple;
+}
+
+/** Into how many parts rows and columns are cut. Columns first: that repeats no packing where S is read directly. */
+function cutIntoTasks(rows: number, columns: number, depth: number): { rowParts: number; columnParts: number } {
+  const { taskRows, taskColumns, taskOperations, mostTasks, leastSide } = gemmTuning;
+  let rowParts = Math.ceil(rows / taskRows);
+  let columnParts = Math.ceil(columns / taskColumns);
+  const wanted = Math.min(mostTasks, (2 * rows * columns * depth) / taskOperations);
+  while (rowParts * columnParts < wanted) {
+    if (columns / (columnParts + 1) >= leastSide) columnParts++;
+    else if (rows / (rowParts + 1) >= leastSide) rowParts++;
+    else break;
+  }
+  return { rowParts, columnParts };
 }
 
 /** Runs the jobs of a product inside a launch. m, n and k must be at least 1. */
 export function launchProduct(launch: Launch, product: Product): void {
-  const { float, transposeA, transposeB, m, n } = product;
+  const { float, transposeA, transposeB, m, n, k } = product;
   // The strips want an operand that is contiguous across the result. Where B is not (it is given transposed), the
   // product can be read as its transpose, out^T = op(b)^T op(a)^T, which makes A that operand; and if neither is
   // contiguous, the smaller one is packed by transposing.
@@ -46,16 +59,17 @@ export function launchProduct(launch: Launch, product: Product): void {
   const rows = swap ? n : m;
   const columns = swap ? m : n;
   const bytes = float === 'f32' ? 4 : 8;
-  const width = (given: boolean, across: number): number => bytes * (given ? product.k : across);
-
-  const sAlong = swap ? transposeB : !transposeA; // S contiguous along the depth
-  const sStride = swap ? width(transposeB, n) : bytes * (transposeA ? m : product.k);
+  const aStride = bytes * (transposeA ? m : k);
+  const bStride = bytes * (transposeB ? k : n);
+  const [sStride, vStride] = swap ? [bStride, aStride] : [aStride, bStride];
+  const sAlong = swap ? transposeB : !transposeA; // contiguous along the depth
   const vAlong = swap ? !transposeA : transposeB;
-  const vStride = swap ? bytes * (transposeA ? m : product.k) : width(transposeB, n);
 
-  const depthBlock = evenShare(product.k, gemmTuning.depthBlock, 4);
-  const rowsPerTask = Math.min(rows, evenShare(rows, gemmTuning.taskRows, gemmTuning.tileRows));
-  const columnsPerTask = evenShare(columns, gemmTuning.taskColumns, gemmTileColumns(float));
+  const depthBlock = evenShare(k, Math.ceil(k / gemmTuning.depthBlock), 4);
+  const tileBytes = 16 * gemmTileVectors(float, usesRelaxed());
+  const { rowParts, columnParts } = cutIntoTasks(rows, columns, k);
+  const rowsPerTask = Math.min(rows, evenShare(rows, rowParts, gemmTuning.tileRows));
+  const columnsPerTask = evenShare(columns, columnParts, tileBytes / bytes);
   const rowTasks = Math.ceil(rows / rowsPerTask);
   const tasks = rowTasks * Math.ceil(columns / columnsPerTask);
   const packS = !sAlong && columns >= gemmTuning.leastColumnsForPacking;
@@ -63,8 +77,8 @@ export function launchProduct(launch: Launch, product: Product): void {
   const packedTiles = packS ? Math.ceil(rowsPerTask / gemmTuning.tileRows) : 0;
   const packedBytes = packedTiles * (depthBlock * gemmTuning.tileRows * bytes + panelPadding);
   const vOrder = vAlong ? vectorOperand.along : packV ? vectorOperand.across : vectorOperand.direct;
-  const panelBytes = depthBlock * gemmTuning.tileVectors[float] * 16 + panelPadding;
-  const panels = Math.ceil(columnsPerTask / gemmTileColumns(float));
+  const panelBytes = depthBlock * tileBytes + panelPadding;
+  const panels = Math.ceil((columnsPerTask * bytes) / tileBytes);
   const blockBytes = vOrder === vectorOperand.across ? panels * panelBytes : 0;
   const scratchBytes = edgeBytes + depthBlock * gemmTuning.widestTile * 16 + blockBytes + packedBytes;
 
@@ -84,7 +98,7 @@ export function launchProduct(launch: Launch, product: Product): void {
   set('flags', (product.accumulate ? gemmFlags.accumulate : 0) | (product.relu ? gemmFlags.relu : 0));
   set('rows', rows);
   set('columns', columns);
-  set('depth', product.k);
+  set('depth', k);
   set('rowsPerTask', rowsPerTask);
   set('columnsPerTask', columnsPerTask);
   set('rowTasks', rowTasks);
@@ -92,12 +106,12 @@ export function launchProduct(launch: Launch, product: Product): void {
   set('scratch', launch.scratchPerThread(scratchBytes, tasks));
   set('blockBytes', blockBytes);
   set('scratchBytes', Math.ceil(scratchBytes / 64) * 64);
-  launch.run(kernelIndex(gemmName(float)), tasks);
+  launch.run(kernelIndex(gemmName(float, usesRelaxed())), tasks);
 }
 
 /** Runs the job out (columns) = column sums of x (rows, columns) inside a launch; both are addresses. */
 export function launchColumnSums(launch: Launch, float: FloatKind, x: number, out: number, rows: number, columns: number): void {
-  const columnsPerTask = evenShare(columns, Math.max(64, Math.floor(65_536 / rows)), 16);
+  const columnsPerTask = evenShare(columns, Math.ceil(columns / Math.max(64, 65_536 / rows)), 16);
   columnSumSlots.set(launch, 'x', x);
   columnSumSlots.set(launch, 'out', out);
   columnSumSlots.set(launch, 'rows', rows);

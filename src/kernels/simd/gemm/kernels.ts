@@ -12,7 +12,7 @@ import {
   vectorOf,
 } from '../../../wasm/index.ts';
 import { ArgumentSlots, type KernelBuilder } from '../kernel-builder.ts';
-import { gemmTileColumns, gemmTuning } from '../tuning.ts';
+import { gemmTileVectors, gemmTuning } from '../tuning.ts';
 import { emitPacking, type Packing } from './packing.ts';
 import { emitStrips, gemmFlags, type Strips } from './strips.ts';
 
@@ -47,18 +47,19 @@ export const edgeBytes: number = gemmTuning.tileRows * gemmTuning.widestTile * 1
 
 /** Adds the kernels of the family: gemm and column sums for float32 and float64. */
 export function emitGemm(kernels: KernelBuilder): void {
-  const { tileRows, tileVectors, widestTile } = gemmTuning;
+  const { tileRows, widestTile } = gemmTuning;
   for (const float of ['f32', 'f64'] as const) {
     const strips = emitStrips(kernels.module, float, kernels.relaxed, tileRows, widestTile);
-    const packing = emitPacking(kernels.module, float, tileRows, tileVectors[float]);
-    kernels.define(gemmName(float), (f, args, task) => writeGemm(f, args, task, kernels, float, strips, packing));
+    const packing = emitPacking(kernels.module, float, tileRows, gemmTileVectors(float, kernels.relaxed));
+    kernels.define(gemmName(float, kernels.relaxed), (f, args, task) => writeGemm(f, args, task, kernels, float, strips, packing));
     kernels.define(columnSumName(float), (f, args, task) => writeColumnSums(f, args, task, float));
   }
 }
 
 /** The name of the gemm kernel of a type. */
-export function gemmName(float: FloatKind): string {
-  return `${float}_gemm_${gemmTuning.tileRows}x${gemmTileColumns(float)}__simd128`;
+export function gemmName(float: FloatKind, relaxed: boolean): string {
+  const columns = gemmTileVectors(float, relaxed) * lanesOf(vectorOf(float));
+  return `${float}_gemm_${gemmTuning.tileRows}x${columns}__${relaxed ? 'relaxed' : 'simd128'}`;
 }
 
 /** The name of the kernel that sums columns. */
@@ -74,7 +75,7 @@ function writeGemm(
   f: Body, args: Local, task: Local, kernels: KernelBuilder, float: FloatKind, strips: Strips, packing: Packing,
 ): void {
   const { tileRows, widestTile } = gemmTuning;
-  const tileVectors = gemmTuning.tileVectors[float];
+  const tileVectors = gemmTileVectors(float, kernels.relaxed);
   const bytes = bytesOf(float);
   const lanes = lanesOf(vectorOf(float));
   const panelColumns = tileVectors * lanes;
