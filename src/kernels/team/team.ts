@@ -13,10 +13,10 @@ import { startPiscinaCrew } from './piscina.ts';
 import { startWebCrew } from './web-workers.ts';
 
 /**
- * Looks for work that an idle worker takes before it sleeps: about 100 microseconds, several times what waking it again
- * costs, and longer than the pauses between the kernels of a training step.
+ * Looks for work that an idle worker takes before it sleeps: about a quarter of a millisecond, several times what waking
+ * it again costs (20 to 50 microseconds), and longer than the pauses between the kernels of a training step.
  */
-const looksBeforeSleep = 40_000;
+const looksBeforeSleep = 200_000;
 
 /** After so many deaths the team does without the workers that died. */
 const mostReplacements = 8;
