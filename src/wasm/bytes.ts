@@ -1,19 +1,22 @@
 /** A growing byte buffer with the encodings of the WebAssembly binary format: LEB128 integers, floats, names, vectors. */
 
 export class ByteWriter {
-  readonly #bytes: number[] = [];
+  #buffer: Uint8Array<ArrayBuffer> = new Uint8Array(256);
+  #length = 0;
 
   get length(): number {
-    return this.#bytes.length;
+    return this.#length;
   }
 
   byte(...values: number[]): this {
-    for (const value of values) this.#bytes.push(value & 0xff);
+    for (const value of values) this.#push(value);
     return this;
   }
 
   bytes(values: ArrayLike<number>): this {
-    for (let i = 0; i < values.length; i++) this.#bytes.push(values[i] & 0xff);
+    this.#reserve(values.length);
+    this.#buffer.set(values, this.#length);
+    this.#length += values.length;
     return this;
   }
 
@@ -24,10 +27,10 @@ export class ByteWriter {
     }
     let rest = value;
     while (rest >= 0x80) {
-      this.#bytes.push((rest % 0x80) | 0x80);
+      this.#push((rest % 0x80) | 0x80);
       rest = Math.floor(rest / 0x80);
     }
-    this.#bytes.push(rest);
+    this.#push(rest);
     return this;
   }
 
@@ -44,7 +47,7 @@ export class ByteWriter {
       const low = rest & 0x7f;
       rest >>= 7; // arithmetic: fills with the sign
       const finished = (rest === 0 && (low & 0x40) === 0) || (rest === -1 && (low & 0x40) !== 0);
-      this.#bytes.push(finished ? low : low | 0x80);
+      this.#push(finished ? low : low | 0x80);
       if (finished) return this;
     }
   }
@@ -59,7 +62,7 @@ export class ByteWriter {
       const low = Number(rest & 0x7fn);
       rest >>= 7n;
       const finished = (rest === 0n && (low & 0x40) === 0) || (rest === -1n && (low & 0x40) !== 0);
-      this.#bytes.push(finished ? low : low | 0x80);
+      this.#push(finished ? low : low | 0x80);
       if (finished) return this;
     }
   }
@@ -84,14 +87,27 @@ export class ByteWriter {
 
   /** Another writer's bytes, prefixed by their count. */
   sized(content: ByteWriter): this {
-    return this.unsigned(content.length).bytes(content.#bytes);
+    return this.unsigned(content.length).append(content);
   }
 
   append(content: ByteWriter): this {
-    return this.bytes(content.#bytes);
+    return this.bytes(content.#buffer.subarray(0, content.#length));
   }
 
   toUint8Array(): Uint8Array<ArrayBuffer> {
-    return Uint8Array.from(this.#bytes);
+    return this.#buffer.slice(0, this.#length);
+  }
+
+  #push(value: number): void {
+    this.#reserve(1);
+    this.#buffer[this.#length++] = value;
+  }
+
+  #reserve(more: number): void {
+    const needed = this.#length + more;
+    if (needed <= this.#buffer.length) return;
+    const larger = new Uint8Array(Math.max(needed, 2 * this.#buffer.length));
+    larger.set(this.#buffer.subarray(0, this.#length));
+    this.#buffer = larger;
   }
 }

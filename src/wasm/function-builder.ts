@@ -228,14 +228,15 @@ export class FunctionBuilder implements FunctionReference {
 
   #popAll(instruction: string, types: readonly ValueType[]): void {
     const frame = this.#frames[this.#frames.length - 1];
-    const actual = this.#stack.slice(Math.max(frame.height, this.#stack.length - types.length));
-    for (let i = 1; i <= types.length; i++) {
-      const type = actual.at(-i) ?? (frame.unreachable ? 'any' : undefined);
-      if (i > actual.length ? type === undefined : type !== 'any' && type !== types.at(-i)) {
-        this.#fail(`${instruction} expects ${list(types)}, the stack has ${list(actual)}`);
-      }
+    const stack = this.#stack;
+    const available = Math.min(types.length, stack.length - frame.height);
+    let fits = available === types.length || frame.unreachable;
+    for (let i = 1; i <= available && fits; i++) {
+      const actual = stack[stack.length - i];
+      fits = actual === types[types.length - i] || actual === 'any';
     }
-    this.#stack.length -= Math.min(types.length, actual.length);
+    if (!fits) this.#fail(`${instruction} expects ${list(types)}, the stack has ${list(stack.slice(stack.length - available))}`);
+    stack.length -= available;
   }
 
   #labelTypes(label: number): readonly ValueType[] {
