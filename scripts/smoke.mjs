@@ -61,10 +61,10 @@ for (const threads of [1, 2]) {
   configure({ threads });
   const model = new ThreeLayerConvNet({ numFilters: 8, filterSize: 3, hiddenDim: 32, weightScale: 1e-2, rng: new RandomState(1) });
   const solver = new Solver(model, { XTrain: scaled(set.train.images), yTrain: set.train.labels, XVal: scaled(set.test.images), yVal: set.test.labels },
-    { updateRule: 'adam', optimConfig: { learningRate: 1e-3 }, batchSize: 20, numEpochs: 2, verbose: false });
+    { updateRule: 'adam', optimConfig: { learningRate: 3e-3 }, batchSize: 20, numEpochs: 16, verbose: false });
   await solver.train();
   const first = solver.lossHistory[0], last = solver.lossHistory.at(-1);
-  if (!(last < first)) throw new Error('the loss did not fall: ' + first + ' -> ' + last);
+  if (!(last < first / 2)) throw new Error('the loss did not halve: ' + first + ' -> ' + last);
   console.log(threads, info().backend, last);
 }
 `;
