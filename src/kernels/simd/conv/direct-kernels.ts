@@ -20,13 +20,13 @@ import { ArgumentSlots, type KernelBuilder } from '../kernel-builder.ts';
 
 /** The arguments of the jobs. Addresses, strides and distances are in bytes. */
 export const directSlots: ArgumentSlots<
-  'x' | 'out' | 'weights' | 'packed' | 'taps' | 'tapCount' | 'epilogue' | 'relu' | 'scratch' | 'scratchBytes' |
+  'x' | 'out' | 'parts' | 'partCount' | 'weights' | 'packed' | 'taps' | 'tapCount' | 'epilogue' | 'relu' | 'scratch' | 'scratchBytes' |
   'batch' | 'channels' | 'height' | 'width' | 'filterCount' | 'outHeight' | 'outWidth' | 'stride' | 'padTop' |
   'padLeft' | 'windowHeight' | 'planeRows' | 'partColumns' | 'outPlaneBytes' | 'outImageBytes' | 'outRowBytes' |
   'outPixelBytes' | 'rowsPerTask' | 'tasksPerImage' | 'filterStride' | 'dout' | 'doutColumns' | 'partial' | 'sums' |
   'biasGradient' | 'imagesPerTask' | 'groups' | 'planesOffset'
 > = new ArgumentSlots([
-  'x', 'out', 'weights', 'packed', 'taps', 'tapCount', 'epilogue', 'relu', 'scratch', 'scratchBytes',
+  'x', 'out', 'parts', 'partCount', 'weights', 'packed', 'taps', 'tapCount', 'epilogue', 'relu', 'scratch', 'scratchBytes',
   'batch', 'channels', 'height', 'width', 'filterCount', 'outHeight', 'outWidth', 'stride', 'padTop', 'padLeft',
   'windowHeight', 'planeRows', 'partColumns', 'outPlaneBytes', 'outImageBytes', 'outRowBytes', 'outPixelBytes',
   'rowsPerTask', 'tasksPerImage', 'filterStride',
@@ -173,7 +173,14 @@ function emitCopyPlanes(module: ModuleBuilder, float: FloatKind): FunctionRefere
   });
 }
 
-/** Task: some rows of one image's output, all filters. */
+/**
+ * The output may come in several parts that share the padded planes, each with taps of its own: what the gradient at the
+ * input needs where the stride is larger than 1. An entry of the table of parts, i32 each: addresses of the taps and of the
+ * packed weights, number of taps, bytes from the output's start to the part's first pixel, rows and columns of the part.
+ */
+export const partEntry = { taps: 0, packed: 4, tapCount: 8, outOffset: 12, outHeight: 16, outWidth: 20, bytes: 24 } as const;
+
+/** Task: some rows of every part of one image's output, all filters. */
 function emitForward(kernels: KernelBuilder, float: FloatKind, copyPlanes: FunctionReference): void {
   const { module, relaxed } = kernels;
   const kind = vectorOf(float);
@@ -183,9 +190,9 @@ function emitForward(kernels: KernelBuilder, float: FloatKind, copyPlanes: Funct
   const zero = zeroVector(float);
   kernels.define(`${float}_conv_direct_4x${2 * lanes}__simd128`, (f, args, task) => {
     const s = directSlots.read(f, args, [
-      'x', 'out', 'packed', 'taps', 'tapCount', 'epilogue', 'relu', 'scratch', 'scratchBytes', 'channels', 'height',
-      'width', 'filterCount', 'outHeight', 'outWidth', 'stride', 'windowHeight', 'partColumns', 'outPlaneBytes',
-      'outImageBytes', 'outRowBytes', 'outPixelBytes', 'rowsPerTask', 'tasksPerImage',
+      'x', 'out', 'parts', 'partCount', 'epilogue', 'relu', 'scratch', 'scratchBytes', 'channels', 'height', 'width',
+      'filterCount', 'outHeight', 'stride', 'windowHeight', 'partColumns', 'outPlaneBytes', 'outImageBytes', 'outRowBytes',
+      'outPixelBytes', 'rowsPerTask', 'tasksPerImage',
     ]);
     const planes = f.let(s.scratch.add(kernels.participant().mul(s.scratchBytes)));
     const image = f.let(task.div(s.tasksPerImage));
@@ -197,61 +204,82 @@ function emitForward(kernels: KernelBuilder, float: FloatKind, copyPlanes: Funct
 
     const rowStep = f.let(scale(s.stride.mul(s.stride).mul(s.partColumns), bytes));
     const [filter, row, column, pixels, tap, weightsAt, weights, left, to, rowTo, count, pixelTo] = f.locals('i32', 12);
-    const epilogue = f.local('i32', s.epilogue);
+    const epilogue = f.local('i32');
     const sums = f.locals(kind, 8);
     const [x0, x1, w] = f.locals(kind, 3);
     const floor = f.local(kind, vectorConstant(kind, new Array<number>(lanes).fill(-Infinity)));
     f.if(s.relu, () => f.set(floor, zero));
-    f.set(weights, s.packed);
-    f.set(rowTo, s.out.add(image.mul(s.outImageBytes)).add(firstRow.mul(s.outRowBytes)));
-    f.for(filter, 0, s.filterCount, 4, () => {
-      f.for(row, 0, rows, 1, () => {
-        f.set(pixels, planes.add(row.mul(rowStep)));
-        f.set(to, rowTo.add(row.mul(s.outRowBytes)));
-        f.for(column, 0, s.outWidth, 2 * lanes, () => {
-          sums.forEach((sum) => f.set(sum, zero));
-          f.set(tap, s.taps);
-          f.set(weightsAt, weights);
-          f.set(left, s.tapCount);
-          f.repeat(left, () => {
-            const at = f.let(pixels.add(load('i32', tap, 4)));
-            f.set(x0, load(kind, at));
-            f.set(x1, load(kind, at, 16));
-            for (let i = 0; i < 4; i++) {
-              f.set(w, loadSplat(kind, weightsAt, i * bytes));
-              f.set(sums[2 * i], multiplyAdd(w, x0, sums[2 * i], relaxed));
-              f.set(sums[2 * i + 1], multiplyAdd(w, x1, sums[2 * i + 1], relaxed));
-            }
-            f.increase(weightsAt, 4 * bytes);
-            f.increase(tap, tapBytes);
+    const bandAt = f.let(s.out.add(image.mul(s.outImageBytes)).add(firstRow.mul(s.outRowBytes)));
+    const [taps, tapCount, outWidth, rowsOfPart] = f.locals('i32', 4);
+    f.repeat(s.partCount, () => {
+      f.set(taps, load('i32', s.parts, partEntry.taps));
+      f.set(tapCount, load('i32', s.parts, partEntry.tapCount));
+      f.set(outWidth, load('i32', s.parts, partEntry.outWidth));
+      f.set(rowsOfPart, load('i32', s.parts, partEntry.outHeight).sub(firstRow));
+      f.if(rowsOfPart.gt(rows), () => f.set(rowsOfPart, rows));
+      f.set(weights, load('i32', s.parts, partEntry.packed));
+      f.set(rowTo, bandAt.add(load('i32', s.parts, partEntry.outOffset)));
+      f.set(epilogue, s.epilogue);
+      f.for(filter, 0, s.filterCount, 4, () => {
+        f.for(row, 0, rowsOfPart, 1, () => {
+          f.set(pixels, planes.add(row.mul(rowStep)));
+          f.set(to, rowTo.add(row.mul(s.outRowBytes)));
+          f.for(column, 0, outWidth, 2 * lanes, () => {
+            multiply();
+            storeTile();
+            f.increase(pixels, 32);
+            f.increase(to, s.outPixelBytes.mul(2 * lanes));
           });
-          f.set(count, s.outWidth.sub(column));
-          f.set(pixelTo, to);
-          for (let i = 0; i < 4; i++) {
-            f.if(s.filterCount.sub(filter).gt(i), () => {
-              const factor = f.let(loadSplat(kind, epilogue, i * bytes));
-              const bias = f.let(loadSplat(kind, epilogue, (4 + i) * bytes));
-              for (let half = 0; half < 2; half++) {
-                f.set(sums[2 * i + half], sums[2 * i + half].mul(factor).add(bias).pmax(floor));
-              }
-              f.if(count.ge(2 * lanes).and(s.outPixelBytes.eq(bytes)), () => {
-                f.store(pixelTo, sums[2 * i]);
-                f.store(pixelTo, sums[2 * i + 1], 16);
-              }, () => {
-                f.call(storeEdge, pixelTo, sums[2 * i], count, s.outPixelBytes);
-                f.call(storeEdge, pixelTo.add(s.outPixelBytes.mul(lanes)), sums[2 * i + 1], count.sub(lanes), s.outPixelBytes);
-              });
-            });
-            f.increase(pixelTo, s.outPlaneBytes);
-          }
-          f.increase(pixels, 32);
-          f.increase(to, s.outPixelBytes.mul(2 * lanes));
         });
+        f.increase(weights, scale(tapCount.shl(2), bytes));
+        f.increase(rowTo, s.outPlaneBytes.shl(2));
+        f.increase(epilogue, 8 * bytes);
       });
-      f.increase(weights, scale(s.tapCount.shl(2), bytes));
-      f.increase(rowTo, s.outPlaneBytes.shl(2));
-      f.increase(epilogue, 8 * bytes);
+      f.increase(s.parts, partEntry.bytes);
     });
+
+    /** the sums of all taps for 4 filters and two vectors of pixels */
+    function multiply(): void {
+      sums.forEach((sum) => f.set(sum, zero));
+      f.set(tap, taps);
+      f.set(weightsAt, weights);
+      f.set(left, tapCount);
+      f.repeat(left, () => {
+        const at = f.let(pixels.add(load('i32', tap, 4)));
+        f.set(x0, load(kind, at));
+        f.set(x1, load(kind, at, 16));
+        for (let i = 0; i < 4; i++) {
+          f.set(w, loadSplat(kind, weightsAt, i * bytes));
+          f.set(sums[2 * i], multiplyAdd(w, x0, sums[2 * i], relaxed));
+          f.set(sums[2 * i + 1], multiplyAdd(w, x1, sums[2 * i + 1], relaxed));
+        }
+        f.increase(weightsAt, 4 * bytes);
+        f.increase(tap, tapBytes);
+      });
+    }
+
+    /** the epilogue, and the pixels and filters of the tile that exist */
+    function storeTile(): void {
+      f.set(count, outWidth.sub(column));
+      f.set(pixelTo, to);
+      for (let i = 0; i < 4; i++) {
+        f.if(s.filterCount.sub(filter).gt(i), () => {
+          const factor = f.let(loadSplat(kind, epilogue, i * bytes));
+          const bias = f.let(loadSplat(kind, epilogue, (4 + i) * bytes));
+          for (let half = 0; half < 2; half++) {
+            f.set(sums[2 * i + half], sums[2 * i + half].mul(factor).add(bias).pmax(floor));
+          }
+          f.if(count.ge(2 * lanes).and(s.outPixelBytes.eq(bytes)), () => {
+            f.store(pixelTo, sums[2 * i]);
+            f.store(pixelTo, sums[2 * i + 1], 16);
+          }, () => {
+            f.call(storeEdge, pixelTo, sums[2 * i], count, s.outPixelBytes);
+            f.call(storeEdge, pixelTo.add(s.outPixelBytes.mul(lanes)), sums[2 * i + 1], count.sub(lanes), s.outPixelBytes);
+          });
+        });
+        f.increase(pixelTo, s.outPlaneBytes);
+      }
+    }
   });
 }
 

@@ -4,12 +4,12 @@ import type { ConvGeometry, Epilogue, FloatArray } from '../../contract.ts';
 import { beginLaunch, type Launch } from '../launch.ts';
 import { kernelIndex } from '../module.ts';
 import { directPlaneBytes, gradientGroupBytes, gradientGroups, leastTasks } from './choose.ts';
-import { directSlots as slots } from './direct-kernels.ts';
+import { directSlots as slots, partEntry } from './direct-kernels.ts';
 import { epilogueTable, nothingBytes } from './epilogue.ts';
 
 /**
- * One pass of the forward kernel: a convolution whose taps may be any part of the filters and whose output may be any
- * regular part of an array.
+ * What the forward kernel computes: a convolution whose output may come in parts, each with some of the filters' taps and
+ * a regular part of the output's pixels. All parts read the same padded planes.
  */
 interface Pass {
   readonly batch: number;
@@ -17,25 +17,36 @@ interface Pass {
   readonly height: number;
   readonly width: number;
   readonly filters: number;
-  readonly outHeight: number;
-  readonly outWidth: number;
   readonly stride: number;
   readonly padTop: number;
   readonly padLeft: number;
-  /** extent of the taps */
+  /** extent of the taps of all parts together */
   readonly windowHeight: number;
   readonly windowWidth: number;
-  /** where in the weights the tap at (channel, y, x) stands, and how far filters are apart, in elements */
-  readonly source: (channel: number, y: number, x: number) => number;
+  /** distance of filters in the weights, in elements */
   readonly filterStride: number;
-  /** names the source in the cache of tap tables */
-  readonly sourceKey: string;
-  /** the output's first element, and the distances between images, planes, rows and pixels, in elements */
-  readonly outOffset: number;
+  /** distances of images, planes, rows and pixels in the output, in elements */
   readonly outImage: number;
   readonly outPlane: number;
   readonly outRow: number;
   readonly outPixel: number;
+  readonly parts: readonly Part[];
+}
+
+interface Part {
+  readonly outHeight: number;
+  readonly outWidth: number;
+  /** the part's first pixel in the output, in elements */
+  readonly outOffset: number;
+  /** extent of the part's taps, and where in the common window they begin */
+  readonly windowHeight: number;
+  readonly windowWidth: number;
+  readonly top: number;
+  readonly left: number;
+  /** where in a filter's weights the tap at (channel, y, x) stands, in elements */
+  readonly source: (channel: number, y: number, x: number) => number;
+  /** names the source in the cache of tap tables */
+  readonly sourceKey: string;
 }
 
 function roundUp(value: number, multiple: number): number {
@@ -53,9 +64,10 @@ const mostTapTables = 64;
  * The table of taps, two numbers each: bytes into a filter's weights, bytes into the padded planes; one more entry of zeros
  * at the end, because the gradient kernel takes taps in pairs.
  */
-function tapTable(pass: Pass, planeRows: number, partColumns: number, bytes: number): Int32Array {
-  const { channels, windowHeight, windowWidth, stride, source, sourceKey } = pass;
-  const key = [sourceKey, channels, windowHeight, windowWidth, stride, planeRows, partColumns, bytes].join(' ');
+function tapTable(pass: Pass, part: Part, planeRows: number, partColumns: number, bytes: number): Int32Array {
+  const { channels, stride } = pass;
+  const { windowHeight, windowWidth, top, left, source, sourceKey } = part;
+  const key = [sourceKey, channels, windowHeight, windowWidth, top, left, stride, planeRows, partColumns, bytes].join(' ');
   const known = tapTables.get(key);
   if (known !== undefined) return known;
   const table = new Int32Array(2 * (channels * windowHeight * windowWidth + 1));
@@ -63,9 +75,10 @@ function tapTable(pass: Pass, planeRows: number, partColumns: number, bytes: num
   for (let channel = 0; channel < channels; channel++) {
     for (let y = 0; y < windowHeight; y++) {
       for (let x = 0; x < windowWidth; x++) {
-        const row = (channel * planeRows + y) * stride * partColumns;
+        const row = (channel * planeRows + top + y) * stride * partColumns;
+        const column = left + x;
         table[at++] = source(channel, y, x) * bytes;
-        table[at++] = (row + (x % stride) * partColumns + Math.floor(x / stride)) * bytes;
+        table[at++] = (row + (column % stride) * partColumns + Math.floor(column / stride)) * bytes;
       }
     }
   }
@@ -76,20 +89,15 @@ function tapTable(pass: Pass, planeRows: number, partColumns: number, bytes: num
 
 /** Arguments that forward and gradient have in common. */
 function setSizes(launch: Launch, pass: Pass, planeRows: number, partColumns: number, bytes: number): void {
-  const table = tapTable(pass, planeRows, partColumns, bytes);
-  slots.set(launch, 'taps', launch.input(table));
-  slots.set(launch, 'tapCount', table.length / 2 - 1);
   slots.set(launch, 'batch', pass.batch);
   slots.set(launch, 'channels', pass.channels);
   slots.set(launch, 'height', pass.height);
   slots.set(launch, 'width', pass.width);
   slots.set(launch, 'filterCount', pass.filters);
-  slots.set(launch, 'outHeight', pass.outHeight);
-  slots.set(launch, 'outWidth', pass.outWidth);
   slots.set(launch, 'stride', pass.stride);
   slots.set(launch, 'padTop', pass.padTop);
   slots.set(launch, 'padLeft', pass.padLeft);
-  slots.set(launch, 'windowHeight', Math.max(1, pass.windowHeight));
+  slots.set(launch, 'windowHeight', pass.windowHeight);
   slots.set(launch, 'planeRows', planeRows);
   slots.set(launch, 'partColumns', partColumns);
   slots.set(launch, 'filterStride', pass.filterStride * bytes);
@@ -97,7 +105,7 @@ function setSizes(launch: Launch, pass: Pass, planeRows: number, partColumns: nu
 
 /** Columns of a part of a padded row, so that whole vectors can be read at every tap. */
 function columnsOfPart(pass: Pass, outColumns: number, lanes: number): number {
-  return roundUp(outColumns + Math.floor(Math.max(0, pass.windowWidth - 1) / pass.stride), lanes);
+  return roundUp(outColumns + Math.floor((pass.windowWidth - 1) / pass.stride), lanes);
 }
 
 /** Packs the weights and runs the forward kernel. */
@@ -106,25 +114,44 @@ function runPass(
 ): void {
   const bytes = kind === 'f32' ? 4 : 8;
   const lanes = 16 / bytes;
-  const partColumns = columnsOfPart(pass, roundUp(pass.outWidth, 2 * lanes), lanes);
-  const window = Math.max(1, pass.windowHeight);
+  const outHeight = Math.max(...pass.parts.map((part) => part.outHeight));
+  const outWidth = Math.max(...pass.parts.map((part) => part.outWidth));
+  const partColumns = columnsOfPart(pass, roundUp(outWidth, 2 * lanes), lanes);
   const rowBytes = pass.channels * pass.stride * partColumns * bytes;
   const bands = Math.ceil(leastTasks / pass.batch);
-  const fitting = Math.floor((directPlaneBytes / rowBytes - window) / pass.stride) + 1;
-  const rowsPerTask = Math.max(1, Math.min(Math.ceil(pass.outHeight / bands), fitting));
-  const tasksPerImage = Math.ceil(pass.outHeight / rowsPerTask);
-  const planeRows = (rowsPerTask - 1) * pass.stride + window;
+  const fitting = Math.floor((directPlaneBytes / rowBytes - pass.windowHeight) / pass.stride) + 1;
+  const rowsPerTask = Math.max(1, Math.min(Math.ceil(outHeight / bands), fitting));
+  const tasksPerImage = Math.ceil(outHeight / rowsPerTask);
+  const planeRows = (rowsPerTask - 1) * pass.stride + pass.windowHeight;
 
   setSizes(launch, pass, planeRows, partColumns, bytes);
-  const blocks = Math.ceil(pass.filters / 4);
-  const taps = pass.channels * pass.windowHeight * pass.windowWidth;
   slots.set(launch, 'weights', wAt);
-  slots.set(launch, 'packed', launch.scratch(blocks * taps * 4 * bytes));
-  launch.run(kernelIndex(`${kind}_conv_pack_4__simd128`), blocks);
+  const blocks = Math.ceil(pass.filters / 4);
+  const entries = new Int32Array((pass.parts.length * partEntry.bytes) / 4);
+  pass.parts.forEach((part, i) => {
+    const table = tapTable(pass, part, planeRows, partColumns, bytes);
+    const tapCount = table.length / 2 - 1;
+    const taps = launch.input(table);
+    const packed = launch.scratch(blocks * tapCount * 4 * bytes);
+    slots.set(launch, 'taps', taps);
+    slots.set(launch, 'tapCount', tapCount);
+    slots.set(launch, 'packed', packed);
+    launch.run(kernelIndex(`${kind}_conv_pack_4__simd128`), blocks);
+    const entry = (i * partEntry.bytes) / 4;
+    entries[entry + partEntry.taps / 4] = taps;
+    entries[entry + partEntry.packed / 4] = packed;
+    entries[entry + partEntry.tapCount / 4] = tapCount;
+    entries[entry + partEntry.outOffset / 4] = part.outOffset * bytes;
+    entries[entry + partEntry.outHeight / 4] = part.outHeight;
+    entries[entry + partEntry.outWidth / 4] = part.outWidth;
+  });
 
   const planeBytes = roundUp(planeRows * rowBytes, 64);
+  slots.set(launch, 'parts', launch.input(entries));
+  slots.set(launch, 'partCount', pass.parts.length);
   slots.set(launch, 'x', xAt);
-  slots.set(launch, 'out', outAt + pass.outOffset * bytes);
+  slots.set(launch, 'out', outAt);
+  slots.set(launch, 'outHeight', outHeight);
   slots.set(launch, 'epilogue', tableAt + nothingBytes);
   slots.set(launch, 'relu', relu ? 1 : 0);
   slots.set(launch, 'outImageBytes', pass.outImage * bytes);
@@ -142,11 +169,14 @@ function runPass(
 function forwardPass(g: ConvGeometry): Pass {
   const { channels, kernelHeight, kernelWidth, outHeight, outWidth } = g;
   return {
-    batch: g.batch, channels, height: g.height, width: g.width, filters: g.filters, outHeight, outWidth, stride: g.stride,
-    padTop: g.pad, padLeft: g.pad, windowHeight: kernelHeight, windowWidth: kernelWidth,
-    source: (channel, y, x) => (channel * kernelHeight + y) * kernelWidth + x, sourceKey: 'forward',
-    filterStride: channels * kernelHeight * kernelWidth, outOffset: 0, outImage: g.filters * outHeight * outWidth,
+    batch: g.batch, channels, height: g.height, width: g.width, filters: g.filters, stride: g.stride, padTop: g.pad,
+    padLeft: g.pad, windowHeight: kernelHeight, windowWidth: kernelWidth,
+    filterStride: channels * kernelHeight * kernelWidth, outImage: g.filters * outHeight * outWidth,
     outPlane: outHeight * outWidth, outRow: outWidth, outPixel: 1,
+    parts: [{
+      outHeight, outWidth, outOffset: 0, windowHeight: kernelHeight, windowWidth: kernelWidth, top: 0, left: 0,
+      source: (channel, y, x) => (channel * kernelHeight + y) * kernelWidth + x, sourceKey: 'forward',
+    }],
   };
 }
 
@@ -165,48 +195,70 @@ export function directForward(
 }
 
 /**
- * The gradient at x. With stride s, pixel y of x met tap ky at output row (y + pad - ky) / s, where that is whole: so only
- * the taps with ky = (y + pad) modulo s count, and the pixels with the same remainder form a convolution of dout with that
- * part of the filters, turned by 180 degrees, with stride 1. There are s * s such parts.
+ * The gradient at x as a pass over dout. With stride s, pixel y of x met tap ky at output row (y + pad - ky) / s, where that
+ * is whole: so only the taps with ky = (y + pad) modulo s count, and the pixels with the same remainder are a convolution of
+ * dout with that part of the filters, turned by 180 degrees, with stride 1. There are s * s such parts.
  */
+function inputGradientPass(g: ConvGeometry): Pass {
+  const { channels, kernelHeight, kernelWidth, height, width, stride } = g;
+  const vertical = remainders(height, kernelHeight, stride, g.pad);
+  const horizontal = remainders(width, kernelWidth, stride, g.pad);
+  const padTop = Math.max(...vertical.map(({ pad }) => pad));
+  const padLeft = Math.max(...horizontal.map(({ pad }) => pad));
+  const parts: Part[] = [];
+  for (const v of vertical) {
+    for (const h of horizontal) {
+      const empty = v.taps === 0 || h.taps === 0;
+      parts.push({
+        outHeight: v.count, outWidth: h.count, outOffset: v.first * width + h.first,
+        windowHeight: empty ? 0 : v.taps, windowWidth: empty ? 0 : h.taps, top: padTop - v.pad, left: padLeft - h.pad,
+        source: (filter, y, x) => filter * channels * kernelHeight * kernelWidth +
+          (v.rest + stride * (v.taps - 1 - y)) * kernelWidth + h.rest + stride * (h.taps - 1 - x),
+        sourceKey: `gradient ${channels} ${kernelHeight} ${kernelWidth} ${stride} ${v.rest} ${h.rest}`,
+      });
+    }
+  }
+  return {
+    batch: g.batch, channels: g.filters, height: g.outHeight, width: g.outWidth, filters: channels, stride: 1, padTop, padLeft,
+    windowHeight: Math.max(1, ...vertical.map(({ taps, pad }) => taps + padTop - pad)),
+    windowWidth: Math.max(1, ...horizontal.map(({ taps, pad }) => taps + padLeft - pad)),
+    filterStride: kernelHeight * kernelWidth, outImage: channels * height * width, outPlane: height * width,
+    outRow: stride * width, outPixel: stride, parts,
+  };
+}
+
+/** In one direction: the pixels whose place plus pad leaves the same rest when divided by stride, and the taps they met. */
+interface Remainder {
+  readonly rest: number;
+  /** the first such pixel, and how many there are (every stride-th) */
+  readonly first: number;
+  readonly count: number;
+  readonly taps: number;
+  /** padding of dout with which the first of the taps, turned, meets the first pixel */
+  readonly pad: number;
+}
+
+function remainders(size: number, window: number, stride: number, pad: number): Remainder[] {
+  const found: Remainder[] = [];
+  for (let rest = 0; rest < stride; rest++) {
+    const first = (((rest - pad) % stride) + stride) % stride;
+    const taps = window > rest ? Math.ceil((window - rest) / stride) : 0;
+    const count = Math.ceil((size - first) / stride);
+    if (count > 0) found.push({ rest, first, count, taps, pad: taps - 1 - (first + pad - rest) / stride });
+  }
+  return found;
+}
+
+/** The gradient at x. */
 export function directInputGradient(dout: FloatArray, w: FloatArray, dx: FloatArray, g: ConvGeometry): void {
   const launch = beginLaunch();
   try {
-    const doutAt = launch.input(dout);
-    const wAt = launch.input(w);
-    const dxAt = launch.output(dx);
     const table = launch.input(epilogueTable(dout, g.channels, null, null));
-    for (let restY = 0; restY < g.stride; restY++) {
-      for (let restX = 0; restX < g.stride; restX++) {
-        const vertical = part(g.height, g.kernelHeight, g.stride, g.pad, restY);
-        const horizontal = part(g.width, g.kernelWidth, g.stride, g.pad, restX);
-        if (vertical.count <= 0 || horizontal.count <= 0) continue;
-        const { channels, kernelHeight, kernelWidth, height, width, stride } = g;
-        const empty = vertical.taps === 0 || horizontal.taps === 0;
-        runPass(launch, kindOf(dout), doutAt, wAt, dxAt, table, false, {
-          batch: g.batch, channels: g.filters, height: g.outHeight, width: g.outWidth, filters: channels,
-          outHeight: vertical.count, outWidth: horizontal.count, stride: 1, padTop: vertical.pad, padLeft: horizontal.pad,
-          windowHeight: empty ? 0 : vertical.taps, windowWidth: empty ? 0 : horizontal.taps,
-          source: (filter, y, x) => filter * channels * kernelHeight * kernelWidth +
-            (restY + stride * (vertical.taps - 1 - y)) * kernelWidth + restX + stride * (horizontal.taps - 1 - x),
-          sourceKey: `gradient ${channels} ${kernelHeight} ${kernelWidth} ${stride} ${restY} ${restX}`,
-          filterStride: kernelHeight * kernelWidth, outOffset: vertical.first * width + horizontal.first,
-          outImage: channels * height * width, outPlane: height * width, outRow: stride * width, outPixel: stride,
-        });
-      }
-    }
+    const dxAt = launch.output(dx);
+    runPass(launch, kindOf(dout), launch.input(dout), launch.input(w), dxAt, table, false, inputGradientPass(g));
   } finally {
     launch.finish();
   }
-}
-
-/** In one direction: the pixels whose place plus pad leaves `rest` when divided by stride, and the taps that meet them. */
-function part(size: number, window: number, stride: number, pad: number, rest: number): {
-  first: number; count: number; taps: number; pad: number;
-} {
-  const first = (((rest - pad) % stride) + stride) % stride;
-  const taps = window > rest ? Math.ceil((window - rest) / stride) : 0;
-  return { first, count: Math.ceil((size - first) / stride), taps, pad: taps - 1 - (first + pad - rest) / stride };
 }
 
 /** The gradients at the filters and the bias. */
@@ -235,6 +287,11 @@ export function directFilterGradient(
     const dwAt = launch.output(dw);
     const dbAt = launch.output(db);
     setSizes(launch, pass, planeRows, partColumns, bytes);
+    const table = tapTable(pass, pass.parts[0], planeRows, partColumns, bytes);
+    slots.set(launch, 'taps', launch.input(table));
+    slots.set(launch, 'tapCount', table.length / 2 - 1);
+    slots.set(launch, 'outHeight', g.outHeight);
+    slots.set(launch, 'outWidth', g.outWidth);
     slots.set(launch, 'doutColumns', doutColumns);
     slots.set(launch, 'imagesPerTask', imagesPerTask);
     slots.set(launch, 'groups', groups);
