@@ -26,6 +26,7 @@ import type { WayName } from './support/ways.ts';
 
 export interface InferenceResult {
   readonly network: NetworkKey;
+  readonly name: string;
   readonly batch: number;
   readonly times: Partial<Record<WayName, Timing>>;
   /** images a second by way */
@@ -100,7 +101,7 @@ function resultOf({ network, batch, times }: Entry, medians: PeerMedians): Infer
   const rate = (milli: number): number => (1000 * batch) / milli;
   const ours = own.simd2 ?? own.simd1;
   return {
-    network: network.key, batch, times: own,
+    network: network.key, name: network.name, batch, times: own,
     imagesPerSecond: Object.fromEntries(Object.entries(own).map(([way, time]) => [way, rate(time.median)])),
     peers: (['ort', 'torch'] as const).flatMap((peer) => {
       const found = medians.rounds(peer, 2, network.peer, 'infer', batch);

@@ -37,12 +37,11 @@ function load<Result>(file: string | undefined, name: string, useful: (result: R
 function stepsPanel(results: readonly StepResult[]): BarPanel {
   return {
     title: 'Training steps a second on two cores, relative to PyTorch', peer: 'PyTorch CPU',
-    pairs: results.flatMap(({ network, title, batch, times, torch }) => {
+    pairs: results.flatMap(({ network, name, batch, times, torch }) => {
       const ours = times.simd2 ?? times.simd1;
       if (torch === null || ours === undefined) return [];
-      const [name, ...rest] = title.split(/,? (?=\[|\d)/);
       return [{
-        label: `${network}  ${name}`, detail: `${rest.join(' ')}${rest.length > 0 ? ', ' : ''}batch ${batch}`, ratio: torch.ratio,
+        label: `${network}: ${name}`, detail: `batch ${batch}`, ratio: torch.ratio,
         ours: formatMilliseconds(ours.median), theirs: formatMilliseconds(torch.median),
       }];
     }),
@@ -53,12 +52,12 @@ function inferencePanel(results: readonly InferenceResult[]): BarPanel {
   const rate = (value: number): string => `${value.toLocaleString('en', { maximumFractionDigits: 0 })} images/s`;
   return {
     title: 'Inference on two cores, relative to ONNX Runtime Web', peer: 'ONNX Runtime Web',
-    pairs: results.flatMap(({ network, batch, imagesPerSecond, peers }) => {
+    pairs: results.flatMap(({ network, name, batch, imagesPerSecond, peers }) => {
       const ours = imagesPerSecond.simd2 ?? imagesPerSecond.simd1;
       const other = peers.find(({ peer }) => peer === 'ort');
       if (other === undefined || ours === undefined) return [];
       return [{
-        label: `network ${network}`, detail: `batch ${batch}`, ratio: other.ratio, ours: rate(ours),
+        label: `${network}: ${name}`, detail: `batch ${batch}`, ratio: other.ratio, ours: rate(ours),
         theirs: rate(other.imagesPerSecond),
       }];
     }),

@@ -26,6 +26,7 @@ import type { WayName } from './support/ways.ts';
 
 export interface StepResult {
   readonly network: NetworkKey;
+  readonly name: string;
   readonly title: string;
   readonly batch: number;
   readonly times: Partial<Record<WayName, Timing>>;
@@ -100,7 +101,7 @@ function resultOf(network: NetworkCase, { batch, times }: Entry, medians: PeerMe
     torch = { median: median(theirs), ratio: median(theirs) / ours.median, range: [Math.min(...ratios), Math.max(...ratios)] };
   }
   return {
-    network: network.key, title: network.title, batch, times: own, torch,
+    network: network.key, name: network.name, title: network.title, batch, times: own, torch,
     rate: ours === undefined ? NaN : stepOperations(network, batch) / ours.median / 1e6,
     scaling: own.simd1 === undefined || own.simd2 === undefined ? null : own.simd1.median / own.simd2.median,
   };

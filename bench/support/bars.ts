@@ -23,7 +23,7 @@ export interface BarPanel {
 
 const width = 760;
 const left = 230;
-const right = 120;
+const right = 165;
 const barHeight = 15;
 const rowHeight = 48;
 const font = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif";
@@ -46,7 +46,7 @@ export function barsSvg(panels: readonly BarPanel[], footer: string): string {
     pairs.map(({ label, detail, ratio }) => `${label}, ${detail}: ${ratio.toFixed(2)} times the speed of ${peer}`)).join('; ');
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-labelledby="title description">` +
     `<title id="title">${escapeText(panels.map(({ title }) => title).join('; '))}</title><desc id="description">${escapeText(description)}</desc>` +
-    `<style>text{font:13px ${font}}.title{font-size:16px;font-weight:600}.small{font-size:11.5px}.strong{font-weight:600}` +
+    `<style>text{font:13px ${font}}.title{font-size:16px;font-weight:600}.small{font-size:11.5px}.strong{font-weight:600}.plain{font-weight:400}` +
     `${colors(lightPalette)}@media(prefers-color-scheme:dark){${colors(darkPalette)}}</style>` +
     `<rect class="bg" width="${width}" height="${height}" rx="8"/>${parts.join('')}` +
     `<text class="muted small" x="20" y="${height - 14}">${escapeText(footer)}</text></svg>\n`;
@@ -71,7 +71,7 @@ function panelMarkup({ title, peer, pairs }: BarPanel, top: number): string[] {
       `<text class="ink" x="20" y="${y + 12}">${escapeText(label)}</text>`,
       `<text class="muted small" x="20" y="${y + 28}">${escapeText(detail)}</text>`,
       `<rect class="ours" x="${left}" y="${y}" width="${length(ratio)}" height="${barHeight}" rx="2"/>`,
-      `<text class="ink strong" x="${at(ratio)}" dx="8" y="${y + 12}">${ratio.toFixed(2)}<tspan class="muted small" dx="6">${escapeText(ours)}</tspan></text>`,
+      `<text class="ink strong" x="${at(ratio)}" dx="8" y="${y + 12}">${ratio.toFixed(2)}<tspan class="muted small plain" dx="6">${escapeText(ours)}</tspan></text>`,
       `<rect class="theirs" x="${left}" y="${y + barHeight + 2}" width="${length(1)}" height="${barHeight}" rx="2"/>`,
       `<text class="muted small" x="${at(1)}" dx="8" y="${y + barHeight + 14}">${escapeText(theirs)}</text>`,
     );

@@ -10,6 +10,8 @@ export type NetworkKey = 'a' | 'b' | 'c' | 'd' | 'e' | 'f';
 
 export interface NetworkCase {
   readonly key: NetworkKey;
+  /** what a picture calls it */
+  readonly name: string;
   readonly title: string;
   /** what the peers' scripts call it */
   readonly peer: string;
@@ -46,11 +48,11 @@ function operations(convolutions: readonly Convolution[], affine: readonly numbe
 }
 
 function deep(
-  key: NetworkKey, peer: string, title: string, filters: readonly number[], maxPools: readonly number[], batchnorm: boolean,
+  key: NetworkKey, peer: string, name: string, title: string, filters: readonly number[], maxPools: readonly number[], batchnorm: boolean,
   batches: readonly number[], inferenceBatches: readonly number[],
 ): NetworkCase {
   return {
-    key, peer, title, batches, inferenceBatches, rule: 'adam',
+    key, peer, name, title, batches, inferenceBatches, rule: 'adam',
     build: () => new DeepConvNet({ numFilters: filters, maxPools, batchnorm, weightScale: 'kaiming', rng: new Rng(1) }),
     forwardOperations: operations(filters.map((count, i) => ({ filters: count, side: 3, pool: maxPools.includes(i) })), [10]),
   };
@@ -58,24 +60,25 @@ function deep(
 
 export const networks: readonly NetworkCase[] = [
   {
-    key: 'a', peer: 'a_three', title: 'three-layer convnet, 32 filters 7x7, hidden 500', rule: 'adam',
+    key: 'a', peer: 'a_three', name: 'three-layer convnet', title: 'three-layer convnet, 32 filters 7x7, hidden 500', rule: 'adam',
     batches: [50], inferenceBatches: [100, 1],
     build: () => new ThreeLayerConvNet({ numFilters: 32, filterSize: 7, hiddenDim: 500, weightScale: 1e-2, rng: new Rng(1) }),
     forwardOperations: operations([{ filters: 32, side: 7, pool: true }], [500, 10]),
   },
-  deep('b', 'b_deep', 'deep convnet [8,16,32,64], four pools', [8, 16, 32, 64], [0, 1, 2, 3], false, [10, 100], []),
-  deep('c', 'c_deepbn', 'deep convnet with batchnorm [16,32,32,64,64], five pools', [16, 32, 32, 64, 64],
-    [0, 1, 2, 3, 4], true, [100], [100, 1]),
-  deep('d', 'd_vgg', 'VGG-like with batchnorm [64,64,128,128,256,256], three pools', [64, 64, 128, 128, 256, 256],
-    [1, 3, 5], true, [128], [100, 1]),
+  deep('b', 'b_deep', 'deep convnet', 'deep convnet [8,16,32,64], four pools', [8, 16, 32, 64], [0, 1, 2, 3], false, [10, 100], []),
+  deep('c', 'c_deepbn', 'deep with batchnorm', 'deep convnet with batchnorm [16,32,32,64,64], five pools',
+    [16, 32, 32, 64, 64], [0, 1, 2, 3, 4], true, [100], [100, 1]),
+  deep('d', 'd_vgg', 'VGG-like with batchnorm', 'VGG-like with batchnorm [64,64,128,128,256,256], three pools',
+    [64, 64, 128, 128, 256, 256], [1, 3, 5], true, [128], [100, 1]),
   {
-    key: 'e', peer: 'e_mlp', title: 'fully connected 3072-1000-10', rule: 'sgd', batches: [100], inferenceBatches: [],
+    key: 'e', peer: 'e_mlp', name: 'fully connected', title: 'fully connected 3072-1000-10',
+    rule: 'sgd', batches: [100], inferenceBatches: [],
     build: () => new TwoLayerNet({ inputDim: 3072, hiddenDim: 1000, numClasses: 10, weightScale: 1e-2, rng: new Rng(1) }),
     forwardOperations: operations([], [1000, 10]),
   },
   {
-    key: 'f', peer: 'f_conv5', title: '5x5 convolutions [64,32,32], pooled, then 512-256-10', rule: 'adam',
-    batches: [64], inferenceBatches: [], build: () => new ConvNet5x5(new Rng(1)),
+    key: 'f', peer: 'f_conv5', name: '5x5 convolutions', title: '5x5 convolutions [64,32,32], pooled, then 512-256-10',
+    rule: 'adam', batches: [64], inferenceBatches: [], build: () => new ConvNet5x5(new Rng(1)),
     forwardOperations: operations([64, 32, 32].map((filters) => ({ filters, side: 5, pool: true })), [512, 256, 10]),
   },
 ];
