@@ -2,9 +2,10 @@
  * npm run bench:inference -- [a] [c] [d]
  *   [--ways naive,js,simd1,simd2,...] [--relaxed] [--time MS] [--rounds N] [--peers DIR] [--profile] [--save]
  *
- * Class scores at test time, `loss(X)`, in batches of 100 and one by one, after a training step, which gives the batchnorms
- * their running averages and moves the parameters to where kernels reach them. Scores are compared with the definition's before anything is timed. With --peers ONNX Runtime
- * Web and PyTorch classify in turns with us, so many rounds.
+ * Class scores at test time, `loss(X)`, in batches of 100 and one by one, after a training step, which gives the
+ * batchnorms their running averages and moves the parameters to where kernels reach them. Scores are compared with
+ * those of the js backend before anything is timed. With --peers ONNX Runtime Web and PyTorch classify in turns with us, so
+ * many rounds.
  */
 
 import { parseArgs } from 'node:util';
@@ -79,7 +80,7 @@ async function prepare(network: NetworkCase): Promise<Entry[]> {
     await enter(way);
     const difference = scaledDifference([expected], [model.loss(X).data]);
     if (!(difference <= allowed)) {
-      throw new Error(`bench: the scores of network ${network.key} on ${way} are off by ${difference.toExponential(2)}`);
+      throw new Error(`bench: the scores of network ${network.key} on ${way} are ${difference.toExponential(2)} off`);
     }
   }
   return network.inferenceBatches.map((batch) => ({ network, model, batch, times: new Map() }));
@@ -91,7 +92,8 @@ async function timeRound({ network, model, batch, times }: Entry, round: number)
     const tooLong = batch * network.forwardOperations > (most[way] ?? Infinity);
     if (tooLong || (!isSimd(way) && round > 0)) continue;
     await enter(way);
-    const options = isSimd(way) ? { calls: 10, milliseconds } : { warmCalls: 1, warmMilliseconds: 0, calls: 3, milliseconds: 0 };
+    const few = { warmCalls: 1, warmMilliseconds: 0, calls: 3, milliseconds: 0 };
+    const options = isSimd(way) ? { calls: 10, milliseconds } : few;
     times.set(way, [...(times.get(way) ?? []), await medianOfMany(() => model.loss(X), options)]);
   }
 }
@@ -113,9 +115,11 @@ function resultOf({ network, batch, times }: Entry, medians: PeerMedians): Infer
 }
 
 function print(results: readonly InferenceResult[]): void {
-  const shown = (['ort', 'torch'] as const).filter((peer) => results.some((result) => result.peers.some((each) => each.peer === peer)));
+  const present = new Set(results.flatMap((result) => result.peers.map(({ peer }) => peer)));
+  const shown = (['ort', 'torch'] as const).filter((peer) => present.has(peer));
   const heads = ['images a second', 'batch', ...ways, ...shown.flatMap((peer) => [peerTitles[peer], 'ratio'])];
-  const rate = (value: number | undefined): string => (value === undefined ? '' : value.toLocaleString('en', { maximumFractionDigits: 0 }));
+  const rate = (value: number | undefined): string =>
+    (value === undefined ? '' : value.toLocaleString('en', { maximumFractionDigits: 0 }));
   console.log(formatTable(heads, results.map(({ network, batch, imagesPerSecond, peers: found }) => [
     network, String(batch), ...ways.map((way) => rate(imagesPerSecond[way])),
     ...shown.flatMap((peer) => {
@@ -142,7 +146,8 @@ if (values.profile) {
     if (way === undefined) break;
     await enter(way);
     for (let i = 0; i < 3; i++) model.loss(X);
-    console.log(`network ${network.key}, batch ${batch}, ${way}:\n${profileText(profile(() => void model.loss(X), 20))}\n`);
+    const found = profile(() => void model.loss(X), 20);
+    console.log(`network ${network.key}, batch ${batch}, ${way}:\n${profileText(found)}\n`);
   }
 }
 const results = entries.map((entry) => resultOf(entry, medians));

@@ -9,6 +9,7 @@
  */
 
 import { parseArgs } from 'node:util';
+import type { FloatArray } from '../src/kernels/contract.ts';
 import { activeKernels } from '../src/kernels/registry.ts';
 import { formatMilliseconds, formatTable } from '../src/node/commands/table.ts';
 import { batchnormCases } from './kernels/batchnorm.ts';
@@ -96,7 +97,7 @@ async function referenceResults(cases: readonly KernelCase[]): Promise<Float64Ar
   return results;
 }
 
-function check(each: KernelCase, way: WayName, expected: readonly Float64Array[], actual: readonly ArrayLike<number>[]): void {
+function check(each: KernelCase, way: WayName, expected: readonly Float64Array[], actual: readonly FloatArray[]): void {
   const difference = scaledDifference(expected, actual);
   const allowed = tolerance(each) * (isRelaxed(way) ? relaxedAllowance : 1);
   if (!(difference <= allowed)) {
@@ -106,7 +107,9 @@ function check(each: KernelCase, way: WayName, expected: readonly Float64Array[]
 }
 
 /** One round of ours: every case of a family in every way, compared with its definition before it is timed. */
-async function timeFamily(cases: readonly KernelCase[], round: number, expected: Float64Array[][], times: Times): Promise<void> {
+async function timeFamily(
+  cases: readonly KernelCase[], round: number, expected: Float64Array[][], times: Times,
+): Promise<void> {
   for (const way of ways) {
     await enter(way);
     const kernels = activeKernels();
@@ -163,7 +166,7 @@ async function benchFamily(family: FamilyName): Promise<KernelResult[]> {
   }
   const results: KernelResult[] = [];
   for (const [i, each] of cases.entries()) {
-    const own = Object.fromEntries([...times[i]].map(([way, all]) => [way, acrossRounds(all)])) as KernelResult['times'];
+    const own: KernelResult['times'] = Object.fromEntries([...times[i]].map(([way, all]) => [way, acrossRounds(all)]));
     const rooflines = await rooflinesOf(each, own);
     const { name, dtype } = each;
     results.push({ family, name, dtype, times: own, rooflines, peers: peersOf(each, dtype, own, medians) });

@@ -84,7 +84,8 @@ const result = {
 console.log(`${steps} steps of network c, batch 100, ${threads} ${threads === 1 ? 'thread' : 'threads'}: ` +
   `median ${result.medianStep.toFixed(2)} ms, slowest ${result.slowestStep.toFixed(2)} ms`);
 console.log(`resident memory ${mebibytes(before.rss)} before, ${mebibytes(after.rss)} after ` +
-  `(${(100 * result.growth).toFixed(2)}%), at most ${mebibytes(highest)}; kernels' heap ${mebibytes(result.kernelHeap)}`);
+  `(${(100 * result.growth).toFixed(2)}%), at most ${mebibytes(highest)}; the kernels' heap has ` +
+  mebibytes(result.kernelHeap));
 console.log(`garbage collection: ${result.collections} times, longest pause ${result.longestPause.toFixed(2)} ms, ` +
   `${(100 * result.pausedShare).toFixed(2)}% of the time`);
 if (values.save) console.log(`saved ${saveResults('memory', result)}`);

@@ -1,8 +1,8 @@
 /**
  * npx tsx bench/picture.ts [--steps FILE] [--inference FILE] [--out FILE]
  *
- * Draws saved results as one SVG: training steps beside PyTorch's, inference beside ONNX Runtime Web's. Without file names
- * the newest results that hold a comparison are taken, and the picture goes to bench/results/speed.svg.
+ * Draws saved results as one SVG: training steps beside PyTorch's, inference beside ONNX Runtime Web's. Without file
+ * names the newest results that hold a comparison are taken, and the picture goes to bench/results/speed.svg.
  */
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -25,7 +25,9 @@ const { values } = parseArgs({
 });
 
 /** The results of a file, or the newest ones under this name that the test accepts; null where there are none. */
-function load<Result>(file: string | undefined, name: string, useful: (result: Result) => boolean): Saved<Result> | null {
+function load<Result>(
+  file: string | undefined, name: string, useful: (result: Result) => boolean,
+): Saved<Result> | null {
   const read = (path: string | URL): Saved<Result> => JSON.parse(readFileSync(path, 'utf8')) as Saved<Result>;
   if (file !== undefined) return read(file);
   const newest = readdirSync(folder).filter((each) => each.startsWith(`${name}-`) && each.endsWith('.json'))
@@ -65,11 +67,19 @@ function inferencePanel(results: readonly InferenceResult[]): BarPanel {
 }
 
 const steps = load<StepResult>(values.steps, 'steps', ({ torch }) => torch !== null);
-const inference = load<InferenceResult>(values.inference, 'inference', ({ peers }) => peers.some(({ peer }) => peer === 'ort'));
+const inference = load<InferenceResult>(
+  values.inference, 'inference', ({ peers }) => peers.some(({ peer }) => peer === 'ort'),
+);
 const taken = (steps ?? inference)?.machine;
-if (taken === undefined) throw new Error('picture: there are no results with a comparison; run bench:steps with --peers and --save');
-const panels = [...(steps === null ? [] : [stepsPanel(steps.results)]), ...(inference === null ? [] : [inferencePanel(inference.results)])];
+if (taken === undefined) {
+  throw new Error('picture: there are no results with a comparison; run bench:steps with --peers and --save');
+}
+const panels = [
+  ...(steps === null ? [] : [stepsPanel(steps.results)]),
+  ...(inference === null ? [] : [inferencePanel(inference.results)]),
+];
 const { processor, runtime, commit, date } = taken;
 const path = values.out ?? new URL('speed.svg', folder);
-writeFileSync(path, barsSvg(panels, `${processor}, ${runtime.replace(/ \(.*/, '')}, commit ${commit}, ${date.slice(0, 10)}; both on two threads, longer is faster`));
+const where = `${processor}, ${runtime.replace(/ \(.*/, '')}, commit ${commit}, ${date.slice(0, 10)}`;
+writeFileSync(path, barsSvg(panels, `${where}; both on two threads, longer is faster`));
 console.log(`wrote ${values.out ?? 'bench/results/speed.svg'}`);

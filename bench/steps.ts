@@ -1,6 +1,7 @@
 /**
  * npm run bench:steps -- [a] [b] [c] [d] [e] [f]
- *   [--ways naive,js,simd1,simd2,relaxed1,relaxed2] [--relaxed] [--time MS] [--rounds N] [--peers DIR] [--profile] [--save]
+ *   [--ways naive,js,simd1,simd2,relaxed1,relaxed2] [--relaxed] [--time MS] [--rounds N] [--peers DIR] [--profile]
+ *   [--save]
  *
  * Whole training steps: draw a batch, forward, loss, backward, update, by Solver.step. Gradients are compared with the
  * definition's before anything is timed. With --peers PyTorch takes the same steps in turns with us, ours first, so
@@ -98,7 +99,8 @@ function resultOf(network: NetworkCase, { batch, times }: Entry, medians: PeerMe
   let torch: StepResult['torch'] = null;
   if (theirs.length > 0 && ours !== undefined && oursByRound !== undefined) {
     const ratios = theirs.map((milli, i) => milli / oursByRound[i].median);
-    torch = { median: median(theirs), ratio: median(theirs) / ours.median, range: [Math.min(...ratios), Math.max(...ratios)] };
+    const middle = median(theirs);
+    torch = { median: middle, ratio: middle / ours.median, range: [Math.min(...ratios), Math.max(...ratios)] };
   }
   return {
     network: network.key, name: network.name, title: network.title, batch, times: own, torch,
@@ -127,7 +129,8 @@ async function printProfile(network: NetworkCase, { batch, solvers }: Entry): Pr
     await enter(way);
     const solver = solvers.get(way)!;
     for (let i = 0; i < 3; i++) solver.step();
-    console.log(`network ${network.key}, batch ${batch}, ${way}:\n${profileText(profile(() => void solver.step(), 20))}\n`);
+    const found = profile(() => void solver.step(), 20);
+    console.log(`network ${network.key}, batch ${batch}, ${way}:\n${profileText(found)}\n`);
   }
 }
 
@@ -135,7 +138,8 @@ function print(results: readonly StepResult[]): void {
   const compared = results.some(({ torch }) => torch !== null);
   const heads = ['training step', 'batch', ...ways, '1 to 2 threads', 'GFLOP/s'];
   const rows = results.map(({ network, batch, times, scaling, rate, torch }) => [
-    network, String(batch), ...ways.map((way) => (times[way] === undefined ? '' : formatMilliseconds(times[way].median))),
+    network, String(batch),
+    ...ways.map((way) => (times[way] === undefined ? '' : formatMilliseconds(times[way].median))),
     scaling === null ? '' : `${scaling.toFixed(2)}x`, Number.isNaN(rate) ? '' : rate.toFixed(0),
     ...(!compared ? [] : torch === null ? ['', '', ''] : [
       formatMilliseconds(torch.median), torch.ratio.toFixed(2), torch.range.map((ratio) => ratio.toFixed(2)).join('-'),

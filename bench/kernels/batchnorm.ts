@@ -1,4 +1,4 @@
-/** Spatial batchnorm with its ReLU as in network c's first layer, and batchnorm of a matrix as the course compares it. */
+/** Spatial batchnorm with its ReLU as in network c's first layer, and batchnorm of a matrix as the course has it. */
 
 import type { ChannelGeometry } from '../../src/kernels/contract.ts';
 import { bytesOf } from '../support/kernel-case.ts';
@@ -17,7 +17,8 @@ function cases(name: string, g: ChannelGeometry): KernelCase[] {
       work: { limit: 'memory', bytes: 2 * array, workingSet: array },
       prepare(arrays) {
         const [x, mean, variance] = [arrays.normal(size), arrays.zeros(g.channels), arrays.zeros(g.channels)];
-        return { run: ({ batchnormStatistics }) => batchnormStatistics(x, mean, variance, g), results: [mean, variance] };
+        const results = [mean, variance];
+        return { run: ({ batchnormStatistics }) => batchnormStatistics(x, mean, variance, g), results };
       },
     },
     {
@@ -28,7 +29,8 @@ function cases(name: string, g: ChannelGeometry): KernelCase[] {
         const [gamma, beta, mean, variance] = [0, 1, 2, 3].map(() => arrays.uniform(g.channels));
         const out = arrays.zeros(size);
         return {
-          run: ({ batchnormApply }) => batchnormApply(x, gamma, beta, mean, variance, out, g, eps, true), results: [out],
+          run: ({ batchnormApply }) => batchnormApply(x, gamma, beta, mean, variance, out, g, eps, true),
+          results: [out],
         };
       },
     },

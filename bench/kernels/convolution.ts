@@ -53,7 +53,8 @@ function fastOnly(products: number): { work: Work; steps: number } {
 function forward({ name, geometry: g, peer }: Shape, dtype: FloatName): KernelCase {
   const { x, w, out, products } = sizes(g);
   return {
-    name: `${name} forward`, dtype, ...workOf(products), peer: { workload: peer.slice(0, 2), case: peer, operation: 'fwd' },
+    name: `${name} forward`, dtype, ...workOf(products),
+    peer: { workload: peer.slice(0, 2), case: peer, operation: 'fwd' },
     prepare(arrays) {
       const [xs, ws, bs, result] = [arrays.normal(x), arrays.normal(w), arrays.normal(g.filters), arrays.zeros(out)];
       return { run: ({ convForward }) => convForward(xs, ws, bs, result, g, {}), results: [result] };

@@ -34,7 +34,8 @@ function cases(size: number): KernelCase[] {
       const [dout, x, dx] = [arrays.normal(size), arrays.normal(size), arrays.zeros(size)];
       return { run: ({ reluBackward }) => reluBackward(dout, x, dx), results: [dx] };
     }),
-    pass('scale (elementwise copy)', size, [1, 1, 2], unary(({ binaryScalar }, x, out) => binaryScalar('mul', x, 3, out))),
+    pass('scale (elementwise copy)', size, [1, 1, 2],
+      unary(({ binaryScalar }, x, out) => binaryScalar('mul', x, 3, out))),
     pass('add', size, [2, 1, 3], (arrays) => {
       const [a, b, out] = [arrays.normal(size), arrays.normal(size), arrays.zeros(size)];
       return { run: ({ binary }) => binary('add', a, b, out), results: [out] };

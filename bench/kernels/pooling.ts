@@ -6,7 +6,8 @@ import type { KernelCase } from '../support/kernel-case.ts';
 
 function cases(batch: number, channels: number, peer: string): KernelCase[] {
   const g: PoolGeometry = {
-    planes: batch * channels, height: 32, width: 32, poolHeight: 2, poolWidth: 2, stride: 2, outHeight: 16, outWidth: 16,
+    planes: batch * channels, height: 32, width: 32, poolHeight: 2, poolWidth: 2, stride: 2, outHeight: 16,
+    outWidth: 16,
   };
   const x = g.planes * 1024;
   const out = g.planes * 256;

@@ -21,7 +21,7 @@ function draw(fill: (rng: Rng, out: Float64Array) => void): Float64Array {
 const normals = draw((rng, out) => rng.fillNormal(out));
 const uniforms = draw((rng, out) => rng.fillUniform(out));
 
-/** Arrays in the backend's memory that no kernel uses at the moment: that memory is given back only when it is collected. */
+/** Arrays in the backend's memory that no kernel uses now: dropped, they would take room until they are collected. */
 const spare: TypedArray[] = [];
 
 /** Hands out the arrays of one kernel. The same calls in the same order give the same numbers on every backend. */
@@ -62,7 +62,9 @@ export class Arrays {
     const array = this.zeros(length);
     const first = (7919 * ++this.#seed) % drawn;
     array.set(values.subarray(first, first + Math.min(length, drawn - first)));
-    for (let at = drawn - first; at < length; at += drawn) array.set(values.subarray(0, Math.min(drawn, length - at)), at);
+    for (let at = drawn - first; at < length; at += drawn) {
+      array.set(values.subarray(0, Math.min(drawn, length - at)), at);
+    }
     return array;
   }
 
@@ -84,8 +86,13 @@ function typeOf(array: TypedArray): DType {
   return array instanceof Float32Array ? 'float32' : array instanceof Float64Array ? 'float64' : 'int32';
 }
 
-/** How far results lie apart: max |a - b| / max |a| over each pair of arrays, the largest of them; NaN when either has one. */
-export function scaledDifference(expected: ReadonlyArray<ArrayLike<number>>, actual: ReadonlyArray<ArrayLike<number>>): number {
+/**
+ * How far results lie apart: max |a - b| / max |a| over each pair of arrays, the largest of them. NaN when either holds
+ * one, infinite when lengths differ.
+ */
+export function scaledDifference(
+  expected: ReadonlyArray<ArrayLike<number>>, actual: ReadonlyArray<ArrayLike<number>>,
+): number {
   let worst = 0;
   expected.forEach((a, i) => {
     const b = actual[i];

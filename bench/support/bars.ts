@@ -1,4 +1,4 @@
-/** Bar charts for the README: pairs of bars, ours above a peer's, as one SVG that follows the reader's light or dark theme. */
+/** Bar charts for the README: pairs of bars, ours above a peer's, as one SVG that follows the reader's theme. */
 
 import { escapeText } from '../../src/viz/escape.ts';
 import { darkPalette, lightPalette } from '../../src/viz/palette.ts';
@@ -42,11 +42,14 @@ export function barsSvg(panels: readonly BarPanel[], footer: string): string {
     top += 66 + panel.pairs.length * rowHeight + 14;
   }
   const height = top + 24;
-  const description = panels.flatMap(({ peer, pairs }) =>
-    pairs.map(({ label, detail, ratio }) => `${label}, ${detail}: ${ratio.toFixed(2)} times the speed of ${peer}`)).join('; ');
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-labelledby="title description">` +
-    `<title id="title">${escapeText(panels.map(({ title }) => title).join('; '))}</title><desc id="description">${escapeText(description)}</desc>` +
-    `<style>text{font:13px ${font}}.title{font-size:16px;font-weight:600}.small{font-size:11.5px}.strong{font-weight:600}.plain{font-weight:400}` +
+  const title = panels.map((panel) => panel.title).join('; ');
+  const description = panels.flatMap(({ peer, pairs }) => pairs.map(({ label, detail, ratio }) =>
+    `${label}, ${detail}: ${ratio.toFixed(2)} times the speed of ${peer}`)).join('; ');
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" ` +
+    `height="${height}" role="img" aria-labelledby="title description"><title id="title">${escapeText(title)}</title>` +
+    `<desc id="description">${escapeText(description)}</desc>` +
+    `<style>text{font:13px ${font}}.title{font-size:16px;font-weight:600}.small{font-size:11.5px}` +
+    '.strong{font-weight:600}.plain{font-weight:400}' +
     `${colors(lightPalette)}@media(prefers-color-scheme:dark){${colors(darkPalette)}}</style>` +
     `<rect class="bg" width="${width}" height="${height}" rx="8"/>${parts.join('')}` +
     `<text class="muted small" x="20" y="${height - 14}">${escapeText(footer)}</text></svg>\n`;
@@ -71,7 +74,8 @@ function panelMarkup({ title, peer, pairs }: BarPanel, top: number): string[] {
       `<text class="ink" x="20" y="${y + 12}">${escapeText(label)}</text>`,
       `<text class="muted small" x="20" y="${y + 28}">${escapeText(detail)}</text>`,
       `<rect class="ours" x="${left}" y="${y}" width="${length(ratio)}" height="${barHeight}" rx="2"/>`,
-      `<text class="ink strong" x="${at(ratio)}" dx="8" y="${y + 12}">${ratio.toFixed(2)}<tspan class="muted small plain" dx="6">${escapeText(ours)}</tspan></text>`,
+      `<text class="ink strong" x="${at(ratio)}" dx="8" y="${y + 12}">${ratio.toFixed(2)}` +
+        `<tspan class="muted small plain" dx="6">${escapeText(ours)}</tspan></text>`,
       `<rect class="theirs" x="${left}" y="${y + barHeight + 2}" width="${length(1)}" height="${barHeight}" rx="2"/>`,
       `<text class="muted small" x="${at(1)}" dx="8" y="${y + barHeight + 14}">${escapeText(theirs)}</text>`,
     );

@@ -113,7 +113,9 @@ export async function copyBandwidth(workingSet: number, threads: number): Promis
     const times: Record<'copy_vectors' | 'copy_memory', number[]> = { copy_vectors: [], copy_memory: [] };
     const end = performance.now() + 300;
     while (times.copy_memory.length < 10 || performance.now() < end) {
-      for (const probe of ['copy_vectors', 'copy_memory'] as const) times[probe].push(time(probe, Math.ceil(half / perTask)));
+      for (const probe of ['copy_vectors', 'copy_memory'] as const) {
+        times[probe].push(time(probe, Math.ceil(half / perTask)));
+      }
     }
     heap.free(from);
     heap.free(to);
@@ -138,7 +140,7 @@ function pause(milliseconds: number): void {
 }
 
 /**
- * A job of two tasks, from the call until both are done. Empty, the caller may do both tasks before the worker has come;
+ * A job of two tasks, from the call until both are done. Empty, the caller may do both before the worker has come;
  * where the tasks wait for each other, the worker certainly has taken one.
  */
 export async function handOffs(): Promise<HandOff[]> {

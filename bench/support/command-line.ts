@@ -24,7 +24,7 @@ export function pick<Name extends string>(what: string, given: readonly string[]
   return given.length === 0 ? [...all] : all.filter((name) => given.includes(name));
 }
 
-/** The ways that --ways names (all but the relaxed ones otherwise, and those too with --relaxed) and this machine has. */
+/** The ways that --ways names, else all but the relaxed ones (those too with --relaxed), if this machine has them. */
 export function pickWays(ways: string | undefined, relaxed: boolean): WayName[] {
   const plain = wayNames.filter((way) => relaxed || !way.startsWith('relaxed'));
   return possibleWays(pick('way', ways === undefined ? plain : ways.split(','), wayNames));
@@ -34,7 +34,7 @@ export function pickWays(ways: string | undefined, relaxed: boolean): WayName[] 
 export function announce(): void {
   const { processor, cores, runtime, flags, commit } = machine();
   const [load] = loadavg();
-  console.log(`${processor}, ${cores} cores, ${runtime}${flags.length > 0 ? ` ${flags.join(' ')}` : ''}, commit ${commit}`);
+  console.log([processor, `${cores} cores`, [runtime, ...flags].join(' '), `commit ${commit}`].join(', '));
   if (load > 1) console.log(`warning: the load of this machine is ${load.toFixed(1)}; measure when nothing else runs`);
   console.log('');
 }

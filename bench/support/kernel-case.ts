@@ -1,4 +1,4 @@
-/** A kernel to be timed: what it computes on, how much work that is, and which row of the peers' scripts does the same. */
+/** A kernel to be timed: what it computes on, how much work that is, and which row of the peers' does the same. */
 
 import type { FloatArray, Kernels } from '../../src/kernels/contract.ts';
 import type { Arrays, FloatName } from './arrays.ts';
@@ -39,7 +39,7 @@ export interface KernelCase {
   readonly tolerance?: number;
 }
 
-/** How far results may lie from the definition's, as a share of the largest value: rounding of another order of summation. */
+/** How far results may lie from the definition's, as a share of the largest value: rounding, in another order. */
 export function tolerance({ dtype, tolerance: own }: KernelCase): number {
   return own ?? (dtype === 'float32' ? 1e-5 : 1e-12);
 }

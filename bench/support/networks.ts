@@ -48,24 +48,28 @@ function operations(convolutions: readonly Convolution[], affine: readonly numbe
 }
 
 function deep(
-  key: NetworkKey, peer: string, name: string, title: string, filters: readonly number[], maxPools: readonly number[], batchnorm: boolean,
-  batches: readonly number[], inferenceBatches: readonly number[],
+  key: NetworkKey, peer: string, name: string, title: string, filters: readonly number[], maxPools: readonly number[],
+  batchnorm: boolean, batches: readonly number[], inferenceBatches: readonly number[],
 ): NetworkCase {
   return {
     key, peer, name, title, batches, inferenceBatches, rule: 'adam',
     build: () => new DeepConvNet({ numFilters: filters, maxPools, batchnorm, weightScale: 'kaiming', rng: new Rng(1) }),
-    forwardOperations: operations(filters.map((count, i) => ({ filters: count, side: 3, pool: maxPools.includes(i) })), [10]),
+    forwardOperations: operations(
+      filters.map((count, i) => ({ filters: count, side: 3, pool: maxPools.includes(i) })), [10],
+    ),
   };
 }
 
 export const networks: readonly NetworkCase[] = [
   {
-    key: 'a', peer: 'a_three', name: 'three-layer convnet', title: 'three-layer convnet, 32 filters 7x7, hidden 500', rule: 'adam',
-    batches: [50], inferenceBatches: [100, 1],
-    build: () => new ThreeLayerConvNet({ numFilters: 32, filterSize: 7, hiddenDim: 500, weightScale: 1e-2, rng: new Rng(1) }),
+    key: 'a', peer: 'a_three', name: 'three-layer convnet', title: 'three-layer convnet, 32 filters 7x7, hidden 500',
+    rule: 'adam', batches: [50], inferenceBatches: [100, 1],
+    build: () =>
+      new ThreeLayerConvNet({ numFilters: 32, filterSize: 7, hiddenDim: 500, weightScale: 1e-2, rng: new Rng(1) }),
     forwardOperations: operations([{ filters: 32, side: 7, pool: true }], [500, 10]),
   },
-  deep('b', 'b_deep', 'deep convnet', 'deep convnet [8,16,32,64], four pools', [8, 16, 32, 64], [0, 1, 2, 3], false, [10, 100], []),
+  deep('b', 'b_deep', 'deep convnet', 'deep convnet [8,16,32,64], four pools',
+    [8, 16, 32, 64], [0, 1, 2, 3], false, [10, 100], []),
   deep('c', 'c_deepbn', 'deep with batchnorm', 'deep convnet with batchnorm [16,32,32,64,64], five pools',
     [16, 32, 32, 64, 64], [0, 1, 2, 3, 4], true, [100], [100, 1]),
   deep('d', 'd_vgg', 'VGG-like with batchnorm', 'VGG-like with batchnorm [64,64,128,128,256,256], three pools',
@@ -73,7 +77,8 @@ export const networks: readonly NetworkCase[] = [
   {
     key: 'e', peer: 'e_mlp', name: 'fully connected', title: 'fully connected 3072-1000-10',
     rule: 'sgd', batches: [100], inferenceBatches: [],
-    build: () => new TwoLayerNet({ inputDim: 3072, hiddenDim: 1000, numClasses: 10, weightScale: 1e-2, rng: new Rng(1) }),
+    build: () =>
+      new TwoLayerNet({ inputDim: 3072, hiddenDim: 1000, numClasses: 10, weightScale: 1e-2, rng: new Rng(1) }),
     forwardOperations: operations([], [1000, 10]),
   },
   {
@@ -85,7 +90,7 @@ export const networks: readonly NetworkCase[] = [
 
 export const networkKeys: readonly NetworkKey[] = networks.map(({ key }) => key);
 
-/** Operations of a training step: the gradients at the input and at the weights cost as much as the forward pass each. */
+/** Operations of a training step: gradients at the input and at the weights cost as much as the forward pass each. */
 export function stepOperations(network: NetworkCase, batch: number): number {
   return 3 * batch * network.forwardOperations;
 }

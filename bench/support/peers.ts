@@ -1,6 +1,6 @@
 /**
- * Other libraries, measured by their own scripts in child processes while this process sleeps, between rounds of ours, so
- * that both sides of a ratio meet the same machine in the same minutes.
+ * Other libraries, measured by their own scripts in child processes while this process sleeps, between rounds of ours,
+ * so that both sides of a ratio meet the same machine in the same minutes.
  *
  * A peers folder holds py.sh, bench_torch.py (PyTorch) and node/bench_ort.mjs (ONNX Runtime Web), each installed beside
  * its script. They print one JSON object a line.
@@ -42,7 +42,8 @@ export class Peers {
 
   /** Runs PyTorch's script; an empty list, and a line on the console, where it is not installed or fails. */
   torch(workloads: readonly string[], threads: number, nets: readonly string[] = []): PeerRow[] {
-    const options = ['--threads', String(threads), '--w', workloads.join(), ...(nets.length > 0 ? ['--nets', nets.join()] : [])];
+    const options = ['--threads', String(threads), '--w', workloads.join()];
+    if (nets.length > 0) options.push('--nets', nets.join());
     return this.#run('torch', './py.sh', [String(threads), 'bench_torch.py', ...options], '.');
   }
 
@@ -57,12 +58,12 @@ export class Peers {
     const { status, stdout, stderr, error } = spawnSync(command, args, {
       cwd: join(this.#folder, folder), encoding: 'utf8', timeout: 300_000, stdio: ['ignore', 'pipe', 'pipe'],
     });
-    const rows = (stdout ?? '').split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as PeerRow);
-    const usable = rows.filter((row) => Number.isFinite(row.median_ms));
+    const lines = (stdout ?? '').split('\n').filter((line) => line.startsWith('{'));
+    const usable = lines.map((line) => JSON.parse(line) as PeerRow).filter((row) => Number.isFinite(row.median_ms));
     if (status === 0 && usable.length > 0) return usable;
     this.#absent.add(peer);
-    const last = (stderr ?? '').trim().split('\n').at(-1);
-    console.log(`${peerTitles[peer]} is left out: ${error?.message ?? (last !== '' ? last : `its script ended with ${status}`)}`);
+    const said = (stderr ?? '').trim().split('\n').at(-1);
+    console.log(`${peerTitles[peer]} is left out: ${error?.message ?? (said || `its script ended with ${status}`)}`);
     return [];
   }
 }
@@ -84,6 +85,8 @@ export class PeerMedians {
   }
 }
 
-function keyOf(peer: PeerName, threads: number, name: string, operation: string | undefined, batch: number | undefined): string {
+function keyOf(
+  peer: PeerName, threads: number, name: string, operation: string | undefined, batch: number | undefined,
+): string {
   return [peer, threads, name, operation ?? '', batch ?? ''].join(' ');
 }

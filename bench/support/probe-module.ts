@@ -21,7 +21,7 @@ export type SlotName = keyof typeof slots;
 export type ProbeName =
   'f32' | 'f64' | 'f32_relaxed' | 'f64_relaxed' | 'copy_vectors' | 'copy_memory' | 'nothing' | 'meet';
 
-/** Chains side by side: each waits some eight cycles for its own multiplication and addition; 16 registers hold them. */
+/** Chains side by side: each waits some eight cycles for its own multiplication and addition; registers hold them. */
 const chains = 12;
 
 /** Floating-point operations of one round of an arithmetic probe. */

@@ -1,4 +1,4 @@
-/** Where the time of a call goes: milliseconds by kernel and shape, and what is left for everything above the kernels. */
+/** Where the time of a call goes: milliseconds by kernel and shape, and what is left for everything above them. */
 
 import type { Kernels } from '../../src/kernels/contract.ts';
 import { activeKernels } from '../../src/kernels/registry.ts';
@@ -44,7 +44,8 @@ export function profile(call: () => void, times: number): Profile {
     Object.assign(kernels, original);
   }
   const total = (performance.now() - start) / times;
-  const lines = [...sums].map(([name, sum]) => ({ name, milliseconds: sum.milliseconds / times, calls: sum.calls / times }));
+  const lines = [...sums].map(([name, { milliseconds, calls }]) =>
+    ({ name, milliseconds: milliseconds / times, calls: calls / times }));
   lines.sort((a, b) => b.milliseconds - a.milliseconds);
   return { lines, total, outside: total - lines.reduce((sum, line) => sum + line.milliseconds, 0) };
 }
@@ -55,8 +56,10 @@ function describe(name: keyof Kernels, args: readonly unknown[]): string {
   for (const arg of args) {
     const g = arg as Record<string, number> | null;
     if (typeof g !== 'object' || g === null || ArrayBuffer.isView(g)) continue;
-    if ('kernelHeight' in g) return `${name} ${g.channels}->${g.filters} ${g.kernelHeight}x${g.kernelWidth} at ${g.height}x${g.width}`;
-    if ('poolHeight' in g) return `${name} ${g.planes} planes of ${g.height}x${g.width}`;
+    const plane = `${g.height}x${g.width}`;
+    const channels = `${g.channels}->${g.filters}`;
+    if ('kernelHeight' in g) return `${name} ${channels} ${g.kernelHeight}x${g.kernelWidth} at ${plane}`;
+    if ('poolHeight' in g) return `${name} ${g.planes} planes of ${plane}`;
     if ('inner' in g && 'outer' in g) return `${name} (${g.outer},${g.channels},${g.inner})`;
   }
   return name;

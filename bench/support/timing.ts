@@ -3,7 +3,7 @@
  *
  * Kernels are timed by tinybench. Training steps and inference are timed by `medianOfMany`, which repeats the method of
  * the peers' own scripts, so that both sides of a ratio are found alike, and which lets the event loop turn between
- * calls (outside the clock), as Solver.train does: worker threads report, and garbage is collected, where they would be.
+ * calls (outside the clock), as Solver.train does: worker threads report, and memory is given back, where they would be.
  */
 
 import { Bench } from 'tinybench';
@@ -91,7 +91,9 @@ export function timeKernel(call: () => unknown, milliseconds: number): Timing {
   });
   bench.runSync();
   const result = bench.getTask('call')?.result;
-  if (result?.state !== 'completed') throw new Error(`bench: timing ended as ${result?.state ?? 'nothing'} (${String(sink)})`);
+  if (result?.state !== 'completed') {
+    throw new Error(`bench: timing ended as ${result?.state ?? 'nothing'} (${String(sink)})`);
+  }
   return { median: result.latency.p50, min: result.latency.min, n: result.latency.samplesCount };
 }
 

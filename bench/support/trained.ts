@@ -20,7 +20,8 @@ export function solverFor(network: NetworkCase, batch: number): Solver {
   const data = { XTrain, yTrain, XVal: zeros([1, 3, 32, 32]), yVal: Int32Array.of(0) };
   // so small a learning rate that a thousand steps on the same images do not make the numbers odd
   return new Solver(network.build(), data, {
-    updateRule: network.rule, optimConfig: { learningRate: 1e-4 }, batchSize: batch, numEpochs: 1_000_000, verbose: false,
+    updateRule: network.rule, optimConfig: { learningRate: 1e-4 }, batchSize: batch, numEpochs: 1_000_000,
+    verbose: false,
   });
 }
 
@@ -35,8 +36,8 @@ const allowed = 1e-3;
 const negligible = 1e-2;
 
 /**
- * Throws Error unless loss and gradients of every way agree with naive's (js's, for large networks) on a few images, and
- * those of SIMD on one thread and two to the last bit.
+ * Throws Error unless loss and gradients of every way agree with naive's (js's, for large networks) on a few images,
+ * and those of SIMD on one thread and two to the last bit.
  */
 export async function validateNetwork(network: NetworkCase, ways: readonly WayName[]): Promise<void> {
   const [X, y] = images(comparedImages);
@@ -55,7 +56,8 @@ export async function validateNetwork(network: NetworkCase, ways: readonly WayNa
     found.set(way, actual);
     const difference = largestDifference(expected, actual);
     if (!(difference <= allowed)) {
-      throw new Error(`bench: network ${network.key} on ${way} differs from ${reference} by ${difference.toExponential(2)}`);
+      const far = difference.toExponential(2);
+      throw new Error(`bench: network ${network.key} on ${way} differs from ${reference} by ${far}`);
     }
   }
   for (const [one, two] of [['simd1', 'simd2'], ['relaxed1', 'relaxed2']] as const) {
@@ -75,7 +77,8 @@ function largest(values: Float64Array): number {
 
 /** The largest difference of any parameter's gradients, as a share of that parameter's largest gradient. */
 function largestDifference(expected: Map<string, Float64Array>, actual: Map<string, Float64Array>): number {
-  const floor = negligible * Math.max(...[...expected].filter(([name]) => name !== 'loss').map(([, values]) => largest(values)));
+  const gradients = [...expected].filter(([name]) => name !== 'loss').map(([, values]) => values);
+  const floor = negligible * Math.max(...gradients.map(largest));
   let worst = 0;
   for (const [name, values] of expected) {
     const others = actual.get(name);
