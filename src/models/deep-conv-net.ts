@@ -88,6 +88,7 @@ export class DeepConvNet extends Network {
       ? kaimingInit(features, this.numClasses, { relu: false, rng, dtype })
       : normalInit(fn, [features, this.numClasses], weightScale, rng, dtype);
     this.params[`b${this.depth}`] = zeros(this.numClasses, dtype);
+    this.placeParams();
   }
 
   /** Numbers an example before the affine layer. */

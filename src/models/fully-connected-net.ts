@@ -94,6 +94,7 @@ export class FullyConnectedNet extends Network {
       this.params[`beta${l}`] = zeros(outputs, dtype);
       if (normalization === 'batchnorm') this.bnParams.push({ mode: 'train' });
     }
+    this.placeParams();
     // A generator of its own: what else is drawn from the given one does not change the masks.
     if (dropoutKeep < 1 && seed === undefined) this.dropoutRng = new Rng(Math.floor(rng.random() * 2 ** 32));
   }

@@ -13,7 +13,7 @@ import type { FloatType } from '../layers/arguments.ts';
 import type { BatchnormParam } from '../layers/batchnorm.ts';
 import { softmaxLoss, toLabels } from '../layers/loss.ts';
 import type { Labels } from '../layers/loss.ts';
-import { currentLease, inStep, insideStep } from '../kernels/memory/allocate.ts';
+import { currentLease, inStep, insideStep, residentArray } from '../kernels/memory/allocate.ts';
 import { activeKernels } from '../kernels/registry.ts';
 import { checkTensor, shapeText } from '../tensor/check.ts';
 import type { RandomSource } from '../tensor/random/source.ts';
@@ -52,6 +52,16 @@ export abstract class Network implements Model {
     this.reg = reg;
     this.l2Factor = l2Factor;
     this.config = { ...config, numClasses, reg, l2Factor, dtype };
+  }
+
+  /**
+   * Moves the parameters to memory that kernels reach without copying: the last line of every network's constructor. The
+   * tensors stay ordinary ones; who replaces one by a tensor of their own has it copied at every call, and no more.
+   */
+  protected placeParams(): void {
+    for (const [name, parameter] of Object.entries(this.params)) {
+      this.params[name] = new Tensor(residentArray(parameter.dtype, parameter.size), parameter.shape).assign(parameter);
+    }
   }
 
   /** Number of layers with weights. */

@@ -77,6 +77,7 @@ export class ThreeLayerConvNet extends Network {
     this.params.b2 = zeros(hiddenDim, dtype);
     this.params.W3 = normalInit(fn, [hiddenDim, this.numClasses], weightScale, rng, dtype);
     this.params.b3 = zeros(this.numClasses, dtype);
+    this.placeParams();
   }
 
   /** Numbers an example after the pooling. */

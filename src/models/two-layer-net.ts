@@ -49,6 +49,7 @@ export class TwoLayerNet extends Network {
     this.params.b1 = zeros(hiddenDim, dtype);
     this.params.W2 = normalInit(fn, [hiddenDim, this.numClasses], weightScale, rng, dtype);
     this.params.b2 = zeros(this.numClasses, dtype);
+    this.placeParams();
   }
 
   protected checkInput(fn: string, X: Tensor): void {

@@ -69,6 +69,23 @@ describe('convolution', () => {
     }), { numRuns: 60 });
   });
 
+  it('of one image notices when its filters have changed since the last call', () => {
+    const g = geometry(1, 9, 7, 6, 19, 3, 3, 1, 1);
+    const x = randomFloats('float32', 9 * 42, 1);
+    const w = randomFloats('float32', 19 * 81, 2);
+    const [out, expected] = [new Float32Array(19 * 42), new Float32Array(19 * 42)];
+    // the same filters again, then one number changed in each block of filters, then all of them changed back
+    const changes: Array<() => void> = [() => undefined, () => undefined];
+    for (const filter of [0, 7, 8, 16, 18]) changes.push(() => { w[filter * 81 + 80] += 1; });
+    changes.push(() => { w.set(randomFloats('float32', 19 * 81, 2)); });
+    for (const change of changes) {
+      change();
+      simd.convForward(x, w, null, out, g, {});
+      naiveKernels.convForward(x, w, null, expected, g, {});
+      out.forEach((value, at) => expect(Math.abs(value - expected[at])).toBeLessThan(2e-5));
+    }
+  });
+
   it('of tiny images equals the definition', () => {
     let dense = 0;
     fc.assert(fc.property(denseShapes, (s) => {

@@ -45,3 +45,7 @@ export const leastTasks = 8;
 /** Sums of the filter gradient that are kept apart, one a group of images, and the bytes that all of them may take. */
 export const gradientGroups = 8;
 export const gradientGroupBytes: number = 40 * 1024 * 1024;
+
+/** Images up to which transformed filters are kept for the next call, and how many layers' filters are kept. */
+export const keptFiltersMostBatch = 4;
+export const keptFiltersMost = 64;

@@ -11,7 +11,7 @@
  */
 
 import {
-  defineFunction, type FunctionReference, load, loadSplat, loadZero, type ModuleBuilder, multiplyAdd, type Value,
+  callValue, constant, defineFunction, type FunctionReference, load, loadSplat, loadZero, type ModuleBuilder, multiplyAdd, type Value,
   vectorConstant,
 } from '../../../wasm/index.ts';
 import { ArgumentSlots, type KernelBuilder } from '../kernel-builder.ts';
@@ -24,12 +24,12 @@ export const winogradSlots: ArgumentSlots<
   'height' | 'width' | 'pad' | 'outHeight' | 'outWidth' | 'tilesX' | 'tilesY' | 'rowsPerTask' | 'channelGroups' |
   'filterBlocks' | 'vGroupBytes' | 'vPointBytes' | 'mGroupBytes' | 'mPointBytes' | 'uPointBytes' | 'mOffset' |
   'stripOffset' | 'temporaryOffset' | 'dout' | 'sums' | 'biasGradient' | 'chunks' | 'chunksPerTask' | 'groups' |
-  'outStride' | 'inStride' | 'nothing'
+  'outStride' | 'inStride' | 'nothing' | 'kept'
 > = new ArgumentSlots([
   'x', 'out', 'filters', 'epilogue', 'relu', 'scratch', 'scratchBytes', 'batch', 'channels', 'filterCount', 'height',
   'width', 'pad', 'outHeight', 'outWidth', 'tilesX', 'tilesY', 'rowsPerTask', 'channelGroups', 'filterBlocks',
   'vGroupBytes', 'vPointBytes', 'mGroupBytes', 'mPointBytes', 'uPointBytes', 'mOffset', 'stripOffset', 'temporaryOffset',
-  'dout', 'sums', 'biasGradient', 'chunks', 'chunksPerTask', 'groups', 'outStride', 'inStride', 'nothing',
+  'dout', 'sums', 'biasGradient', 'chunks', 'chunksPerTask', 'groups', 'outStride', 'inStride', 'nothing', 'kept',
 ]);
 
 /** A vector of zeros. */
@@ -183,15 +183,69 @@ function emitForward(kernels: KernelBuilder, gather: FunctionReference): void {
 }
 
 /**
+ * unchanged(kept, filters, bytes): 1 where the filters are the very bits of the copy behind the flag at `kept`; else clears
+ * the flag, makes the copy and gives 0. bytes is a multiple of 4.
+ */
+function emitUnchanged(module: ModuleBuilder): FunctionReference {
+  return defineFunction(module, 'f32_winograd_filters_unchanged__simd128', ['i32', 'i32', 'i32'], ['i32'], (
+    f, kept, filters, bytes,
+  ) => {
+    const [from, copy, left] = f.locals('i32', 3);
+    f.block((differ) => {
+      f.breakIf(differ, load('i32', kept).eqz());
+      f.set(from, filters);
+      f.set(copy, kept.add(keptFlagBytes));
+      f.set(left, bytes);
+      f.while(() => left.ge(64), () => {
+        const differences = [0, 16, 32, 48].map((offset) => load('i32x4', from, offset).xor(load('i32x4', copy, offset)));
+        f.breakIf(differ, differences.reduce((all, one) => all.or(one)).anyTrue());
+        for (const pointer of [from, copy]) f.increase(pointer, 64);
+        f.set(left, left.sub(64));
+      });
+      f.while(() => left.gt(0), () => {
+        f.breakIf(differ, load('i32', from).ne(load('i32', copy)));
+        for (const pointer of [from, copy]) f.increase(pointer, 4);
+        f.set(left, left.sub(4));
+      });
+      f.return(constant('i32', 1));
+    });
+    f.store(kept, constant('i32', 0));
+    f.copy(kept.add(keptFlagBytes), filters, bytes);
+    f.return(constant('i32', 0));
+    f.trap();
+  });
+}
+
+/** Bytes in front of the copy of a block of filters, of which the first 4 say that the copy's transform is finished. */
+const keptFlagBytes = 16;
+
+/** Bytes of the flag and the copy of a block of 8 filters of so many channels. */
+export function keptBlockBytes(channels: number): number {
+  return keptFlagBytes + 8 * 36 * channels;
+}
+
+/**
  * Task: U of a block of 8 filters, all channels. Filter f's taps for channel c are the 9 floats at f * outStride +
  * c * inStride; rotated turns them by 180 degrees, as the gradient at the input needs them. `nothing` points to 64 zero
- * bytes, which stand for filters beyond the last.
+ * bytes, which stand for filters beyond the last. Unless `kept` is 0, U is there from an earlier call, and is left alone
+ * where the filters are still the same (only for filters that lie one behind the other).
  */
 function emitFilters(kernels: KernelBuilder, rotated: boolean): void {
+  const unchanged = rotated ? null : emitUnchanged(kernels.module);
   kernels.define(`f32_winograd_filters${rotated ? '_rotated' : ''}__simd128`, (f, args, task) => {
     const s = winogradSlots.read(f, args, [
-      'x', 'filters', 'channels', 'filterCount', 'channelGroups', 'uPointBytes', 'outStride', 'inStride', 'nothing',
+      'x', 'filters', 'channels', 'filterCount', 'channelGroups', 'uPointBytes', 'outStride', 'inStride', 'nothing', 'kept',
     ]);
+    const block = f.local('i32', 0);
+    if (unchanged !== null) {
+      f.if(s.kept, () => {
+        const present = f.let(s.filterCount.sub(task.shl(3)));
+        f.if(present.gt(8), () => f.set(present, 8));
+        f.set(block, s.kept.add(task.mul(s.channels.mul(8 * 36).add(keptFlagBytes))));
+        const first = s.x.add(task.shl(3).mul(s.outStride));
+        f.if(callValue(unchanged, 'i32', block, first, present.mul(s.outStride)), () => f.return());
+      });
+    }
     const u = f.let(s.filters.add(task.mul(s.channelGroups).shl(7)));
     const [half, channel, filter, padded, to] = f.locals('i32', 5);
     const taps = f.locals('i32', 4);
@@ -231,5 +285,6 @@ function emitFilters(kernels: KernelBuilder, rotated: boolean): void {
         }
       });
     });
+    f.if(block, () => f.store(block, constant('i32', 1)));
   });
 }

@@ -1,14 +1,16 @@
 /** The host's side of Winograd convolution: sizes, scratch and jobs (the kernels are in winograd-kernels.ts). */
 
 import type { ConvGeometry, Epilogue, FloatArray } from '../../contract.ts';
+import { residentArray, type TypedArray } from '../../memory/allocate.ts';
 import { beginLaunch, type Launch } from '../launch.ts';
 import { kernelIndex } from '../module.ts';
 import {
-  gradientGroupBytes, gradientGroups, leastTasks, winogradChunkBytes, winogradGradientLeastTiles, winogradLeastTiles,
+  gradientGroupBytes, gradientGroups, keptFiltersMost, keptFiltersMostBatch, leastTasks, winogradChunkBytes,
+  winogradGradientLeastTiles, winogradLeastTiles,
 } from './choose.ts';
 import { epilogueTable, nothingBytes } from './epilogue.ts';
 import { inputSize, points, tileSize } from './winograd-algebra.ts';
-import { winogradSlots as slots } from './winograd-kernels.ts';
+import { keptBlockBytes, winogradSlots as slots } from './winograd-kernels.ts';
 import { pixelBytes, temporaryBytes } from './winograd-transforms.ts';
 
 /** One convolution of 3x3 filters with stride 1, as the kernels see it: also the one that gives the gradient at x. */
@@ -77,6 +79,40 @@ function setProblem(launch: Launch, p: Problem, leastTiles: number): { chunks: n
   return { chunks, pointBytesOfFilters: uPointBytes };
 }
 
+/** A layer's filters, transformed, and a copy of what they were transformed from. */
+interface KeptFilters {
+  readonly transformed: TypedArray;
+  readonly copy: TypedArray;
+}
+
+/** By the buffer that filters lie in, and by their place and shape there. */
+let keptFilters: WeakMap<ArrayBufferLike, Map<string, KeptFilters>> = new WeakMap();
+let keptCount = 0;
+
+/**
+ * Room that stays from call to call for these filters' transforms: with few images they take longer to transform than to
+ * use, and at test time they are the same at every call (which the kernel checks, bit by bit). Null where there is none.
+ */
+function keepFilters(w: FloatArray, p: Problem, transformedBytes: number): KeptFilters | null {
+  if (p.batch > keptFiltersMostBatch) return null;
+  const places = keptFilters.get(w.buffer) ?? new Map<string, KeptFilters>();
+  const key = `${w.byteOffset} ${p.filters} ${p.channels}`;
+  const known = places.get(key);
+  if (known !== undefined) return known;
+  if (keptCount >= keptFiltersMost) {
+    keptFilters = new WeakMap();
+    keptCount = 0;
+    return null;
+  }
+  const copy = residentArray('uint8', keptBlockBytes(p.channels) * Math.ceil(p.filters / 8));
+  const kept = { copy: copy.fill(0), transformed: residentArray('uint8', transformedBytes) };
+  if (!(copy.buffer instanceof SharedArrayBuffer)) return null; // the heap is too full for residents
+  places.set(key, kept);
+  keptFilters.set(w.buffer, places);
+  keptCount++;
+  return kept;
+}
+
 /**
  * out = epilogue(x conv w). The filters' taps for one channel are 9 floats; outStride and inStride are the bytes from one
  * filter, and from one channel, to the next. rotated turns the taps by 180 degrees.
@@ -92,7 +128,10 @@ function convolve(
     const outAt = launch.output(out);
     const tableAt = launch.input(table);
     const { chunks, pointBytesOfFilters } = setProblem(launch, p, winogradLeastTiles);
-    slots.set(launch, 'filters', launch.scratch(points * pointBytesOfFilters));
+    const kept = rotated ? null : keepFilters(w, p, points * pointBytesOfFilters);
+    const transformed = kept === null ? launch.scratch(points * pointBytesOfFilters) : launch.input(kept.transformed);
+    slots.set(launch, 'kept', kept === null ? 0 : launch.input(kept.copy));
+    slots.set(launch, 'filters', transformed);
     slots.set(launch, 'x', wAt);
     slots.set(launch, 'outStride', outStride);
     slots.set(launch, 'inStride', inStride);
