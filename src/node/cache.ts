@@ -6,7 +6,7 @@ import { posix, win32 } from 'node:path';
 
 /** What cacheFolder looks at; each part defaults to this process's own. */
 export interface CacheSurroundings {
-  platform?: NodeJS.Platform;
+  platform?: string;
   env?: Record<string, string | undefined>;
   home?: string;
 }
