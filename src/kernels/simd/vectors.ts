@@ -34,6 +34,13 @@ export function wherePositive(source: Value, value: Value): Value {
   return select(source.gt(0), value, zero(value.kind));
 }
 
+/** value, but 0 where it is smaller than the limit in size; NaN stays. Vectors or scalars. */
+export function withoutTiny(value: Value, limit: number): Value {
+  if (lanesOf(value.kind) === 1) return select(value.abs().lt(limit), zero(value.kind), value);
+  const limits = vectorConstant(value.kind as 'f32x4', new Array<number>(lanesOf(value.kind)).fill(limit));
+  return value.andNot(value.abs().lt(limits));
+}
+
 /**
  * Goes through a run of `count` elements. `step` writes the work on elements of one kind, a whole vector or a scalar, at the
  * pointers, which are moved along and end after the run.
