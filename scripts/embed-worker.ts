@@ -65,9 +65,14 @@ function patchPiscina(thread: string): Plugin {
   };
 }
 
+/** Piscina's switches, at what they are by default: environment variables are no interface here, and Deno asks before one. */
+const switches = Object.fromEntries(
+  ['PISCINA_DISABLE_ATOMICS', 'PISCINA_ENABLE_ASYNC_ATOMICS'].map((name) => [`process.env.${name}`, '"0"']),
+);
+
 async function bundle(options: BuildOptions): Promise<string> {
   const { outputFiles } = await build({
-    bundle: true, write: false, minify: true, target: 'es2022', format: 'esm', platform: 'neutral', logLevel: 'error',
+    define: switches, bundle: true, write: false, minify: true, target: 'es2022', format: 'esm', platform: 'neutral', logLevel: 'error',
     ...options,
   });
   return outputFiles![0].text;
