@@ -23,11 +23,21 @@ export function takesDense(g: ConvGeometry): boolean {
 
 /** Fewest channels, and fewest filters, for which Winograd is taken. */
 const winogradLeast = 6;
+/** The gradient at the filters needs no transform back of whole images, so three channels are enough. */
+const winogradLeastOfGradient = 3;
 
-/** True when the convolution, and its gradients, take Winograd's F(4x4, 3x3); else they take the direct kernels. */
+/** True when the convolution, and its gradient at the input, take Winograd's F(4x4, 3x3); else the direct kernels. */
 export function takesWinograd(x: FloatArray, g: ConvGeometry): boolean {
-  return x instanceof Float32Array && g.kernelHeight === 3 && g.kernelWidth === 3 && g.stride === 1 && g.pad <= 2 &&
-    g.channels >= winogradLeast && g.filters >= winogradLeast;
+  return fitsWinograd(x, g) && g.channels >= winogradLeast && g.filters >= winogradLeast;
+}
+
+/** The same for the gradient at the filters. */
+export function takesWinogradGradient(x: FloatArray, g: ConvGeometry): boolean {
+  return fitsWinograd(x, g) && g.channels >= winogradLeastOfGradient && g.filters >= winogradLeast;
+}
+
+function fitsWinograd(x: FloatArray, g: ConvGeometry): boolean {
+  return x instanceof Float32Array && g.kernelHeight === 3 && g.kernelWidth === 3 && g.stride === 1 && g.pad <= 2;
 }
 
 /** Bytes of transformed tiles that a Winograd task works on at a time: what stays in the second-level cache. */

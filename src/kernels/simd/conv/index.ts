@@ -2,7 +2,7 @@
 
 import type { ConvKernels } from '../../contract.ts';
 import type { KernelBuilder } from '../kernel-builder.ts';
-import { takesDense, takesWinograd } from './choose.ts';
+import { takesDense, takesWinograd, takesWinogradGradient } from './choose.ts';
 import { denseBackward, denseForward } from './dense.ts';
 import { emitDense } from './dense-kernels.ts';
 import { directFilterGradient, directForward, directInputGradient } from './direct.ts';
@@ -31,12 +31,11 @@ export const convolutionKernels: ConvKernels = {
 
   convBackward(dout, x, w, dx, dw, db, g) {
     if (takesDense(g)) return denseBackward(dout, x, w, dx, dw, db, g);
-    const winograd = takesWinograd(x, g);
     if (dx !== null) {
-      if (winograd) winogradInputGradient(dout, w, dx, g);
+      if (takesWinograd(x, g)) winogradInputGradient(dout, w, dx, g);
       else directInputGradient(dout, w, dx, g);
     }
-    if (winograd) winogradFilterGradient(dout, x, dw, db, g);
+    if (takesWinogradGradient(x, g)) winogradFilterGradient(dout, x, dw, db, g);
     else directFilterGradient(dout, x, dw, db, g);
   },
 };
