@@ -26,12 +26,18 @@ function loadSimdOverFast(): Partial<Kernels> | string {
   return typeof simd === 'string' ? simd : { ...fastKernels, ...simd };
 }
 
+/** Says which kernels of the SIMD backend are those of js. */
+function standIns(kernels: Partial<Kernels>): string[] {
+  const names = (Object.keys(fastKernels) as KernelName[]).filter((name) => kernels[name] === fastKernels[name]);
+  return names.length === 0 ? [] : [`computed in JavaScript, because they have no SIMD form: ${names.join(', ')}`];
+}
+
 interface Selection {
   readonly name: BackendName;
   readonly kernels: Kernels;
   /** kernels that the backend lacks and naive provides */
   readonly fallbacks: readonly KernelName[];
-  /** why a faster backend was passed over */
+  /** why a faster backend was passed over, and what is slower than it could be */
   readonly why: readonly string[];
 }
 
@@ -69,8 +75,12 @@ function select(): Selection {
     const order: Array<Exclude<BackendName, 'naive'>> = wanted === 'auto' ? ['simd', 'js'] : [wanted];
     for (const name of order) {
       const loaded = backends[name].load();
-      if (typeof loaded !== 'string') return complete(name, loaded, why);
-      why.push(loaded);
+      if (typeof loaded === 'string') {
+        why.push(loaded);
+        continue;
+      }
+      if (name === 'simd') why.push(...standIns(loaded));
+      return complete(name, loaded, why);
     }
     if (wanted !== 'auto') throw new Error(`configure: backend ${wanted} cannot run here: ${why.join('; ')}`);
   }
