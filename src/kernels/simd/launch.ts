@@ -18,6 +18,8 @@
  * objects as long as every array lies in the heap.
  */
 
+import type { FloatKind } from '../../wasm/index.ts';
+import type { FloatArray } from '../contract.ts';
 import type { TypedArray } from '../memory/allocate.ts';
 import { alignBlock } from '../memory/blocks.ts';
 import type { Heap } from '../memory/heap.ts';
@@ -183,4 +185,9 @@ function addLaunch(): Launch {
   const launch = new Launch(launches.length, heap!, scratch!);
   launches.push(launch);
   return launch;
+}
+
+/** The element type of an array, as the emitters call it. */
+export function floatKind(array: FloatArray): FloatKind {
+  return array instanceof Float32Array ? 'f32' : 'f64';
 }

@@ -2,7 +2,7 @@
 
 import type { ConvGeometry, Epilogue, FloatArray } from '../../contract.ts';
 import { launchColumnSums, launchProduct } from '../gemm/host.ts';
-import { beginLaunch, type Launch } from '../launch.ts';
+import { beginLaunch, floatKind, type Launch } from '../launch.ts';
 import { kernelIndex } from '../module.ts';
 import { denseName, denseSlots as slots } from './dense-kernels.ts';
 
@@ -31,7 +31,7 @@ function setGeometry(launch: Launch, g: ConvGeometry, weights: number, matrix: n
 export function denseForward(
   x: FloatArray, w: FloatArray, b: FloatArray | null, out: FloatArray, g: ConvGeometry, epilogue: Epilogue,
 ): void {
-  const float = x instanceof Float32Array ? 'f32' : 'f64';
+  const float = floatKind(x);
   const [inputs, outputs] = matrixSize(g);
   const launch = beginLaunch();
   try {
@@ -56,7 +56,7 @@ export function denseForward(
 export function denseBackward(
   dout: FloatArray, x: FloatArray, w: FloatArray, dx: FloatArray | null, dw: FloatArray, db: FloatArray, g: ConvGeometry,
 ): void {
-  const float = x instanceof Float32Array ? 'f32' : 'f64';
+  const float = floatKind(x);
   const [inputs, outputs] = matrixSize(g);
   const launch = beginLaunch();
   try {

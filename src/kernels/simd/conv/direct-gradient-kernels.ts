@@ -8,7 +8,8 @@ import {
   splat, type Value, vectorOf,
 } from '../../../wasm/index.ts';
 import type { KernelBuilder } from '../kernel-builder.ts';
-import { directSlots, tapBytes, zeroVector } from './direct-kernels.ts';
+import { zero } from '../vectors.ts';
+import { directSlots, tapBytes } from './direct-kernels.ts';
 
 /** Adds the gradient's kernels for one element type to the module; copyPlanes comes from emitDirect. */
 export function emitDirectGradient(kernels: KernelBuilder, float: FloatKind, copyPlanes: FunctionReference): void {
@@ -144,7 +145,7 @@ function emitCopyDout(module: ModuleBuilder, float: FloatKind): FunctionReferenc
             f.set(left, left.sub(lanes));
           });
           f.if(left.gt(0), () => {
-            f.store(to, zeroVector(float));
+            f.store(to, zero(kind));
             f.countdown(left, () => {
               f.store(to, load(float, source));
               f.increase(to, bytes);

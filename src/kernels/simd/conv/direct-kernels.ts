@@ -14,9 +14,10 @@
 
 import {
   bytesOf, constant, defineFunction, elementAddress, type FloatKind, type FunctionReference, lanesOf, load, loadSplat,
-  type ModuleBuilder, multiplyAdd, scale, select, shuffle, type Value, vectorConstant, vectorOf,
+  type ModuleBuilder, multiplyAdd, scale, select, shuffle, vectorConstant, vectorOf,
 } from '../../../wasm/index.ts';
 import { ArgumentSlots, type KernelBuilder } from '../kernel-builder.ts';
+import { zero } from '../vectors.ts';
 
 /** The arguments of the jobs. Addresses, strides and distances are in bytes. */
 export const directSlots: ArgumentSlots<
@@ -42,12 +43,6 @@ export function emitDirect(kernels: KernelBuilder, float: FloatKind): FunctionRe
   emitPack(kernels, float);
   emitForward(kernels, float, copyPlanes);
   return copyPlanes;
-}
-
-/** A vector of zeros. */
-export function zeroVector(float: FloatKind): Value {
-  const kind = vectorOf(float);
-  return vectorConstant(kind, new Array<number>(lanesOf(kind)).fill(0));
 }
 
 /** Task: the packed weights of a block of 4 filters; filters beyond the last count as 0. */
@@ -87,7 +82,7 @@ function emitCopyPlanes(module: ModuleBuilder, float: FloatKind): FunctionRefere
   const bytes = bytesOf(float);
   const vector = vectorOf(float);
   const lanes = lanesOf(vector);
-  const zero = zeroVector(float);
+  const none = zero(vectorOf(float));
   return defineFunction(module, `${float}_conv_planes__simd128`, ['i32', 'i32', 'i32', 'i32', 'i32'], [], (
     f, args, source, planes, firstRow, rows,
   ) => {
@@ -102,7 +97,7 @@ function emitCopyPlanes(module: ModuleBuilder, float: FloatKind): FunctionRefere
         f.set(end, to.add(rowBytes));
         f.set(at, to);
         f.while(() => at.ltU(end), () => {
-          f.store(at, zero);
+          f.store(at, none);
           f.increase(at, 16);
         });
         f.if(imageRow.ltU(s.height), () => {
@@ -187,7 +182,7 @@ function emitForward(kernels: KernelBuilder, float: FloatKind, copyPlanes: Funct
   const bytes = bytesOf(float);
   const lanes = lanesOf(kind);
   const storeEdge = emitStorePixels(module, float);
-  const zero = zeroVector(float);
+  const none = zero(vectorOf(float));
   kernels.define(`${float}_conv_direct_4x${2 * lanes}__simd128`, (f, args, task) => {
     const s = directSlots.read(f, args, [
       'x', 'out', 'parts', 'partCount', 'epilogue', 'relu', 'scratch', 'scratchBytes', 'channels', 'height', 'width',
@@ -208,7 +203,7 @@ function emitForward(kernels: KernelBuilder, float: FloatKind, copyPlanes: Funct
     const sums = f.locals(kind, 8);
     const [x0, x1, w] = f.locals(kind, 3);
     const floor = f.local(kind, vectorConstant(kind, new Array<number>(lanes).fill(-Infinity)));
-    f.if(s.relu, () => f.set(floor, zero));
+    f.if(s.relu, () => f.set(floor, none));
     const bandAt = f.let(s.out.add(image.mul(s.outImageBytes)).add(firstRow.mul(s.outRowBytes)));
     const [taps, tapCount, outWidth, rowsOfPart] = f.locals('i32', 4);
     f.repeat(s.partCount, () => {
@@ -240,7 +235,7 @@ function emitForward(kernels: KernelBuilder, float: FloatKind, copyPlanes: Funct
 
     /** the sums of all taps for 4 filters and two vectors of pixels */
     function multiply(): void {
-      sums.forEach((sum) => f.set(sum, zero));
+      sums.forEach((sum) => f.set(sum, none));
       f.set(tap, taps);
       f.set(weightsAt, weights);
       f.set(left, tapCount);

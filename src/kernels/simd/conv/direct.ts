@@ -1,7 +1,7 @@
 /** The host's side of the direct convolution: tap tables, sizes, scratch and jobs (the kernels are in direct-kernels.ts). */
 
 import type { ConvGeometry, Epilogue, FloatArray } from '../../contract.ts';
-import { beginLaunch, type Launch } from '../launch.ts';
+import { beginLaunch, floatKind, type Launch } from '../launch.ts';
 import { kernelIndex } from '../module.ts';
 import { directPlaneBytes, gradientGroupBytes, gradientGroups, leastTasks } from './choose.ts';
 import { directSlots as slots, partEntry } from './direct-kernels.ts';
@@ -51,10 +51,6 @@ interface Part {
 
 function roundUp(value: number, multiple: number): number {
   return Math.ceil(value / multiple) * multiple;
-}
-
-function kindOf(array: FloatArray): 'f32' | 'f64' {
-  return array instanceof Float32Array ? 'f32' : 'f64';
 }
 
 const tapTables: Map<string, Int32Array> = new Map();
@@ -188,7 +184,7 @@ export function directForward(
   try {
     const table = launch.input(epilogueTable(x, g.filters, epilogue.scale, b));
     const outAt = launch.output(out);
-    runPass(launch, kindOf(x), launch.input(x), launch.input(w), outAt, table, epilogue.relu === true, forwardPass(g));
+    runPass(launch, floatKind(x), launch.input(x), launch.input(w), outAt, table, epilogue.relu === true, forwardPass(g));
   } finally {
     launch.finish();
   }
@@ -255,7 +251,7 @@ export function directInputGradient(dout: FloatArray, w: FloatArray, dx: FloatAr
   try {
     const table = launch.input(epilogueTable(dout, g.channels, null, null));
     const dxAt = launch.output(dx);
-    runPass(launch, kindOf(dout), launch.input(dout), launch.input(w), dxAt, table, false, inputGradientPass(g));
+    runPass(launch, floatKind(dout), launch.input(dout), launch.input(w), dxAt, table, false, inputGradientPass(g));
   } finally {
     launch.finish();
   }
@@ -265,7 +261,7 @@ export function directInputGradient(dout: FloatArray, w: FloatArray, dx: FloatAr
 export function directFilterGradient(
   dout: FloatArray, x: FloatArray, dw: FloatArray, db: FloatArray, g: ConvGeometry,
 ): void {
-  const kind = kindOf(x);
+  const kind = floatKind(x);
   const bytes = x.BYTES_PER_ELEMENT;
   const lanes = 16 / bytes;
   const pass = forwardPass(g);

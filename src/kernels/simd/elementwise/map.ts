@@ -8,7 +8,7 @@ import {
 } from '../../../wasm/index.ts';
 import type { FloatArray } from '../../contract.ts';
 import { ArgumentSlots, type KernelBuilder } from '../kernel-builder.ts';
-import { beginLaunch } from '../launch.ts';
+import { beginLaunch, floatKind } from '../launch.ts';
 import { kernelIndex } from '../module.ts';
 import { elementwiseTuning } from '../tuning.ts';
 import { at, eachRun, fromFloat64 } from '../vectors.ts';
@@ -84,7 +84,7 @@ export function runMap(
     scalars.forEach((scalar, i) => slots.setFloat(launch, numbers[i], scalar));
     slots.set(launch, 'count', count);
     slots.set(launch, 'perTask', elementwiseTuning.elementsPerTask);
-    const float = outputs[0] instanceof Float32Array ? 'f32' : 'f64';
+    const float = floatKind(outputs[0]);
     launch.run(kernelIndex(kernelName(float, name)), Math.ceil(count / elementwiseTuning.elementsPerTask));
   } finally {
     launch.finish();

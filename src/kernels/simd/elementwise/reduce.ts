@@ -7,7 +7,7 @@ import { bytesOf, constant, type FloatKind, load, scale } from '../../../wasm/in
 import type { ElementwiseKernels, FloatArray } from '../../contract.ts';
 import { launchColumnSums } from '../gemm/host.ts';
 import { ArgumentSlots, type KernelBuilder } from '../kernel-builder.ts';
-import { beginLaunch } from '../launch.ts';
+import { beginLaunch, floatKind } from '../launch.ts';
 import { kernelIndex } from '../module.ts';
 import { elementwiseTuning } from '../tuning.ts';
 import { addRun, at, eachPiece, withoutTiny } from '../vectors.ts';
@@ -67,7 +67,7 @@ function total(x: FloatArray, squares: boolean): number {
     slots.set(launch, 'partial', launch.scratch(8 * parts));
     slots.set(launch, 'total', launch.output(result));
     slots.set(launch, 'parts', parts);
-    launch.run(kernelIndex(sumName(x instanceof Float32Array ? 'f32' : 'f64', squares)), parts);
+    launch.run(kernelIndex(sumName(floatKind(x), squares)), parts);
     launch.run(kernelIndex('f64_add_parts__simd128'), 1);
   } finally {
     launch.finish();
@@ -83,7 +83,7 @@ export const reductionKernels: Pick<ElementwiseKernels, 'sum' | 'sumOfSquares' |
     const launch = beginLaunch();
     try {
       const outAt = launch.output(out);
-      launchColumnSums(launch, x instanceof Float32Array ? 'f32' : 'f64', launch.input(x), outAt, rows, columns);
+      launchColumnSums(launch, floatKind(x), launch.input(x), outAt, rows, columns);
     } finally {
       launch.finish();
     }

@@ -1,8 +1,8 @@
 /** Matrix kernels on the host side: which operand is broadcast, what gets packed, and how the result is cut into tasks. */
 
 import type { FloatKind } from '../../../wasm/index.ts';
-import type { FloatArray, MatrixKernels } from '../../contract.ts';
-import { beginLaunch, type Launch } from '../launch.ts';
+import type { MatrixKernels } from '../../contract.ts';
+import { beginLaunch, floatKind, type Launch } from '../launch.ts';
 import { kernelIndex, usesRelaxed } from '../module.ts';
 import { gemmTileVectors, gemmTuning } from '../tuning.ts';
 import { columnSumName, columnSumSlots, edgeBytes, gemmName, gemmSlots, panelPadding, vectorOperand } from './kernels.ts';
@@ -23,11 +23,6 @@ export interface Product {
   /** address of n elements that are added to every row, or 0 */
   readonly bias: number;
   readonly relu: boolean;
-}
-
-/** The element type of an array, as the emitters call it. */
-export function floatKind(array: FloatArray): FloatKind {
-  return array instanceof Float32Array ? 'f32' : 'f64';
 }
 
 /** The size of each of so many parts, all but the last a multiple of `multiple`. There may turn out to be fewer. */

@@ -1,15 +1,11 @@
 /** The host's side of batchnorm: which kernel, how many tasks (the kernels are in the files beside this one). */
 
 import type { ChannelGeometry, FloatArray, NormKernels } from '../../contract.ts';
-import { beginLaunch, type Launch } from '../launch.ts';
+import { beginLaunch, floatKind, type Launch } from '../launch.ts';
 import { kernelIndex } from '../module.ts';
 import { normTuning } from '../tuning.ts';
 import { columnBackwardName } from './batchnorm-column-kernels.ts';
 import { batchnormBackwardName, batchnormSlots as slots } from './batchnorm-kernels.ts';
-
-function kindOf(array: FloatArray): 'f32' | 'f64' {
-  return array instanceof Float32Array ? 'f32' : 'f64';
-}
 
 function setGeometry(launch: Launch, g: ChannelGeometry): void {
   slots.set(launch, 'outer', g.outer);
@@ -30,7 +26,7 @@ export function batchnormStatistics(x: FloatArray, mean: FloatArray, variance: F
     slots.set(launch, 'mean', launch.output(mean));
     slots.set(launch, 'variance', launch.output(variance));
     setGeometry(launch, g);
-    const kind = kindOf(x);
+    const kind = floatKind(x);
     if (g.inner === 1) launch.run(kernelIndex(`${kind}_batchnorm_column_statistics__simd128`), columnTasks(launch, g));
     else launch.run(kernelIndex(`${kind}_batchnorm_statistics__simd128`), g.channels);
   } finally {
@@ -54,7 +50,7 @@ export function batchnormApply(
     slots.set(launch, 'relu', relu ? 1 : 0);
     slots.setFloat(launch, 'eps', eps);
     setGeometry(launch, g);
-    const kind = kindOf(x);
+    const kind = floatKind(x);
     if (g.inner === 1) {
       launch.run(kernelIndex(`${kind}_batchnorm_column_apply__simd128`), columnTasks(launch, g));
     } else {
@@ -87,7 +83,7 @@ function backward(
     setGeometry(launch, g);
     const name = g.inner === 1 ? columnBackwardName : batchnormBackwardName;
     const tasks = g.inner === 1 ? columnTasks(launch, g) : g.channels;
-    launch.run(kernelIndex(name(kindOf(x), training, reluOut !== null)), tasks);
+    launch.run(kernelIndex(name(floatKind(x), training, reluOut !== null)), tasks);
   } finally {
     launch.finish();
   }

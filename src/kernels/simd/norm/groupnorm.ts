@@ -1,7 +1,7 @@
 /** The host's side of groupnorm and layernorm (the kernels are in groupnorm-kernels.ts). */
 
 import type { FloatArray, GroupGeometry, NormKernels } from '../../contract.ts';
-import { beginLaunch, type Launch } from '../launch.ts';
+import { beginLaunch, floatKind, type Launch } from '../launch.ts';
 import { kernelIndex } from '../module.ts';
 import { normTuning } from '../tuning.ts';
 import { groupnormName, groupnormSlots as slots } from './groupnorm-kernels.ts';
@@ -32,7 +32,7 @@ function groupnormForward(
     slots.set(launch, 'mean', launch.output(mean));
     slots.set(launch, 'variance', launch.output(variance));
     const tasks = setGeometry(launch, g, eps, Infinity);
-    const float = x instanceof Float32Array ? 'f32' : 'f64';
+    const float = floatKind(x);
     launch.run(kernelIndex(groupnormName(float, 'forward', g.inner === 1)), tasks);
   } finally {
     launch.finish();
@@ -56,7 +56,7 @@ function groupnormBackward(
     const tasks = setGeometry(launch, g, eps, normTuning.gradientTasks);
     slots.set(launch, 'tasks', tasks);
     slots.set(launch, 'partial', launch.scratch(tasks * 2 * gamma.byteLength));
-    const float = x instanceof Float32Array ? 'f32' : 'f64';
+    const float = floatKind(x);
     launch.run(kernelIndex(groupnormName(float, 'backward', g.inner === 1)), tasks);
     launch.run(kernelIndex(`${float}_groupnorm_reduce__simd128`), 1);
   } finally {

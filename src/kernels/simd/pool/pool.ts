@@ -1,14 +1,10 @@
 /** The host's side of pooling, and of batchnorm, relu and pooling in one (the kernels are in pool-kernels.ts). */
 
 import type { FloatArray, FusedKernels, PoolGeometry, PoolKernels } from '../../contract.ts';
-import { beginLaunch, type Launch } from '../launch.ts';
+import { beginLaunch, floatKind, type Launch } from '../launch.ts';
 import { kernelIndex } from '../module.ts';
 import { normTuning } from '../tuning.ts';
 import { poolSlots as slots } from './pool-kernels.ts';
-
-function kindOf(array: FloatArray): 'f32' | 'f64' {
-  return array instanceof Float32Array ? 'f32' : 'f64';
-}
 
 /** Sets the sizes and gives the number of tasks, where a task is some planes. */
 function setGeometry(launch: Launch, g: PoolGeometry): number {
@@ -33,7 +29,7 @@ function maxPoolForward(x: FloatArray, out: FloatArray, argmax: Int32Array | nul
     slots.set(launch, 'out', launch.output(out));
     slots.set(launch, 'argmax', argmax === null ? 0 : launch.output(argmax));
     const tasks = setGeometry(launch, g);
-    launch.run(kernelIndex(`${kindOf(x)}_max_pool__simd128`), tasks);
+    launch.run(kernelIndex(`${floatKind(x)}_max_pool__simd128`), tasks);
   } finally {
     launch.finish();
   }
@@ -49,7 +45,7 @@ function maxPoolBackward(
     slots.set(launch, 'reluOut', reluOut === null ? 0 : launch.input(reluOut));
     slots.set(launch, 'out', launch.output(dx));
     const tasks = setGeometry(launch, g);
-    launch.run(kernelIndex(`${kindOf(dout)}_max_pool_backward__simd128`), tasks);
+    launch.run(kernelIndex(`${floatKind(dout)}_max_pool_backward__simd128`), tasks);
   } finally {
     launch.finish();
   }
@@ -71,7 +67,7 @@ function batchnormReluPoolForward(
     slots.set(launch, 'channels', channels);
     slots.setFloat(launch, 'eps', eps);
     const tasks = setGeometry(launch, g);
-    launch.run(kernelIndex(`${kindOf(x)}_batchnorm_relu_max_pool__simd128`), tasks);
+    launch.run(kernelIndex(`${floatKind(x)}_batchnorm_relu_max_pool__simd128`), tasks);
   } finally {
     launch.finish();
   }
@@ -96,7 +92,7 @@ function batchnormReluPoolBackward(
     slots.set(launch, 'channels', channels);
     slots.setFloat(launch, 'eps', eps);
     setGeometry(launch, g);
-    launch.run(kernelIndex(`${kindOf(x)}_batchnorm_relu_max_pool_backward__simd128`), channels);
+    launch.run(kernelIndex(`${floatKind(x)}_batchnorm_relu_max_pool_backward__simd128`), channels);
   } finally {
     launch.finish();
   }
