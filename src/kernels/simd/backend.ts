@@ -10,6 +10,7 @@ import { createEngine, type Engine, installEngine } from '../team/engine.ts';
 import { convolutionKernels } from './conv/index.ts';
 import { elementwiseKernels } from './elementwise/index.ts';
 import { gemmKernels } from './gemm/host.ts';
+import { lossKernels } from './loss/softmax.ts';
 import { normalisationKernels } from './norm/index.ts';
 import { poolKernels } from './pool/index.ts';
 import { buildKernelModule, type KernelModule, memoryImport, useKernelModule } from './module.ts';
@@ -21,6 +22,7 @@ const kernels: Partial<Kernels> = {
   ...normalisationKernels,
   ...poolKernels,
   ...elementwiseKernels,
+  ...lossKernels,
 };
 
 interface Loaded {

@@ -7,6 +7,7 @@ import { emitConvolution } from './conv/index.ts';
 import { emitElementwise } from './elementwise/index.ts';
 import { emitGemm } from './gemm/kernels.ts';
 import { KernelBuilder } from './kernel-builder.ts';
+import { emitSoftmax } from './loss/softmax.ts';
 import { emitNormalisation } from './norm/index.ts';
 import { emitPoolings } from './pool/index.ts';
 
@@ -17,6 +18,7 @@ const families: ReadonlyArray<(kernels: KernelBuilder) => void> = [
   emitNormalisation,
   emitPoolings,
   emitElementwise,
+  emitSoftmax,
 ];
 
 export interface KernelModule {

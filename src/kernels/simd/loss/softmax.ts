@@ -1,0 +1,127 @@
+/**
+ * The softmax loss and its gradient (see ../../naive/loss.ts), a task being some examples. All arithmetic is float64, two
+ * classes at a time. Each exp is taken once: it waits in the gradient's place until the row's sum is known.
+ */
+
+import {
+  apply, bytesOf, constant, type FloatKind, load, loadZero, type Local, scale, splat, type Value,
+} from '../../../wasm/index.ts';
+import type { FloatArray, LossKernels } from '../../contract.ts';
+import { ArgumentSlots, type KernelBuilder } from '../kernel-builder.ts';
+import { beginLaunch, floatKind } from '../launch.ts';
+import { kernelIndex } from '../module.ts';
+import { elementwiseTuning } from '../tuning.ts';
+import { fromFloat64, toFloat64 } from '../vectors.ts';
+import { exponential } from './exponential.ts';
+
+const slots: ArgumentSlots<'scores' | 'labels' | 'dscores' | 'rows' | 'examples' | 'classes' | 'perTask'> =
+  new ArgumentSlots(['scores', 'labels', 'dscores', 'rows', 'examples', 'classes', 'perTask']);
+
+/** Bytes of what a row leaves for the loss: the sum of its exps, and the label's score less the largest. */
+const rowBytes = 16;
+
+function kernelName(float: FloatKind): string {
+  return `${float}_softmax_loss__simd128`;
+}
+
+/** Adds the kernels to the module. */
+export function emitSoftmax(kernels: KernelBuilder): void {
+  for (const float of ['f32', 'f64'] as const) emitFor(kernels, float);
+}
+
+/** Two neighbouring elements as float64. */
+function loadPair(float: FloatKind, from: Value): Value {
+  if (float === 'f64') return load('f64x2', from);
+  return apply('f64x2.promote_low_f32x4', 'f64x2', [loadZero('f64x2', from).as('f32x4')]);
+}
+
+function emitFor(kernels: KernelBuilder, float: FloatKind): void {
+  const bytes = bytesOf(float);
+  kernels.define(kernelName(float), (f, args, task) => {
+    const s = slots.read(f, args, ['scores', 'labels', 'dscores', 'rows', 'examples', 'classes', 'perTask']);
+    const [example, last, row, from, to, left] = f.locals('i32', 6);
+    const [largest, sum] = f.locals('f64', 2);
+    const [center, sums] = f.locals('f64x2', 2);
+    const storePair = (at: Local, pair: Value): void => {
+      if (float === 'f64') f.store(at, pair);
+      else f.storeLane(at, apply('f32x4.demote_f64x2_zero', 'f32x4', [pair]).as('f64x2'), 0);
+    };
+    f.set(last, task.mul(s.perTask).add(s.perTask));
+    f.if(last.gt(s.examples), () => f.set(last, s.examples));
+    f.for(example, task.mul(s.perTask), last, 1, () => {
+      f.set(row, s.scores.add(scale(example.mul(s.classes), bytes)));
+      f.set(largest, constant('f64', -Infinity));
+      f.set(from, row);
+      f.set(left, s.classes);
+      f.repeat(left, () => {
+        f.set(largest, largest.max(toFloat64(load(float, from))));
+        f.increase(from, bytes);
+      });
+
+      f.set(center, splat('f64x2', largest));
+      f.set(sums, splat('f64x2', 0));
+      f.set(from, row);
+      f.set(to, s.dscores.add(scale(example.mul(s.classes), bytes)));
+      f.set(left, s.classes.shrU(1));
+      f.repeat(left, () => {
+        const exps = exponential(f, f.let(loadPair(float, from).sub(center)));
+        f.set(sums, sums.add(exps));
+        storePair(to, exps);
+        for (const pointer of [from, to]) f.increase(pointer, 2 * bytes);
+      });
+      f.set(sum, sums.lane(0).add(sums.lane(1)));
+      f.if(s.classes.and(1), () => {
+        const single = splat('f64x2', toFloat64(load(float, from)));
+        const exp = f.let(exponential(f, f.let(single.sub(center))).lane(0));
+        f.set(sum, sum.add(exp));
+        f.store(to, fromFloat64(float, exp));
+      });
+
+      const label = f.let(load('i32', s.labels.add(example.shl(2))));
+      const out = f.let(s.rows.add(example.mul(rowBytes)));
+      f.store(out, sum);
+      f.store(out, toFloat64(load(float, row.add(scale(label, bytes)))).sub(largest), 8);
+
+      const count = apply('f64.convert_i32_s', 'f64', [s.examples]);
+      const factor = f.let(constant('f64', 1).div(sum.mul(count)));
+      f.set(to, s.dscores.add(scale(example.mul(s.classes), bytes)));
+      const labelAt = f.let(to.add(scale(label, bytes)));
+      f.set(left, s.classes);
+      f.repeat(left, () => {
+        // (p - 1) / n is not p / n - 1 / n where p is near 1
+        f.if(to.eq(labelAt), () => {
+          const wrong = toFloat64(load(float, to)).div(sum).sub(constant('f64', 1));
+          f.store(to, fromFloat64(float, wrong.div(count)));
+        }, () => f.store(to, fromFloat64(float, toFloat64(load(float, to)).mul(factor))));
+        f.increase(to, bytes);
+      });
+    });
+  });
+}
+
+let rows = new Float64Array(0);
+
+function softmaxLoss(
+  scores: FloatArray, labels: Int32Array, dscores: FloatArray, n: number, classes: number,
+): number {
+  if (rows.length !== 2 * n) rows = new Float64Array(2 * n);
+  const launch = beginLaunch();
+  try {
+    const perTask = Math.ceil(elementwiseTuning.elementsPerTask / 4 / classes);
+    slots.set(launch, 'scores', launch.input(scores));
+    slots.set(launch, 'labels', launch.input(labels));
+    slots.set(launch, 'dscores', launch.output(dscores));
+    slots.set(launch, 'rows', launch.output(rows));
+    slots.set(launch, 'examples', n);
+    slots.set(launch, 'classes', classes);
+    slots.set(launch, 'perTask', perTask);
+    launch.run(kernelIndex(kernelName(floatKind(scores))), Math.ceil(n / perTask));
+  } finally {
+    launch.finish();
+  }
+  let loss = 0;
+  for (let i = 0; i < n; i++) loss += Math.log(rows[2 * i]) - rows[2 * i + 1];
+  return loss / n;
+}
+
+export const lossKernels: Pick<LossKernels, 'softmaxLoss'> = { softmaxLoss };
