@@ -1,10 +1,10 @@
 /**
  * Which convolution takes which path. The figures behind the choice are repeated by `npm run bench:tune`.
  *
- * Winograd's transforms cost about as much as 10 filters' worth of products on the way in and 10 channels' worth on the
- * way out, and the products shrink to a quarter, so it wins from a handful of channels and filters on: measured at batch
- * 100 on one core (effective GFLOP/s, Winograd against direct): 8 -> 16 at 16x16 71 : 36, 16 -> 32 at 16x16 98 : 36,
- * 32 -> 64 at 4x4 118 : 31, 64 -> 64 at 32x32 122 : 37.
+ * Winograd's products are a quarter of the direct ones, but its transforms cost the same whether there are many filters and
+ * channels to share them or few. Forward, on one core, effective GFLOP/s of Winograd : direct, batch 100 (the last, 16):
+ * 4 -> 4 at 16x16 28 : 31, 6 -> 6 30 : 26, 8 -> 16 70 : 36, 16 -> 32 99 : 38, 32 -> 64 at 4x4 103 : 19, 64 -> 64 at 32x32
+ * 123 : 39.
  */
 
 import type { ConvGeometry, FloatArray } from '../../contract.ts';

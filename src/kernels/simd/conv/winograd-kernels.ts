@@ -130,7 +130,7 @@ function emitProduct(module: ModuleBuilder, relaxed: boolean): FunctionReference
 
 /**
  * pad(args, v, tiles): zeros in V up to a whole block of 4 tiles. Their products are thrown away, but left as they are they
- * may hold anything, and numbers that happen to be subnormal make the whole block up to a hundred times slower.
+ * may hold anything, and numbers that happen to be subnormal make the whole block up to ninety times slower.
  */
 function emitPad(module: ModuleBuilder): FunctionReference {
   return defineFunction(module, 'f32_winograd_pad__simd128', ['i32', 'i32', 'i32'], [], (f, args, v, tiles) => {

@@ -2,7 +2,7 @@
  * The update rules, each one pass over memory. The formulas and their sources are in ../../naive/update.ts.
  *
  * Where a weight's gradient has vanished, what a rule remembers of it shrinks by a constant factor a step until it is a
- * subnormal number, on which processors are a hundred times slower: after 700 steps of the three-layer network, Adam took
+ * subnormal number, on which processors are many times slower: after 700 steps of the three-layer network, Adam took
  * 31 ms a step instead of 3. So in float32, numbers that are too small to move any weight are set to zero on the way:
  * gradients under 1e-17, whose squares times 1 - beta2 would be subnormal, velocities and first moments under 1e-30, means
  * of squares under 1e-36.
