@@ -10,10 +10,10 @@ import { activeKernels } from '../src/kernels/registry.ts';
 import { configure } from '../src/runtime/settings.ts';
 import { RandomState, Tensor } from '../src/tensor/index.ts';
 import { evalNumericalGradient, evalNumericalGradientArray, gradCheckSparse, relError } from '../src/train/index.ts';
-import { layerChecks, lossChecks } from './support/gradcheckLayers.ts';
-import type { LayerCheck, LossCheck } from './support/gradcheckLayers.ts';
-import { modelChecks } from './support/gradcheckModels.ts';
-import type { ModelCheck } from './support/gradcheckModels.ts';
+import { layerChecks, lossChecks } from './support/gradcheck-layers.ts';
+import type { LayerCheck, LossCheck } from './support/gradcheck-layers.ts';
+import { modelChecks } from './support/gradcheck-models.ts';
+import type { ModelCheck } from './support/gradcheck-models.ts';
 
 const backendNames = ['naive', 'js', 'simd'] as const;
 type BackendName = (typeof backendNames)[number];

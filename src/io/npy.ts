@@ -10,7 +10,7 @@ import { checkShape, rowMajorStrides, shapeText } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { checkBytes, decodeUtf8, product } from './bytes.ts';
 import { elementBytes, readElements, storedBytes } from './elements.ts';
-import { parseNpyHeader } from './npyHeader.ts';
+import { parseNpyHeader } from './npy-header.ts';
 
 const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]; // \x93NUMPY
 

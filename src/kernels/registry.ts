@@ -5,7 +5,7 @@
 
 import { onConfigure, settings } from '../runtime/settings.ts';
 import type { BackendName, KernelName, Kernels } from './contract.ts';
-import { fastKernels } from './fast/index.ts';
+import { jsKernels } from './js/index.ts';
 import { installStepMemory, onMemoryNeeded } from './memory/allocate.ts';
 import { naiveKernels } from './naive/index.ts';
 import { loadSimd } from './simd/backend.ts';
@@ -16,19 +16,19 @@ interface Backend {
 }
 
 const backends: Record<Exclude<BackendName, 'naive'>, Backend> = {
-  simd: { load: loadSimdOverFast },
-  js: { load: () => fastKernels },
+  simd: { load: loadSimdOverJs },
+  js: { load: () => jsKernels },
 };
 
 /** The SIMD kernels, and those of js where there is no SIMD one. */
-function loadSimdOverFast(): Partial<Kernels> | string {
+function loadSimdOverJs(): Partial<Kernels> | string {
   const simd = loadSimd();
-  return typeof simd === 'string' ? simd : { ...fastKernels, ...simd };
+  return typeof simd === 'string' ? simd : { ...jsKernels, ...simd };
 }
 
 /** Says which kernels of the SIMD backend are those of js. */
 function standIns(kernels: Partial<Kernels>): string[] {
-  const names = (Object.keys(fastKernels) as KernelName[]).filter((name) => kernels[name] === fastKernels[name]);
+  const names = (Object.keys(jsKernels) as KernelName[]).filter((name) => kernels[name] === jsKernels[name]);
   return names.length === 0 ? [] : [`computed in JavaScript, because they have no SIMD form: ${names.join(', ')}`];
 }
 
@@ -96,7 +96,7 @@ export function activeKernels(): Kernels {
 /** The same, but js where the configured backend is naive: what the layers called ...Fast compute with. */
 export function activeFastKernels(): Kernels {
   selected ??= select();
-  return selected.name === 'naive' ? { ...naiveKernels, ...fastKernels } : selected.kernels;
+  return selected.name === 'naive' ? { ...naiveKernels, ...jsKernels } : selected.kernels;
 }
 
 /** What was selected and why, for info(). */

@@ -3,8 +3,8 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { describe } from '../runtime/check.ts';
-import type { CheckpointStore } from '../train/checkpointStore.ts';
-import { atomicWriteFile } from './atomicWrite.ts';
+import type { CheckpointStore } from '../train/checkpoint-store.ts';
+import { atomicWriteFile } from './atomic-write.ts';
 import { DataFileError, explainSystemError } from './errors.ts';
 
 /** A checkpoint store that can also be read from. */

@@ -16,7 +16,7 @@ import type { ImageDataset } from '../data/cifar10.ts';
 import { prepareImages, prepareOptionNames } from '../data/preprocess.ts';
 import type { PreparedImages, PrepareOptions } from '../data/preprocess.ts';
 import { cifar10ArchiveName } from './cache.ts';
-import { batchFileNames, Cifar10Collector, maxInflatedBytes } from './cifar10Collector.ts';
+import { batchFileNames, Cifar10Collector, maxInflatedBytes } from './cifar10-collector.ts';
 import { DataFileError, explainSystemError, systemErrorCode } from './errors.ts';
 import { readTar, TarError } from './tar.ts';
 

@@ -4,10 +4,10 @@ import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { checkInteger, checkOptions, describe } from '../runtime/check.ts';
 import { cacheFolder, cifar10ArchiveName } from './cache.ts';
-import { downloadFile } from './downloadFile.ts';
-import type { Checksum, DownloadProgress } from './downloadFile.ts';
+import { downloadFile } from './download-file.ts';
+import type { Checksum, DownloadProgress } from './download-file.ts';
 
-export type { DownloadProgress } from './downloadFile.ts';
+export type { DownloadProgress } from './download-file.ts';
 
 /** The binary version on https://www.cs.toronto.edu/~kriz/cifar.html, with the checksum published there. */
 export const cifar10Archive: { readonly url: string; readonly md5: string; readonly bytes: number } = Object.freeze({

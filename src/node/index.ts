@@ -1,10 +1,10 @@
 /** Files, downloads and data sets on the disk. Importing this makes checkpoints go to files. */
 
-import { setDefaultCheckpointStore } from '../train/checkpointStore.ts';
+import { setDefaultCheckpointStore } from '../train/checkpoint-store.ts';
 import { fileCheckpointStore } from './checkpoints.ts';
 
 export { getCifar10Data, loadCifar10 } from './cifar10.ts';
-export { atomicWriteFile } from './atomicWrite.ts';
+export { atomicWriteFile } from './atomic-write.ts';
 export { fileCheckpointStore } from './checkpoints.ts';
 export type { FileCheckpointStore } from './checkpoints.ts';
 export { cacheFolder, findCifar10 } from './cache.ts';

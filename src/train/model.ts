@@ -1,7 +1,7 @@
 /** What Solver asks of a model: parameters, a loss, and, where it has any, state beyond the parameters. */
 
 import type { TrainableModel } from '../models/model.ts';
-import type { StateTree } from './stateTree.ts';
+import type { StateTree } from './state-tree.ts';
 
 /** Anything that Solver can train; every model of tilegrad/models is one. Solver overwrites the parameters. */
 export interface SolverModel extends TrainableModel {

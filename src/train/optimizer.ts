@@ -8,8 +8,8 @@ import { sameShape } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import type { SolverModel } from './model.ts';
 import { applyRule, type UpdateConfig } from './rule.ts';
-import type { ResolvedOptions } from './solverOptions.ts';
-import { isPlainObject, type StateTree } from './stateTree.ts';
+import type { ResolvedOptions } from './solver-options.ts';
+import { isPlainObject, type StateTree } from './state-tree.ts';
 
 export class Optimizer {
   readonly #options: Pick<ResolvedOptions, 'rule' | 'customRule' | 'optimConfig'>;

@@ -11,11 +11,11 @@ import { accuracySteps, drain, type AccuracyPlan } from './accuracy.ts';
 import { Dataset } from './dataset.ts';
 import type { SolverModel } from './model.ts';
 import { Pacer } from './pacer.ts';
-import { checkSamples, resolveOptions, type ResolvedOptions, type SolverOptions } from './solverOptions.ts';
+import { checkSamples, resolveOptions, type ResolvedOptions, type SolverOptions } from './solver-options.ts';
 import {
   decodeState, encodeState, loadSnapshot, takeSnapshot, type RunSettings, type Snapshot,
-} from './solverState.ts';
-import { batchType, TrainingStep } from './trainingStep.ts';
+} from './solver-state.ts';
+import { batchType, TrainingStep } from './training-step.ts';
 
 /** Training and validation examples; further entries are ignored, so that what getCifar10Data returns can be passed. */
 export interface SolverData {

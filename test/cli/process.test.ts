@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { main } from '../../src/node/commands/program.ts';
 import { recording } from './terminal.ts';
-import { tinyCifar } from './tinyCifar.ts';
+import { tinyCifar } from './tiny-cifar.ts';
 
 let tiny: Awaited<ReturnType<typeof tinyCifar>>;
 beforeAll(async () => {

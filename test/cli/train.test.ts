@@ -7,7 +7,7 @@ import { decodeSafetensors } from '../../src/io/index.ts';
 import { decodePng } from '../../src/viz/index.ts';
 import { recording } from './terminal.ts';
 import type { Recording } from './terminal.ts';
-import { tinyCifar } from './tinyCifar.ts';
+import { tinyCifar } from './tiny-cifar.ts';
 
 let tiny: Awaited<ReturnType<typeof tinyCifar>>;
 /** 40 training images in steps of 10, a small network: a run takes a fraction of a second. */

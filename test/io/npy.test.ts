@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import fc from 'fast-check';
 import { decodeNpy, encodeNpy } from '../../src/io/index.ts';
 import { arange, tensor, Tensor, zeros } from '../../src/tensor/index.ts';
-import { fromBase64, numpyFiles } from './numpyFiles.ts';
+import { fromBase64, numpyFiles } from './numpy-files.ts';
 import { anyTensor, expectSameTensor, mutations } from './support.ts';
 
 function decode(name: keyof typeof numpyFiles): Tensor {

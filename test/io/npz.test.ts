@@ -4,7 +4,7 @@ import { zipSync } from 'fflate';
 import { decodeNpz, encodeNpy, encodeNpz } from '../../src/io/index.ts';
 import { crc32 } from '../../src/io/crc32.ts';
 import { ones, tensor, zeros } from '../../src/tensor/index.ts';
-import { fromBase64, numpyFiles } from './numpyFiles.ts';
+import { fromBase64, numpyFiles } from './numpy-files.ts';
 import { anyTensor, expectSameTensor, mutations } from './support.ts';
 
 const record = { W1: tensor([[1, 2], [3, 4]]), 'block/gamma': ones([3], 'float64'), labels: tensor(Int32Array.of(3, -1)) };

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Kernels } from '../../src/kernels/contract.ts';
-import { fastKernels } from '../../src/kernels/fast/index.ts';
+import { jsKernels } from '../../src/kernels/js/index.ts';
 import { naiveKernels } from '../../src/kernels/naive/index.ts';
 import { layerCases, relError, runLayerCase } from './fixtures.ts';
 
-const backends: Readonly<Record<string, Kernels>> = { naive: naiveKernels, js: { ...naiveKernels, ...fastKernels } };
+const backends: Readonly<Record<string, Kernels>> = { naive: naiveKernels, js: { ...naiveKernels, ...jsKernels } };
 
 for (const [name, kernels] of Object.entries(backends)) {
   describe(`${name} kernels against reference.json`, () => {

@@ -11,7 +11,7 @@ import { allocateCollected, inStep, installStepMemory } from '../../src/kernels/
 import { activeKernels } from '../../src/kernels/registry.ts';
 import { configure } from '../../src/runtime/settings.ts';
 import { arange, full, ones, tensor, zeros } from '../../src/tensor/index.ts';
-import { relError } from '../../src/train/relError.ts';
+import { relError } from '../../src/train/rel-error.ts';
 import { describeOnEveryBackend } from '../support/backends.ts';
 import { normals } from '../support/random.ts';
 

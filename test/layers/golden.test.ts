@@ -8,7 +8,7 @@ import {
 import type { BatchnormParam } from '../../src/layers/index.ts';
 import { linspace, ones, RandomState, tensor, zeros } from '../../src/tensor/index.ts';
 import type { Tensor } from '../../src/tensor/index.ts';
-import { relError } from '../../src/train/relError.ts';
+import { relError } from '../../src/train/rel-error.ts';
 import { describeOnEveryBackend } from '../support/backends.ts';
 import { goldenArray, goldenSeeded } from '../support/golden.ts';
 

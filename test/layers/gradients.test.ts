@@ -4,8 +4,8 @@ import { expect, it } from 'vitest';
 import * as layers from '../../src/layers/index.ts';
 import type { BatchnormParam } from '../../src/layers/index.ts';
 import type { Tensor } from '../../src/tensor/index.ts';
-import { evalNumericalGradient, evalNumericalGradientArray } from '../../src/train/numericGradient.ts';
-import { relError } from '../../src/train/relError.ts';
+import { evalNumericalGradient, evalNumericalGradientArray } from '../../src/train/numeric-gradient.ts';
+import { relError } from '../../src/train/rel-error.ts';
 import { describeOnEveryBackend } from '../support/backends.ts';
 import { normals, randomLabels } from '../support/random.ts';
 

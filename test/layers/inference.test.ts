@@ -6,7 +6,7 @@ import type { BatchnormParam } from '../../src/layers/index.ts';
 import { convBatchnormReluInference, maxPoolInference } from '../../src/layers/inference.ts';
 import { zeros } from '../../src/tensor/index.ts';
 import type { Tensor } from '../../src/tensor/index.ts';
-import { relError } from '../../src/train/relError.ts';
+import { relError } from '../../src/train/rel-error.ts';
 import { describeOnEveryBackend } from '../support/backends.ts';
 import { normals } from '../support/random.ts';
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { relError } from '../../src/train/relError.ts';
+import { relError } from '../../src/train/rel-error.ts';
 import { Tensor } from '../../src/tensor/tensor.ts';
 import { describeOnEveryBackendAndTeam } from '../support/backends.ts';
 import { layerTitle, reference, stored } from '../support/reference.ts';

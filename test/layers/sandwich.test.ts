@@ -11,7 +11,7 @@ import {
 } from '../../src/layers/index.ts';
 import type { BatchnormParam } from '../../src/layers/index.ts';
 import type { Tensor } from '../../src/tensor/index.ts';
-import { relError } from '../../src/train/relError.ts';
+import { relError } from '../../src/train/rel-error.ts';
 import { describeOnEveryBackend } from '../support/backends.ts';
 import { normals } from '../support/random.ts';
 

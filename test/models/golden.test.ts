@@ -5,7 +5,7 @@ import { FullyConnectedNet, TwoLayerNet } from '../../src/models/index.ts';
 import type { FullyConnectedNetOptions } from '../../src/models/index.ts';
 import { linspace, RandomState, tensor } from '../../src/tensor/index.ts';
 import type { NestedNumbers, Tensor } from '../../src/tensor/index.ts';
-import { relError } from '../../src/train/relError.ts';
+import { relError } from '../../src/train/rel-error.ts';
 import { describeOnEveryBackend } from '../support/backends.ts';
 import { goldenArray, goldenSeeded } from '../support/golden.ts';
 

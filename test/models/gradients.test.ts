@@ -4,8 +4,8 @@ import { expect, it } from 'vitest';
 import { DeepConvNet, FullyConnectedNet, ThreeLayerConvNet, TwoLayerNet } from '../../src/models/index.ts';
 import type { Network, NetworkOptions } from '../../src/models/index.ts';
 import { RandomState } from '../../src/tensor/index.ts';
-import { evalNumericalGradient } from '../../src/train/numericGradient.ts';
-import { relError } from '../../src/train/relError.ts';
+import { evalNumericalGradient } from '../../src/train/numeric-gradient.ts';
+import { relError } from '../../src/train/rel-error.ts';
 import { describeOnEveryBackend } from '../support/backends.ts';
 import { normals, randomLabels } from '../support/random.ts';
 

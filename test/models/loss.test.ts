@@ -9,7 +9,7 @@ import type { Network, NetworkOptions } from '../../src/models/index.ts';
 import { configure } from '../../src/runtime/settings.ts';
 import { RandomState, Rng, zeros } from '../../src/tensor/index.ts';
 import type { Tensor } from '../../src/tensor/index.ts';
-import { relError } from '../../src/train/relError.ts';
+import { relError } from '../../src/train/rel-error.ts';
 import { describeOnEveryBackend } from '../support/backends.ts';
 import { normals, randomLabels } from '../support/random.ts';
 

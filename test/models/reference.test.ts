@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { Tensor } from '../../src/tensor/tensor.ts';
-import { relError } from '../../src/train/relError.ts';
+import { relError } from '../../src/train/rel-error.ts';
 import { describeOnEveryBackendAndTeam } from '../support/backends.ts';
 import { reference, stored } from '../support/reference.ts';
 import type { ModelCase } from '../support/reference.ts';

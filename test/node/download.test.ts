@@ -9,7 +9,7 @@ import { describe, expect, it } from 'vitest';
 import { cifar10Archive, downloadCifar10, DownloadError, loadCifar10 } from '../../src/node/index.ts';
 import type { DownloadOptions, DownloadProgress } from '../../src/node/index.ts';
 import { temporaryFolder } from './archive.ts';
-import { archive, breakOffAfter, etag, md5, plan, send, serve, sha256, wellBehaved } from './archiveServer.ts';
+import { archive, breakOffAfter, etag, md5, plan, send, serve, sha256, wellBehaved } from './archive-server.ts';
 
 /** The error that a download ends with; nothing may then lie at the destination. */
 async function failure(options: DownloadOptions & { destination: string }): Promise<DownloadError> {

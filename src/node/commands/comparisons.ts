@@ -17,7 +17,7 @@ import {
 import { RandomState } from '../../tensor/index.ts';
 import type { Tensor } from '../../tensor/index.ts';
 import { contiguousDataAs } from '../../tensor/internal.ts';
-import { relError } from '../../train/relError.ts';
+import { relError } from '../../train/rel-error.ts';
 
 export type FloatName = 'float32' | 'float64';
 

@@ -6,8 +6,8 @@ import type { Network } from '../../models/index.ts';
 import type { Tensor } from '../../tensor/index.ts';
 import { confusionMatrix, encodePng, filterGrid, reportHtml, tensorToPicture } from '../../viz/index.ts';
 import type { Picture, SamplePrediction } from '../../viz/index.ts';
-import { atomicWriteFile } from '../atomicWrite.ts';
-import type { RunData } from './runData.ts';
+import { atomicWriteFile } from '../atomic-write.ts';
+import type { RunData } from './run-data.ts';
 import type { Predictions } from './evaluation.ts';
 import { formatRate } from './progress.ts';
 

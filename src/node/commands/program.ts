@@ -8,7 +8,7 @@ import { runData } from './data.ts';
 import type { DataOptions } from './data.ts';
 import { backendLine, runInfo } from './info.ts';
 import { modelNames, recipes } from './recipes.ts';
-import type { TrainOptions } from './runSettings.ts';
+import type { TrainOptions } from './run-settings.ts';
 import { processSurroundings, UsageError } from './terminal.ts';
 import type { Surroundings } from './terminal.ts';
 import { runTrain } from './train.ts';

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { ConvGeometry, Kernels, PoolGeometry } from '../../../src/kernels/contract.ts';
-import { fastKernels } from '../../../src/kernels/fast/index.ts';
+import { jsKernels } from '../../../src/kernels/js/index.ts';
 import { naiveKernels } from '../../../src/kernels/naive/index.ts';
 import { relError } from '../fixtures.ts';
 
@@ -28,7 +28,7 @@ function expectPrinted(op: string, name: string, actual: Float64Array): void {
   expect(relError(actual, printed), `${op} ${name}`).toBeLessThan(entry.relError! * 1.1);
 }
 
-const backends: Readonly<Record<string, Kernels>> = { naive: naiveKernels, js: fastKernels };
+const backends: Readonly<Record<string, Kernels>> = { naive: naiveKernels, js: jsKernels };
 
 describe.each(Object.entries(backends))('%s kernels against golden.json', (_, k) => {
   it('affineForward', () => {

@@ -2,7 +2,7 @@
 
 import { lanesOf, select, type Value } from '../../../wasm/index.ts';
 import type { ActivationKernels, BinaryOperation, ElementwiseKernels, UnaryOperation } from '../../contract.ts';
-import { fastKernels } from '../../fast/index.ts';
+import { jsKernels } from '../../js/index.ts';
 import type { KernelBuilder } from '../kernel-builder.ts';
 import { wherePositive, zero } from '../vectors.ts';
 import { emitMap, type MapDescription, number, runMap } from './map.ts';
@@ -83,7 +83,7 @@ export const arithmeticKernels: Partial<ActivationKernels & ElementwiseKernels> 
   binaryScalar: (operation, a, s, out) => runMap(`${operation}_scalar`, [a], [out], [s]),
   unary(operation, x, out) {
     if (unaries[operation] !== undefined) runMap(operation, [x], [out], []);
-    else fastKernels.unary!(operation, x, out);
+    else jsKernels.unary!(operation, x, out);
   },
   axpy: (alpha, x, y) => runMap('axpy', [x, y], [y], [alpha]),
 };

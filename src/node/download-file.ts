@@ -10,7 +10,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { syncFolder } from './atomicWrite.ts';
+import { syncFolder } from './atomic-write.ts';
 import { DownloadError, explainSystemError, systemErrorCode } from './errors.ts';
 import { request, RetryableError, stalled, withStallTimeout } from './request.ts';
 

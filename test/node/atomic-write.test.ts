@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { atomicWriteFile, DataFileError, fileCheckpointStore } from '../../src/node/index.ts';
-import { defaultCheckpointStore } from '../../src/train/checkpointStore.ts';
+import { defaultCheckpointStore } from '../../src/train/checkpoint-store.ts';
 import { temporaryFolder } from './archive.ts';
 
 describe('atomicWriteFile', () => {
@@ -84,7 +84,7 @@ describe('atomicWriteFile', () => {
   it('leaves the previous or the new contents, whole, when the process is killed', { timeout: 60_000 }, async () => {
     const path = join(temporaryFolder(), 'checkpoint');
     const size = 3_000_000;
-    const script = fileURLToPath(new URL('writeLoop.ts', import.meta.url));
+    const script = fileURLToPath(new URL('write-loop.ts', import.meta.url));
     for (let round = 0; round < 6; round++) {
       const program = ['--import', 'tsx', script, path, String(size)];
       const child = spawn(process.execPath, program, { stdio: ['ignore', 'pipe', 'inherit'] });

@@ -7,7 +7,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import type { BatchType, Dataset } from './dataset.ts';
 import type { SolverModel } from './model.ts';
 import { Optimizer } from './optimizer.ts';
-import type { ResolvedOptions } from './solverOptions.ts';
+import type { ResolvedOptions } from './solver-options.ts';
 
 /** Which examples a step learns from, and how. */
 export interface StepPlan {

@@ -4,7 +4,7 @@
  */
 
 import { writeSync } from 'node:fs';
-import { atomicWriteFile } from '../../src/node/atomicWrite.ts';
+import { atomicWriteFile } from '../../src/node/atomic-write.ts';
 
 const [path, size] = process.argv.slice(2);
 for (let n = 0; ; n++) {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { fastKernels } from '../../../src/kernels/fast/index.ts';
-import { float64Scratch } from '../../../src/kernels/fast/scratch.ts';
-import { keptScratchBytes } from '../../../src/kernels/fast/tuning.ts';
+import { jsKernels } from '../../../src/kernels/js/index.ts';
+import { float64Scratch } from '../../../src/kernels/js/scratch.ts';
+import { keptScratchBytes } from '../../../src/kernels/js/tuning.ts';
 
 describe('scratch', () => {
   it('hands out the same memory until more is needed', () => {
@@ -29,10 +29,10 @@ describe('scratch', () => {
         batch, channels: 3, height: 9, width: 9, filters: 5, kernelHeight: 3, kernelWidth: 3, stride: 1, pad: 1,
         outHeight: 9, outWidth: 9,
       };
-      fastKernels.convForward(
+      jsKernels.convForward(
         x.subarray(0, batch * 243), w, b, out.subarray(0, batch * 405), g, { relu: true },
       );
-      fastKernels.convBackward(
+      jsKernels.convBackward(
         out.subarray(0, batch * 405), x.subarray(0, batch * 243), w, dx.subarray(0, batch * 243), dw, b, g,
       );
     };

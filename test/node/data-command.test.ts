@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { DownloadError } from '../../src/node/index.ts';
 import { dataCommand } from '../../src/node/download.ts';
-import { archive, breakOffAfter, plan, serve, wellBehaved } from './archiveServer.ts';
+import { archive, breakOffAfter, plan, serve, wellBehaved } from './archive-server.ts';
 
 describe('dataCommand', () => {
   function recorder(isTTY: boolean): { text: string; isTTY: boolean; write: (text: string) => void } {

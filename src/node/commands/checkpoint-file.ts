@@ -8,7 +8,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeSafetensors, encodeSafetensors } from '../../io/index.ts';
 import type { CheckpointStore } from '../../train/index.ts';
-import { atomicWriteFile } from '../atomicWrite.ts';
+import { atomicWriteFile } from '../atomic-write.ts';
 import { DataFileError, explainSystemError, systemErrorCode } from '../errors.ts';
 
 export const checkpointName = 'checkpoint.safetensors';

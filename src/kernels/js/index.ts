@@ -14,7 +14,7 @@ import { fastNormalisation } from './normalisation.ts';
 import { fastPooling } from './pooling.ts';
 import { fastUpdate } from './update.ts';
 
-export const fastKernels: Kernels = {
+export const jsKernels: Kernels = {
   ...fastMatrix, ...fastConvolution, ...fastPooling, ...fastActivation, ...fastNormalisation, ...fastFused,
   ...fastLoss, ...fastUpdate, ...fastElementwise,
 };

@@ -4,7 +4,7 @@ import { makeShapes, prepareImages } from '../../data/index.ts';
 import type { PreparedImages } from '../../data/index.ts';
 import { loadCifar10 } from '../cifar10.ts';
 import { findCifar10 } from '../cache.ts';
-import type { RunSettings } from './runSettings.ts';
+import type { RunSettings } from './run-settings.ts';
 
 export interface RunData extends PreparedImages {
   /** the data set's name */

@@ -6,7 +6,7 @@ import type { GeneratorState } from '../tensor/random/source.ts';
 import { sameShape } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import type { SolverModel } from './model.ts';
-import { copyTree, decodeTree, encodeTree, isPlainObject, type StateTree } from './stateTree.ts';
+import { copyTree, decodeTree, encodeTree, isPlainObject, type StateTree } from './state-tree.ts';
 
 /** A model's parameters and its state beside them, at one moment. */
 export interface Snapshot {

@@ -4,10 +4,10 @@ import { checkBoolean, checkInteger, checkNumber, checkOneOf, checkOptions, desc
 import { Rng } from '../tensor/random/rng.ts';
 import { checkRandomSource, type RandomSource } from '../tensor/random/source.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { defaultCheckpointStore, type CheckpointStore } from './checkpointStore.ts';
+import { defaultCheckpointStore, type CheckpointStore } from './checkpoint-store.ts';
 import { checkedSettings, type RuleDefinition, type UpdateConfig, type UpdateRule } from './rule.ts';
 import type { Schedule } from './schedules.ts';
-import { definitionOf, ruleNames, type RuleName } from './updateRules.ts';
+import { definitionOf, ruleNames, type RuleName } from './update-rules.ts';
 
 /** What onProgress is told after every step. */
 export interface Progress {

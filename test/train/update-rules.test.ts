@@ -3,7 +3,7 @@ import { adagrad, adam, adamW, nesterov, relError, rmsprop, sgd, sgdMomentum } f
 import type { UpdateConfig, UpdateRule } from '../../src/train/index.ts';
 import { arange, linspace, tensor, Tensor, zeros } from '../../src/tensor/index.ts';
 import { applyRule } from '../../src/train/rule.ts';
-import { definitionOf, ruleNames } from '../../src/train/updateRules.ts';
+import { definitionOf, ruleNames } from '../../src/train/update-rules.ts';
 import { describeOnEveryBackend } from '../support/backends.ts';
 import { goldenArray } from '../support/golden.ts';
 

@@ -5,8 +5,8 @@ import { checkTensorShape } from '../tensor/check.ts';
 import { checkRandomSource, type RandomSource } from '../tensor/random/source.ts';
 import { Rng } from '../tensor/random/rng.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { centralDifference, checkFloatTensor, numberFrom, positionOf, slopeAt } from './numericGradient.ts';
-import { relError } from './relError.ts';
+import { centralDifference, checkFloatTensor, numberFrom, positionOf, slopeAt } from './numeric-gradient.ts';
+import { relError } from './rel-error.ts';
 
 export interface GradCheckSparseOptions {
   /** elements to check, drawn with repetition; 10 by default */

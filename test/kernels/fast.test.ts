@@ -1,4 +1,0 @@
-import { fastKernels } from '../../src/kernels/fast/index.ts';
-import { compareWithNaive } from './compare.ts';
-
-compareWithNaive('js', fastKernels);
