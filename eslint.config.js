@@ -1,13 +1,23 @@
 import js from '@eslint/js';
+import stylistic from '@stylistic/eslint-plugin';
 import tseslint from 'typescript-eslint';
+
+/** Lines are at most this wide; `npm run format` mends what it can. */
+const width = 120;
 
 export default tseslint.config(
   { ignores: ['dist', 'out', 'node_modules', 'bench/results', 'coverage'] },
   js.configs.recommended,
   ...tseslint.configs.strict,
+  stylistic.configs.customize({ semi: true, arrowParens: true, braceStyle: '1tbs', quoteProps: 'as-needed' }),
   { files: ['**/*.mjs'], languageOptions: { globals: { console: 'readonly', process: 'readonly' } } },
   {
     rules: {
+      '@stylistic/operator-linebreak': 'off',
+      '@stylistic/multiline-ternary': 'off',
+      '@stylistic/max-statements-per-line': 'off',
+      '@stylistic/quotes': ['error', 'single', { avoidEscape: true, allowTemplateLiterals: 'always' }],
+      '@stylistic/max-len': ['error', { code: width, ignoreUrls: true, ignoreTemplateLiterals: true, ignoreStrings: true }],
       '@typescript-eslint/no-explicit-any': 'error',
       '@typescript-eslint/no-non-null-assertion': 'off',
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],

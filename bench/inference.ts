@@ -4,8 +4,8 @@
  *
  * Class scores at test time, `loss(X)`, in batches of 100 and one by one, after a training step, which gives the
  * batchnorms their running averages and moves the parameters to where kernels reach them. Scores are compared with
- * those of the js backend before anything is timed. With --peers ONNX Runtime Web and PyTorch classify in turns with us, so
- * many rounds.
+ * those of the js backend before anything is timed. With --peers ONNX Runtime Web and PyTorch classify in turns with
+ * us, so many rounds.
  */
 
 import { parseArgs } from 'node:util';

@@ -2,8 +2,9 @@
  * npm run bench:memory -- [--steps N] [--warm N] [--threads N] [--save]
  *
  * A long training run of network c: resident memory before and after, and the longest pause of the garbage collector
- * in the step loop. Both count after a few hundred steps to warm up (--warm): all that training needs has been allocated
- * in the first one, but the engine goes on compiling, and widens its heap for new objects, for some hundreds more.
+ * in the step loop. Both count after a few hundred steps to warm up (--warm): all that training needs has been
+ * allocated in the first one, but the engine goes on compiling, and widens its heap for new objects, for some hundreds
+ * more.
  */
 
 import { PerformanceObserver } from 'node:perf_hooks';

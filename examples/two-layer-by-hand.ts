@@ -56,6 +56,6 @@ for (let epoch = 1; epoch <= 8; epoch++) {
   const right = data.yTest.filter((label, i) => label === guesses[i]).length;
   console.log(
     `epoch ${epoch}: loss ${(total / steps).toFixed(3)}, ` +
-      `test accuracy ${((100 * right) / data.yTest.length).toFixed(1)}%`,
+    `test accuracy ${((100 * right) / data.yTest.length).toFixed(1)}%`,
   );
 }

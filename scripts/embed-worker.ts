@@ -65,7 +65,10 @@ function patchPiscina(thread: string): Plugin {
   };
 }
 
-/** Piscina's switches, at what they are by default: environment variables are no interface here, and Deno asks before one. */
+/**
+ * Piscina's switches, at what they are by default: environment variables are no interface here, and Deno asks before
+ * one.
+ */
 const switches = Object.fromEntries(
   ['PISCINA_DISABLE_ATOMICS', 'PISCINA_ENABLE_ASYNC_ATOMICS'].map((name) => [`process.env.${name}`, '"0"']),
 );

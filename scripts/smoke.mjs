@@ -1,7 +1,7 @@
 /**
- * Proves the package as a stranger gets it: build, pack, install the tarball in an empty folder, and run programs there.
- * Prints one line a check and `smoke: N passed, N failed` at the end; exits 1 when anything failed. With --json FILE the
- * two numbers also go to a file.
+ * Proves the package as a stranger gets it: build, pack, install the tarball in an empty folder, and run programs
+ * there. Prints one line a check and `smoke: N passed, N failed` at the end; exits 1 when anything failed. With --json
+ * FILE the two numbers also go to a file.
  */
 
 import { execFileSync } from 'node:child_process';

@@ -75,7 +75,7 @@ function panelMarkup({ title, peer, pairs }: BarPanel, top: number): string[] {
       `<text class="muted small" x="20" y="${y + 28}">${escapeText(detail)}</text>`,
       `<rect class="ours" x="${left}" y="${y}" width="${length(ratio)}" height="${barHeight}" rx="2"/>`,
       `<text class="ink strong" x="${at(ratio)}" dx="8" y="${y + 12}">${ratio.toFixed(2)}` +
-        `<tspan class="muted small plain" dx="6">${escapeText(ours)}</tspan></text>`,
+      `<tspan class="muted small plain" dx="6">${escapeText(ours)}</tspan></text>`,
       `<rect class="theirs" x="${left}" y="${y + barHeight + 2}" width="${length(1)}" height="${barHeight}" rx="2"/>`,
       `<text class="muted small" x="${at(1)}" dx="8" y="${y + barHeight + 14}">${escapeText(theirs)}</text>`,
     );

@@ -3,7 +3,8 @@
  *
  * Kernels are timed by tinybench. Training steps and inference are timed by `medianOfMany`, which repeats the method of
  * the peers' own scripts, so that both sides of a ratio are found alike, and which lets the event loop turn between
- * calls (outside the clock), as Solver.train does: worker threads report, and memory is given back, where they would be.
+ * calls (outside the clock), as Solver.train does: worker threads report, and memory is given back, where they would
+ * be.
  */
 
 import { Bench } from 'tinybench';

@@ -263,7 +263,7 @@ export interface ElementwiseKernels {
 /** Every kernel a backend can offer. */
 export interface Kernels
   extends MatrixKernels, ConvKernels, PoolKernels, ActivationKernels, NormKernels, FusedKernels, LossKernels,
-    UpdateKernels, ElementwiseKernels {}
+  UpdateKernels, ElementwiseKernels {}
 
 export type KernelName = keyof Kernels;
 

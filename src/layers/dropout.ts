@@ -28,8 +28,8 @@ export interface DropoutParam {
   rng?: RandomSource;
   /**
    * every forward pass starts a RandomState anew with this seed and draws from it, so that a loss becomes a fixed
-   * function of its input, as checking gradients needs. Where rng is a RandomState, it is that one: what numpy.random.seed
-   * does to the one stream that the course draws everything from. Else it is one of the layer's own.
+   * function of its input, as checking gradients needs. Where rng is a RandomState, it is that one: what
+   * numpy.random.seed does to the one stream that the course draws everything from. Else it is one of the layer's own.
    */
   seed?: number;
 }

@@ -55,8 +55,8 @@ export abstract class Network implements Model {
   }
 
   /**
-   * Moves the parameters to memory that kernels reach without copying: the last line of every network's constructor. The
-   * tensors stay ordinary ones; who replaces one by a tensor of their own has it copied at every call, and no more.
+   * Moves the parameters to memory that kernels reach without copying: the last line of every network's constructor.
+   * The tensors stay ordinary ones; who replaces one by a tensor of their own has it copied at every call, and no more.
    */
   protected placeParams(): void {
     for (const [name, parameter] of Object.entries(this.params)) {

@@ -14,7 +14,9 @@ export function describe(value: unknown): string {
 }
 
 /** Throws TypeError unless value is a number and RangeError unless it is finite (and within min..max, inclusive). */
-export function checkNumber(fn: string, name: string, value: unknown, min: number = -Infinity, max: number = Infinity): number {
+export function checkNumber(
+  fn: string, name: string, value: unknown, min: number = -Infinity, max: number = Infinity,
+): number {
   if (typeof value !== 'number') throw new TypeError(`${fn}: ${name} must be a number, got ${describe(value)}`);
   if (!Number.isFinite(value) || value < min || value > max) {
     throw new RangeError(`${fn}: ${name} must be a finite number${range(min, max)}, got ${value}`);

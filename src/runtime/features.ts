@@ -14,7 +14,9 @@ const threadsProbe: readonly number[] = [
   10, 11, 1, 9, 0, 65, 0, 254, 16, 2, 0, 26, 11,
 ];
 
-/** (module (func (param v128 v128 v128) (result v128) (f32x4.relaxed_madd (local.get 0) (local.get 1) (local.get 2)))) */
+/**
+ * (module (func (param v128 v128 v128) (result v128) (f32x4.relaxed_madd (local.get 0) (local.get 1) (local.get 2))))
+ */
 const relaxedSimdProbe: readonly number[] = [
   0, 97, 115, 109, 1, 0, 0, 0, 1, 8, 1, 96, 3, 123, 123, 123, 1, 123, 3, 2, 1, 0,
   10, 13, 1, 11, 0, 32, 0, 32, 1, 32, 2, 253, 133, 2, 11,
@@ -97,7 +99,7 @@ export function missingFeatures(found: Features): string[] {
   } else if (!found.sharedMemory) {
     lines.push(found.runtime === 'browser'
       ? 'SharedArrayBuffer is off because the page is not cross-origin isolated: one thread computes; serve the page '
-        + 'with Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp'
+      + 'with Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp'
       : 'SharedArrayBuffer is missing: one thread computes');
   }
   return lines;

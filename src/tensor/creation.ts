@@ -66,7 +66,9 @@ function nestedShape(values: unknown): number[] {
 }
 
 /** Copies nested arrays into data and returns the next free position; throws when a part has another shape. */
-function fillNested(values: unknown, shape: readonly number[], depth: number, data: TypedArray, position: number): number {
+function fillNested(
+  values: unknown, shape: readonly number[], depth: number, data: TypedArray, position: number,
+): number {
   if (depth === shape.length) {
     if (typeof values !== 'number' && typeof values !== 'boolean') {
       if (Array.isArray(values)) throw new RangeError(`tensor: values is ragged: a list stands where numbers do at depth ${depth}`);

@@ -12,7 +12,9 @@ import { broadcastTo, checkIndex, moveaxis } from './views.ts';
 export type Indices = Tensor | readonly number[];
 
 /** Indices as a checked array of positions in 0..extent-1, and the shape they came in. */
-function positions(fn: string, indices: Indices, extent: number, axis: number): { at: Int32Array; shape: readonly number[] } {
+function positions(
+  fn: string, indices: Indices, extent: number, axis: number,
+): { at: Int32Array; shape: readonly number[] } {
   const isTensor = indices instanceof Tensor;
   if (!isTensor && !Array.isArray(indices)) {
     throw new TypeError(`${fn}: indices must be a Tensor or an array of integers, got ${describe(indices)}`);
@@ -67,13 +69,15 @@ export function pick(t: Tensor, indices: Indices): Tensor {
 }
 
 /**
- * A copy of t with values inserted before the given indices along one axis, as NumPy's insert. Indices refer to t before
- * anything is inserted, and may equal the axis's size to append. values is a number or a tensor of at most t's number of
- * axes that broadcasts to the inserted part, which has as many places along the axis as there are indices; a lone index
- * takes as many as values has. For an index given as a bare number, the first axis of values is the one that is
- * inserted. The result keeps t's type. Throws RangeError for an index outside or values that do not fit.
+ * A copy of t with values inserted before the given indices along one axis, as NumPy's insert. Indices refer to t
+ * before anything is inserted, and may equal the axis's size to append. values is a number or a tensor of at most t's
+ * number of axes that broadcasts to the inserted part, which has as many places along the axis as there are indices; a
+ * lone index takes as many as values has. For an index given as a bare number, the first axis of values is the one that
+ * is inserted. The result keeps t's type. Throws RangeError for an index outside or values that do not fit.
  */
-export function insert(t: Tensor, indices: number | readonly number[], values: Tensor | number, axis: number = 0): Tensor {
+export function insert(
+  t: Tensor, indices: number | readonly number[], values: Tensor | number, axis: number = 0,
+): Tensor {
   checkTensor('insert', 'x', t);
   const along = normalizeAxis('insert', axis, t.ndim);
   const extent = t.shape[along];
@@ -117,4 +121,3 @@ export function argwhere(t: Tensor): Tensor {
   }
   return out;
 }
-

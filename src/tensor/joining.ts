@@ -56,7 +56,10 @@ export function stack(tensors: readonly Tensor[], axis: number = 0): Tensor {
   return concat(tensors.map((t) => expandDims(t, along)), along);
 }
 
-/** How many elements to add: the same at both ends of all axes, [before, after] for all, or a list of such pairs, one an axis. */
+/**
+ * How many elements to add: the same at both ends of all axes, [before, after] for all, or a list of such pairs, one an
+ * axis.
+ */
 export type PadWidth = number | readonly [number, number] | readonly (readonly [number, number])[];
 
 export type PadMode = 'constant' | 'edge' | 'reflect' | 'symmetric' | 'wrap';

@@ -159,4 +159,3 @@ export function trace(t: Tensor): Tensor {
   checkRank('trace', 'x', t, 2);
   return t.view([Math.min(...t.shape)], [t.strides[0] + t.strides[1]], t.offset).sum();
 }
-

@@ -170,7 +170,10 @@ export class Tensor {
     return views.transpose(this, numbers(axes));
   }
 
-  /** The same elements under another shape, one size may be -1: a view where strides allow it. Takes numbers or one array. */
+  /**
+   * The same elements under another shape, one size may be -1: a view where strides allow it. Takes numbers or one
+   * array.
+   */
   reshape(...shape: number[] | [readonly number[]]): Tensor {
     return views.reshape(this, numbers(shape));
   }

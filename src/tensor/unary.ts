@@ -1,4 +1,7 @@
-/** Functions of one tensor, element by element. Float tensors keep their type; integers become float64 where a result has fractions. */
+/**
+ * Functions of one tensor, element by element. Float tensors keep their type; integers become float64 where a result
+ * has fractions.
+ */
 
 import type { FloatArray, UnaryOperation } from '../kernels/contract.ts';
 import type { DType } from '../kernels/memory/allocate.ts';

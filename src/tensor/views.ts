@@ -133,7 +133,9 @@ function inferShape(t: Tensor, wanted: readonly number[]): number[] {
  * Strides of the reshaped view, or null when none exist. The old axes fall into runs that memory walks without a jump;
  * a view exists when the new axes can be cut along the same borders. Both are read from the last axis forward.
  */
-function reshapedStrides(shape: readonly number[], strides: readonly number[], wanted: readonly number[]): number[] | null {
+function reshapedStrides(
+  shape: readonly number[], strides: readonly number[], wanted: readonly number[],
+): number[] | null {
   if (sizeOf(shape) === 0 || shape.length === 0) return rowMajorStrides(wanted);
   const result = new Array<number>(wanted.length);
   let target = wanted.length - 1;
@@ -201,7 +203,9 @@ export function squeeze(t: Tensor, axes?: number | readonly number[]): Tensor {
 }
 
 /** The axes at the places source moved to the places destination; the others keep their order. */
-export function moveaxis(t: Tensor, source: number | readonly number[], destination: number | readonly number[]): Tensor {
+export function moveaxis(
+  t: Tensor, source: number | readonly number[], destination: number | readonly number[],
+): Tensor {
   checkTensor('moveaxis', 'x', t);
   const from = normalizeAxes('moveaxis', source, t.ndim, 'source');
   const to = normalizeAxes('moveaxis', destination, t.ndim, 'destination');

@@ -119,7 +119,7 @@ export function lossChart(runs: Readonly<Record<string, TrainingHistory>>, span?
       const last = averaged[averaged.length - 1];
       sentences.push(
         `${several ? `${label}: ` : ''}from ${lossHistory[0].toPrecision(3)} to about ` +
-          `${last.toPrecision(3)} over ${lossHistory.length} iterations`,
+        `${last.toPrecision(3)} over ${lossHistory.length} iterations`,
       );
     }
   }

@@ -44,7 +44,7 @@ export function checkConfusion(fn: string, { counts, classNames }: Confusion): v
   if (counts.length !== classNames.length || counts.some((row) => row.length !== counts.length)) {
     throw new RangeError(
       `${fn}: confusion.counts must be ${classNames.length}x${classNames.length}, one row and column a ` +
-        `class, got rows of ${counts.map((row) => row.length).join(', ')}`,
+      `class, got rows of ${counts.map((row) => row.length).join(', ')}`,
     );
   }
   counts.forEach((row) => row.forEach((count) => checkInteger(fn, 'confusion.counts', count, 0)));

@@ -28,7 +28,7 @@ export function checkPicture(fn: string, name: string, value: Picture): void {
   if (value.data.length !== expected) {
     throw new RangeError(
       `${fn}: ${name}.data must have ${expected} elements ` +
-        `(${value.height}x${value.width}x${value.channels}), got ${value.data.length}`,
+      `(${value.height}x${value.width}x${value.channels}), got ${value.data.length}`,
     );
   }
 }
@@ -56,7 +56,7 @@ export function tensorToPicture(image: Tensor): Picture {
   if (shape.length !== 3 || shape[0] < 1 || shape[0] > 4 || shape[1] < 1 || shape[2] < 1) {
     throw new RangeError(
       'tensorToPicture: image must have shape (1 to 4 channels, height, width) or (height, width), ' +
-        `got ${image.shape.join('x')}`,
+      `got ${image.shape.join('x')}`,
     );
   }
   const [channels, height, width] = shape;

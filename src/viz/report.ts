@@ -116,7 +116,7 @@ function page(title: string, body: string): string {
 const icon = `data:image/svg+xml;base64,${encodeBase64(
   new TextEncoder().encode(
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="4" fill="#2563d9"/>' +
-      '<path d="M3 4c2 7 5 8 10 8" fill="none" stroke="#fff" stroke-width="2" stroke-linecap="round"/></svg>',
+    '<path d="M3 4c2 7 5 8 10 8" fill="none" stroke="#fff" stroke-width="2" stroke-linecap="round"/></svg>',
   ),
 )}`;
 

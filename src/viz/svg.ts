@@ -76,14 +76,14 @@ export function chartSvg(chart: Chart, options: SvgOptions = {}): string {
     parts.push(`<line class="grid" x1="${margin.left}" x2="${x(1)}" y1="${y(tick.at)}" y2="${y(tick.at)}"/>`);
     parts.push(
       `<text class="muted" text-anchor="end" x="${margin.left - 10}" y="${y(tick.at)}" dy=".35em">` +
-        `${escapeText(tick.text)}</text>`,
+      `${escapeText(tick.text)}</text>`,
     );
   }
   parts.push(`<line class="axis" x1="${margin.left}" x2="${x(1)}" y1="${bottom}" y2="${bottom}"/>`);
   for (const tick of layout.xTicks) {
     parts.push(
       `<text class="muted" text-anchor="middle" x="${x(tick.at)}" y="${bottom}" dy="1.6em">` +
-        `${escapeText(tick.text)}</text>`,
+      `${escapeText(tick.text)}</text>`,
     );
   }
   const note = chartNote(layout);
@@ -95,7 +95,7 @@ export function chartSvg(chart: Chart, options: SvgOptions = {}): string {
   const frame = { x: margin.left - 5, y: top, width: plotWidth + 10, height: plotHeight + 5 };
   parts.push(
     `<svg x="${frame.x}" y="${frame.y}" width="${frame.width}" height="${frame.height}" ` +
-      `viewBox="${frame.x} ${frame.y} ${frame.width} ${frame.height}">`,
+    `viewBox="${frame.x} ${frame.y} ${frame.width} ${frame.height}">`,
   );
   chart.curves.forEach((curve, i) => {
     const color = curve.color % paletteSize;
@@ -133,8 +133,8 @@ function placeLegend(chart: Chart, width: number): { markup: string; rows: numbe
     const baseline = 56 + 20 * row;
     parts.push(
       `<line class="curve s${curve.color % paletteSize} ${curve.style}" ` +
-        `x1="${left}" x2="${left + 20}" y1="${baseline - 4}" y2="${baseline - 4}"/>` +
-        `<text class="muted" x="${left + 28}" y="${baseline}">${escapeText(label)}</text>`,
+      `x1="${left}" x2="${left + 20}" y1="${baseline - 4}" y2="${baseline - 4}"/>` +
+      `<text class="muted" x="${left + 28}" y="${baseline}">${escapeText(label)}</text>`,
     );
     left += advance;
   }

@@ -274,4 +274,3 @@ export function defineFunction(
   builder.op('end');
   return builder;
 }
-

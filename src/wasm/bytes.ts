@@ -1,4 +1,6 @@
-/** A growing byte buffer with the encodings of the WebAssembly binary format: LEB128 integers, floats, names, vectors. */
+/**
+ * A growing byte buffer with the encodings of the WebAssembly binary format: LEB128 integers, floats, names, vectors.
+ */
 
 export class ByteWriter {
   #buffer: Uint8Array<ArrayBuffer> = new Uint8Array(256);

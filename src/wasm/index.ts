@@ -1,4 +1,6 @@
-/** An assembler for WebAssembly modules: opcodes, typed function bodies, modules, and on top expressions and statements. */
+/**
+ * An assembler for WebAssembly modules: opcodes, typed function bodies, modules, and on top expressions and statements.
+ */
 
 export { Body, callValue, defineFunction, globalValue, type Label } from './body.ts';
 export { ByteWriter } from './bytes.ts';

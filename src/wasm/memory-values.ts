@@ -1,7 +1,7 @@
 /**
  * Loads, atomic operations and the arithmetic of addresses. Addresses are i32 values; a constant that was added to one
- * goes into the instruction's immediate, which is free. (That assumes that base + constant does not wrap around at 4 GiB,
- * which holds for every address inside a block of memory computed from the block's start.)
+ * goes into the instruction's immediate, which is free. (That assumes that base + constant does not wrap around at 4
+ * GiB, which holds for every address inside a block of memory computed from the block's start.)
  */
 
 import type { FunctionBuilder } from './function-builder.ts';
@@ -79,8 +79,9 @@ export function atomicCompareExchange(
 }
 
 /**
- * Sleeps while the i32 at the address equals expected. timeout in nanoseconds (an i64; negative: for ever). Gives 0 when
- * woken, 1 when the value differed, 2 after the timeout. Traps where blocking is forbidden (a browser's main thread).
+ * Sleeps while the i32 at the address equals expected. timeout in nanoseconds (an i64; negative: for ever). Gives 0
+ * when woken, 1 when the value differed, 2 after the timeout. Traps where blocking is forbidden (a browser's main
+ * thread).
  */
 export function atomicWait(address: Value, expected: Operand, timeout: Operand = -1, offset: number = 0): Value {
   return access('memory.atomic.wait32', 'i32', address, offset, [operand('i32', expected), operand('i64', timeout)]);

@@ -79,7 +79,9 @@ export class ModuleBuilder implements ModuleScope {
   }
 
   /** A global variable of this instance (each worker has its own). i64 takes a bigint. */
-  global(name: string, type: ValueType, mutable: boolean, initial: number | bigint, exportName?: string): GlobalReference {
+  global(
+    name: string, type: ValueType, mutable: boolean, initial: number | bigint, exportName?: string,
+  ): GlobalReference {
     if (type === 'v128') throw new TypeError(`ModuleBuilder.global: ${name} cannot be a vector`);
     if ((type === 'i64') !== (typeof initial === 'bigint')) {
       throw new TypeError(`ModuleBuilder.global: ${name} is ${type}, its first value is a ${typeof initial}`);

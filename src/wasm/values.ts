@@ -1,9 +1,10 @@
 /**
- * Expressions. A Value is a recipe: its instructions are emitted where a statement uses it (see body.ts), and twice if it
- * is used twice. To compute something once, keep it in a local with `f.let(value)`; a load happens when it is emitted,
- * not when it is written down.
+ * Expressions. A Value is a recipe: its instructions are emitted where a statement uses it (see body.ts), and twice if
+ * it is used twice. To compute something once, keep it in a local with `f.let(value)`; a load happens when it is
+ * emitted, not when it is written down.
  *
- * The operation's kind picks the instruction: `a.add(b)` is i32.add or f32x4.add. Plain numbers may stand for constants.
+ * The operation's kind picks the instruction: `a.add(b)` is i32.add or f32x4.add. Plain numbers may stand for
+ * constants.
  */
 
 import type { FunctionBuilder } from './function-builder.ts';
@@ -287,4 +288,3 @@ function integerShape(kind: Kind): Kind {
 export function laneBits(kind: Kind): 8 | 16 | 32 | 64 {
   return ((8 * bytesOf(kind)) / lanesOf(kind)) as 8 | 16 | 32 | 64;
 }
-

@@ -31,8 +31,8 @@ describe('tilegrad bench', () => {
     const right = tensor([1, 2, 3]);
     const compared =
       (fast: number[]): (() => unknown) =>
-      () =>
-        validate({ name: 'sum', dtype: 'float32', naive: () => [right], fast: () => [tensor(fast)] });
+        () =>
+          validate({ name: 'sum', dtype: 'float32', naive: () => [right], fast: () => [tensor(fast)] });
     expect(compared([1, 2, 3])()).toEqual({ relative: 0, scaled: 0 });
     expect(compared([1, 2, 3.00001])).not.toThrow();
     expect(compared([1, 2, 3.001])).toThrow(

@@ -79,9 +79,9 @@ function maxPool(layer: LayerCase, dtype: Float): Answer[] {
 function batchnorm(layer: LayerCase, dtype: Float): Answer[] {
   const forms = layer.op === 'batchnorm'
     ? {
-      graph: [layers.batchnormForward, layers.batchnormBackward],
-      alt: [layers.batchnormForward, layers.batchnormBackwardAlt],
-    } as const
+        graph: [layers.batchnormForward, layers.batchnormBackward],
+        alt: [layers.batchnormForward, layers.batchnormBackwardAlt],
+      } as const
     : { spatial: [layers.spatialBatchnormForward, layers.spatialBatchnormBackward] } as const;
   return Object.entries(forms).map(([form, [forward, backward]]) => {
     const { x, gamma, beta, runningMean, runningVar } = layer.inputs;

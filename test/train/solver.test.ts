@@ -8,7 +8,9 @@ import { bits, points, smallNet } from './support.ts';
 
 const quiet: SolverOptions = { verbose: false, optimConfig: { learningRate: 0.1 }, batchSize: 20, numEpochs: 4 };
 
-function solver(options: SolverOptions = {}, model: FullyConnectedNet = smallNet(), data: SolverData = points()): Solver {
+function solver(
+  options: SolverOptions = {}, model: FullyConnectedNet = smallNet(), data: SolverData = points(),
+): Solver {
   return new Solver(model, data, { ...quiet, ...options });
 }
 

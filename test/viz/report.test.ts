@@ -293,7 +293,7 @@ describe('palettes', () => {
         .map((i) =>
           Math.round(
             share * parseInt(palette.heat.slice(i, i + 2), 16) +
-              (1 - share) * parseInt(palette.page.slice(i, i + 2), 16),
+            (1 - share) * parseInt(palette.page.slice(i, i + 2), 16),
           )
             .toString(16)
             .padStart(2, '0'),

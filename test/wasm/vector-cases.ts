@@ -35,7 +35,9 @@ function vectors(shape: Shape): Uint8Array[] {
 type LaneOracle = (...lanes: never[]) => number | bigint | boolean;
 
 /** A lane-wise instruction: vectors of `from` in, `to` out; booleans become masks. */
-function lanewise(name: string, from: Shape, arity: number, oracle: LaneOracle, unsigned: boolean = false, to: Shape = from): void {
+function lanewise(
+  name: string, from: Shape, arity: number, oracle: LaneOracle, unsigned: boolean = false, to: Shape = from,
+): void {
   add([name], (opcode) => {
     const all = vectors(from);
     for (let i = 0; i < all.length; i++) {

@@ -12,7 +12,9 @@ function like(x: FloatArray): FloatArray {
   return x instanceof Float32Array ? new Float32Array(x.length) : new Float64Array(x.length);
 }
 
-/** out = relu(maxPool(batchnorm(x))) for given mean and variance; x (planes, height, width), planes = batch * channels. */
+/**
+ * out = relu(maxPool(batchnorm(x))) for given mean and variance; x (planes, height, width), planes = batch * channels.
+ */
 export function batchnormReluPoolForward(
   x: FloatArray, gamma: FloatArray, beta: FloatArray, mean: FloatArray, variance: FloatArray, out: FloatArray,
   argmax: Int32Array, g: PoolGeometry, channels: number, eps: number,

@@ -3,8 +3,8 @@
  * learnt. Batchnorm (Ioffe & Szegedy 2015) takes mean and variance per channel over the batch; groupnorm (Wu & He
  * 2018) per example over a group of channels; layernorm (Ba, Kiros & Hinton 2016) is groupnorm with a single group.
  *
- * The gradient. Let one normalised set hold m numbers x_i, let s = 1 / sqrt(variance + eps) and xhat_i = (x_i - mean) s,
- * and let h_i be the gradient that arrives at xhat_i. Mean and variance depend on every x_i:
+ * The gradient. Let one normalised set hold m numbers x_i, let s = 1 / sqrt(variance + eps) and xhat_i = (x_i - mean)
+ * s, and let h_i be the gradient that arrives at xhat_i. Mean and variance depend on every x_i:
  *
  *   d mean / d x_i = 1 / m,   d variance / d x_i = 2 (x_i - mean) / m,   d s / d variance = -s^3 / 2.
  *

@@ -46,8 +46,8 @@ function requirements(): { heap: Heap; variant: keyof typeof loaded } | string {
 }
 
 /**
- * Makes the SIMD backend ready and gives its kernels, or says why this machine cannot run them. The module is emitted and
- * compiled at the first call; later calls follow the settings (relaxedSimd).
+ * Makes the SIMD backend ready and gives its kernels, or says why this machine cannot run them. The module is emitted
+ * and compiled at the first call; later calls follow the settings (relaxedSimd).
  */
 export function loadSimd(): Partial<Kernels> | string {
   const required = requirements();

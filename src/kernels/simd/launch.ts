@@ -106,7 +106,9 @@ export class Launch {
     return this.scratch(alignBlock(bytes) * (tasks > 1 ? currentTeam().participants : 1));
   }
 
-  /** Sets the i32 slot at args + 4 * index (index 0..255) of the jobs that follow. Addresses from 2 GiB wrap as bits. */
+  /**
+   * Sets the i32 slot at args + 4 * index (index 0..255) of the jobs that follow. Addresses from 2 GiB wrap as bits.
+   */
   arg(index: number, value: number): void {
     this.#slots[index] = value;
   }

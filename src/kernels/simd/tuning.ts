@@ -9,8 +9,8 @@ export const gemmTuning = {
   /** rows of the register tile */
   tileRows: 4,
   /**
-   * vectors across the tile. Node 24 reaches the ceiling with two or three; Node 20 does 40 with 4x8 and 38 with 4x12 in
-   * float32, but 12 with 4x4 and 19 with 4x6 in float64
+   * vectors across the tile. Node 24 reaches the ceiling with two or three; Node 20 does 40 with 4x8 and 38 with 4x12
+   * in float32, but 12 with 4x4 and 19 with 4x6 in float64
    */
   tileVectors: { f32: 2, f64: 3 },
   /** the same with fused multiply-add: 49 in float32; in float64 24 with 4x4, 19 with 4x6 */
@@ -20,7 +20,10 @@ export const gemmTuning = {
   /** depth (k) of a block: a panel of the vector operand then takes 12 KiB of the first-level cache, 6 KiB
    * a tile of the other; 256 was 2 to 4% slower, 512 no faster */
   depthBlock: 384,
-  /** rows and columns of the result that one task computes at most: a block of each operand stays in a second-level cache */
+  /**
+   * rows and columns of the result that one task computes at most: a block of each operand stays in a second-level
+   * cache
+   */
   taskRows: 256,
   taskColumns: 128,
   /**

@@ -42,8 +42,8 @@ export function withoutTiny(value: Value, limit: number): Value {
 }
 
 /**
- * Goes through a run of `count` elements. `step` writes the work on elements of one kind, a whole vector or a scalar, at the
- * pointers, which are moved along and end after the run.
+ * Goes through a run of `count` elements. `step` writes the work on elements of one kind, a whole vector or a scalar,
+ * at the pointers, which are moved along and end after the run.
  */
 export function eachRun(
   f: Body, float: FloatKind, pointers: readonly Local[], count: Value, step: (kind: Kind) => void,
@@ -68,8 +68,9 @@ const chains = 4;
 export const longestChain = 1024;
 
 /**
- * Sums over a run of at most `longestChain` elements: totals[i] (float64) += the sum of terms(...)[i]. `terms` gives the
- * terms of the elements at the pointers plus an offset; vectors are summed in lanes. The pointers end after the run.
+ * Sums over a run of at most `longestChain` elements: totals[i] (float64) += the sum of terms(...)[i]. `terms` gives
+ * the terms of the elements at the pointers plus an offset; vectors are summed in lanes. The pointers end after the
+ * run.
  */
 export function addRun(
   f: Body, float: FloatKind, pointers: readonly Local[], count: Value, totals: readonly Local[],

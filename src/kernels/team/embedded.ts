@@ -12,7 +12,9 @@
 
 import type { Piscina } from 'piscina';
 
-/** Piscina's class. Node only: Deno does not run the threads of an installed Piscina, only those of the built library. */
+/**
+ * Piscina's class. Node only: Deno does not run the threads of an installed Piscina, only those of the built library.
+ */
 export function loadPiscina(): typeof Piscina {
   if ('Deno' in globalThis) throw new Error('in Deno they come with the built library, not with its sources');
   const { createRequire } = process.getBuiltinModule('node:module');

@@ -13,8 +13,8 @@ import { startPiscinaCrew } from './piscina.ts';
 import { startWebCrew } from './web-workers.ts';
 
 /**
- * Looks for work that an idle worker takes before it sleeps: about a quarter of a millisecond, several times what waking
- * it again costs (20 to 50 microseconds), and longer than the pauses between the kernels of a training step.
+ * Looks for work that an idle worker takes before it sleeps: about a quarter of a millisecond, several times what
+ * waking it again costs (20 to 50 microseconds), and longer than the pauses between the kernels of a training step.
  */
 const looksBeforeSleep = 200_000;
 
@@ -27,7 +27,6 @@ interface Seat {
   /** ends the worker's thread */
   dismissal: AbortController;
 }
-
 
 const sleepersWord = control.sleepers / 4;
 const doneWord = control.done / 4;

@@ -109,7 +109,7 @@ export function validate(comparison: Comparison): Difference {
   if (!agrees) {
     throw new Error(
       `bench: ${comparison.name} in ${comparison.dtype} differs from its naive definition: ` +
-        `${relative.toExponential(2)} relative, ${scaled.toExponential(2)} of the largest value`,
+      `${relative.toExponential(2)} relative, ${scaled.toExponential(2)} of the largest value`,
     );
   }
   return { relative, scaled };

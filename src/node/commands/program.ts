@@ -59,7 +59,7 @@ function buildProgram(surroundings: Surroundings, exit: (code: number) => void):
     .option(
       '--data <path>',
       "CIFAR-10's archive or folder, or the word shapes for the procedural set " +
-        '(default: CIFAR-10 where the variable CIFAR10 or the cache folder has it, else shapes)',
+      '(default: CIFAR-10 where the variable CIFAR10 or the cache folder has it, else shapes)',
     )
     .option('--model <name>', `what to train: ${modelNames.join(', ')} (default: deep)`)
     .option(

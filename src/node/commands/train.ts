@@ -68,7 +68,7 @@ async function train(
   const count = (labels: ArrayLike<number>): string => labels.length.toLocaleString('en-US');
   line.print(
     `data: ${data.source}: ${count(data.yTrain)} training, ${count(data.yVal)} validation, ` +
-      `${count(data.yTest)} test images`,
+    `${count(data.yTest)} test images`,
   );
   // The threads start while the data load.
   await threads;
@@ -151,7 +151,7 @@ async function report({ solver, network, data, settings, reason, out, line }: Fi
   });
   line.print(
     `${reason === 'aborted' ? 'stopped after' : 'trained for'} ${solver.trainSeconds.toFixed(1)} s: ` +
-      `${solver.iteration.toLocaleString('en-US')} iterations, ${formatRate(imagesPerSecond)} images/s`,
+    `${solver.iteration.toLocaleString('en-US')} iterations, ${formatRate(imagesPerSecond)} images/s`,
   );
   line.print(`validation accuracy ${percent(valAccuracy)}, test accuracy ${percent(testAccuracy)}`);
   line.print(`report: ${path}`);

@@ -6,8 +6,8 @@
  *
  * Method: x = m 2^e with m near 1, and c = 1 + k/128 the grid point nearest to m. Then
  * log x = e log 2 + log c + 2 atanh(s), s = (m - c) / (m + c), where |s| < 1/256 makes the series of atanh short. The
- * logarithms of the grid points and s are pairs of doubles, high and low part (T. J. Dekker, "A floating-point technique
- * for extending the available precision", Numerische Mathematik 18, 1971).
+ * logarithms of the grid points and s are pairs of doubles, high and low part (T. J. Dekker, "A floating-point
+ * technique for extending the available precision", Numerische Mathematik 18, 1971).
  */
 
 const gridBits = 7;

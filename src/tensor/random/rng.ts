@@ -112,8 +112,8 @@ export class Rng implements RandomSource {
   }
 
   /**
-   * Integers in [low, high), or in [0, low) without high, free of bias: one number without a shape, else a tensor, int32
-   * where the bounds fit and float64 beyond. Throws RangeError for an empty range.
+   * Integers in [low, high), or in [0, low) without high, free of bias: one number without a shape, else a tensor,
+   * int32 where the bounds fit and float64 beyond. Throws RangeError for an empty range.
    */
   integers(low: number, high?: number | null): number;
   integers(low: number, high: number | null | undefined, shape: ShapeLike): Tensor;
@@ -148,7 +148,10 @@ function rotateLeft(word: number, by: number): number {
   return (word << by) | (word >>> (32 - by));
 }
 
-/** A bijection of 32-bit words in which every input bit moves every output bit: the finaliser of A. Appleby's MurmurHash3. */
+/**
+ * A bijection of 32-bit words in which every input bit moves every output bit: the finaliser of A. Appleby's
+ * MurmurHash3.
+ */
 function mix(word: number): number {
   word = Math.imul(word ^ (word >>> 16), 0x85ebca6b);
   word = Math.imul(word ^ (word >>> 13), 0xc2b2ae35);

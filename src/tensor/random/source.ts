@@ -53,8 +53,9 @@ export interface Bits {
 }
 
 /**
- * A uniform integer in [0, max], max < 2^53: draws as many bits as max has and rejects what lies above, which is free of
- * bias. Takes 32-bit draws while max fits in one, else pairs with the high word first. (NumPy's legacy random_interval.)
+ * A uniform integer in [0, max], max < 2^53: draws as many bits as max has and rejects what lies above, which is free
+ * of bias. Takes 32-bit draws while max fits in one, else pairs with the high word first. (NumPy's legacy
+ * random_interval.)
  */
 export function randomInterval(bits: Bits, max: number): number {
   if (max === 0) return 0;

@@ -100,7 +100,7 @@ describe('Heap', () => {
     expect(() => heap.allocate(10 * mebibyte, 'a step')).toThrow(RangeError);
     expect(() => heap.allocate(10 * mebibyte, 'a step')).toThrow(
       'out of memory: 10.0 MiB asked for a step, but of the limit of 32.0 MiB only 7.9 MiB are free ' +
-        '(largest piece 7.9 MiB); held by parameters 20.0 MiB, scratch 4.0 MiB. A smaller batch needs less',
+      '(largest piece 7.9 MiB); held by parameters 20.0 MiB, scratch 4.0 MiB. A smaller batch needs less',
     );
     heap.free(parameters);
     expect(() => heap.allocate(10 * mebibyte, 'a step')).not.toThrow();

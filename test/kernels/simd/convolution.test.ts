@@ -1,4 +1,7 @@
-/** The SIMD convolutions against the definition: random shapes for every path, and the same bits on any number of threads. */
+/**
+ * The SIMD convolutions against the definition: random shapes for every path, and the same bits on any number of
+ * threads.
+ */
 
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';

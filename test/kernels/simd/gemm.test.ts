@@ -131,7 +131,9 @@ describe('affine', () => {
     m: fc.integer({ min: 1, max: 40 }), relu: fc.boolean(),
   });
 
-  function checkForward({ type, n, d, m, relu }: { type: FloatType; n: number; d: number; m: number; relu: boolean }): void {
+  function checkForward(
+    { type, n, d, m, relu }: { type: FloatType; n: number; d: number; m: number; relu: boolean },
+  ): void {
     const x = randomFloats(type, n * d, n + d);
     const w = randomFloats(type, d * m, d + m + 1);
     const b = randomFloats(type, m, m + 2);
@@ -144,7 +146,9 @@ describe('affine', () => {
     expect(worstError(out, expected, scale)).toBeLessThan(tolerance[type]);
   }
 
-  function checkBackward({ type, n, d, m }: { type: FloatType; n: number; d: number; m: number }, wantDx: boolean = true): void {
+  function checkBackward(
+    { type, n, d, m }: { type: FloatType; n: number; d: number; m: number }, wantDx: boolean = true,
+  ): void {
     const dout = randomFloats(type, n * m, n + m);
     const x = randomFloats(type, n * d, n + d);
     const w = randomFloats(type, d * m, d + m + 1);

@@ -1,10 +1,10 @@
 /**
  * Which convolution takes which path. The figures behind the choice are repeated by `npm run bench:tune`.
  *
- * Winograd's products are a quarter of the direct ones, but its transforms cost the same whether there are many filters and
- * channels to share them or few. Forward, on one core, effective GFLOP/s of Winograd : direct, batch 100 (the last, 16):
- * 4 -> 4 at 16x16 28 : 31, 6 -> 6 30 : 26, 8 -> 16 70 : 36, 16 -> 32 99 : 38, 32 -> 64 at 4x4 103 : 19, 64 -> 64 at 32x32
- * 123 : 39.
+ * Winograd's products are a quarter of the direct ones, but its transforms cost the same whether there are many filters
+ * and channels to share them or few. Forward, on one core, effective GFLOP/s of Winograd : direct, batch 100 (the last,
+ * 16): 4 -> 4 at 16x16 28 : 31, 6 -> 6 30 : 26, 8 -> 16 70 : 36, 16 -> 32 99 : 38, 32 -> 64 at 4x4 103 : 19, 64 -> 64
+ * at 32x32 123 : 39.
  */
 
 import type { ConvGeometry, FloatArray } from '../../contract.ts';

@@ -1,7 +1,8 @@
 /**
- * Convolution of tiny images as a matrix product. When the padded window covers most of the image, as 3x3 with pad 1 does
- * on 2x2 pixels, every output pixel depends on nearly every input pixel, and the convolution is an affine layer from
- * channels * height * width inputs to filters * outHeight * outWidth outputs, whose matrix repeats the filters' taps:
+ * Convolution of tiny images as a matrix product. When the padded window covers most of the image, as 3x3 with pad 1
+ * does on 2x2 pixels, every output pixel depends on nearly every input pixel, and the convolution is an affine layer
+ * from channels * height * width inputs to filters * outHeight * outWidth outputs, whose matrix repeats the filters'
+ * taps:
  *
  *   matrix[(c, y, x), (f, oy, ox)] = scale[f] w[f, c, y + pad - oy stride, x + pad - ox stride],   0 outside the window
  *
@@ -36,8 +37,8 @@ export function denseName(float: FloatKind, what: 'matrix' | 'bias', direction: 
 }
 
 /**
- * Task: one channel. expand writes its rows of the matrix; fold adds its rows of the matrix's gradient up to the gradient of
- * every filter's taps (at `weights`, which is zeroed first).
+ * Task: one channel. expand writes its rows of the matrix; fold adds its rows of the matrix's gradient up to the
+ * gradient of every filter's taps (at `weights`, which is zeroed first).
  */
 function emitWalk(kernels: KernelBuilder, float: FloatKind, direction: 'expand' | 'fold'): void {
   const bytes = bytesOf(float);
@@ -86,7 +87,10 @@ function emitWalk(kernels: KernelBuilder, float: FloatKind, direction: 'expand' 
   });
 }
 
-/** One task. expand: biases[(f, oy, ox)] = bias[f], or 0 where there is none; fold: bias[f] = the sum of biases[(f, ...)]. */
+/**
+ * One task. expand: biases[(f, oy, ox)] = bias[f], or 0 where there is none; fold: bias[f] = the sum of biases[(f,
+ * ...)].
+ */
 function emitBiases(kernels: KernelBuilder, float: FloatKind, direction: 'expand' | 'fold'): void {
   const bytes = bytesOf(float);
   kernels.define(denseName(float, 'bias', direction), (f: Body, args: Value) => {

@@ -1,6 +1,6 @@
 /**
- * The direct convolution's gradient at the filters, as jobs (see direct-kernels.ts for planes and taps). A register tile is
- * 4 filters x 2 taps; its lanes run along the output row and stay apart until the last job adds them up.
+ * The direct convolution's gradient at the filters, as jobs (see direct-kernels.ts for planes and taps). A register
+ * tile is 4 filters x 2 taps; its lanes run along the output row and stay apart until the last job adds them up.
  */
 
 import {
@@ -18,9 +18,9 @@ export function emitDirectGradient(kernels: KernelBuilder, float: FloatKind, cop
 }
 
 /**
- * Task: the gradient at the filters from a group of images, as (block of 4 filters, pair of taps, 8 vectors) whose lanes
- * are still apart, and the sums of dout, one vector a filter. Lanes run along the output row, so dout's rows are copied
- * to a whole number of vectors where outWidth is none.
+ * Task: the gradient at the filters from a group of images, as (block of 4 filters, pair of taps, 8 vectors) whose
+ * lanes are still apart, and the sums of dout, one vector a filter. Lanes run along the output row, so dout's rows are
+ * copied to a whole number of vectors where outWidth is none.
  */
 function emitGradient(kernels: KernelBuilder, float: FloatKind, copyPlanes: FunctionReference): void {
   const { module, relaxed } = kernels;
@@ -119,8 +119,8 @@ function emitGradient(kernels: KernelBuilder, float: FloatKind, copyPlanes: Func
 }
 
 /**
- * copyDout(source, to, planes, height, width, columns): planes of dout with rows of `columns` elements, a whole number of
- * vectors, zeros at the end; and zero planes up to a multiple of 4.
+ * copyDout(source, to, planes, height, width, columns): planes of dout with rows of `columns` elements, a whole number
+ * of vectors, zeros at the end; and zero planes up to a multiple of 4.
  */
 function emitCopyDout(module: ModuleBuilder, float: FloatKind): FunctionReference {
   const bytes = bytesOf(float);

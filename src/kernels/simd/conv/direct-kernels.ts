@@ -2,8 +2,8 @@
  * Direct convolution as jobs, for any window and stride: no column matrix, no packing of the image.
  *
  * The lanes of a vector run along an output row. For that the pixels that one tap of the filter meets along a row must
- * lie side by side, so a task first copies the rows it needs into padded planes, where row r holds its columns sorted by
- * (column modulo stride): output column ox meets tap kx at padded column ox * stride + kx, which is place
+ * lie side by side, so a task first copies the rows it needs into padded planes, where row r holds its columns sorted
+ * by (column modulo stride): output column ox meets tap kx at padded column ox * stride + kx, which is place
  * ox + floor(kx / stride) of part kx modulo stride. With that a tap is nothing but a distance in bytes from the first
  * pixel, and the kernels take a table of such distances: they know neither windows nor strides nor channels, and the
  * same two of them compute forward, the gradient at the input and the gradient at the filters.
@@ -169,9 +169,10 @@ function emitCopyPlanes(module: ModuleBuilder, float: FloatKind): FunctionRefere
 }
 
 /**
- * The output may come in several parts that share the padded planes, each with taps of its own: what the gradient at the
- * input needs where the stride is larger than 1. An entry of the table of parts, i32 each: addresses of the taps and of the
- * packed weights, number of taps, bytes from the output's start to the part's first pixel, rows and columns of the part.
+ * The output may come in several parts that share the padded planes, each with taps of its own: what the gradient at
+ * the input needs where the stride is larger than 1. An entry of the table of parts, i32 each: addresses of the taps
+ * and of the packed weights, number of taps, bytes from the output's start to the part's first pixel, rows and columns
+ * of the part.
  */
 export const partEntry = { taps: 0, packed: 4, tapCount: 8, outOffset: 12, outHeight: 16, outWidth: 20, bytes: 24 } as const;
 

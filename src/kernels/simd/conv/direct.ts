@@ -1,4 +1,7 @@
-/** The host's side of the direct convolution: tap tables, sizes, scratch and jobs (the kernels are in direct-kernels.ts). */
+/**
+ * The host's side of the direct convolution: tap tables, sizes, scratch and jobs (the kernels are in direct-
+ * kernels.ts).
+ */
 
 import type { ConvGeometry, Epilogue, FloatArray } from '../../contract.ts';
 import { beginLaunch, floatKind, type Launch } from '../launch.ts';
@@ -8,8 +11,8 @@ import { directSlots as slots, partEntry } from './direct-kernels.ts';
 import { epilogueTable, nothingBytes } from './epilogue.ts';
 
 /**
- * What the forward kernel computes: a convolution whose output may come in parts, each with some of the filters' taps and
- * a regular part of the output's pixels. All parts read the same padded planes.
+ * What the forward kernel computes: a convolution whose output may come in parts, each with some of the filters' taps
+ * and a regular part of the output's pixels. All parts read the same padded planes.
  */
 interface Pass {
   readonly batch: number;
@@ -57,8 +60,8 @@ const tapTables: Map<string, Int32Array> = new Map();
 const mostTapTables = 64;
 
 /**
- * The table of taps, two numbers each: bytes into a filter's weights, bytes into the padded planes; one more entry of zeros
- * at the end, because the gradient kernel takes taps in pairs.
+ * The table of taps, two numbers each: bytes into a filter's weights, bytes into the padded planes; one more entry of
+ * zeros at the end, because the gradient kernel takes taps in pairs.
  */
 function tapTable(pass: Pass, part: Part, planeRows: number, partColumns: number, bytes: number): Int32Array {
   const { channels, stride } = pass;
@@ -191,9 +194,9 @@ export function directForward(
 }
 
 /**
- * The gradient at x as a pass over dout. With stride s, pixel y of x met tap ky at output row (y + pad - ky) / s, where that
- * is whole: so only the taps with ky = (y + pad) modulo s count, and the pixels with the same remainder are a convolution of
- * dout with that part of the filters, turned by 180 degrees, with stride 1. There are s * s such parts.
+ * The gradient at x as a pass over dout. With stride s, pixel y of x met tap ky at output row (y + pad - ky) / s, where
+ * that is whole: so only the taps with ky = (y + pad) modulo s count, and the pixels with the same remainder are a
+ * convolution of dout with that part of the filters, turned by 180 degrees, with stride 1. There are s * s such parts.
  */
 function inputGradientPass(g: ConvGeometry): Pass {
   const { channels, kernelHeight, kernelWidth, height, width, stride } = g;
@@ -223,7 +226,9 @@ function inputGradientPass(g: ConvGeometry): Pass {
   };
 }
 
-/** In one direction: the pixels whose place plus pad leaves the same rest when divided by stride, and the taps they met. */
+/**
+ * In one direction: the pixels whose place plus pad leaves the same rest when divided by stride, and the taps they met.
+ */
 interface Remainder {
   readonly rest: number;
   /** the first such pixel, and how many there are (every stride-th) */

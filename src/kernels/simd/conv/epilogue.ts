@@ -9,8 +9,8 @@ const tables: Map<string, FloatArray> = new Map();
 const mostTables = 64;
 
 /**
- * 64 zero bytes, then for every block of 4 filters 4 scales and 4 biases; scale null counts as 1, bias null as 0, and so do
- * filters beyond `filters` up to a multiple of 8. The table is the same array at every call of one size.
+ * 64 zero bytes, then for every block of 4 filters 4 scales and 4 biases; scale null counts as 1, bias null as 0, and
+ * so do filters beyond `filters` up to a multiple of 8. The table is the same array at every call of one size.
  */
 export function epilogueTable(
   like: FloatArray, filters: number, scale: FloatArray | null | undefined, bias: FloatArray | null,

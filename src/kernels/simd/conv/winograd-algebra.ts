@@ -11,8 +11,8 @@
  * (S. Winograd 1980; A. Lavin and S. Gray, "Fast Algorithms for Convolutional Neural Networks", 2016.)
  *
  * The points here are 0, 1, -1, 1/2, -2 and infinity. The customary 0, 1, -1, 2, -2 need a few operations less but lose
- * two to four times as much precision: over 128 channels the largest error is 1.2e-5 of the output's standard deviation with
- * ours, 2.9e-5 with those, and 4e-6 for the direct sum in float32.
+ * two to four times as much precision: over 128 channels the largest error is 1.2e-5 of the output's standard deviation
+ * with ours, 2.9e-5 with those, and 4e-6 for the direct sum in float32.
  *
  *         |1  -3/2  -2   3/2   1   0 |        |  1      0      0  |          |1  1  1   1    1  0|
  *         |0  -1    1/2  5/2   1   0 |        | 1/3    1/3    1/3 |    A^T = |0  1 -1  1/2  -2  0|

@@ -1,6 +1,6 @@
 /**
- * The gradient at the filters through Winograd's transforms, as jobs (see winograd-kernels.ts for the layouts): at each of
- * the 36 points dU = V^T Z summed over all tiles, then dw = G^T dU G. The gradient at the bias comes with it.
+ * The gradient at the filters through Winograd's transforms, as jobs (see winograd-kernels.ts for the layouts): at each
+ * of the 36 points dU = V^T Z summed over all tiles, then dw = G^T dU G. The gradient at the bias comes with it.
  */
 
 import {
@@ -19,7 +19,9 @@ export function emitWinogradGradient(
   emitFilterGradient(kernels);
 }
 
-/** gradientProduct(v, z, du, channelGroups, filterBlocks, tiles, vGroupBytes, mGroupBytes): dU += V^T Z at one point. */
+/**
+ * gradientProduct(v, z, du, channelGroups, filterBlocks, tiles, vGroupBytes, mGroupBytes): dU += V^T Z at one point.
+ */
 function emitGradientProduct(module: ModuleBuilder, relaxed: boolean): FunctionReference {
   return defineFunction(module, 'f32_winograd_gradient_gemm_4x8__simd128', new Array<'i32'>(8).fill('i32'), [], (
     f, v, z, du, channelGroups, filterBlocks, tiles, vGroupBytes, mGroupBytes,
@@ -56,8 +58,8 @@ function emitGradientProduct(module: ModuleBuilder, relaxed: boolean): FunctionR
 }
 
 /**
- * Task: a group of chunks, whose dU and bias sums are added up in order. `filters` points to the groups' dU (zeroed here),
- * `sums` to their bias sums, one vector a filter group.
+ * Task: a group of chunks, whose dU and bias sums are added up in order. `filters` points to the groups' dU (zeroed
+ * here), `sums` to their bias sums, one vector a filter group.
  */
 function emitGradient(kernels: KernelBuilder, strip: FunctionReference, gather: FunctionReference): void {
   const outputGradientRow = emitOutputGradientRow(kernels.module);

@@ -129,8 +129,8 @@ function emitProduct(module: ModuleBuilder, relaxed: boolean): FunctionReference
 }
 
 /**
- * pad(args, v, tiles): zeros in V up to a whole block of 4 tiles. Their products are thrown away, but left as they are they
- * may hold anything, and numbers that happen to be subnormal make the whole block up to ninety times slower.
+ * pad(args, v, tiles): zeros in V up to a whole block of 4 tiles. Their products are thrown away, but left as they are
+ * they may hold anything, and numbers that happen to be subnormal make the whole block up to ninety times slower.
  */
 function emitPad(module: ModuleBuilder): FunctionReference {
   return defineFunction(module, 'f32_winograd_pad__simd128', ['i32', 'i32', 'i32'], [], (f, args, v, tiles) => {
@@ -207,8 +207,8 @@ function emitForward(kernels: KernelBuilder, gather: FunctionReference): void {
 }
 
 /**
- * unchanged(kept, filters, bytes): 1 where the filters are the very bits of the copy behind the flag at `kept`; else clears
- * the flag, makes the copy and gives 0. bytes is a multiple of 4.
+ * unchanged(kept, filters, bytes): 1 where the filters are the very bits of the copy behind the flag at `kept`; else
+ * clears the flag, makes the copy and gives 0. bytes is a multiple of 4.
  */
 function emitUnchanged(module: ModuleBuilder): FunctionReference {
   return defineFunction(module, 'f32_winograd_filters_unchanged__simd128', ['i32', 'i32', 'i32'], ['i32'], (
@@ -251,8 +251,8 @@ export function keptBlockBytes(channels: number): number {
 /**
  * Task: U of a block of 8 filters, all channels. Filter f's taps for channel c are the 9 floats at f * outStride +
  * c * inStride; rotated turns them by 180 degrees, as the gradient at the input needs them. `nothing` points to 64 zero
- * bytes, which stand for filters beyond the last. Unless `kept` is 0, U is there from an earlier call, and is left alone
- * where the filters are still the same (only for filters that lie one behind the other).
+ * bytes, which stand for filters beyond the last. Unless `kept` is 0, U is there from an earlier call, and is left
+ * alone where the filters are still the same (only for filters that lie one behind the other).
  */
 function emitFilters(kernels: KernelBuilder, rotated: boolean): void {
   const unchanged = rotated ? null : emitUnchanged(kernels.module);

@@ -39,8 +39,9 @@ export function transpose4(f: Body, rows: readonly Value[]): Local[] {
 }
 
 /**
- * strip(source, planeBytes, lanes, firstRow, rows, height, width, pad, strip, stripWidth): copies rows firstRow.. (which
- * may lie outside the image) of `lanes` planes into a strip; column c of the strip is column c - pad of the image.
+ * strip(source, planeBytes, lanes, firstRow, rows, height, width, pad, strip, stripWidth): copies rows firstRow..
+ * (which may lie outside the image) of `lanes` planes into a strip; column c of the strip is column c - pad of the
+ * image.
  */
 export function emitStrip(module: ModuleBuilder): FunctionReference {
   return defineFunction(module, 'f32_strip__simd128', new Array<'i32'>(10).fill('i32'), [], (
@@ -215,4 +216,3 @@ function stripRows(f: Body, strip: Value, stripWidth: Value, count: number): Loc
 function loadLine(f: Body, temporary: Value, y: number, length: number): Local[] {
   return Array.from({ length }, (_, x) => f.let(load('f32x4', temporary, (y * length + x) * pixelBytes)));
 }
-

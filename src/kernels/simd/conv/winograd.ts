@@ -25,7 +25,9 @@ interface Problem {
   readonly outWidth: number;
 }
 
-/** Distances between the points of a transformed array: an odd number of cache lines, so that 36 streams do not collide. */
+/**
+ * Distances between the points of a transformed array: an odd number of cache lines, so that 36 streams do not collide.
+ */
 function pointBytes(bytes: number): number {
   const lines = Math.ceil(bytes / 64);
   return 64 * (lines % 2 === 0 ? lines + 1 : lines);
@@ -90,8 +92,9 @@ let keptFilters: WeakMap<ArrayBufferLike, Map<string, KeptFilters>> = new WeakMa
 let keptCount = 0;
 
 /**
- * Room that stays from call to call for these filters' transforms: with few images they take longer to transform than to
- * use, and at test time they are the same at every call (which the kernel checks, bit by bit). Null where there is none.
+ * Room that stays from call to call for these filters' transforms: with few images they take longer to transform than
+ * to use, and at test time they are the same at every call (which the kernel checks, bit by bit). Null where there is
+ * none.
  */
 function keepFilters(w: FloatArray, p: Problem, transformedBytes: number): KeptFilters | null {
   if (p.batch > keptFiltersMostBatch) return null;
@@ -114,8 +117,8 @@ function keepFilters(w: FloatArray, p: Problem, transformedBytes: number): KeptF
 }
 
 /**
- * out = epilogue(x conv w). The filters' taps for one channel are 9 floats; outStride and inStride are the bytes from one
- * filter, and from one channel, to the next. rotated turns the taps by 180 degrees.
+ * out = epilogue(x conv w). The filters' taps for one channel are 9 floats; outStride and inStride are the bytes from
+ * one filter, and from one channel, to the next. rotated turns the taps by 180 degrees.
  */
 function convolve(
   x: FloatArray, w: FloatArray, out: FloatArray, table: FloatArray, relu: boolean, p: Problem, outStride: number,

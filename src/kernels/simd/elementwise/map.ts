@@ -1,6 +1,6 @@
 /**
- * Kernels that go through arrays of one length element by element: one description gives the code for both float types, by
- * vectors and for the rest, cut into tasks, and the host's part of the call.
+ * Kernels that go through arrays of one length element by element: one description gives the code for both float types,
+ * by vectors and for the rest, cut into tasks, and the host's part of the call.
  */
 
 import {
@@ -39,7 +39,9 @@ export function emitMap(kernels: KernelBuilder, description: MapDescription): vo
   for (const float of ['f32', 'f64'] as const) emitFor(kernels, float, description);
 }
 
-function emitFor(kernels: KernelBuilder, float: FloatKind, { name, inputs, outputs, scalars, step }: MapDescription): void {
+function emitFor(
+  kernels: KernelBuilder, float: FloatKind, { name, inputs, outputs, scalars, step }: MapDescription,
+): void {
   const vector = vectorOf(float);
   kernels.define(kernelName(float, name), (f, args, task) => {
     const s = slots.read(f, args, ['count', 'perTask']);

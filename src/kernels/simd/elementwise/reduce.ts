@@ -1,6 +1,7 @@
 /**
- * Sums over whole arrays. A task adds up its part in float64, and a last job adds the parts in order. Of squares in float32,
- * those under 1e-36 count as 0: next to any other they do not matter, and subnormal ones made this sum ten times slower.
+ * Sums over whole arrays. A task adds up its part in float64, and a last job adds the parts in order. Of squares in
+ * float32, those under 1e-36 count as 0: next to any other they do not matter, and subnormal ones made this sum ten
+ * times slower.
  */
 
 import { bytesOf, constant, type FloatKind, load, scale } from '../../../wasm/index.ts';

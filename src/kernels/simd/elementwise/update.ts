@@ -4,8 +4,8 @@
  * Where a weight's gradient has vanished, what a rule remembers of it shrinks by a constant factor a step until it is a
  * subnormal number, on which processors are many times slower: after 700 steps of the three-layer network, Adam took
  * 31 ms a step instead of 3. So in float32, numbers that are too small to move any weight are set to zero on the way:
- * gradients under 1e-17, whose squares times 1 - beta2 would be subnormal, velocities and first moments under 1e-30, means
- * of squares under 1e-36.
+ * gradients under 1e-17, whose squares times 1 - beta2 would be subnormal, velocities and first moments under 1e-30,
+ * means of squares under 1e-36.
  */
 
 import type { Kind, Value } from '../../../wasm/index.ts';

@@ -1,4 +1,6 @@
-/** Matrix kernels on the host side: which operand is broadcast, what gets packed, and how the result is cut into tasks. */
+/**
+ * Matrix kernels on the host side: which operand is broadcast, what gets packed, and how the result is cut into tasks.
+ */
 
 import type { FloatKind } from '../../../wasm/index.ts';
 import type { MatrixKernels } from '../../contract.ts';
@@ -105,7 +107,9 @@ export function launchProduct(launch: Launch, product: Product): void {
 }
 
 /** Runs the job out (columns) = column sums of x (rows, columns) inside a launch; both are addresses. */
-export function launchColumnSums(launch: Launch, float: FloatKind, x: number, out: number, rows: number, columns: number): void {
+export function launchColumnSums(
+  launch: Launch, float: FloatKind, x: number, out: number, rows: number, columns: number,
+): void {
   const columnsPerTask = evenShare(columns, Math.ceil(columns / Math.max(64, 65_536 / rows)), 16);
   columnSumSlots.set(launch, 'x', x);
   columnSumSlots.set(launch, 'out', out);

@@ -59,22 +59,22 @@ export function emitPacking(module: ModuleBuilder, float: FloatKind, tileRows: n
 
   const panels = (vectors: number): FunctionReference => defineFunction(module,
     `${float}_gemm_pack_panels_${vectors * lanes}__simd128`, parameters, [], (f, source, step, count, depth, to, panelStride) => {
-    const [from, at, left] = f.locals('i32', 3);
-    const row = f.locals(vector, vectors);
-    f.countdown(depth, () => {
-      f.set(from, source);
-      f.set(at, to);
-      f.set(left, count);
-      f.countdown(left, () => {
-        row.forEach((each, j) => f.set(each, load(vector, from, 16 * j)));
-        row.forEach((each, j) => f.store(at, each, 16 * j));
-        f.increase(from, 16 * vectors);
-        f.increase(at, panelStride);
+      const [from, at, left] = f.locals('i32', 3);
+      const row = f.locals(vector, vectors);
+      f.countdown(depth, () => {
+        f.set(from, source);
+        f.set(at, to);
+        f.set(left, count);
+        f.countdown(left, () => {
+          row.forEach((each, j) => f.set(each, load(vector, from, 16 * j)));
+          row.forEach((each, j) => f.store(at, each, 16 * j));
+          f.increase(from, 16 * vectors);
+          f.increase(at, panelStride);
+        });
+        f.increase(source, step);
+        f.increase(to, 16 * vectors);
       });
-      f.increase(source, step);
-      f.increase(to, 16 * vectors);
     });
-  });
 
   const across = defineFunction(module, `${float}_gemm_pack_across__simd128`, parameters, [], (
     f, source, step, count, depth, to, toStep,

@@ -1,9 +1,10 @@
 /**
  * The innermost loops of matrix multiplication.
  *
- * The product R = S V, R (rows, columns), S (rows, depth), V (depth, columns), is computed in register tiles of 4 rows by
- * 2 vectors: at every step of the depth one element of each of 4 rows of S is broadcast and multiplied with 2 vectors of
- * V. So S, the scalar operand, may lie in any order, while V, the vector operand, must be contiguous along the columns.
+ * The product R = S V, R (rows, columns), S (rows, depth), V (depth, columns), is computed in register tiles of 4 rows
+ * by 2 vectors: at every step of the depth one element of each of 4 rows of S is broadcast and multiplied with 2
+ * vectors of V. So S, the scalar operand, may lie in any order, while V, the vector operand, must be contiguous along
+ * the columns.
  *
  * A strip is the column of tiles that share one panel of V (which stays in the first-level cache): one function call.
  * Strips exist for 1 to 4 rows and 1 to 3 vectors a tile. The blocking around them follows
@@ -130,7 +131,9 @@ function emitStrip(
     }
   });
 
-  /** Stores square groups of lanes x lanes with rows and columns exchanged. Bias and relu come with straight ones only. */
+  /**
+   * Stores square groups of lanes x lanes with rows and columns exchanged. Bias and relu come with straight ones only.
+   */
   function storeTransposed(
     f: Body, sums: Local[][], { out, outColumn, flags, columns }: Record<'out' | 'outColumn' | 'flags' | 'columns', Local>,
   ): void {
@@ -171,8 +174,8 @@ export function transpose(f: Body, rows: readonly Value[]): Local[] {
 }
 
 /**
- * merge(tile, rows, columns, tileRow, out, outRow, outColumn, flags, bias): moves a tile's existing columns to the result
- * one by one, in any order of it, with the same epilogue.
+ * merge(tile, rows, columns, tileRow, out, outRow, outColumn, flags, bias): moves a tile's existing columns to the
+ * result one by one, in any order of it, with the same epilogue.
  */
 function emitMerge(module: ModuleBuilder, float: FloatKind): FunctionReference {
   const bytes = bytesOf(float);

@@ -1,6 +1,6 @@
 /**
- * The softmax loss and its gradient (see ../../naive/loss.ts), a task being some examples. All arithmetic is float64, two
- * classes at a time. Each exp is taken once: it waits in the gradient's place until the row's sum is known.
+ * The softmax loss and its gradient (see ../../naive/loss.ts), a task being some examples. All arithmetic is float64,
+ * two classes at a time. Each exp is taken once: it waits in the gradient's place until the row's sum is known.
  */
 
 import {

@@ -1,7 +1,7 @@
 /**
- * Batchnorm over columns, (outer, channels) with inner 1, as jobs: what stands between fully connected layers. Here a vector
- * holds one element of each of four channels (two in float64), and sums over the rows are kept in float64 throughout, which
- * costs nothing while the rows come from memory.
+ * Batchnorm over columns, (outer, channels) with inner 1, as jobs: what stands between fully connected layers. Here a
+ * vector holds one element of each of four channels (two in float64), and sums over the rows are kept in float64
+ * throughout, which costs nothing while the rows come from memory.
  */
 
 import {

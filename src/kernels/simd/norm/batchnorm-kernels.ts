@@ -2,8 +2,8 @@
  * Batchnorm over planes, (outer, channels, inner) with inner > 1, as jobs. A plane, one channel of one example, is a
  * contiguous run. The formulas are derived in ../../naive/normalisation.ts; here is how they are cut up.
  *
- * Statistics take one pass over memory (moments.ts). The backward pass is one task a channel, so that the planes summed for
- * dgamma and dbeta are still in the second-level cache when dx is written.
+ * Statistics take one pass over memory (moments.ts). The backward pass is one task a channel, so that the planes summed
+ * for dgamma and dbeta are still in the second-level cache when dx is written.
  */
 
 import {

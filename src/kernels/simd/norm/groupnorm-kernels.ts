@@ -3,8 +3,8 @@
  * contiguous run with a mean and variance of its own; the formulas are derived in ../../naive/normalisation.ts.
  *
  * gamma and beta change with every element where inner is 1 (layernorm: they are read beside x) and with every channel
- * elsewhere, so each kernel exists in two forms. Their gradients run over the batch: a task adds up those of its examples,
- * and a last job adds the tasks' in order.
+ * elsewhere, so each kernel exists in two forms. Their gradients run over the batch: a task adds up those of its
+ * examples, and a last job adds the tasks' in order.
  */
 
 import { bytesOf, constant, type FloatKind, load, scale, splat, toFloat, type Value, vectorOf } from '../../../wasm/index.ts';
@@ -16,7 +16,9 @@ import { Moments } from './moments.ts';
 type Slot = 'x' | 'out' | 'dout' | 'gamma' | 'beta' | 'mean' | 'variance' | 'dgamma' | 'dbeta' | 'batch' | 'groups' |
   'channels' | 'inner' | 'perTask' | 'partial' | 'tasks';
 
-/** The arguments; channels counts those of a group, perTask is in examples, partial holds each task's dgamma and dbeta. */
+/**
+ * The arguments; channels counts those of a group, perTask is in examples, partial holds each task's dgamma and dbeta.
+ */
 export const groupnormSlots: ArgumentSlots<Slot, 'eps'> = new ArgumentSlots([
   'x', 'out', 'dout', 'gamma', 'beta', 'mean', 'variance', 'dgamma', 'dbeta', 'batch', 'groups', 'channels', 'inner', 'perTask',
   'partial', 'tasks',

@@ -1,7 +1,7 @@
 /**
- * Mean and variance in one pass over memory: each piece of a run is read twice while it is in the first-level cache, once
- * for its mean and once for the squared deviations from it, and pieces are merged by the formula of Chan, Golub and LeVeque
- * (1979), which keeps the precision that E[x^2] - mean^2 would lose.
+ * Mean and variance in one pass over memory: each piece of a run is read twice while it is in the first-level cache,
+ * once for its mean and once for the squared deviations from it, and pieces are merged by the formula of Chan, Golub
+ * and LeVeque (1979), which keeps the precision that E[x^2] - mean^2 would lose.
  */
 
 import { type Body, constant, type FloatKind, lanesOf, type Local, splat, toFloat, type Value } from '../../../wasm/index.ts';

@@ -1,7 +1,7 @@
 /**
- * relu(maxPool(batchnorm(x))) backwards, as one job whose tasks are channels. Only a pixel that won its window, and whose
- * output is positive, carries gradient into the batchnorm, so dgamma and dbeta need nothing but the windows; dx then takes
- * one pass over x, which is still in the second-level cache:
+ * relu(maxPool(batchnorm(x))) backwards, as one job whose tasks are channels. Only a pixel that won its window, and
+ * whose output is positive, carries gradient into the batchnorm, so dgamma and dbeta need nothing but the windows; dx
+ * then takes one pass over x, which is still in the second-level cache:
  *
  *   dx = k1 g + k2 + k3 (x - mean),   g: the window's gradient at its winner, 0 elsewhere
  *
@@ -135,8 +135,8 @@ function eachWindow(f: Body, float: FloatKind, plane: Plane, windows: Value, wri
 }
 
 /**
- * Goes through a plane of float32 by four 2x2 windows at a time; write gets their gradients and the winners' places relative
- * to their windows. plane.x and plane.out are at the upper of the windows' two rows.
+ * Goes through a plane of float32 by four 2x2 windows at a time; write gets their gradients and the winners' places
+ * relative to their windows. plane.x and plane.out are at the upper of the windows' two rows.
  */
 function eachFour(
   f: Body, plane: Plane, width: Value, outHeight: Value, outWidth: Value, write: (gradient: Value, place: Value) => void,

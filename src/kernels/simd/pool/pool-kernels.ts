@@ -2,9 +2,9 @@
  * Pooling as jobs, a task being some planes, alone and fused with a batchnorm in front (whose backward is in
  * fused-backward-kernels.ts).
  *
- * Windows of 2x2 with stride 2 go by vectors: of two image rows, the even and the odd columns are shuffled apart, and the
- * four candidates of four windows are compared lane by lane, their places kept beside them as integers. Everything else
- * goes window by window.
+ * Windows of 2x2 with stride 2 go by vectors: of two image rows, the even and the odd columns are shuffled apart, and
+ * the four candidates of four windows are compared lane by lane, their places kept beside them as integers. Everything
+ * else goes window by window.
  */
 
 import {
@@ -150,8 +150,8 @@ export function coversByPairs(pairs: Value, width: Value, height: Value): Value 
 export const pairOffsets: Value = vectorConstant('i32x4', [0, 2, 4, 6]);
 
 /**
- * Puts the gradients of four 2x2 windows, float32, where they belong: for each of the two image rows, two vectors of eight
- * pixels that hold a window's gradient at the window's place and zeros elsewhere. place: relative to the window.
+ * Puts the gradients of four 2x2 windows, float32, where they belong: for each of the two image rows, two vectors of
+ * eight pixels that hold a window's gradient at the window's place and zeros elsewhere. place: relative to the window.
  */
 export function scatterPairs(f: Body, gradient: Value, place: Value, width: Value): [Local, Local][] {
   return [place, f.let(place.sub(splat('i32x4', width)))].map((offset) => {
@@ -168,7 +168,8 @@ function storePlaces(f: Body, float: FloatKind, to: Value, places: Value): void 
 }
 
 /**
- * The maxima of a vector's worth of 2x2 windows side by side, the first at `upper` with place `window`, and their places.
+ * The maxima of a vector's worth of 2x2 windows side by side, the first at `upper` with place `window`, and their
+ * places.
  */
 function pairs(
   f: Body, float: FloatKind, upper: Value, rowBytes: Value, window: Value, width: Value, candidate: (value: Value) => Value,
