@@ -2,6 +2,7 @@
 
 import { zipSync, type Zippable } from 'fflate';
 import { checkBoolean, checkInteger, checkOptions, describe } from '../runtime/check.ts';
+import { printable } from '../runtime/text.ts';
 import { checkTensor } from '../tensor/check.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkBytes, checkRecord } from './bytes.ts';
@@ -56,8 +57,8 @@ export function decodeNpz(bytes: Uint8Array, options: DecodeNpzOptions = {}): Re
   checkOptions(fn, options, ['maxBytes']);
   const maxBytes = options.maxBytes === undefined ? defaultMaxBytes : checkInteger(fn, 'maxBytes', options.maxBytes, 0);
   const tensors = listZip(fn, bytes, maxBytes).map((entry): [string, Tensor] => {
-    if (!entry.name.endsWith('.npy')) throw new RangeError(`${fn}: entry ${entry.name} is not a .npy file`);
-    return [entry.name.slice(0, -4), decodeNpyAs(`${fn}: entry ${entry.name}`, readZipEntry(fn, entry))];
+    if (!entry.name.endsWith('.npy')) throw new RangeError(`${fn}: entry ${printable(entry.name)} is not a .npy file`);
+    return [entry.name.slice(0, -4), decodeNpyAs(`${fn}: entry ${printable(entry.name)}`, readZipEntry(fn, entry))];
   });
   return Object.fromEntries(tensors);
 }

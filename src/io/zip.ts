@@ -4,6 +4,7 @@
  */
 
 import { Inflate } from 'fflate';
+import { printable } from '../runtime/text.ts';
 import { decodeUtf8 } from './bytes.ts';
 import { crc32 } from './crc32.ts';
 
@@ -49,7 +50,7 @@ export function listZip(fn: string, bytes: Uint8Array, maxBytes: number): ZipEnt
       throw new RangeError(`${fn}: entry ${i + 1} of ${count} is missing from the archive's directory`);
     }
     const { entry, next } = readEntry(fn, bytes, view, position, end);
-    if (names.has(entry.name)) throw new RangeError(`${fn}: the archive has two entries named ${entry.name}`);
+    if (names.has(entry.name)) throw new RangeError(`${fn}: the archive has two entries named ${printable(entry.name)}`);
     names.add(entry.name);
     total += entry.size;
     if (total > maxBytes) {
@@ -82,7 +83,7 @@ function readEntry(
   const local = view.getUint32(position + 42, true);
   if (next > end) throw new RangeError(`${fn}: the archive's directory is cut off`);
   const name = decodeUtf8(`${fn}: an entry's name`, bytes.subarray(position + 46, position + 46 + nameLength));
-  const where = `${fn}: entry ${name}`;
+  const where = `${fn}: entry ${printable(name)}`;
   if (flags & 1) throw new RangeError(`${where} is encrypted`);
   if (method !== 0 && method !== 8) {
     throw new RangeError(`${where} has compression method ${method}, supported are 0 and 8`);
@@ -102,9 +103,9 @@ function readEntry(
 
 /** The contents of an entry. Throws RangeError when they differ from the size or the checksum in the directory. */
 export function readZipEntry(fn: string, entry: ZipEntry): Uint8Array {
-  const contents = entry.method === 0 ? entry.compressed : inflate(`${fn}: entry ${entry.name}`, entry);
+  const contents = entry.method === 0 ? entry.compressed : inflate(`${fn}: entry ${printable(entry.name)}`, entry);
   if (crc32(contents) !== entry.crc) {
-    throw new RangeError(`${fn}: entry ${entry.name} is damaged (its checksum differs)`);
+    throw new RangeError(`${fn}: entry ${printable(entry.name)} is damaged (its checksum differs)`);
   }
   return contents;
 }

@@ -13,6 +13,7 @@ import { dropoutBackward, dropoutForward } from '../layers/dropout.ts';
 import type { DropoutParam } from '../layers/dropout.ts';
 import { normalInit } from '../layers/initialize.ts';
 import { checkInteger, checkNumber, checkOneOf, checkOptions } from '../runtime/check.ts';
+import { printable } from '../runtime/text.ts';
 import { ones, zeros } from '../tensor/creation.ts';
 import { Rng } from '../tensor/random/rng.ts';
 import type { RandomSource } from '../tensor/random/source.ts';
@@ -66,7 +67,7 @@ export class FullyConnectedNet extends Network {
     const hidden = checkSizes(fn, 'hiddenDims', hiddenDims);
     if (options.hiddenDims !== undefined && String(options.hiddenDims) !== String(hidden)) {
       throw new RangeError(
-        `${fn}: options.hiddenDims must repeat the first argument, got [${options.hiddenDims}] and [${hidden}]`,
+        `${fn}: options.hiddenDims must repeat the first argument, got [${printable(String(options.hiddenDims))}] and [${hidden}]`,
       );
     }
     const inputSize = checkInputSize(fn, inputDim);

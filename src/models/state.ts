@@ -4,6 +4,7 @@
  */
 
 import type { BatchnormParam } from '../layers/batchnorm.ts';
+import { describe } from '../runtime/check.ts';
 import { checkTensorShape } from '../tensor/check.ts';
 import { contiguousDataAs } from '../tensor/internal.ts';
 import type { RandomSource } from '../tensor/random/source.ts';
@@ -33,7 +34,7 @@ export function restoreState(
   for (const name of Object.keys(state)) {
     if (!known.includes(name)) {
       const expected = known.length === 0 ? 'nothing' : known.join(', ');
-      throw new TypeError(`${fn}: unknown entry ${JSON.stringify(name)}, this network stores ${expected}`);
+      throw new TypeError(`${fn}: unknown entry ${describe(name)}, this network stores ${expected}`);
     }
   }
   const averages = bnParams.map((_, i) => {

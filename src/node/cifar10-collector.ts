@@ -1,6 +1,7 @@
 /** Puts the six batch files of CIFAR-10 in their places, in whatever order an archive has them. */
 
 import { posix } from 'node:path';
+import { longestMessage, printable } from '../runtime/text.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { classNames, countRecords, imageBytes, imageShape, recordBytes, RecordDecoder } from '../data/cifar10.ts';
 import type { ImageDataset, LabelledImages } from '../data/cifar10.ts';
@@ -40,7 +41,7 @@ export class Cifar10Collector {
    * there twice or too large, RangeError for a length that is no whole number of records.
    */
   start(name: string, size: number): RecordDecoder {
-    const fn = `loadCifar10: ${this.path}: ${name}`;
+    const fn = printable(`loadCifar10: ${this.path}: ${name}`, longestMessage);
     if (this.batches.has(name)) throw new DataFileError(`${fn} is there twice`, this.path);
     if (size > maxRecords * recordBytes) {
       const most = `${maxRecords * recordBytes} (${maxRecords} records)`;

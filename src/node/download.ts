@@ -3,6 +3,7 @@
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { checkInteger, checkOptions, describe } from '../runtime/check.ts';
+import { longestMessage, printable } from '../runtime/text.ts';
 import { cacheFolder, cifar10ArchiveName } from './cache.ts';
 import { downloadFile } from './download-file.ts';
 import type { Checksum, DownloadProgress } from './download-file.ts';
@@ -143,7 +144,7 @@ export async function dataCommand(name: string, { output, ...options }: DataComm
   } finally {
     show.end();
   }
-  output.write(`CIFAR-10 is at ${path}, its checksum verified\n`);
+  output.write(`CIFAR-10 is at ${printable(path, longestMessage)}, its checksum verified\n`);
   return path;
 }
 

@@ -1,5 +1,7 @@
 /** The errors of reading and fetching files: each names the place it speaks of and says what was expected there. */
 
+import { longestMessage, printable } from '../runtime/text.ts';
+
 /**
  * A file or folder that is missing, unreadable or not what it should be. A RangeError, as every refused argument is:
  * the path lies outside what the function accepts.
@@ -10,7 +12,7 @@ export class DataFileError extends RangeError {
   readonly path: string;
 
   constructor(message: string, path: string, cause?: unknown) {
-    super(message, { cause });
+    super(printable(message, longestMessage), { cause });
     this.path = path;
   }
 }
@@ -24,7 +26,7 @@ export class DownloadError extends Error {
   readonly status: number | undefined;
 
   constructor(message: string, url: string, status?: number, cause?: unknown) {
-    super(message, { cause });
+    super(printable(message, longestMessage), { cause });
     this.url = url;
     this.status = status;
   }

@@ -1,5 +1,6 @@
 /** One GET by global fetch: bounded redirects, a limit on silence, and errors sorted by whether to try again. */
 
+import { longestMessage, printable } from '../runtime/text.ts';
 import { DownloadError, explainSystemError } from './errors.ts';
 
 /** Redirects followed before giving up; a mirror needs one or two, a loop never ends. */
@@ -13,7 +14,7 @@ export class RetryableError extends Error {
   readonly retryAfter: number | undefined;
 
   constructor(message: string, status?: number, retryAfter?: number, cause?: unknown) {
-    super(message, { cause });
+    super(printable(message, longestMessage), { cause });
     this.status = status;
     this.retryAfter = retryAfter;
   }

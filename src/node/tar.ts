@@ -4,6 +4,8 @@
  * more than one chunk is held.
  */
 
+import { longestMessage, printable } from '../runtime/text.ts';
+
 /** What an entry's header says. */
 export interface TarHeader {
   /** the path in the archive, as stored */
@@ -22,6 +24,10 @@ export interface TarEntry extends TarHeader {
 /** An archive that breaks the format; the message says where. */
 export class TarError extends Error {
   override readonly name: string = 'TarError';
+
+  constructor(message: string) {
+    super(printable(message, longestMessage));
+  }
 }
 
 const blockSize = 512;

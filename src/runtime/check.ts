@@ -3,14 +3,31 @@
  * throws before any state has changed.
  */
 
-/** A short, safe rendering of any value for an error message: at most about 60 characters. */
+import { printable } from './text.ts';
+
+/** A short, safe rendering of any value for an error message: on one line, and at most about 60 characters. */
 export function describe(value: unknown): string {
   if (value === null) return 'null';
-  if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
-  if (typeof value === 'function') return value.name === '' ? 'a function' : `function ${value.name}`;
+  if (typeof value === 'string') {
+    return printable(JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value), 300);
+  }
+  if (typeof value === 'function') return `function ${ownName(value)}`.replace(/^function $/, 'a function');
   if (Array.isArray(value)) return `an array of ${value.length}`;
-  if (typeof value === 'object') return `a ${(value as object).constructor?.name ?? 'object'}`;
-  return String(value);
+  if (typeof value === 'object') return `a ${className(value)}`;
+  return printable(String(value), 60);
+}
+
+/** The name of the class that made an object. The object's own fields are data and have no say in it. */
+function className(value: object): string {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype === null) return 'object';
+  const made: unknown = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
+  return (typeof made === 'function' && ownName(made)) || 'object';
+}
+
+function ownName(made: object): string {
+  const name: unknown = Object.getOwnPropertyDescriptor(made, 'name')?.value;
+  return typeof name === 'string' ? printable(name, 40) : '';
 }
 
 /** Throws TypeError unless value is a number and RangeError unless it is finite (and within min..max, inclusive). */
@@ -56,7 +73,7 @@ export function checkOptions(fn: string, options: unknown, known: readonly strin
   }
   for (const key of Object.keys(options)) {
     if (!known.includes(key)) {
-      throw new TypeError(`${fn}: unknown option ${JSON.stringify(key)}, known options are ${known.join(', ')}`);
+      throw new TypeError(`${fn}: unknown option ${describe(key)}, known options are ${known.join(', ')}`);
     }
   }
 }

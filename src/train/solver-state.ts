@@ -1,6 +1,7 @@
 /** Everything that a Solver needs to go on exactly where it was, as one value; and that value as bytes. */
 
 import { describe } from '../runtime/check.ts';
+import { printable } from '../runtime/text.ts';
 import { shapeText } from '../tensor/check.ts';
 import type { GeneratorState } from '../tensor/random/source.ts';
 import { sameShape } from '../tensor/shape.ts';
@@ -117,7 +118,7 @@ function checkSettings(fn: string, saved: StateTree, wanted: RunSettings): void 
     const before = canonical(saved[name]);
     const now = canonical(value);
     if (before !== now) {
-      throw new RangeError(`${fn}: the checkpoint was made with ${name} ${before}, this Solver has ${now}`);
+      throw new RangeError(`${fn}: the checkpoint was made with ${name} ${printable(before)}, this Solver has ${printable(now)}`);
     }
   }
 }
@@ -134,21 +135,21 @@ function snapshot(fn: string, name: string, saved: StateTree, model: SolverModel
   }
   const { params, state } = saved;
   for (const [key, tensor] of Object.entries(params)) {
-    if (!(tensor instanceof Tensor)) throw new RangeError(`${fn}: the checkpoint's ${key} is not a tensor`);
+    if (!(tensor instanceof Tensor)) throw new RangeError(`${fn}: the checkpoint's ${printable(key)} is not a tensor`);
     const parameter = Object.hasOwn(model.params, key) ? model.params[key] : undefined;
     if (parameter === undefined) {
-      throw new RangeError(`${fn}: the checkpoint has a parameter ${key}, the model has not`);
+      throw new RangeError(`${fn}: the checkpoint has a parameter ${printable(key)}, the model has not`);
     }
     if (!sameShape(tensor.shape, parameter.shape) || tensor.dtype !== parameter.dtype) {
       throw new RangeError(
-        `${fn}: the checkpoint's ${key} is ${tensor.dtype} ${shapeText(tensor.shape)}, ` +
+        `${fn}: the checkpoint's ${printable(key)} is ${tensor.dtype} ${shapeText(tensor.shape)}, ` +
         `the model's ${parameter.dtype} ${shapeText(parameter.shape)}`,
       );
     }
   }
   for (const key of Object.keys(model.params)) {
     if (!Object.hasOwn(params, key)) {
-      throw new RangeError(`${fn}: the model has a parameter ${key}, the checkpoint has not`);
+      throw new RangeError(`${fn}: the model has a parameter ${printable(key)}, the checkpoint has not`);
     }
   }
   if ((state ?? null) !== null && model.loadState === undefined) {

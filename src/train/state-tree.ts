@@ -6,6 +6,7 @@
 
 import { decodeSafetensors, encodeSafetensors } from '../io/safetensors.ts';
 import { describe } from '../runtime/check.ts';
+import { printable } from '../runtime/text.ts';
 import { Tensor } from '../tensor/tensor.ts';
 
 /** A tensor, plain data, or a list or object of such. */
@@ -97,7 +98,7 @@ function mapTree(
     }
     const plain = value === null || ['number', 'string', 'boolean', 'undefined'].includes(typeof value);
     if (!plain && !(value instanceof Tensor)) {
-      throw new TypeError(`${fn}: state must hold tensors and plain data, got ${describe(value)} at ${path.join('/')}`);
+      throw new TypeError(`${fn}: state must hold tensors and plain data, got ${describe(value)} at ${printable(path.join('/'))}`);
     }
     return leaf(value, path);
   };

@@ -2,6 +2,7 @@
 
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { ready } from '../../kernels/status.ts';
+import { longestMessage, printable } from '../../runtime/text.ts';
 import { configure } from '../../runtime/settings.ts';
 import { comparisonTable, runComparisons } from './bench.ts';
 import { runData } from './data.ts';
@@ -127,5 +128,5 @@ function positive(text: string): number {
 }
 
 function oneLine(text: string): string {
-  return text.trim().replace(/\s*\n\s*/g, ' ');
+  return printable(text.trim().replace(/\s*\n\s*/g, ' '), longestMessage);
 }

@@ -4,6 +4,7 @@
  * that nothing flickers. Elsewhere (a file, a pipe) plain lines come at intervals.
  */
 
+import { longestMessage, printable } from '../../runtime/text.ts';
 import type { Output } from './terminal.ts';
 
 /** What the line shows. */
@@ -56,7 +57,8 @@ export class ProgressLine {
 
   /** Writes a line that stays, above the progress line. */
   print(line: string): void {
-    this.#output.write(this.#visible ? `\r${clearToEnd}${line}\n` : `${line}\n`);
+    const text = printable(line, longestMessage);
+    this.#output.write(this.#visible ? `\r${clearToEnd}${text}\n` : `${text}\n`);
     this.#visible = false;
     this.#drawnAt = this.#output.isTTY === true ? -Infinity : this.#drawnAt;
   }

@@ -5,6 +5,7 @@
 
 import { DeepConvNet, FullyConnectedNet, ThreeLayerConvNet, TwoLayerNet } from '../../models/index.ts';
 import type { Network } from '../../models/index.ts';
+import { describe } from '../../runtime/check.ts';
 import { oneCycleSchedule } from '../../train/index.ts';
 import type { RuleName, Schedule } from '../../train/index.ts';
 import { Rng } from '../../tensor/index.ts';
@@ -122,11 +123,11 @@ export function findRecipe(
   modelName: string | undefined,
 ): [name: string, recipe: Recipe] {
   if (modelName !== undefined && !Object.hasOwn(standardRecipes, modelName)) {
-    throw new UsageError(`--model must be one of ${modelNames.join(', ')}, got ${JSON.stringify(modelName)}`);
+    throw new UsageError(`--model must be one of ${modelNames.join(', ')}, got ${describe(modelName)}`);
   }
   const name = recipeName ?? (modelName === undefined ? 'quick' : standardRecipes[modelName as ModelName]);
   if (!Object.hasOwn(recipes, name)) {
-    throw new UsageError(`--recipe must be one of ${Object.keys(recipes).join(', ')}, got ${JSON.stringify(name)}`);
+    throw new UsageError(`--recipe must be one of ${Object.keys(recipes).join(', ')}, got ${describe(name)}`);
   }
   const recipe = recipes[name];
   if (modelName !== undefined && recipe.model !== modelName) {
