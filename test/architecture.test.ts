@@ -9,7 +9,7 @@ const source = join(dirname(fileURLToPath(import.meta.url)), '..', 'src');
 
 /** From the ground up. A room may import itself and the rooms before it. */
 const rooms = [
-  'runtime', 'wasm', 'kernels', 'tensor', 'layers', 'models', 'autograd', 'nn', 'train', 'data', 'io', 'viz', 'gpu',
+  'runtime', 'wasm', 'kernels', 'tensor', 'update', 'layers', 'autograd', 'nn', 'models', 'train', 'data', 'io', 'viz', 'gpu',
   'node',
 ];
 

@@ -1,6 +1,6 @@
 /** The networks that whole training steps and inference are timed on: those of the peers' scripts, layer for layer. */
 
-import type { RuleName } from '../../src/train/update-rules.ts';
+import type { RuleName } from '../../src/update/update-rules.ts';
 import { DeepConvNet, ThreeLayerConvNet, TwoLayerNet } from '../../src/models/index.ts';
 import { Rng } from '../../src/tensor/index.ts';
 import type { SolverModel } from '../../src/train/index.ts';

@@ -1,11 +1,11 @@
 /** Training: update rules, schedules, the Solver, and checks of gradients. */
 
-export { adagrad, adam, adamW, nesterov, rmsprop, sgd, sgdMomentum, type RuleName } from './update-rules.ts';
-export type { UpdateConfig, UpdateRule } from './rule.ts';
+export { adagrad, adam, adamW, nesterov, rmsprop, sgd, sgdMomentum, type RuleName } from '../update/update-rules.ts';
+export type { UpdateConfig, UpdateRule } from '../update/rule.ts';
 export {
   constantSchedule, cosineSchedule, oneCycleSchedule, stepSchedule,
   type CosineScheduleOptions, type OneCycleScheduleOptions, type Schedule, type StepScheduleOptions,
-} from './schedules.ts';
+} from '../update/schedules.ts';
 export { Solver, type AccuracyOptions, type SolverData, type StopReason, type TrainOptions } from './solver.ts';
 export type { Progress, SolverOptions } from './solver-options.ts';
 export type { SolverModel } from './model.ts';

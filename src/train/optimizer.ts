@@ -7,7 +7,7 @@ import { checkTensor, shapeText } from '../tensor/check.ts';
 import { sameShape } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import type { SolverModel } from './model.ts';
-import { applyRule, type UpdateConfig } from './rule.ts';
+import { applyRule, type UpdateConfig } from '../update/rule.ts';
 import type { ResolvedOptions } from './solver-options.ts';
 import { isPlainObject, type StateTree } from './state-tree.ts';
 

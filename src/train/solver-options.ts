@@ -5,9 +5,9 @@ import { Rng } from '../tensor/random/rng.ts';
 import { checkRandomSource, type RandomSource } from '../tensor/random/source.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { defaultCheckpointStore, type CheckpointStore } from './checkpoint-store.ts';
-import { checkedSettings, type RuleDefinition, type UpdateConfig, type UpdateRule } from './rule.ts';
-import type { Schedule } from './schedules.ts';
-import { definitionOf, ruleNames, type RuleName } from './update-rules.ts';
+import { checkedSettings, type RuleDefinition, type UpdateConfig, type UpdateRule } from '../update/rule.ts';
+import type { Schedule } from '../update/schedules.ts';
+import { definitionOf, ruleNames, type RuleName } from '../update/update-rules.ts';
 
 /** What onProgress is told after every step. */
 export interface Progress {

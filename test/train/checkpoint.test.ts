@@ -5,7 +5,7 @@ import { DeepConvNet } from '../../src/models/index.ts';
 import { RandomState, Rng, Tensor, tensor, zeros } from '../../src/tensor/index.ts';
 import { oneCycleSchedule, setDefaultCheckpointStore, sgdMomentum, Solver } from '../../src/train/index.ts';
 import type { CheckpointStore, RuleName, SolverOptions, UpdateRule } from '../../src/train/index.ts';
-import { ruleNames } from '../../src/train/update-rules.ts';
+import { ruleNames } from '../../src/update/update-rules.ts';
 import { describeOnEveryBackend } from '../support/backends.ts';
 import { bits, points, smallNet } from './support.ts';
 

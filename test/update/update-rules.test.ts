@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { adagrad, adam, adamW, nesterov, relError, rmsprop, sgd, sgdMomentum } from '../../src/train/index.ts';
 import type { UpdateConfig, UpdateRule } from '../../src/train/index.ts';
 import { arange, linspace, tensor, Tensor, zeros } from '../../src/tensor/index.ts';
-import { applyRule } from '../../src/train/rule.ts';
-import { definitionOf, ruleNames } from '../../src/train/update-rules.ts';
+import { applyRule } from '../../src/update/rule.ts';
+import { definitionOf, ruleNames } from '../../src/update/update-rules.ts';
 import { describeOnEveryBackend } from '../support/backends.ts';
 import { goldenArray } from '../support/golden.ts';
 
