@@ -32,3 +32,18 @@ export function product(shape: readonly number[]): number {
   for (const extent of shape) size *= extent;
   return size;
 }
+
+/** First bytes of the formats that are mistaken for one another. */
+const signatures: ReadonlyArray<readonly [bytes: readonly number[], name: string]> = [
+  [[0x50, 0x4b], 'a zip archive, as .npz and .pt files are'],
+  [[0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59], 'a .npy file'],
+  [[0x1f, 0x8b], 'a gzip file'],
+  [[0x89, 0x48, 0x44, 0x46], 'an HDF5 file'],
+];
+
+/** What bytes that were taken for another format seem to be, as "; it is ..."; '' when nothing is known. */
+export function formatHint(bytes: Uint8Array): string {
+  const found = signatures.find(([first]) => first.every((byte, i) => bytes[i] === byte))?.[1];
+  if (found !== undefined) return `; it is ${found}`;
+  return bytes[8] === 0x7b && bytes[6] === 0 && bytes[7] === 0 ? '; it may be a safetensors file' : '';
+}

@@ -1,7 +1,7 @@
 /**
- * Numbers as files store them, turned into the four element types that tensors have. Types that a tensor lacks are
- * widened without loss (float16, bfloat16, int8, int16, uint16, bool) or, where their range is larger than int32's,
- * accepted as long as every value fits (int64, uint32, uint64).
+ * Numbers as files store them, and what they become in the four element types that tensors have: one table for every
+ * format. Nothing is rounded. What a tensor has no type for is widened; integers whose type reaches beyond int32 become
+ * int32 where every element fits, else float64, which is exact up to 2^53.
  */
 
 import type { DType, TypedArray } from '../kernels/memory/allocate.ts';
@@ -13,32 +13,49 @@ export type StoredType =
   | 'uint64' | 'uint32' | 'uint16' | 'uint8' | 'bool';
 
 interface StoredForm {
+  /** kind and size in NumPy's type strings; null where NumPy lacks the type */
+  readonly numpy: string | null;
+  readonly safetensors: string;
   /** bytes an element takes in the file */
   readonly bytes: number;
-  /** the tensor type it becomes */
-  readonly becomes: DType;
-  /** reads the element at a byte position; left out where a plain copy of little-endian bytes does */
+  /** the tensor type it becomes; 'by value' is int32 or float64 */
+  readonly becomes: DType | 'by value';
+  /** the element at a byte position; for 64-bit integers the nearest number */
   readonly read: (view: DataView, position: number, littleEndian: boolean) => number;
 }
 
+function form(
+  numpy: string | null, safetensors: string, bytes: number, becomes: StoredForm['becomes'], read: StoredForm['read'],
+): StoredForm {
+  return { numpy, safetensors, bytes, becomes, read };
+}
+
 const forms: Record<StoredType, StoredForm> = {
-  float64: { bytes: 8, becomes: 'float64', read: (view, at, little) => view.getFloat64(at, little) },
-  float32: { bytes: 4, becomes: 'float32', read: (view, at, little) => view.getFloat32(at, little) },
-  float16: { bytes: 2, becomes: 'float32', read: (view, at, little) => float16(view.getUint16(at, little)) },
-  bfloat16: { bytes: 2, becomes: 'float32', read: (view, at, little) => bfloat16(view.getUint16(at, little)) },
-  int64: { bytes: 8, becomes: 'int32', read: (view, at, little) => Number(view.getBigInt64(at, little)) },
-  int32: { bytes: 4, becomes: 'int32', read: (view, at, little) => view.getInt32(at, little) },
-  int16: { bytes: 2, becomes: 'int32', read: (view, at, little) => view.getInt16(at, little) },
-  int8: { bytes: 1, becomes: 'int32', read: (view, at) => view.getInt8(at) },
-  uint64: { bytes: 8, becomes: 'int32', read: (view, at, little) => Number(view.getBigUint64(at, little)) },
-  uint32: { bytes: 4, becomes: 'int32', read: (view, at, little) => view.getUint32(at, little) },
-  uint16: { bytes: 2, becomes: 'int32', read: (view, at, little) => view.getUint16(at, little) },
-  uint8: { bytes: 1, becomes: 'uint8', read: (view, at) => view.getUint8(at) },
-  bool: { bytes: 1, becomes: 'uint8', read: (view, at) => (view.getUint8(at) === 0 ? 0 : 1) },
+  float64: form('f8', 'F64', 8, 'float64', (view, at, little) => view.getFloat64(at, little)),
+  float32: form('f4', 'F32', 4, 'float32', (view, at, little) => view.getFloat32(at, little)),
+  float16: form('f2', 'F16', 2, 'float32', (view, at, little) => float16(view.getUint16(at, little))),
+  bfloat16: form(null, 'BF16', 2, 'float32', (view, at, little) => bfloat16(view.getUint16(at, little))),
+  int64: form('i8', 'I64', 8, 'by value', (view, at, little) => Number(view.getBigInt64(at, little))),
+  int32: form('i4', 'I32', 4, 'int32', (view, at, little) => view.getInt32(at, little)),
+  int16: form('i2', 'I16', 2, 'int32', (view, at, little) => view.getInt16(at, little)),
+  int8: form('i1', 'I8', 1, 'int32', (view, at) => view.getInt8(at)),
+  uint64: form('u8', 'U64', 8, 'by value', (view, at, little) => Number(view.getBigUint64(at, little))),
+  uint32: form('u4', 'U32', 4, 'by value', (view, at, little) => view.getUint32(at, little)),
+  uint16: form('u2', 'U16', 2, 'int32', (view, at, little) => view.getUint16(at, little)),
+  uint8: form('u1', 'U8', 1, 'uint8', (view, at) => view.getUint8(at)),
+  bool: form('b1', 'BOOL', 1, 'uint8', (view, at) => (view.getUint8(at) === 0 ? 0 : 1)),
 };
 
-/** Types whose little-endian bytes are a tensor's bytes as they stand. */
-const plain: Partial<Record<StoredType, true>> = { float64: true, float32: true, int32: true, uint8: true };
+/** How a format calls an element type. */
+export function storedName(format: 'numpy' | 'safetensors', type: StoredType): string | null {
+  return forms[type][format];
+}
+
+/** The element types of a format by their names there. */
+export function storedTypes(format: 'numpy' | 'safetensors'): ReadonlyMap<string, StoredType> {
+  const named = (Object.keys(forms) as StoredType[]).map((type) => [storedName(format, type), type] as const);
+  return new Map(named.filter((pair): pair is readonly [string, StoredType] => pair[0] !== null));
+}
 
 /** Bytes that one element takes in a file. */
 export function storedBytes(type: StoredType): number {
@@ -47,26 +64,35 @@ export function storedBytes(type: StoredType): number {
 
 /**
  * Reads the elements that fill `bytes` (whose length is a multiple of the element's) into a fresh typed array. `where`
- * begins the message of the RangeError thrown when a 32- or 64-bit integer does not fit an int32.
+ * begins the message of the RangeError thrown when a 64-bit integer lies beyond 2^53.
  */
 export function readElements(where: string, bytes: Uint8Array, type: StoredType, littleEndian: boolean): TypedArray {
-  const form = forms[type];
-  const count = bytes.length / form.bytes;
-  const values = newArray(form.becomes, count);
-  if (plain[type] && (littleEndian || form.bytes === 1)) {
-    new Uint8Array(values.buffer).set(bytes);
-    return values;
-  }
+  const { bytes: step, becomes, read } = forms[type];
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const mayOverflow = type === 'int64' || type === 'uint64' || type === 'uint32';
-  for (let i = 0; i < count; i++) {
-    const value = form.read(view, i * form.bytes, littleEndian);
-    if (mayOverflow && (value < -(2 ** 31) || value >= 2 ** 31)) {
-      throw new RangeError(`${where}: element ${i} is ${value}, which int32 cannot hold (stored as ${type})`);
-    }
-    values[i] = value;
-  }
+  const count = bytes.length / step;
+  const dtype = becomes === 'by value' ? dtypeByValue(where, view, type, littleEndian) : becomes;
+  const values = newArray(dtype, count);
+  // A tensor's own type, little-endian: its bytes are the file's.
+  if (type === dtype && (littleEndian || step === 1)) new Uint8Array(values.buffer).set(bytes);
+  else for (let i = 0; i < count; i++) values[i] = read(view, i * step, littleEndian);
   return values;
+}
+
+/** The type that holds every one of the integers exactly. */
+function dtypeByValue(where: string, view: DataView, type: StoredType, littleEndian: boolean): DType {
+  const { bytes, read } = forms[type];
+  let dtype: DType = 'int32';
+  for (let at = 0; at < view.byteLength; at += bytes) {
+    const value = read(view, at, littleEndian);
+    if (value >= -(2 ** 31) && value < 2 ** 31) continue;
+    dtype = 'float64';
+    if (Math.abs(value) < 2 ** 53) continue;
+    const exact = type === 'int64' ? view.getBigInt64(at, littleEndian) : view.getBigUint64(at, littleEndian);
+    if (exact < -(2n ** 53n) || exact > 2n ** 53n) {
+      throw new RangeError(`${where}: element ${at / bytes} is ${exact} (${type}), no tensor holds integers beyond 2^53`);
+    }
+  }
+  return dtype;
 }
 
 /** The bytes of a typed array as files want them: little-endian, which every JavaScript engine in use is. */

@@ -1,7 +1,7 @@
 /** Reads the header of a .npy file: a Python dictionary literal with the keys descr, fortran_order and shape. */
 
 import { describe } from '../runtime/check.ts';
-import type { StoredType } from './elements.ts';
+import { storedTypes, type StoredType } from './elements.ts';
 
 export interface NpyHeader {
   readonly type: StoredType;
@@ -11,23 +11,12 @@ export interface NpyHeader {
   readonly shape: number[];
 }
 
-/** NumPy refuses longer headers too: no array that a tensor can hold needs one. */
-const maxHeaderLength = 10_000;
-
-/** kind and size, as in NumPy's type strings */
-const storedTypes: ReadonlyMap<string, StoredType> = new Map<string, StoredType>([
-  ['f8', 'float64'], ['f4', 'float32'], ['f2', 'float16'],
-  ['i8', 'int64'], ['i4', 'int32'], ['i2', 'int16'], ['i1', 'int8'],
-  ['u8', 'uint64'], ['u4', 'uint32'], ['u2', 'uint16'], ['u1', 'uint8'], ['b1', 'bool'],
-]);
+const types = storedTypes('numpy');
 
 type Value = string | boolean | number[];
 
 /** Parses the header's text. Throws RangeError, with fn in front, for everything that NumPy would not have written. */
 export function parseNpyHeader(fn: string, text: string): NpyHeader {
-  if (text.length > maxHeaderLength) {
-    throw new RangeError(`${fn}: the header has ${text.length} characters, at most ${maxHeaderLength} are allowed`);
-  }
   const values = parseDictionary(fn, text);
   const descr = values.get('descr');
   const fortranOrder = values.get('fortran_order');
@@ -39,9 +28,9 @@ export function parseNpyHeader(fn: string, text: string): NpyHeader {
     );
   }
   const match = /^([<>|=])(.*)$/.exec(descr);
-  const type = match === null ? undefined : storedTypes.get(match[2]);
+  const type = match === null ? undefined : types.get(match[2]);
   if (match === null || type === undefined) {
-    const known = [...storedTypes.keys()].join(', ');
+    const known = [...types.keys()].join(', ');
     throw new RangeError(`${fn}: element type ${describe(descr)} is not supported, supported are < or > with ${known}`);
   }
   return { type, littleEndian: match[1] !== '>', fortranOrder, shape };

@@ -3,18 +3,18 @@
  * literal with element type, memory order and shape, then the elements.
  */
 
-import type { DType } from '../kernels/memory/allocate.ts';
 import { contiguousData } from '../tensor/internal.ts';
 import { checkTensor } from '../tensor/check.ts';
 import { checkShape, rowMajorStrides, shapeText } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
-import { checkBytes, decodeUtf8, product } from './bytes.ts';
-import { elementBytes, readElements, storedBytes } from './elements.ts';
+import { checkBytes, decodeUtf8, formatHint, product } from './bytes.ts';
+import { elementBytes, readElements, storedBytes, storedName } from './elements.ts';
 import { parseNpyHeader } from './npy-header.ts';
 
 const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]; // \x93NUMPY
 
-const descriptions: Record<DType, string> = { float64: '<f8', float32: '<f4', int32: '<i4', uint8: '|u1' };
+/** NumPy refuses longer headers too: no array that a tensor can hold needs one. */
+const maxHeaderLength = 10_000;
 
 /**
  * Encodes a tensor as a version 1.0 .npy file that numpy.load reads: row-major, little-endian, the elements starting at
@@ -23,7 +23,8 @@ const descriptions: Record<DType, string> = { float64: '<f8', float32: '<f4', in
 export function encodeNpy(t: Tensor): Uint8Array<ArrayBuffer> {
   checkTensor('encodeNpy', 't', t);
   const shape = t.ndim === 1 ? `(${t.shape[0]},)` : `(${t.shape.join(', ')})`;
-  const dictionary = `{'descr': '${descriptions[t.dtype]}', 'fortran_order': False, 'shape': ${shape}, }`;
+  const order = storedBytes(t.dtype) === 1 ? '|' : '<';
+  const dictionary = `{'descr': '${order}${storedName('numpy', t.dtype)}', 'fortran_order': False, 'shape': ${shape}, }`;
   const before = magic.length + 4;
   const dataStart = Math.ceil((before + dictionary.length + 1) / 64) * 64;
   const header = `${dictionary.padEnd(dataStart - before - 1)}\n`;
@@ -39,10 +40,11 @@ export function encodeNpy(t: Tensor): Uint8Array<ArrayBuffer> {
 
 /**
  * Decodes a .npy file of version 1, 2 or 3, in either byte and memory order, into a row-major tensor of its own memory.
- * float64, float32, int32 and uint8 come as they are, float16 becomes float32, bool becomes uint8, the other integers
- * become int32. Throws TypeError unless bytes is a Uint8Array, RangeError for a file that breaks the format, is
- * truncated or goes on after its elements, for element types that no tensor holds (objects, strings, complex numbers,
- * records) and for an integer that int32 cannot hold. Nothing is allocated that the file does not contain.
+ * float64, float32, int32 and uint8 come as they are, float16 becomes float32, bool becomes uint8, int8, int16 and
+ * uint16 become int32; uint32, int64 and uint64 become int32 where every element fits, else float64. Throws TypeError
+ * unless bytes is a Uint8Array, RangeError for a file that breaks the format, is truncated or goes on after its
+ * elements, for element types that no tensor holds (objects, strings, complex numbers, records) and for an integer
+ * beyond 2^53. Nothing is allocated that the file does not contain.
  */
 export function decodeNpy(bytes: Uint8Array): Tensor {
   return decodeNpyAs('decodeNpy', bytes);
@@ -72,7 +74,7 @@ export function decodeNpyAs(fn: string, bytes: Uint8Array): Tensor {
 
 function locateHeader(fn: string, bytes: Uint8Array): { start: number; length: number } {
   if (bytes.length < 10 || magic.some((byte, i) => bytes[i] !== byte)) {
-    throw new RangeError(`${fn}: not a .npy file (it does not begin with \\x93NUMPY)`);
+    throw new RangeError(`${fn}: not a .npy file (it does not begin with \\x93NUMPY${formatHint(bytes)})`);
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const major = bytes[6];
@@ -85,6 +87,9 @@ function locateHeader(fn: string, bytes: Uint8Array): { start: number; length: n
   const length = major === 1 ? view.getUint16(8, true) : view.getUint32(8, true);
   if (length > bytes.length - start) {
     throw new RangeError(`${fn}: the header claims ${length} bytes, but only ${bytes.length - start} follow`);
+  }
+  if (length > maxHeaderLength) {
+    throw new RangeError(`${fn}: the header has ${length} bytes, at most ${maxHeaderLength} are allowed`);
   }
   return { start, length };
 }

@@ -15,11 +15,12 @@ export interface EncodeNpzOptions {
 }
 
 export interface DecodeNpzOptions {
-  /** the most bytes that all arrays together may take, 2 GiB by default: a guard against zip bombs */
+  /** the most bytes that all arrays together may take, a guard against zip bombs; 64 MiB + 100 times the archive's */
   maxBytes?: number;
 }
 
-const defaultMaxBytes = 2 ** 31;
+/** Weights shrink to a half at best, masks and one-hot labels to a hundredth; a small archive may hold a little more. */
+const defaultMaxBytes = (length: number): number => 2 ** 26 + 100 * length;
 
 /** Zip counts a name's bytes in 16 bits; `.npy` takes four of them. */
 const maxNameBytes = 0xffff - 4;
@@ -55,7 +56,7 @@ export function decodeNpz(bytes: Uint8Array, options: DecodeNpzOptions = {}): Re
   const fn = 'decodeNpz';
   checkBytes(fn, bytes);
   checkOptions(fn, options, ['maxBytes']);
-  const maxBytes = options.maxBytes === undefined ? defaultMaxBytes : checkInteger(fn, 'maxBytes', options.maxBytes, 0);
+  const maxBytes = checkInteger(fn, 'maxBytes', options.maxBytes ?? defaultMaxBytes(bytes.length), 0);
   const tensors = listZip(fn, bytes, maxBytes).map((entry): [string, Tensor] => {
     if (!entry.name.endsWith('.npy')) throw new RangeError(`${fn}: entry ${printable(entry.name)} is not a .npy file`);
     return [entry.name.slice(0, -4), decodeNpyAs(`${fn}: entry ${printable(entry.name)}`, readZipEntry(fn, entry))];

@@ -3,15 +3,14 @@
  * JSON header that names every tensor with type, shape and byte range, then the elements, little-endian and row-major.
  */
 
-import type { DType } from '../kernels/memory/allocate.ts';
 import { contiguousData } from '../tensor/internal.ts';
 import { checkShape, shapeText } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { checkTensor } from '../tensor/check.ts';
 import { describe } from '../runtime/check.ts';
-import { checkBytes, checkRecord, decodeUtf8, product } from './bytes.ts';
-import { elementBytes, readElements, storedBytes, type StoredType } from './elements.ts';
-import { findDuplicateKey } from './json.ts';
+import { checkBytes, checkRecord, decodeUtf8, formatHint, product } from './bytes.ts';
+import { elementBytes, readElements, storedBytes, storedName, storedTypes, type StoredType } from './elements.ts';
+import { parseJson } from './json.ts';
 
 /** What a safetensors file holds. */
 export interface SafetensorsContent {
@@ -26,13 +25,10 @@ const maxHeaderBytes = 100_000_000;
 
 const metadataKey = '__metadata__';
 
-const typeNames: Record<DType, string> = { float64: 'F64', float32: 'F32', int32: 'I32', uint8: 'U8' };
+/** A header is an object of tensors, which are objects with lists. */
+const maxDepth = 3;
 
-const storedTypes: ReadonlyMap<string, StoredType> = new Map<string, StoredType>([
-  ['F64', 'float64'], ['F32', 'float32'], ['F16', 'float16'], ['BF16', 'bfloat16'],
-  ['I64', 'int64'], ['I32', 'int32'], ['I16', 'int16'], ['I8', 'int8'],
-  ['U64', 'uint64'], ['U32', 'uint32'], ['U16', 'uint16'], ['U8', 'uint8'], ['BOOL', 'bool'],
-]);
+const types = storedTypes('safetensors');
 
 /**
  * Encodes named tensors of any shape and element type, with optional text metadata. The data section starts at a
@@ -58,7 +54,7 @@ export function encodeSafetensors(
   });
 
   let end = 0;
-  const laidOut = [...parts].sort((a, b) => itemSize(b.tensor) - itemSize(a.tensor));
+  const laidOut = [...parts].sort((a, b) => storedBytes(b.tensor.dtype) - storedBytes(a.tensor.dtype));
   for (const part of laidOut) {
     part.begin = end;
     end += part.bytes.length;
@@ -67,7 +63,7 @@ export function encodeSafetensors(
   const entries: Array<[string, unknown]> = Object.keys(metadata).length === 0 ? [] : [[metadataKey, metadata]];
   for (const { name, tensor, bytes, begin } of parts) {
     const range = [begin, begin + bytes.length];
-    entries.push([name, { dtype: typeNames[tensor.dtype], shape: tensor.shape, data_offsets: range }]);
+    entries.push([name, { dtype: storedName('safetensors', tensor.dtype), shape: tensor.shape, data_offsets: range }]);
   }
   const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)));
   const headerLength = Math.ceil(json.length / 8) * 8;
@@ -80,17 +76,14 @@ export function encodeSafetensors(
   return file;
 }
 
-function itemSize(tensor: Tensor): number {
-  return storedBytes(tensor.dtype);
-}
-
 /**
  * Decodes a safetensors file into tensors of their own memory. F64, F32, I32 and U8 come as they are; F16 and BF16
- * become float32, BOOL becomes uint8, the other integers become int32.
+ * become float32, BOOL becomes uint8, I8, I16 and U16 become int32; U32, I64 and U64 become int32 where every element
+ * fits, else float64.
  * Throws TypeError unless bytes is a Uint8Array, RangeError for a file that breaks the format (truncated, a header that
- * is too long or not JSON, a name twice, byte ranges that overlap, leave holes or do not match the shape), for an
- * element type that no tensor holds, and for an integer that int32 cannot hold. Nothing is allocated that the file does
- * not contain.
+ * is too long or not JSON, a name twice, byte ranges that overlap, leave holes or do not match the shape), and, naming
+ * the tensor, for an element type that no tensor holds and for an integer beyond 2^53. Nothing is allocated that the
+ * file does not contain, and a hostile header takes no more than a small multiple of its length.
  */
 export function decodeSafetensors(bytes: Uint8Array): SafetensorsContent {
   const fn = 'decodeSafetensors';
@@ -118,6 +111,9 @@ function headerLengthOf(fn: string, bytes: Uint8Array): number {
   if (bytes.length < 8) throw new RangeError(`${fn}: the file has ${bytes.length} bytes, too few for a header`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, 8);
   const length = Number(view.getBigUint64(0, true));
+  // Every header begins with '{': where there is none, the number before it is no length.
+  const hint = bytes[8] === 0x7b ? '' : formatHint(bytes);
+  if (hint !== '') throw new RangeError(`${fn}: not a safetensors file${hint}`);
   if (length > maxHeaderBytes) {
     throw new RangeError(`${fn}: the header claims ${length} bytes, at most ${maxHeaderBytes} are allowed`);
   }
@@ -130,14 +126,8 @@ function headerLengthOf(fn: string, bytes: Uint8Array): number {
 function readHeader(fn: string, bytes: Uint8Array): { entries: Entry[]; metadata: Record<string, string> } {
   const text = decodeUtf8(`${fn}: the header`, bytes);
   if (!text.startsWith('{')) throw new RangeError(`${fn}: the header does not begin with '{'`);
-  let header: unknown;
-  try {
-    header = JSON.parse(text);
-  } catch {
-    throw new RangeError(`${fn}: the header is not valid JSON`);
-  }
-  const duplicate = findDuplicateKey(text);
-  if (duplicate !== null) throw new RangeError(`${fn}: the header names ${describe(duplicate)} twice`);
+  if (text.endsWith('\0')) throw new RangeError(`${fn}: the header is padded with NUL, expected spaces`);
+  const header = parseJson(`${fn}: the header`, text, maxDepth);
   const entries: Entry[] = [];
   let metadata: Record<string, string> = {};
   for (const [name, value] of Object.entries(header as object)) {
@@ -148,6 +138,7 @@ function readHeader(fn: string, bytes: Uint8Array): { entries: Entry[]; metadata
 }
 
 function readMetadata(fn: string, value: unknown): Record<string, string> {
+  if (value === null) return {};
   if (!isObject(value)) throw new RangeError(`${fn}: ${metadataKey} must be an object, got ${describe(value)}`);
   for (const [key, text] of Object.entries(value)) {
     if (typeof text !== 'string') {
@@ -165,9 +156,9 @@ function readEntry(fn: string, name: string, value: unknown): Entry {
       throw new RangeError(`${where} has the unknown key ${describe(key)}`);
     }
   }
-  const type = typeof value.dtype === 'string' ? storedTypes.get(value.dtype) : undefined;
+  const type = typeof value.dtype === 'string' ? types.get(value.dtype) : undefined;
   if (type === undefined) {
-    const known = [...storedTypes.keys()].join(', ');
+    const known = [...types.keys()].join(', ');
     throw new RangeError(`${where} has dtype ${describe(value.dtype)}, supported are ${known}`);
   }
   if (!isSizes(value.shape)) throw new RangeError(`${where} has a shape that is not a list of sizes`);

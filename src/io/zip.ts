@@ -5,7 +5,7 @@
 
 import { Inflate } from 'fflate';
 import { printable } from '../runtime/text.ts';
-import { decodeUtf8 } from './bytes.ts';
+import { decodeUtf8, formatHint } from './bytes.ts';
 import { crc32 } from './crc32.ts';
 
 /** One file of an archive, still compressed. */
@@ -16,6 +16,9 @@ export interface ZipEntry {
   readonly crc: number;
   readonly size: number;
   readonly compressed: Uint8Array;
+  /** where its local header begins and its compressed bytes end */
+  readonly begin: number;
+  readonly end: number;
 }
 
 const endSignature = 0x06054b50;
@@ -34,14 +37,15 @@ const pieceBytes = 1 << 16;
 
 /**
  * Lists the entries of a zip archive by its central directory. Throws RangeError, with fn in front, when the bytes are
- * no zip archive, an entry lies outside the file, is encrypted, needs zip64 or an unknown method, when two have
- * one name, or when the uncompressed sizes add up to more than maxBytes.
+ * no zip archive, an entry lies outside the file, is encrypted, needs zip64 or an unknown method, when two have one name
+ * or overlap, or when the uncompressed sizes add up to more than maxBytes.
  */
 export function listZip(fn: string, bytes: Uint8Array, maxBytes: number): ZipEntry[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const end = findEnd(fn, view);
+  const end = findEnd(fn, view, bytes);
   const count = view.getUint16(end + 10, true);
-  let position = view.getUint32(end + 16, true);
+  const directory = view.getUint32(end + 16, true);
+  let position = directory;
   const entries: ZipEntry[] = [];
   const names = new Set<string>();
   let total = 0;
@@ -59,15 +63,25 @@ export function listZip(fn: string, bytes: Uint8Array, maxBytes: number): ZipEnt
     entries.push(entry);
     position = next;
   }
+  checkApart(fn, entries, directory);
   return entries;
 }
 
-function findEnd(fn: string, view: DataView): number {
+/** Entries that lie over one another let a small file inflate without bounds; zip programs write them one by one. */
+function checkApart(fn: string, entries: readonly ZipEntry[], directory: number): void {
+  const ordered = [...entries].sort((a, b) => a.begin - b.begin);
+  ordered.forEach(({ name, end }, i) => {
+    const next = ordered[i + 1]?.begin ?? directory;
+    if (end > next) throw new RangeError(`${fn}: entry ${printable(name)} overlaps what follows it`);
+  });
+}
+
+function findEnd(fn: string, view: DataView, bytes: Uint8Array): number {
   const last = view.byteLength - endLength;
   for (let position = last; position >= Math.max(0, last - maxComment); position--) {
     if (view.getUint32(position, true) === endSignature) return position;
   }
-  throw new RangeError(`${fn}: not a zip archive, or one that was cut off`);
+  throw new RangeError(`${fn}: not a zip archive, or one that was cut off${formatHint(bytes)}`);
 }
 
 function readEntry(
@@ -98,7 +112,7 @@ function readEntry(
     throw new RangeError(`${where} claims ${size} bytes, its ${compressedSize} compressed bytes cannot hold them`);
   }
   const compressed = bytes.subarray(start, start + compressedSize);
-  return { entry: { name, method, crc, size, compressed }, next };
+  return { entry: { name, method, crc, size, compressed, begin: local, end: start + compressedSize }, next };
 }
 
 /** The contents of an entry. Throws RangeError when they differ from the size or the checksum in the directory. */

@@ -33,11 +33,13 @@ export class TarError extends Error {
 const blockSize = 512;
 /** Extended headers hold a path and a few attributes; a larger one is not from a tar program. */
 const maxExtendedHeader = 64 * 1024;
+/** Headers in one archive: a data set has a few files, and an empty entry takes far longer to read than to write. */
+const maxHeaders = 10_000;
 
 /**
  * Yields the entries of an archive in order. What the caller leaves unread of an entry is skipped.
  * Reads on to the end of the source after the archive's end mark, so that a decompressor checks its checksum.
- * Throws TarError where the archive is cut short or a header is not one.
+ * Throws TarError where the archive is cut short, a header is not one, or there are more than 10,000.
  */
 export async function* readTar(source: AsyncIterable<Uint8Array>): AsyncGenerator<TarEntry, void> {
   const reader = new ByteReader(source);
@@ -51,10 +53,11 @@ export async function* readTar(source: AsyncIterable<Uint8Array>): AsyncGenerato
 
 async function* entries(reader: ByteReader): AsyncGenerator<TarEntry, void> {
   let longName: string | null = null;
-  for (;;) {
+  for (let headers = 0; ; headers++) {
     const at = reader.position;
     const block = await reader.exactly(blockSize, 'a header');
     if (block === null || isZero(block)) return;
+    if (headers === maxHeaders) throw new TarError(`the archive has more than ${maxHeaders} headers`);
     const header = parseHeader(block, at);
     const padding = (blockSize - (header.size % blockSize)) % blockSize;
     if (header.type === 'L' || header.type === 'x' || header.type === 'g') {

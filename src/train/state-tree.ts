@@ -5,6 +5,7 @@
  */
 
 import { decodeSafetensors, encodeSafetensors } from '../io/safetensors.ts';
+import { checkStructure, parseJson } from '../io/json.ts';
 import { describe } from '../runtime/check.ts';
 import { printable } from '../runtime/text.ts';
 import { Tensor } from '../tensor/tensor.ts';
@@ -47,7 +48,9 @@ export function encodeTree(fn: string, label: string, tree: StateTree): Uint8Arr
     }
     return leaf;
   }, fn);
-  return encodeSafetensors(tensors, { [label]: JSON.stringify(json) });
+  const text = JSON.stringify(json);
+  checkStructure(`${fn}: the ${label}`, text, maxDepth + 1); // what is written can be read
+  return encodeSafetensors(tensors, { [label]: text });
 }
 
 /** Two paths may join to one name ('a/b' and 'a' with 'b'). */
@@ -64,12 +67,8 @@ function freeName(tensors: Record<string, Tensor>, wanted: string): string {
 export function decodeTree(fn: string, label: string, bytes: Uint8Array): StateTree {
   const { tensors, metadata } = decodeSafetensors(bytes);
   if (!Object.hasOwn(metadata, label)) throw new RangeError(`${fn}: the file is not a ${label}`);
-  let json: StateTree;
-  try {
-    json = JSON.parse(metadata[label]) as StateTree;
-  } catch {
-    throw new RangeError(`${fn}: the ${label} is damaged (its metadata is not valid JSON)`);
-  }
+  // A reference to a tensor is one level more.
+  const json = parseJson(`${fn}: the ${label} is damaged: its metadata`, metadata[label], maxDepth + 1) as StateTree;
   return mapTree(json, (leaf) => leaf, fn, (object) => {
     const [[key, value], ...more] = Object.entries(object);
     if (more.length > 0 || typeof value !== 'string') return undefined;

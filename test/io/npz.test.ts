@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import fc from 'fast-check';
 import { zipSync } from 'fflate';
-import { decodeNpz, encodeNpy, encodeNpz } from '../../src/io/index.ts';
+import { decodeNpz, encodeNpy, encodeNpz, encodeSafetensors } from '../../src/io/index.ts';
 import { crc32 } from '../../src/io/crc32.ts';
 import { ones, tensor, zeros } from '../../src/tensor/index.ts';
 import { fromBase64, numpyFiles } from './numpy-files.ts';
@@ -93,9 +93,26 @@ describe('decodeNpz refuses', () => {
     ['files of another kind', zipSync({ 'a.txt': Uint8Array.of(1) }), {}, 'entry a.txt is not a .npy file'],
     ['a .npy entry that is none', zipSync({ 'a.npy': Uint8Array.of(1) }), {}, 'entry a.npy: not a .npy file'],
     ['what is no archive', new Uint8Array(1000), {}, 'not a zip archive'],
+    ['another format', encodeSafetensors({ a: ones(3) }), {}, 'it may be a safetensors file'],
   ])('%s', (_, bytes, options, message) => {
     expect(() => decodeNpz(bytes, options)).toThrow(RangeError);
     expect(() => decodeNpz(bytes, options)).toThrow(message);
+  });
+
+  it('entries that lie over one another or over the directory', () => {
+    const stored = encodeNpz({ a: zeros(100), b: zeros(100) });
+    const both = patched(stored, directory, 42, 4, stored.indexOf(0x50, 300));
+    expect(() => decodeNpz(both)).toThrow('overlaps what follows it');
+    const longer = patched(patched(stored, directory, 20, 4, 1100), directory, 24, 4, 1100);
+    expect(() => decodeNpz(longer)).toThrow('entry a.npy overlaps what follows it');
+    expect(decodeNpz(stored).b.size).toBe(100);
+  });
+
+  it('by default what inflates to far more than the file, but not where that is asked for', () => {
+    const t = zeros([20_000_000]);
+    const small = encodeNpz({ t }, { compress: true });
+    expect(() => decodeNpz(small)).toThrow(/more than the allowed 7\d{7} bytes \(option maxBytes\)/);
+    expect(decodeNpz(small, { maxBytes: 100_000_000 }).t.size).toBe(20_000_000);
   });
 
   it('two entries of one name', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import fc from 'fast-check';
-import { decodeSafetensors, encodeSafetensors } from '../../src/io/index.ts';
+import { gzipSync } from 'fflate';
+import { decodeSafetensors, encodeNpy, encodeNpz, encodeSafetensors } from '../../src/io/index.ts';
 import { arange, tensor, Tensor, zeros } from '../../src/tensor/index.ts';
 import { anyTensor, expectSameTensor, mutations } from './support.ts';
 
@@ -79,6 +80,10 @@ describe('decodeSafetensors widens', () => {
     ['I16', 'int32', [0xff, 0xff, 1, 0], [-1, 1]],
     ['U16', 'int32', [0xff, 0xff, 1, 0], [65535, 1]],
     ['U32', 'int32', [0xff, 0, 0, 0, 1, 0, 0, 0], [255, 1]],
+    ['U32', 'float64', [0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0], [2 ** 32 - 1, 1]],
+    ['U64', 'float64', [0, 0, 0, 0, 0, 0, 0x20, 0, 3, 0, 0, 0, 0, 0, 0, 0], [2 ** 53, 3]],
+    ['I64', 'float64', [0, 0, 0, 0, 0, 0, 0xe0, 0xff, 0, 0, 0, 0x80, 0, 0, 0, 0], [-(2 ** 53), 2 ** 31]],
+    ['I64', 'int32', [0, 0, 0, 0x80, 255, 255, 255, 255, 255, 255, 255, 0x7f, 0, 0, 0, 0], [-(2 ** 31), 2 ** 31 - 1]],
     ['I8', 'int32', [0xff, 1], [-1, 1]],
     ['BOOL', 'uint8', [1, 0], [1, 0]],
   ])('%s to %s', (stored, dtype, bytes, values) => {
@@ -118,10 +123,24 @@ describe('decodeSafetensors refuses', () => {
     ['a hole', file({ a: f32([1], 0, 4), b: f32([1], 8, 12) }, 12), '"b" at bytes 8..12 leaves a hole before it'],
     ['bytes left over', file({ a: f32([1], 0, 4) }, 5), 'take 4 bytes, but 5 follow'],
     ['missing bytes', file({ a: f32([2], 0, 8) }, 5), 'take 8 bytes, but 5 follow'],
-    ['an integer too large', file({ a: { dtype: 'I64', shape: [1], data_offsets: [0, 8] } }, [0, 0, 0, 0, 1, 0, 0, 0]), 'element 0 is 4294967296, which int32 cannot hold'],
+    ['an integer beyond 2^53', file({ a: { dtype: 'I64', shape: [1], data_offsets: [0, 8] } }, [1, 0, 0, 0, 0, 0, 0x20, 0]),
+      'tensor "a": element 0 is 9007199254740993 (int64)'],
+    ['one below -2^53', file({ a: { dtype: 'I64', shape: [1], data_offsets: [0, 8] } }, [255, 255, 255, 255, 255, 255, 0xdf, 255]),
+      'tensor "a": element 0 is -9007199254740993 (int64)'],
+    ['a huge unsigned one', file({ a: { dtype: 'U64', shape: [1], data_offsets: [0, 8] } }, Array<number>(8).fill(255)),
+      'tensor "a": element 0 is 18446744073709551615 (uint64)'],
+    ['padding with NUL', file('{}\0\0\0\0\0\0'), 'padded with NUL, expected spaces'],
+    ['a zip archive', encodeNpz({ a: zeros(100) }), 'not a safetensors file; it is a zip archive, as .npz and .pt files are'],
+    ['an empty zip archive', encodeNpz({}), 'it is a zip archive'],
+    ['a .npy file', encodeNpy(zeros(100)), 'it is a .npy file'],
+    ['a gzip file', gzipSync(new Uint8Array(100)), 'it is a gzip file'],
   ])('%s', (_, bytes, message) => {
     expect(() => decodeSafetensors(bytes)).toThrow(RangeError);
     expect(() => decodeSafetensors(bytes)).toThrow(message);
+  });
+
+  it('nothing else of a file with metadata null', () => {
+    expect(decodeSafetensors(file({ __metadata__: null, a: f32([1], 0, 4) }, 4)).metadata).toEqual({});
   });
 
   it('every truncation', () => {
@@ -132,7 +151,11 @@ describe('decodeSafetensors refuses', () => {
   });
 
   it('deep nesting and long names, without choking', () => {
-    expect(() => decodeSafetensors(file(`{"a":${'['.repeat(200_000)}${']'.repeat(200_000)}}`))).toThrow(RangeError);
+    const deep = file(`{"a":${'['.repeat(200_000)}${']'.repeat(200_000)}}`);
+    expect(() => decodeSafetensors(deep)).toThrow('the header is nested deeper than 3 levels');
+    const wide = file(`{"a":[${'{},'.repeat(200_000)}{}]}`);
+    expect(() => decodeSafetensors(wide)).toThrow('the header holds more lists and objects than values');
+    expect(() => decodeSafetensors(file(`{"a${'\\"'.repeat(1000)}`))).toThrow('not valid JSON');
     expect(() => decodeSafetensors(file({ ['x'.repeat(100_000)]: 1 }))).toThrow(/tensor "x{40}\.\.\."/);
   });
 

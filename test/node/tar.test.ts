@@ -110,6 +110,12 @@ describe('readTar', () => {
       .rejects.toThrow('the extended header at byte 0 claims 1000000000 bytes');
   });
 
+  it('refuses more headers than any data set has', async () => {
+    const many = (count: number): Uint8Array => tarOf(Array.from({ length: count }, () => ({ name: 'x', bytes: new Uint8Array(0) })));
+    expect(await entriesOf(many(10_000))).toHaveLength(10_000);
+    await expect(entriesOf(many(10_001))).rejects.toThrow('the archive has more than 10000 headers');
+  });
+
   it('never crashes or hangs on damaged bytes', async () => {
     const bytes = tarOf(files);
     const someEdits = fc.array(fc.tuple(fc.nat(bytes.length - 1), fc.nat(255)), { maxLength: 5 });

@@ -6,6 +6,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { parseJson } from '../../io/json.ts';
 import { decodeSafetensors, encodeSafetensors } from '../../io/index.ts';
 import type { CheckpointStore } from '../../train/index.ts';
 import { atomicWriteFile } from '../atomic-write.ts';
@@ -72,7 +73,7 @@ export async function readCheckpoint(folder: string): Promise<{ settings: unknow
   try {
     const { metadata } = decodeSafetensors(bytes);
     if (!Object.hasOwn(metadata, settingsKey)) throw new RangeError('it holds no settings of a run');
-    return { settings: JSON.parse(metadata[settingsKey]) as unknown, bytes };
+    return { settings: parseJson('its settings', metadata[settingsKey], 16), bytes };
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new DataFileError(`cannot go on from the checkpoint ${path}: ${why}`, path, error);
