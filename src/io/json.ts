@@ -31,7 +31,7 @@ export function checkStructure(where: string, text: string, maxDepth: number): v
       const start = position;
       position = lastOfString(text, start);
       const keys = open.at(-1);
-      if (keys && nextCharacter(text, position + 1) === ':') {
+      if (keys && text[skipSpace(text, position + 1)] === ':') {
         const key = JSON.parse(text.slice(start, position + 1)) as string;
         if (keys.has(key)) throw new RangeError(`${where} names ${describe(key)} twice`);
         keys.add(key);
@@ -44,6 +44,46 @@ export function checkStructure(where: string, text: string, maxDepth: number): v
   }
 }
 
+/**
+ * The members of the object that a JSON text begins with, one by one: the key, and the text of its value, which is yet
+ * to be parsed. So a reader of a long text can refuse its first wrong member before it pays for the others. Throws
+ * RangeError, with `where` in front, for other text, a key twice, and more than `most` members.
+ */
+export function* members(where: string, text: string, most: number): Generator<[key: string, value: string], void> {
+  const invalid = (): RangeError => new RangeError(`${where} is not valid JSON`);
+  const seen = new Set<string>();
+  let position = skipSpace(text, 0) + 1;
+  if (text[position - 1] !== '{') throw invalid();
+  let mark = text[skipSpace(text, position)] === '}' ? '}' : ',';
+  if (mark === '}') position = skipSpace(text, position) + 1;
+  while (mark === ',') {
+    const start = skipSpace(text, position);
+    const colon = text[start] === '"' ? skipSpace(text, lastOfString(text, start) + 1) : start;
+    if (text[colon] !== ':') throw invalid();
+    const key = parseJson(where, text.slice(start, colon), 0) as string;
+    if (seen.has(key)) throw new RangeError(`${where} names ${describe(key)} twice`);
+    if (seen.size === most) throw new RangeError(`${where} names more than ${most} entries`);
+    seen.add(key);
+    position = endOfValue(text, colon + 1);
+    yield [key, text.slice(colon + 1, position).trim()];
+    mark = text[position++];
+  }
+  if (mark !== '}' || skipSpace(text, position) < text.length) throw invalid();
+}
+
+/** The position of the comma or bracket after the value that begins at start; the text's length where it has no end. */
+function endOfValue(text: string, start: number): number {
+  let depth = 0;
+  for (let position = start; position < text.length; position++) {
+    const character = text[position];
+    if (depth === 0 && (character === ',' || character === '}' || character === ']')) return position;
+    if (character === '"') position = lastOfString(text, position);
+    else if (character === '{' || character === '[') depth++;
+    else if (character === '}' || character === ']') depth--;
+  }
+  return text.length;
+}
+
 /** The position of the closing quote of the string that begins at start; the text's length where there is none. */
 function lastOfString(text: string, start: number): number {
   let position = start + 1;
@@ -51,8 +91,8 @@ function lastOfString(text: string, start: number): number {
   return position;
 }
 
-function nextCharacter(text: string, start: number): string {
+function skipSpace(text: string, start: number): number {
   let position = start;
   while (position < text.length && ' \t\n\r'.includes(text[position])) position++;
-  return text[position] ?? '';
+  return position;
 }

@@ -19,7 +19,7 @@ export interface DecodeNpzOptions {
   maxBytes?: number;
 }
 
-/** Weights shrink to a half at best, masks and one-hot labels to a hundredth; a small archive may hold a little more. */
+/** Weights shrink to a half at best, masks and one-hot labels to a hundredth; small archives may hold a little more. */
 const defaultMaxBytes = (length: number): number => 2 ** 26 + 100 * length;
 
 /** Zip counts a name's bytes in 16 bits; `.npy` takes four of them. */

@@ -10,7 +10,7 @@ import { checkTensor } from '../tensor/check.ts';
 import { describe } from '../runtime/check.ts';
 import { checkBytes, checkRecord, decodeUtf8, formatHint, product } from './bytes.ts';
 import { elementBytes, readElements, storedBytes, storedName, storedTypes, type StoredType } from './elements.ts';
-import { parseJson } from './json.ts';
+import { members, parseJson } from './json.ts';
 
 /** What a safetensors file holds. */
 export interface SafetensorsContent {
@@ -25,8 +25,10 @@ const maxHeaderBytes = 100_000_000;
 
 const metadataKey = '__metadata__';
 
-/** A header is an object of tensors, which are objects with lists. */
-const maxDepth = 3;
+/** Tensors that a file may hold, and metadata entries: each takes about 1 KiB of memory, even one without elements. */
+const mostNames = (fileLength: number): number => 100_000 + Math.floor(fileLength / 1024);
+/** Characters that may describe one tensor: its shape has at most 32 sizes. */
+const maxDescription = 2000;
 
 const types = storedTypes('safetensors');
 
@@ -34,7 +36,7 @@ const types = storedTypes('safetensors');
  * Encodes named tensors of any shape and element type, with optional text metadata. The data section starts at a
  * multiple of 8 bytes and holds the tensors by falling element size, so that each is aligned to its own elements.
  * The same record gives the same bytes. Throws TypeError for anything but tensors and strings, RangeError for a tensor
- * named `__metadata__`.
+ * named `__metadata__` and for more than 100,000 names without a KiB of data for each further one.
  */
 export function encodeSafetensors(
   record: Record<string, Tensor>, metadata: Record<string, string> = {},
@@ -69,6 +71,9 @@ export function encodeSafetensors(
   const headerLength = Math.ceil(json.length / 8) * 8;
 
   const file = new Uint8Array(8 + headerLength + end);
+  if (Math.max(parts.length, Object.keys(metadata).length) >= mostNames(file.length)) {
+    throw new RangeError(`${fn}: more names than decodeSafetensors reads, at most ${mostNames(file.length)} in this file`);
+  }
   new DataView(file.buffer).setBigUint64(0, BigInt(headerLength), true);
   file.set(json, 8);
   file.fill(0x20, 8 + json.length, 8 + headerLength);
@@ -90,7 +95,7 @@ export function decodeSafetensors(bytes: Uint8Array): SafetensorsContent {
   checkBytes(fn, bytes);
   const dataStart = 8 + headerLengthOf(fn, bytes);
   const data = bytes.subarray(dataStart);
-  const { entries, metadata } = readHeader(fn, bytes.subarray(8, dataStart));
+  const { entries, metadata } = readHeader(fn, bytes.subarray(8, dataStart), mostNames(bytes.length));
   checkCoverage(fn, entries, data.length);
   const tensors = entries.map(({ name, type, shape, begin, end }): [string, Tensor] => {
     const values = readElements(`${fn}: tensor ${describe(name)}`, data.subarray(begin, end), type, true);
@@ -123,33 +128,39 @@ function headerLengthOf(fn: string, bytes: Uint8Array): number {
   return length;
 }
 
-function readHeader(fn: string, bytes: Uint8Array): { entries: Entry[]; metadata: Record<string, string> } {
+function readHeader(
+  fn: string, bytes: Uint8Array, most: number,
+): { entries: Entry[]; metadata: Record<string, string> } {
   const text = decodeUtf8(`${fn}: the header`, bytes);
   if (!text.startsWith('{')) throw new RangeError(`${fn}: the header does not begin with '{'`);
   if (text.endsWith('\0')) throw new RangeError(`${fn}: the header is padded with NUL, expected spaces`);
-  const header = parseJson(`${fn}: the header`, text, maxDepth);
   const entries: Entry[] = [];
   let metadata: Record<string, string> = {};
-  for (const [name, value] of Object.entries(header as object)) {
-    if (name === metadataKey) metadata = readMetadata(fn, value);
+  for (const [name, value] of members(`${fn}: the header`, text, most)) {
+    if (name === metadataKey) metadata = readMetadata(fn, value, most);
     else entries.push(readEntry(fn, name, value));
   }
   return { entries, metadata };
 }
 
-function readMetadata(fn: string, value: unknown): Record<string, string> {
-  if (value === null) return {};
-  if (!isObject(value)) throw new RangeError(`${fn}: ${metadataKey} must be an object, got ${describe(value)}`);
-  for (const [key, text] of Object.entries(value)) {
-    if (typeof text !== 'string') {
-      throw new RangeError(`${fn}: ${metadataKey} entry ${describe(key)} must be a string, got ${describe(text)}`);
-    }
-  }
-  return value as Record<string, string>;
+function readMetadata(fn: string, text: string, most: number): Record<string, string> {
+  const where = `${fn}: ${metadataKey}`;
+  if (text === 'null') return {};
+  if (!text.startsWith('{')) throw new RangeError(`${where} must be an object, got ${describe(parseJson(where, text, 1))}`);
+  const entries = Array.from(members(where, text, most), ([key, json]) => {
+    const value = parseJson(`${where} entry ${describe(key)}`, json, 1);
+    if (typeof value === 'string') return [key, value] as const;
+    throw new RangeError(`${where} entry ${describe(key)} must be a string, got ${describe(value)}`);
+  });
+  return Object.fromEntries(entries);
 }
 
-function readEntry(fn: string, name: string, value: unknown): Entry {
+function readEntry(fn: string, name: string, text: string): Entry {
   const where = `${fn}: tensor ${describe(name)}`;
+  if (text.length > maxDescription) {
+    throw new RangeError(`${where} is described by ${text.length} characters, at most ${maxDescription} are allowed`);
+  }
+  const value = parseJson(where, text, 2);
   if (!isObject(value)) throw new RangeError(`${where} must be described by an object, got ${describe(value)}`);
   for (const key of Object.keys(value)) {
     if (key !== 'dtype' && key !== 'shape' && key !== 'data_offsets') {

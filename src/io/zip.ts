@@ -37,8 +37,8 @@ const pieceBytes = 1 << 16;
 
 /**
  * Lists the entries of a zip archive by its central directory. Throws RangeError, with fn in front, when the bytes are
- * no zip archive, an entry lies outside the file, is encrypted, needs zip64 or an unknown method, when two have one name
- * or overlap, or when the uncompressed sizes add up to more than maxBytes.
+ * no zip archive, an entry lies outside the file, is encrypted, needs zip64 or an unknown method, when two have one
+ * name or overlap, or when the uncompressed sizes add up to more than maxBytes.
  */
 export function listZip(fn: string, bytes: Uint8Array, maxBytes: number): ZipEntry[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

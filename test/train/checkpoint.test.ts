@@ -202,7 +202,7 @@ describe('Solver.restore refuses, and changes nothing:', () => {
   it.each<[string, Uint8Array, SolverOptions, string]>([
     ['a file of another kind', encodeSafetensors({ W: zeros(1) }), {}, 'Solver.restore: the file is not a tilegrad checkpoint'],
     ['a truncated file', good.subarray(0, good.length - 1), {}, 'decodeSafetensors: the tensors take'],
-    ['broken JSON', encodeSafetensors({}, { 'tilegrad checkpoint': '{' }), {}, 'is damaged (its metadata is not valid JSON)'],
+    ['broken JSON', encodeSafetensors({}, { 'tilegrad checkpoint': '{' }), {}, 'is damaged: its metadata is not valid JSON'],
     ['a list', encodeSafetensors({}, { 'tilegrad checkpoint': '[]' }), {}, 'the checkpoint is damaged'],
     ['a later version', set('version', 2), {}, 'the checkpoint has version 2, this library reads 1'],
     ['another rule', good, { updateRule: 'sgd' }, 'the checkpoint was made with updateRule "adam", this Solver has "sgd"'],
@@ -227,7 +227,7 @@ describe('Solver.restore refuses, and changes nothing:', () => {
     ['an order of floats', changed((_, tensors) => { tensors.order = zeros(66); }), {}, 'not a permutation of 66'],
     ['no settings', set('settings', null), {}, 'the checkpoint lacks its settings'],
     ['a generator state of zeros', set('rng.words', [0, 0, 0, 0]), {}, 'state.words must not all be 0'],
-    ['deep nesting', set('rng', JSON.parse('['.repeat(100) + ']'.repeat(100))), {}, 'nested deeper than 32 levels'],
+    ['deep nesting', set('rng', JSON.parse('['.repeat(100) + ']'.repeat(100))), {}, 'nested deeper than 33 levels'],
   ])('%s', (_, bytes, options, message) => {
     const s = solver({ updateRule: 'adam', ...options });
     const twin = solver({ updateRule: 'adam', ...options, ...(options.rng && { rng: new RandomState(0) }) });
