@@ -83,19 +83,36 @@ export function insideStep(): boolean {
 
 /**
  * Runs one step. Results that must outlive it are copied out by the caller before fn returns (`allocateCollected`).
- * Steps do not nest: an inner one is part of the outer.
+ * Steps do not nest: an inner one is part of the outer. Throws TypeError for an fn that goes on after it has returned:
+ * an async function before it begins, any other that gives a promise when it has given it.
  */
 export function inStep<T>(fn: () => T): T {
-  if (depth > 0) return fn();
+  if (Object.prototype.toString.call(fn) === '[object AsyncFunction]') throw goesOn();
+  if (depth > 0) return finished(fn());
   if (installed === null) chooseBackend();
   installed?.begin();
   active = installed;
   depth = 1;
   try {
-    return fn();
+    return finished(fn());
   } finally {
     depth = 0;
     active?.end();
     active = null;
   }
+}
+
+/** result, unless it is yet to come. */
+function finished<T>(result: T): T {
+  if (typeof (result as PromiseLike<unknown> | null)?.then !== 'function') return result;
+  // the error below is all that the caller hears of it
+  (result as PromiseLike<unknown>).then(undefined, () => undefined);
+  throw goesOn();
+}
+
+function goesOn(): TypeError {
+  return new TypeError(
+    'inStep: fn must be a function that has finished when it returns, got one that gives a promise: ' +
+    "a step's memory is used again as soon as fn has returned",
+  );
 }

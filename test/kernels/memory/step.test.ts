@@ -107,6 +107,26 @@ describe('step memory', () => {
     });
   });
 
+  it('refuses functions that go on after they have returned, and is good for the next step', async () => {
+    const heap = install();
+    let began = false;
+    const later = async (): Promise<number> => {
+      began = true;
+      return Promise.resolve(1);
+    };
+    expect(() => inStep(later)).toThrow(/^inStep: fn must be a function that has finished when it returns/);
+    expect(began).toBe(false);
+    for (const outcome of [Promise.resolve(1), Promise.reject(new Error('later')), { then: () => undefined }]) {
+      expect(() => inStep(() => outcome)).toThrow(TypeError);
+      expect(insideStep()).toBe(false);
+      expect(currentLease()).toBeNull();
+      expect(() => inStep(() => inStep(() => outcome))).toThrow(TypeError);
+    }
+    expect(inStep(() => heap.owns(allocate('float32', 10)))).toBe(true);
+    expect(inStep(() => null)).toBeNull();
+    await new Promise((resolve) => setTimeout(resolve, 5)); // for a rejection that nobody has heard
+  });
+
   it('gives collected arrays outside steps and without a backend', () => {
     const heap = install();
     expect(heap.owns(allocate('float32', 10))).toBe(false);
