@@ -50,9 +50,12 @@ describe('a call for which the heap has no room', () => {
 
   it('is computed by js (under strict an error), frees what it had taken, and leaves room for others', () => {
     const [x, w] = [ones([4096, 2048]), ones([2048, 8])]; // 32 MiB
-    const holder = 'test';
-    const all = heap.allocate(heap.limit - heap.size - 40 * mebibyte, holder); // pages that nobody touches cost nothing
-    const rest = heap.allocate(12 * mebibyte, holder);
+    const taken: number[] = []; // all but pieces of less than 4 MiB; pages that nobody touches cost nothing
+    for (let bytes = 1024 * mebibyte; bytes >= 4 * mebibyte; bytes /= 2) {
+      expect(() => {
+        for (;;) taken.push(heap.allocate(bytes, 'test'));
+      }).toThrow(HeapExhausted);
+    }
     try {
       const product = matmul(x, w);
       expect(product.data.every((value) => value === 2048)).toBe(true);
@@ -62,8 +65,7 @@ describe('a call for which the heap has no room', () => {
       expect(() => matmul(x, w)).toThrow(/out of memory: .* asked for kernel scratch/);
     } finally {
       configure({ strict: false });
-      heap.free(all);
-      heap.free(rest);
+      for (const address of taken) heap.free(address);
     }
     const scores = matmul(ones([100, 2048]), w);
     expect(scores.data.every((value) => value === 2048)).toBe(true);
