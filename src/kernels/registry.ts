@@ -7,6 +7,7 @@ import { onConfigure, settings } from '../runtime/settings.ts';
 import type { BackendName, KernelName, Kernels } from './contract.ts';
 import { jsKernels } from './js/index.ts';
 import { installStepMemory, onMemoryNeeded } from './memory/allocate.ts';
+import { HeapExhausted } from './memory/heap.ts';
 import { naiveKernels } from './naive/index.ts';
 import { loadSimd } from './simd/backend.ts';
 
@@ -20,10 +21,28 @@ const backends: Record<Exclude<BackendName, 'naive'>, Backend> = {
   js: { load: () => jsKernels },
 };
 
-/** The SIMD kernels, and those of js where there is no SIMD one. */
+/** The SIMD kernels, and those of js where there is no SIMD one, or not the memory for a call. */
 function loadSimdOverJs(): Partial<Kernels> | string {
   const simd = loadSimd();
-  return typeof simd === 'string' ? simd : { ...jsKernels, ...simd };
+  if (typeof simd === 'string') return simd;
+  const names = Object.keys(simd) as KernelName[];
+  const guarded = names.map((name) => [name, withinMemory(simd[name]!, jsKernels[name]!)]);
+  return { ...jsKernels, ...Object.fromEntries(guarded) as Partial<Kernels> };
+}
+
+/**
+ * A SIMD kernel whose place js takes in calls that the heap cannot hold. That is possible because a kernel asks for all
+ * of its memory before it overwrites anything that it reads.
+ */
+function withinMemory(simd: Kernels[KernelName], js: Kernels[KernelName]): (...parameters: unknown[]) => unknown {
+  return (...parameters) => {
+    try {
+      return (simd as (...parameters: unknown[]) => unknown)(...parameters);
+    } catch (error) {
+      if (!(error instanceof HeapExhausted) || settings().strict) throw error;
+      return (js as (...parameters: unknown[]) => unknown)(...parameters);
+    }
+  };
 }
 
 /** Says which kernels of the SIMD backend are those of js. */

@@ -10,12 +10,14 @@
  */
 
 import type { DType, TypedArray } from './allocate.ts';
-import { alignBlock, BlockList } from './blocks.ts';
+import { alignBlock, blockAlignment, BlockList } from './blocks.ts';
 
 /** Bytes of a WebAssembly page. */
 export const pageBytes = 65_536;
 /** 4 GiB: all that 32-bit addresses reach. */
 export const maximumPages = 65_536;
+
+const lastAddress = maximumPages * pageBytes - blockAlignment;
 
 /** The memory grows by at least this much, so that a hundred small parameters do not mean a hundred growths. */
 const growthBytes = 16 * 1024 * 1024;
@@ -32,6 +34,9 @@ function dtypeOf(array: TypedArray): DType {
   if (array instanceof Float64Array) return 'float64';
   return array instanceof Int32Array ? 'int32' : 'uint8';
 }
+
+/** The heap cannot give what is asked for. Thrown before anything has changed. */
+export class HeapExhausted extends RangeError {}
 
 export class Heap {
   readonly memory: WebAssembly.Memory;
@@ -61,7 +66,7 @@ export class Heap {
 
   /**
    * The address of a new block of at least `bytes` bytes, 64-byte aligned, with unspecified contents. `holder` says in
-   * words what it is for. Throws RangeError, saying how much was asked and what holds the memory, when it is exhausted.
+   * words what it is for. Throws HeapExhausted, saying how much was asked and what holds the memory.
    */
   allocate(bytes: number, holder: string): number {
     let address = this.#blocks.take(bytes);
@@ -72,6 +77,19 @@ export class Heap {
     this.#holderOf.set(address, holder);
     this.#held.set(holder, (this.#held.get(holder) ?? 0) + alignBlock(bytes));
     return address;
+  }
+
+  /**
+   * The address of a block of `wanted` bytes, or of only the `needed` ones where there are no more, and its size.
+   * Throws HeapExhausted when there are not even those.
+   */
+  allocateAtLeast(needed: number, wanted: number, holder: string): [address: number, bytes: number] {
+    try {
+      return [this.allocate(wanted, holder), alignBlock(wanted)];
+    } catch (error) {
+      if (!(error instanceof HeapExhausted) || wanted <= needed) throw error;
+      return [this.allocate(needed, holder), alignBlock(needed)];
+    }
   }
 
   /** Gives a block back. Throws RangeError when no block starts at this address. */
@@ -122,12 +140,14 @@ export class Heap {
     const size = this.size;
     const needed = alignBlock(bytes) - this.#blocks.freeBefore(size);
     const wanted = Math.max(needed, growthBytes, size / 8);
-    if (size + needed > this.#maximum || !(this.#tryGrow(wanted) || this.#tryGrow(needed))) {
-      throw new RangeError(this.#exhausted(bytes, holder));
+    const fits = size + needed <= Math.min(this.#maximum, lastAddress);
+    if (!fits || !(this.#tryGrow(wanted) || this.#tryGrow(needed))) {
+      throw new HeapExhausted(this.#exhausted(bytes, holder));
     }
     this.#earlier.add(this.#buffer);
     this.#buffer = this.memory.buffer;
-    this.#blocks.add(size, this.size - size);
+    // The last cache line below 4 GiB is nobody's: an array that ended there would end at address 0.
+    this.#blocks.add(size, Math.min(this.size, lastAddress) - size);
   }
 
   /** Grows by this many bytes, or up to the limit where that is less; false when the engine cannot. */

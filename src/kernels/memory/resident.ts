@@ -8,7 +8,7 @@
  */
 
 import type { DType, TypedArray } from './allocate.ts';
-import { bytesOf, type Heap } from './heap.ts';
+import { bytesOf, type Heap, HeapExhausted } from './heap.ts';
 
 /** What the heap's error of exhaustion calls this memory. */
 export const residentHolder = 'parameters and optimiser state';
@@ -35,7 +35,7 @@ export class Residents {
     try {
       address = this.#heap.allocate(bytes, residentHolder);
     } catch (error) {
-      if (error instanceof RangeError) return null;
+      if (error instanceof HeapExhausted) return null;
       throw error;
     }
     const array = this.#heap.array(dtype, address, length);

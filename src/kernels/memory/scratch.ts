@@ -1,6 +1,7 @@
 /**
  * Scratch for kernels: a stack in the heap. What a kernel call pushes is popped when the call ends, so the same
- * addresses serve every call, and the stack stops growing once it has seen the most demanding one.
+ * addresses serve every call. One chunk stays from call to call; a chunk larger than `mostKept` goes back to the heap,
+ * where a call for as much finds it again.
  */
 
 import { alignBlock } from './blocks.ts';
@@ -8,12 +9,13 @@ import type { Heap } from './heap.ts';
 
 const holder = 'kernel scratch';
 const smallestChunk = 1024 * 1024;
+const mostKept = 32 * 1024 * 1024;
 
 export class ScratchStack {
   readonly #heap: Heap;
   /** chunks from the bottom of the stack to its top; normally one */
-  readonly #addresses: number[] = [];
-  readonly #sizes: number[] = [];
+  #addresses: number[] = [];
+  #sizes: number[] = [];
   /** bytes in chunks below the top one */
   #below: number = 0;
   /** bytes in use in the top chunk */
@@ -29,16 +31,17 @@ export class ScratchStack {
   }
 
   /**
-   * The address of `bytes` bytes on top of the stack, 64-byte aligned, contents unspecified. Throws RangeError when the
-   * heap is exhausted.
+   * The address of `bytes` bytes on top of the stack, 64-byte aligned, contents unspecified. Throws
+   * HeapExhausted, and leaves the stack as it was, when the heap has not so much.
    */
   push(bytes: number): number {
     const size = alignBlock(bytes);
     const top = this.#sizes.length - 1;
     if (top < 0 || this.#offset + size > this.#sizes[top]) {
-      const chunk = Math.max(smallestChunk, size, top < 0 ? 0 : 2 * this.#sizes[top]);
-      this.#addresses.push(this.#heap.allocate(chunk, holder));
-      this.#sizes.push(chunk);
+      const wanted = Math.max(smallestChunk, size, top < 0 ? 0 : 2 * this.#sizes[top]);
+      const [address, bytes] = this.#heap.allocateAtLeast(size, wanted, holder);
+      this.#addresses.push(address);
+      this.#sizes.push(bytes);
       if (top >= 0) this.#below += this.#sizes[top];
       this.#offset = 0;
     }
@@ -48,13 +51,17 @@ export class ScratchStack {
   }
 
   /**
-   * Forgets everything above an earlier height. When the stack is empty again and had overflowed into several chunks,
-   * only the largest, which is the last, is kept.
+   * Forgets everything above an earlier height. When the stack is empty again, of its chunks only the last that is not
+   * too large is kept.
    */
   pop(height: number): void {
-    if (height === 0 && this.#sizes.length > 1) {
-      for (const address of this.#addresses.splice(0, this.#addresses.length - 1)) this.#heap.free(address);
-      this.#sizes.splice(0, this.#sizes.length - 1);
+    if (height === 0 && (this.#sizes.length > 1 || this.#sizes[0] > mostKept)) {
+      const kept = this.#sizes.findLastIndex((size) => size <= mostKept);
+      this.#addresses.forEach((address, i) => {
+        if (i !== kept) this.#heap.free(address);
+      });
+      this.#addresses = this.#addresses.filter((_, i) => i === kept);
+      this.#sizes = this.#sizes.filter((_, i) => i === kept);
       this.#below = 0;
     }
     while (height < this.#below) {

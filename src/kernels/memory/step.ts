@@ -70,7 +70,7 @@ export class HeapStepMemory implements StepMemory {
     this.#lease.valid = false;
   }
 
-  /** Throws RangeError when the heap is exhausted. */
+  /** Throws HeapExhausted. */
   allocate(dtype: DType, length: number): TypedArray {
     const address = this.#advance(alignBlock(bytesOf(dtype, length)));
     const views = (this.#views[this.#count++] ??= []);
@@ -106,26 +106,13 @@ export class HeapStepMemory implements StepMemory {
     }
     if (this.#chunk === this.#sizes.length) {
       const held = this.#sizes.reduce((sum, bytes) => sum + bytes, 0);
-      this.#addChunk(Math.max(size, smallestChunk, held / 2), size);
+      const wanted = Math.max(size, smallestChunk, held / 2);
+      const [address, bytes] = this.#heap.allocateAtLeast(size, wanted, stepHolder);
+      this.#addresses.push(address);
+      this.#sizes.push(bytes);
     }
     const address = this.#addresses[this.#chunk] + this.#offset;
     this.#offset += size;
     return address;
-  }
-
-  /** A chunk of the wanted size, or of the needed one where the heap has no more. */
-  #addChunk(wanted: number, needed: number): void {
-    const rounded = alignBlock(wanted);
-    let size = rounded;
-    let address: number;
-    try {
-      address = this.#heap.allocate(rounded, stepHolder);
-    } catch (error) {
-      if (!(error instanceof RangeError) || rounded === needed) throw error;
-      size = needed;
-      address = this.#heap.allocate(needed, stepHolder);
-    }
-    this.#addresses.push(address);
-    this.#sizes.push(size);
   }
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { DType, TypedArray } from '../../../src/kernels/memory/allocate.ts';
-import { Heap } from '../../../src/kernels/memory/heap.ts';
+import { Heap, HeapExhausted } from '../../../src/kernels/memory/heap.ts';
 import { ScratchStack } from '../../../src/kernels/memory/scratch.ts';
 import { beginLaunch, type Launch } from '../../../src/kernels/simd/launch.ts';
 import { argumentFrames } from '../../../src/kernels/team/control.ts';
@@ -194,5 +194,22 @@ describe('ScratchStack', () => {
     call();
     const held = call();
     for (let i = 0; i < 10; i++) expect(call()).toBe(held);
+  });
+
+  it('gives large chunks back when they are popped, and asks for what it needs where double does not fit', () => {
+    const own = new Heap(2048); // 128 MiB
+    const stack = new ScratchStack(own);
+    for (let call = 0; call < 3; call++) {
+      stack.push(70 * mebibyte);
+      stack.push(50 * mebibyte);
+      expect(() => stack.push(20 * mebibyte)).toThrow(HeapExhausted);
+      stack.pop(0);
+      expect(own.heldBy('kernel scratch')).toBe(0);
+    }
+    stack.push(mebibyte);
+    stack.push(100 * mebibyte);
+    stack.pop(0);
+    expect(own.heldBy('kernel scratch')).toBe(mebibyte);
+    expect(() => own.allocate(110 * mebibyte, 'others')).not.toThrow();
   });
 });
