@@ -122,9 +122,10 @@ export interface SolverOptions {
   onProgress?: (progress: Progress) => void;
   /**
    * called, and waited for, after every measurement of accuracy: after the first step, after every epoch, and where a
-   * time limit ends training; the checkpoint is written by then. Returning false stops training ('stopped').
+   * time limit ends training; the checkpoint is written by then. Returning false, or a promise of it, stops training
+   * ('stopped'); any other result goes on.
    */
-  onEpoch?: (report: EpochReport) => boolean | void | Promise<boolean | void>;
+  onEpoch?: (report: EpochReport) => unknown;
   /**
    * changes a batch X (N, ...) before it is learnt from, which may be done in place: augmentation. Draw from the
    * generator that it is given, whose state is part of checkpoints.
