@@ -1,7 +1,8 @@
 /** Walking through a data set batch by batch, for loops that one writes oneself; the Solver draws its own. */
 
 import { allocateCollected } from '../kernels/memory/allocate.ts';
-import { checkBoolean, checkInteger, checkOptions, describe } from '../runtime/check.ts';
+import { toLabels, type Labels } from '../layers/loss.ts';
+import { checkBoolean, checkInteger, checkOptions, checkRecord, describe } from '../runtime/check.ts';
 import { checkTensor, shapeText } from '../tensor/check.ts';
 import { contiguousData } from '../tensor/internal.ts';
 import { checkRandomSource, type RandomSource } from '../tensor/random/source.ts';
@@ -24,15 +25,16 @@ export interface BatchOptions {
  * One pass over the examples: `for (const [X, y] of batches(XTrain, yTrain, { batchSize: 50, rng }))`.
  *
  * @param X (N, ...), of any element type
- * @param y N labels
+ * @param y N labels, integers from 0
  * @returns batches of X (n, ...), in memory of their own, with their labels, an Int32Array of n; n is batchSize, or
  * less in the last one
- * @throws TypeError and RangeError, at the call, for lengths that differ and for bad options
+ * @throws TypeError and RangeError, at the call, for lengths that differ, labels that are no classes and bad options
  */
 export function batches(
-  X: Tensor, y: ArrayLike<number> | Tensor, options: BatchOptions = {},
+  X: Tensor, y: Labels, options: BatchOptions = {},
 ): Generator<[X: Tensor, y: Int32Array], void> {
-  const count = checkExamples('batches', X, y);
+  const labels = checkedLabels('batches', X, y);
+  const count = labels.length;
   checkOptions('batches', options, ['batchSize', 'rng', 'dropLast', 'transform']);
   const { rng, transform } = options;
   const batchSize = checkInteger('batches', 'batchSize', options.batchSize ?? 100, 1);
@@ -42,7 +44,6 @@ export function batches(
     throw new TypeError(`batches: transform must be a function, got ${describe(transform)}`);
   }
   if (transform !== undefined && rng === undefined) throw new TypeError('batches: transform needs rng to draw from');
-  const labels = labelValues(y);
   const rowsOf = rowGatherer(X);
 
   function* walk(): Generator<[X: Tensor, y: Int32Array], void> {
@@ -60,24 +61,17 @@ export function batches(
 
 /** The same images in an order drawn from rng, with their labels; copies, the argument is not changed. */
 export function shuffled(set: LabelledImages, rng: RandomSource): LabelledImages {
-  const count = checkExamples('shuffled', set.images, set.labels);
-  const order = Int32Array.from(contiguousData(checkRandomSource('shuffled', 'rng', rng).permutation(count)));
-  return { images: rowGatherer(set.images)(order), labels: order.map((row) => set.labels[row]) };
+  const { images, labels: y } = checkRecord('shuffled', 'set', set) as Partial<LabelledImages>;
+  const labels = checkedLabels('shuffled', images, y, 'set.images', 'set.labels');
+  const order = Int32Array.from(contiguousData(checkRandomSource('shuffled', 'rng', rng).permutation(labels.length)));
+  return { images: rowGatherer(set.images)(order), labels: order.map((row) => labels[row]) };
 }
 
-function checkExamples(fn: string, X: Tensor, y: ArrayLike<number> | Tensor): number {
-  const { shape } = checkTensor(fn, 'X', X);
-  if (shape.length === 0) throw new RangeError(`${fn}: X must have at least one axis, got ${shapeText(shape)}`);
-  if (typeof y !== 'object' || y === null || !('length' in labelValues(y))) {
-    throw new TypeError(`${fn}: y must be an array, a typed array or a Tensor of labels, got ${describe(y)}`);
-  }
-  const { length } = labelValues(y);
-  if (length !== shape[0]) throw new RangeError(`${fn}: y must have ${shape[0]} labels, one an example, got ${length}`);
-  return shape[0];
-}
-
-function labelValues(y: ArrayLike<number> | Tensor): ArrayLike<number> {
-  return y instanceof Tensor ? contiguousData(y) : y;
+/** The labels of the examples X. Throws TypeError or RangeError unless there is one, an integer from 0, for each. */
+function checkedLabels(fn: string, X: unknown, y: unknown, xName: string = 'X', yName: string = 'y'): Int32Array {
+  const { shape } = checkTensor(fn, xName, X);
+  if (shape.length === 0) throw new RangeError(`${fn}: ${xName} must have at least one axis, got ${shapeText(shape)}`);
+  return toLabels(fn, y as Labels, shape[0], Infinity, yName);
 }
 
 /** A function that copies the given examples of X, along its first axis, into collected memory. */

@@ -2,18 +2,12 @@
 
 import { describe } from '../runtime/check.ts';
 
+export { checkRecord } from '../runtime/check.ts';
+
 /** Throws TypeError unless value is a Uint8Array (Node's Buffer is one). */
 export function checkBytes(fn: string, value: unknown): Uint8Array {
   if (!(value instanceof Uint8Array)) throw new TypeError(`${fn}: bytes must be a Uint8Array, got ${describe(value)}`);
   return value;
-}
-
-/** Throws TypeError unless value is a plain object, which a record of tensors must be. */
-export function checkRecord(fn: string, name: string, value: unknown): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value) || ArrayBuffer.isView(value)) {
-    throw new TypeError(`${fn}: ${name} must be an object, got ${describe(value)}`);
-  }
-  return value as Record<string, unknown>;
 }
 
 /** Decodes UTF-8. Throws RangeError, with `where` in front, where the bytes are not valid UTF-8. */

@@ -21,8 +21,8 @@ import { contiguousData, emptyTensor } from '../tensor/internal.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { asFloat, checkNotEmpty, floats, floatTypeOf } from './arguments.ts';
 
-/** One class number an example: an array, a typed array or a tensor of one axis. */
-export type Labels = ArrayLike<number> | Tensor;
+/** One class number an example: an array, a typed array (of 64-bit integers too) or a tensor of one axis. */
+export type Labels = ArrayLike<number> | BigInt64Array | BigUint64Array | Tensor;
 
 /**
  * Mean softmax cross-entropy of x (N, C) against y (N), and its gradient dx (N, C).
@@ -49,27 +49,34 @@ function lossAndGradient(kernel: keyof LossKernels, x: Tensor, y: Labels): [loss
   return [loss, dx];
 }
 
-/** The labels as kernels take them. Throws TypeError or RangeError unless y holds n integers in 0..classes-1. */
-export function toLabels(fn: string, y: Labels, n: number, classes: number): Int32Array {
-  const values = labelValues(fn, y);
-  if (values.length !== n) throw new RangeError(`${fn}: y must have ${n} labels, one an example, got ${values.length}`);
+/**
+ * The labels as kernels take them. Throws TypeError or RangeError, naming y, unless it holds n integers in
+ * 0..classes-1; with classes Infinity, any that int32 holds from 0 on.
+ */
+export function toLabels(fn: string, y: Labels, n: number, classes: number, name: string = 'y'): Int32Array {
+  const values = labelValues(fn, y, name);
+  if (values.length !== n) {
+    throw new RangeError(`${fn}: ${name} must have ${n} labels, one an example, got ${values.length}`);
+  }
+  const end = Math.min(classes, 2 ** 31);
   const labels = new Int32Array(n);
   for (let i = 0; i < n; i++) {
-    const label = values[i];
-    if (typeof label !== 'number') throw new TypeError(`${fn}: y[${i}] must be an integer, got ${describe(label)}`);
-    if (!Number.isInteger(label) || label < 0 || label >= classes) {
-      throw new RangeError(`${fn}: y[${i}] must be an integer from 0 to ${classes - 1}, got ${label}`);
+    const given = values[i];
+    const label = typeof given === 'bigint' ? Number(given) : given;
+    if (typeof label !== 'number') {
+      throw new TypeError(`${fn}: ${name}[${i}] must be an integer, got ${describe(label)}`);
+    }
+    if (!Number.isInteger(label) || label < 0 || label >= end) {
+      const to = classes === Infinity ? '' : ` to ${classes - 1}`;
+      throw new RangeError(`${fn}: ${name}[${i}] must be an integer from 0${to}, got ${label}`);
     }
     labels[i] = label;
   }
   return labels;
 }
 
-function labelValues(fn: string, y: Labels): ArrayLike<number> {
-  if (y instanceof Tensor) {
-    checkRank(fn, 'y', y, 1);
-    return contiguousData(y);
-  }
-  if (Array.isArray(y) || (ArrayBuffer.isView(y) && !(y instanceof DataView))) return y as ArrayLike<number>;
-  throw new TypeError(`${fn}: y must be an array, a typed array or a Tensor of labels, got ${describe(y)}`);
+function labelValues(fn: string, y: Labels, name: string): ArrayLike<number | bigint> {
+  if (y instanceof Tensor) return contiguousData(checkRank(fn, name, y, 1));
+  if (Array.isArray(y) || (ArrayBuffer.isView(y) && !(y instanceof DataView))) return y as ArrayLike<number | bigint>;
+  throw new TypeError(`${fn}: ${name} must be an array, a typed array or a Tensor of labels, got ${describe(y)}`);
 }

@@ -28,7 +28,10 @@ export interface DeepConvNetOptions extends NetworkOptions {
   inputDim?: readonly number[];
   /** filters of each convolution, five times 8 unless given */
   numFilters?: readonly number[];
-  /** which convolutions are followed by a pool, counted from 0; [0, 1, 2, 3, 4] unless given */
+  /**
+   * which convolutions are followed by a pool, counted from 0; unless given, the first ones, as many as there are and as
+   * the image can be halved: [0, 1, 2, 3, 4] for five or more convolutions on 32x32
+   */
   maxPools?: readonly number[];
   /** a batchnorm after each convolution; false unless given */
   batchnorm?: boolean;
@@ -52,13 +55,12 @@ export class DeepConvNet extends Network {
     const fn = 'DeepConvNet';
     checkOptions(fn, options, ['inputDim', 'numFilters', 'maxPools', 'batchnorm', 'weightScale', ...networkOptions]);
     const {
-      inputDim = [3, 32, 32], numFilters = [8, 8, 8, 8, 8], maxPools = [0, 1, 2, 3, 4], batchnorm = false,
-      weightScale = 1e-3,
+      inputDim = [3, 32, 32], numFilters = [8, 8, 8, 8, 8], maxPools, batchnorm = false, weightScale = 1e-3,
     } = options;
     const imageShape = checkImageShape(fn, inputDim);
     const filters = checkSizes(fn, 'numFilters', numFilters);
     if (filters.length === 0) throw new RangeError(`${fn}: numFilters must name at least one convolution, got none`);
-    const pooled = checkPools(fn, maxPools, filters.length);
+    const pooled = checkPools(fn, maxPools ?? possiblePools(imageShape, filters.length), filters.length);
     checkBoolean(fn, 'batchnorm', batchnorm);
     if (typeof weightScale === 'string') checkOneOf(fn, 'weightScale (or a number)', weightScale, ['kaiming']);
     else checkNumber(fn, 'weightScale', weightScale, 0);
@@ -147,6 +149,11 @@ export class DeepConvNet extends Network {
     }
     return [...rows, affineRow(this.featureCount(), this.numClasses)];
   }
+}
+
+/** The first convolutions, one for every time that the image can be halved. */
+function possiblePools([, height, width]: readonly number[], convolutions: number): number[] {
+  return Array.from({ length: Math.min(convolutions, 31 - Math.clz32(Math.min(height, width))) }, (_, i) => i);
 }
 
 /** The convolutions that a pool follows. Throws RangeError for an index that is none or is named twice. */

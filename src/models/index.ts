@@ -4,7 +4,7 @@ export { DeepConvNet } from './deep-conv-net.ts';
 export type { DeepConvNetOptions } from './deep-conv-net.ts';
 export { FullyConnectedNet } from './fully-connected-net.ts';
 export type { FullyConnectedNetOptions } from './fully-connected-net.ts';
-export type { Gradients, Model, TrainableModel } from './model.ts';
+export type { Gradients, Model, StateTree, TrainableModel } from './model.ts';
 export { Network } from './network.ts';
 export type { NetworkOptions } from './options.ts';
 export { ThreeLayerConvNet } from './three-layer-conv-net.ts';

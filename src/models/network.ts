@@ -15,7 +15,8 @@ import { softmaxLoss, toLabels } from '../layers/loss.ts';
 import type { Labels } from '../layers/loss.ts';
 import { currentLease, inStep, insideStep, residentArray } from '../kernels/memory/allocate.ts';
 import { activeKernels } from '../kernels/registry.ts';
-import { checkTensor, shapeText } from '../tensor/check.ts';
+import { checkRecord, describe } from '../runtime/check.ts';
+import { checkTensor, checkTensorShape, checkTensorType, shapeText } from '../tensor/check.ts';
 import type { RandomSource } from '../tensor/random/source.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import type { Gradients, Model } from './model.ts';
@@ -44,7 +45,9 @@ export abstract class Network implements Model {
   readonly bnParams: BatchnormParam[] = [];
   /** where dropout draws from, unless it is seeded anew every time */
   protected dropoutRng: RandomSource | null = null;
-  protected readonly numClasses: number;
+  readonly numClasses: number;
+  /** of every parameter, by name, as it was built */
+  private readonly paramShapes: Map<string, readonly number[]> = new Map();
 
   constructor(options: Required<NetworkOptions>, config: Readonly<Record<string, unknown>>) {
     const { numClasses, reg, l2Factor, dtype } = options;
@@ -55,12 +58,14 @@ export abstract class Network implements Model {
   }
 
   /**
-   * Moves the parameters to memory that kernels reach without copying: the last line of every network's constructor.
-   * The tensors stay ordinary ones; who replaces one by a tensor of their own has it copied at every call, and no more.
+   * Moves the parameters to memory that kernels reach without copying, and notes what there is: the last line of every
+   * network's constructor. The tensors stay ordinary ones; who replaces one by a tensor of their own, of the same shape,
+   * has it copied at every call, and no more.
    */
   protected placeParams(): void {
     for (const [name, parameter] of Object.entries(this.params)) {
       this.params[name] = new Tensor(residentArray(parameter.dtype, parameter.size), parameter.shape).assign(parameter);
+      this.paramShapes.set(name, parameter.shape);
     }
   }
 
@@ -86,8 +91,9 @@ export abstract class Network implements Model {
    * loss(X, y): the training loss against the labels y (N), and its gradients under the names of the parameters.
    *
    * X (N, ...) may have any element type and is computed with in that of the parameters. NaN in X or in a parameter
-   * makes the scores and the loss NaN. Throws TypeError for arguments of the wrong kind, RangeError for an empty batch,
-   * examples of another shape, and labels that are not integers in 0..classes-1; nothing has changed then.
+   * makes the scores and the loss NaN. Throws TypeError for arguments of the wrong kind, for parameters that are missing,
+   * unknown or no float tensors; RangeError for an empty batch, for examples or parameters of another shape, and for
+   * labels that are not integers in 0..classes-1; nothing has changed then.
    */
   loss(X: Tensor): Tensor;
   loss(X: Tensor, y: Labels): [loss: number, grads: Gradients];
@@ -109,14 +115,17 @@ export abstract class Network implements Model {
     return renderSummary(`${this.name}, ${this.config.dtype}`, this.layerRows());
   }
 
-  /** Running averages (runningMean1, runningVar1, ...) and the state of dropout's generator: copies, by name. */
+  /**
+   * Running averages (runningMean1, runningVar1, ...; without elements before the first training pass) and the state of
+   * dropout's generator: copies, by name.
+   */
   state(): Record<string, Tensor> {
     return collectState(this.bnParams, this.dropoutRng);
   }
 
-  /** Takes up what state() returned. Throws, and changes nothing, unless it fits this network. */
+  /** Takes up what state() returned. Throws, and changes nothing, unless that is all there and fits this network. */
   loadState(state: Readonly<Record<string, Tensor>>): void {
-    const shapeOf = (l: number): readonly number[] => this.params[`gamma${l}`].shape;
+    const shapeOf = (l: number): readonly number[] => this.paramShapes.get(`gamma${l}`) ?? [];
     restoreState(`${this.name}.loadState`, state, this.bnParams, this.dropoutRng, shapeOf);
   }
 
@@ -126,8 +135,15 @@ export abstract class Network implements Model {
   }
 
   private checkParams(fn: string): void {
-    for (let l = 1; l <= this.depth; l++) {
-      for (const name of [`W${l}`, `b${l}`]) checkTensor(fn, `params.${name}`, this.params[name]);
+    checkRecord(fn, 'params', this.params);
+    for (const [name, shape] of this.paramShapes) {
+      checkTensorShape(fn, `params.${name}`, this.params[name], shape);
+      checkTensorType(fn, `params.${name}`, this.params[name], 'float32', 'float64');
+    }
+    for (const name of Object.keys(this.params)) {
+      if (this.paramShapes.has(name)) continue;
+      const known = [...this.paramShapes.keys()].join(', ');
+      throw new TypeError(`${fn}: params has an unknown name ${describe(name)}, this network's are ${known}`);
     }
   }
 

@@ -66,6 +66,14 @@ export function checkOneOf<T extends string>(fn: string, name: string, value: un
   return value as T;
 }
 
+/** Throws TypeError unless value is an object, neither a list nor a typed array, as a record of tensors must be. */
+export function checkRecord(fn: string, name: string, value: unknown): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || ArrayBuffer.isView(value)) {
+    throw new TypeError(`${fn}: ${name} must be an object, got ${describe(value)}`);
+  }
+  return value as Record<string, unknown>;
+}
+
 /** Throws TypeError unless options is a plain object whose every key is known: a misspelt option is never ignored. */
 export function checkOptions(fn: string, options: unknown, known: readonly string[]): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {

@@ -2,11 +2,13 @@
 
 import { inStep } from '../kernels/memory/allocate.ts';
 import { activeKernels } from '../kernels/registry.ts';
+import type { TrainableModel } from '../models/model.ts';
+import { checkInteger } from '../runtime/check.ts';
 import { checkRank } from '../tensor/check.ts';
 import { contiguousData } from '../tensor/internal.ts';
 import { Rng } from '../tensor/random/rng.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import type { BatchType, Dataset } from './dataset.ts';
-import type { SolverModel } from './model.ts';
 
 export interface AccuracyPlan {
   /** examples to look at; fewer than there are means a random sample, null all */
@@ -15,13 +17,15 @@ export interface AccuracyPlan {
   readonly type: BatchType;
   /** seed of the sample: of a generator of its own, so that looking at accuracy never changes the training */
   readonly seed: number;
+  /** told, or asked to throw, when a score is NaN or infinitely high, which ranks nothing */
+  readonly diverged: (what: string) => void;
 }
 
 /**
  * Computes the accuracy, 0 to 1, yielding after every batch: drain it at once for a synchronous answer, or let other
  * work run in between. A prediction is the first of the highest scores.
  */
-export function* accuracySteps(model: SolverModel, data: Dataset, plan: AccuracyPlan): Generator<void, number> {
+export function* accuracySteps(model: TrainableModel, data: Dataset, plan: AccuracyPlan): Generator<void, number> {
   const sampled = plan.numSamples !== null && plan.numSamples < data.size;
   const count = sampled ? plan.numSamples : data.size;
   const order = sampled ? contiguousData(new Rng(plan.seed).permutation(data.size)) : null;
@@ -31,17 +35,31 @@ export function* accuracySteps(model: SolverModel, data: Dataset, plan: Accuracy
     const end = Math.min(count, start + plan.batchSize);
     correct += inStep(() => {
       const [X, y] = data.gather(order, start, end - start, plan.type);
-      const scores = checkRank('checkAccuracy', "the model's scores", model.loss(X), 2);
-      if (scores.shape[0] !== end - start) {
-        throw new RangeError(
-          `checkAccuracy: the model gave ${scores.shape[0]} rows of scores for ${end - start} examples`,
-        );
-      }
-      return countCorrect(contiguousData(scores), scores.shape[1], contiguousData(y));
+      const scores = scoresOf('checkAccuracy', model, X);
+      const values = contiguousData(scores);
+      // Minus infinity is the logarithm of a probability of 0.
+      const bad = values.findIndex((score) => !(score < Infinity));
+      if (bad >= 0) plan.diverged(`a score became ${values[bad]}`);
+      return countCorrect(values, scores.shape[1], contiguousData(y));
     });
     yield;
   }
   return correct / count;
+}
+
+/** The model's scores (N, classes) for the examples X (N, ...). Throws unless they are that. */
+function scoresOf(fn: string, model: TrainableModel, X: Tensor): Tensor {
+  const scores = checkRank(fn, 'the result of model.loss(X)', model.loss(X), 2);
+  if (scores.shape[0] === X.shape[0]) return scores;
+  throw new RangeError(`${fn}: model.loss(X) gave ${scores.shape[0]} rows of scores for ${X.shape[0]} examples`);
+}
+
+/** The number of classes of a model: what it says, else how many scores it gives for an example. */
+export function classCount(fn: string, model: TrainableModel, data: Dataset, type: BatchType): number {
+  if (model.numClasses !== undefined) return checkInteger(fn, 'model.numClasses', model.numClasses, 1);
+  activeKernels();
+  // Two examples: batchnorm that has seen no training yet takes its statistics from them.
+  return inStep(() => scoresOf(fn, model, data.gather(null, 0, Math.min(2, data.size), type)[0]).shape[1]);
 }
 
 function countCorrect(scores: ArrayLike<number>, classes: number, labels: ArrayLike<number>): number {

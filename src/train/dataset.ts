@@ -2,12 +2,12 @@
 
 import type { FloatArray } from '../kernels/contract.ts';
 import type { TypedArray } from '../kernels/memory/allocate.ts';
-import type { Labels } from '../layers/loss.ts';
-import { describe } from '../runtime/check.ts';
-import { checkRank, checkTensor, shapeText } from '../tensor/check.ts';
+import { toLabels, type Labels } from '../layers/loss.ts';
+import { checkTensor, shapeText } from '../tensor/check.ts';
 import { contiguousData, emptyTensor } from '../tensor/internal.ts';
 import { sizeOf } from '../tensor/shape.ts';
-import { Tensor } from '../tensor/tensor.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { firstNonFinite } from './divergence.ts';
 
 /** Element types that batches come in. */
 export type BatchType = 'float32' | 'float64';
@@ -34,9 +34,13 @@ export class Dataset {
     this.size = X.shape[0];
     this.exampleShape = X.shape.slice(1);
     this.#exampleSize = sizeOf(this.exampleShape);
-    this.#labels = checkedLabels(fn, yName, y, this.size);
+    this.#labels = toLabels(fn, y, this.size, Infinity, yName);
     this.#values = contiguousData(X);
-    checkFinite(fn, xName, this.#values, this.#exampleSize);
+    const bad = firstNonFinite(this.#values);
+    if (bad >= 0) {
+      const example = Math.floor(bad / this.#exampleSize);
+      throw new RangeError(`${fn}: ${xName} must be finite, got ${this.#values[bad]} in example ${example}`);
+    }
   }
 
   /**
@@ -59,52 +63,13 @@ export class Dataset {
     return [X, y];
   }
 
-  /** The label of an example. */
-  label(example: number): number {
-    return this.#labels[example];
+  /** Throws RangeError for a label that is none of so many classes. */
+  checkClasses(fn: string, yName: string, classes: number): void {
+    toLabels(fn, this.#labels, this.size, classes, yName);
   }
 }
 
 /** Copies numbers between arrays of different types; a plain loop is faster here than the engine's converting set(). */
 function convert(from: TypedArray, fromStart: number, to: FloatArray, toStart: number, length: number): void {
   for (let i = 0; i < length; i++) to[toStart + i] = from[fromStart + i];
-}
-
-function checkedLabels(fn: string, name: string, y: Labels, count: number): Int32Array {
-  let values: ArrayLike<number>;
-  if (y instanceof Tensor) values = contiguousData(checkRank(fn, name, y, 1));
-  else if (Array.isArray(y) || (ArrayBuffer.isView(y) && !(y instanceof DataView))) values = y as ArrayLike<number>;
-  else throw new TypeError(`${fn}: ${name} must be an array, a typed array or a Tensor of labels, got ${describe(y)}`);
-  if (values.length !== count) {
-    throw new RangeError(`${fn}: ${name} must have ${count} labels, one an example, got ${values.length}`);
-  }
-  const labels = new Int32Array(count);
-  for (let i = 0; i < count; i++) {
-    const label: unknown = values[i];
-    if (typeof label !== 'number') {
-      throw new TypeError(`${fn}: ${name}[${i}] must be an integer, got ${describe(label)}`);
-    }
-    if (!Number.isInteger(label) || label < 0 || label >= 2 ** 31) {
-      throw new RangeError(`${fn}: ${name}[${i}] must be an integer from 0, got ${label}`);
-    }
-    labels[i] = label;
-  }
-  return labels;
-}
-
-/** Throws RangeError for the first NaN or infinity. */
-function checkFinite(fn: string, name: string, values: TypedArray, exampleSize: number): void {
-  if (values instanceof Int32Array || values instanceof Uint8Array) return;
-  // 0 x is 0 for finite x and NaN otherwise, and a NaN stays in the sum: one test for a whole stretch of values.
-  const stretch = 4096;
-  for (let start = 0; start < values.length; start += stretch) {
-    const end = Math.min(values.length, start + stretch);
-    let sum = 0;
-    for (let i = start; i < end; i++) sum += 0 * values[i];
-    if (sum === 0) continue;
-    const bad = values.findIndex((value, i) => i >= start && !Number.isFinite(value));
-    throw new RangeError(
-      `${fn}: ${name} must be finite, got ${values[bad]} in example ${Math.floor(bad / exampleSize)}`,
-    );
-  }
 }

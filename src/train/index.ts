@@ -6,10 +6,12 @@ export {
   constantSchedule, cosineSchedule, oneCycleSchedule, stepSchedule,
   type CosineScheduleOptions, type OneCycleScheduleOptions, type Schedule, type StepScheduleOptions,
 } from '../update/schedules.ts';
-export { Solver, type AccuracyOptions, type SolverData, type StopReason, type TrainOptions } from './solver.ts';
-export type { Progress, SolverOptions } from './solver-options.ts';
-export type { SolverModel } from './model.ts';
-export type { StateTree } from './state-tree.ts';
+export { Solver } from './solver.ts';
+export type {
+  AccuracyOptions, EpochReport, Progress, RestoreOptions, SolverData, SolverOptions, StopReason, TrainOptions,
+} from './solver-options.ts';
+export { DivergenceError } from './divergence.ts';
+export type { Gradients, Model, StateTree, TrainableModel, TrainableModel as SolverModel } from '../models/model.ts';
 export { setDefaultCheckpointStore, type CheckpointStore } from './checkpoint-store.ts';
 export { evalNumericalGradient, evalNumericalGradientArray, type NumericalGradientOptions } from './numeric-gradient.ts';
 export { gradCheckSparse, type GradCheck, type GradCheckSparseOptions } from './grad-check-sparse.ts';

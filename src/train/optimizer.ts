@@ -2,14 +2,14 @@
 
 import { residentArray } from '../kernels/memory/allocate.ts';
 import { activeKernels } from '../kernels/registry.ts';
-import { describe } from '../runtime/check.ts';
+import type { StateTree, TrainableModel } from '../models/model.ts';
+import { checkInteger, describe } from '../runtime/check.ts';
 import { checkTensor, shapeText } from '../tensor/check.ts';
 import { sameShape } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
-import type { SolverModel } from './model.ts';
-import { applyRule, type UpdateConfig } from '../update/rule.ts';
+import { applyRule, checkedSettings, type UpdateConfig } from '../update/rule.ts';
 import type { ResolvedOptions } from './solver-options.ts';
-import { isPlainObject, type StateTree } from './state-tree.ts';
+import { isPlainObject } from './state-tree.ts';
 
 export class Optimizer {
   readonly #options: Pick<ResolvedOptions, 'rule' | 'customRule' | 'optimConfig'>;
@@ -26,7 +26,7 @@ export class Optimizer {
    * Moves the parameters to memory that kernels reach without copying. Updates overwrite it, so the model gets tensors
    * of its own: those that the caller passed in, or still holds, keep their values. Outside a step only.
    */
-  own(model: SolverModel): void {
+  own(model: TrainableModel): void {
     activeKernels(); // selects the backend, which brings the memory
     for (const [name, parameter] of Object.entries(model.params)) {
       if (this.#owned[name] === parameter) continue;
@@ -41,7 +41,7 @@ export class Optimizer {
    * nothing after the first time. Throws, before any parameter changes, unless there is a gradient of the right shape
    * for each parameter.
    */
-  update(model: SolverModel, grads: Record<string, Tensor>, learningRate: number | undefined): void {
+  update(model: TrainableModel, grads: Record<string, Tensor>, learningRate: number | undefined): void {
     const names = Object.keys(model.params);
     for (const name of names) checkGradient(name, model.params[name], grads[name]);
     for (const name of names) {
@@ -52,7 +52,7 @@ export class Optimizer {
     }
   }
 
-  #updateByCustomRule(model: SolverModel, name: string, gradient: Tensor, config: UpdateConfig): void {
+  #updateByCustomRule(model: TrainableModel, name: string, gradient: Tensor, config: UpdateConfig): void {
     const parameter = model.params[name];
     const result: unknown = this.#options.customRule?.(parameter, gradient, config);
     if (!Array.isArray(result) || result.length !== 2 || !(result[0] instanceof Tensor) || !isPlainObject(result[1])) {
@@ -73,33 +73,43 @@ export class Optimizer {
     return this.#configs as Record<string, Record<string, StateTree>>;
   }
 
-  /** Throws unless state could have come from `state` for this model; changes nothing. */
-  checkState(fn: string, state: StateTree, model: SolverModel): void {
+  /**
+   * Throws unless state could have come from `state` for this model after so many steps: with all that the rule
+   * remembers for every parameter, and nothing else. Changes nothing.
+   */
+  checkState(fn: string, state: StateTree, model: TrainableModel, iteration: number): void {
     if (!isPlainObject(state)) throw new RangeError(`${fn}: the optimiser's state is missing`);
-    for (const [name, config] of Object.entries(state)) {
-      if (!Object.hasOwn(model.params, name) || !isPlainObject(config)) {
-        throw new RangeError(`${fn}: the optimiser has state for ${describe(name)}, which the model lacks`);
-      }
-      const { rule } = this.#options;
-      for (const key of rule?.state ?? []) {
+    for (const name of Object.keys(state)) {
+      if (Object.hasOwn(model.params, name)) continue;
+      throw new RangeError(`${fn}: the optimiser has state for ${describe(name)}, which the model lacks`);
+    }
+    if (iteration === 0 && Object.keys(state).length === 0) return;
+    const { rule } = this.#options;
+    for (const [name, parameter] of Object.entries(model.params)) {
+      const config = Object.hasOwn(state, name) ? state[name] : undefined;
+      if (!isPlainObject(config)) throw new RangeError(`${fn}: the optimiser's state for ${name} is missing`);
+      if (rule === null) continue;
+      checkedSettings(rule, config);
+      for (const key of rule.state) {
         const tensor = config[key];
-        const parameter = model.params[name];
-        if (tensor === undefined) continue;
         const shaped = tensor instanceof Tensor && sameShape(tensor.shape, parameter.shape);
         if (!shaped || tensor.dtype !== parameter.dtype) {
           throw new RangeError(`${fn}: the optimiser's ${key} does not fit ${name} (${shapeText(parameter.shape)})`);
         }
       }
+      if (rule.counts) checkInteger(fn, `the optimiser's step count t of ${name}`, config.t, 1);
     }
   }
 
-  /** Goes on from a state that passed checkState. */
-  loadState(state: StateTree): void {
+  /** Goes on from a state that passed checkState; with the settings of this run in place of those that were saved. */
+  loadState(state: StateTree, changedSettings: boolean): void {
+    const { rule, optimConfig } = this.#options;
+    const settings = !changedSettings ? {} : rule === null ? optimConfig : checkedSettings(rule, optimConfig);
     this.#configs = {};
     for (const [name, config] of Object.entries(state as Record<string, Record<string, StateTree>>)) {
-      this.#configs[name] = Object.fromEntries(
-        Object.entries(config).map(([key, value]) => [key, value instanceof Tensor ? resident(value) : value]),
-      ) as UpdateConfig;
+      this.#configs[name] = Object.fromEntries(Object.entries({ ...config, ...settings }).map(
+        ([key, value]) => [key, value instanceof Tensor ? resident(value) : value],
+      )) as UpdateConfig;
     }
   }
 }

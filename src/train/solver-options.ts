@@ -1,5 +1,6 @@
-/** The options of Solver: what they mean, their defaults and their checks. */
+/** What Solver takes, its data and options: what they mean, their defaults and their checks. */
 
+import type { Labels } from '../layers/loss.ts';
 import { checkBoolean, checkInteger, checkNumber, checkOneOf, checkOptions, describe } from '../runtime/check.ts';
 import { Rng } from '../tensor/random/rng.ts';
 import { checkRandomSource, type RandomSource } from '../tensor/random/source.ts';
@@ -9,7 +10,41 @@ import { checkedSettings, type RuleDefinition, type UpdateConfig, type UpdateRul
 import type { Schedule } from '../update/schedules.ts';
 import { definitionOf, ruleNames, type RuleName } from '../update/update-rules.ts';
 
-/** What onProgress is told after every step. */
+/** Training and validation examples; further entries are ignored, so that what getCifar10Data returns can be passed. */
+export interface SolverData {
+  /** (N, ...) in any element type; batches are converted to the type of the parameters */
+  XTrain: Tensor;
+  yTrain: Labels;
+  XVal: Tensor;
+  yVal: Labels;
+}
+
+export interface TrainOptions {
+  /** stop once this many seconds of this call have been spent in training steps */
+  timeLimit?: number;
+  /** stop after the step under way, with a checkpoint if one is kept */
+  signal?: AbortSignal;
+}
+
+/**
+ * Why train() returned: after the last epoch, at the time limit, on the signal, since onEpoch returned false, or since
+ * the validation accuracy had not improved for as many epochs as `patience` says.
+ */
+export type StopReason = 'finished' | 'timeLimit' | 'aborted' | 'stopped' | 'patience';
+
+export interface RestoreOptions {
+  /** allow optimConfig and lrDecay to differ from the checkpoint's, and go on with the new ones; false by default */
+  changedSettings?: boolean;
+}
+
+export interface AccuracyOptions {
+  /** examples to draw at random; null (default) for all */
+  numSamples?: number | null;
+  /** examples to classify at a time; 100 by default */
+  batchSize?: number;
+}
+
+/** What onProgress is told after every step, before accuracy is measured where that is due. */
 export interface Progress {
   /** steps made so far */
   iteration: number;
@@ -28,9 +63,26 @@ export interface Progress {
   secondsLeft: number;
   /** seconds spent in training steps so far */
   trainSeconds: number;
-  /** the latest accuracies, 0 to 1; undefined before the first */
+  /** the accuracies last measured, 0 to 1, at an earlier step than this one; undefined before the first */
   trainAcc: number | undefined;
   valAcc: number | undefined;
+}
+
+/** What onEpoch is told after every measurement of accuracy. */
+export interface EpochReport {
+  /** epochs finished; 0 after the first step, and a time limit may cut an epoch off */
+  epoch: number;
+  numEpochs: number;
+  /** steps made so far */
+  iteration: number;
+  /** accuracies, 0 to 1, of the parameters as they are now */
+  trainAcc: number;
+  valAcc: number;
+  /** true when valAcc is the highest so far, so that these parameters are kept */
+  isBest: boolean;
+  bestValAcc: number;
+  /** seconds spent in training steps so far */
+  trainSeconds: number;
 }
 
 export interface SolverOptions {
@@ -56,18 +108,34 @@ export interface SolverOptions {
   verbose?: boolean;
   /** keep a checkpoint under this name, replaced after every epoch and when training stops */
   checkpointName?: string;
+  /** texts to keep in checkpoints beside the state, under these names of the file's metadata */
+  checkpointMetadata?: Readonly<Record<string, string>>;
   /** where checkpoints go; by default the store that importing tilegrad/node brings */
   checkpointStore?: CheckpointStore;
   /** draws the order of the examples and is handed to transform; new Rng(0) by default */
   rng?: RandomSource;
-  /** called after every step */
+  /**
+   * stop once the validation accuracy has not risen above the best for so many epochs on end; null (default) for never
+   */
+  patience?: number | null;
+  /** called after every step, and not waited for; accuracy that is due is measured afterwards: see onEpoch */
   onProgress?: (progress: Progress) => void;
+  /**
+   * called, and waited for, after every measurement of accuracy: after the first step, after every epoch, and where a
+   * time limit ends training; the checkpoint is written by then. Returning false, or a promise of it, stops training
+   * ('stopped'); any other result goes on.
+   */
+  onEpoch?: (report: EpochReport) => unknown;
   /**
    * changes a batch X (N, ...) before it is learnt from, which may be done in place: augmentation. Draw from the
    * generator that it is given, whose state is part of checkpoints.
    */
   transform?: (X: Tensor, rng: RandomSource) => Tensor;
-  /** stop with an error when the loss becomes NaN or infinite; true by default. false goes on, as NumPy would. */
+  /**
+   * stop with a DivergenceError when the loss, a score or a parameter becomes NaN or infinite; true by default. false
+   * goes on, as NumPy would; what is not finite then never counts as the best, and checkpoints that would hold it are
+   * left out, with one warning: the last one that was sound stays.
+   */
   stopWhenDiverged?: boolean;
 }
 
@@ -91,15 +159,19 @@ export interface ResolvedOptions {
   readonly verbose: boolean;
   readonly checkpointName: string | null;
   readonly checkpointStore: CheckpointStore | null;
+  readonly checkpointMetadata: Readonly<Record<string, string>>;
   readonly rng: RandomSource;
+  readonly patience: number | null;
   readonly onProgress: ((progress: Progress) => void) | null;
+  readonly onEpoch: NonNullable<SolverOptions['onEpoch']> | null;
   readonly transform: ((X: Tensor, rng: RandomSource) => Tensor) | null;
   readonly stopWhenDiverged: boolean;
 }
 
 const known = [
   'updateRule', 'optimConfig', 'lrDecay', 'schedule', 'batchSize', 'numEpochs', 'numTrainSamples', 'numValSamples',
-  'printEvery', 'verbose', 'checkpointName', 'checkpointStore', 'rng', 'onProgress', 'transform', 'stopWhenDiverged',
+  'printEvery', 'verbose', 'checkpointName', 'checkpointMetadata', 'checkpointStore', 'rng', 'patience', 'onProgress',
+  'onEpoch', 'transform', 'stopWhenDiverged',
 ];
 
 /** Checks every option and fills in defaults. Throws TypeError or RangeError that names the option. */
@@ -121,13 +193,15 @@ export function resolveOptions(fn: string, options: SolverOptions): ResolvedOpti
     ruleName, rule, customRule, optimConfig, learningRate, lrDecay, schedule,
     batchSize: checkInteger(fn, 'batchSize', options.batchSize ?? 100, 1),
     numEpochs: checkInteger(fn, 'numEpochs', options.numEpochs ?? 10, 1),
-    numTrainSamples: checkSamples(fn, 'numTrainSamples', options.numTrainSamples, 1000),
-    numValSamples: checkSamples(fn, 'numValSamples', options.numValSamples, null),
+    numTrainSamples: checkCount(fn, 'numTrainSamples', options.numTrainSamples, 1000),
+    numValSamples: checkCount(fn, 'numValSamples', options.numValSamples, null),
     printEvery: checkInteger(fn, 'printEvery', options.printEvery ?? 10, 1),
     verbose: checkBoolean(fn, 'verbose', options.verbose ?? true),
     ...resolveCheckpoints(fn, options),
     rng: checkRandomSource(fn, 'rng', options.rng ?? new Rng(0)),
+    patience: checkCount(fn, 'patience', options.patience, null),
     onProgress: checkFunction(fn, 'onProgress', options.onProgress),
+    onEpoch: checkFunction(fn, 'onEpoch', options.onEpoch),
     transform: checkFunction(fn, 'transform', options.transform),
     stopWhenDiverged: checkBoolean(fn, 'stopWhenDiverged', options.stopWhenDiverged ?? true),
   };
@@ -146,12 +220,17 @@ function resolveRule(
 
 function resolveCheckpoints(
   fn: string, options: SolverOptions,
-): Pick<ResolvedOptions, 'checkpointName' | 'checkpointStore'> {
+): Pick<ResolvedOptions, 'checkpointName' | 'checkpointStore' | 'checkpointMetadata'> {
   const { checkpointName, checkpointStore } = options;
+  const checkpointMetadata = { ...options.checkpointMetadata };
+  for (const [name, text] of Object.entries(checkpointMetadata)) {
+    if (typeof text === 'string') continue;
+    throw new TypeError(`${fn}: checkpointMetadata[${describe(name)}] must be a string, got ${describe(text)}`);
+  }
   if (checkpointStore !== undefined && typeof checkpointStore?.write !== 'function') {
     throw new TypeError(`${fn}: checkpointStore must have a method write, got ${describe(checkpointStore)}`);
   }
-  if (checkpointName === undefined) return { checkpointName: null, checkpointStore: null };
+  if (checkpointName === undefined) return { checkpointName: null, checkpointStore: null, checkpointMetadata };
   if (typeof checkpointName !== 'string' || checkpointName === '') {
     throw new TypeError(`${fn}: checkpointName must be a string that is not empty, got ${describe(checkpointName)}`);
   }
@@ -161,11 +240,11 @@ function resolveCheckpoints(
       `${fn}: checkpointName needs somewhere to write to: import tilegrad/node or give checkpointStore`,
     );
   }
-  return { checkpointName, checkpointStore: store };
+  return { checkpointName, checkpointStore: store, checkpointMetadata };
 }
 
-/** A number of samples, or null for all. */
-export function checkSamples(
+/** A count from 1, or null for one without end. */
+export function checkCount(
   fn: string, name: string, value: number | null | undefined, standard: number | null,
 ): number | null {
   if (value === undefined) return standard;

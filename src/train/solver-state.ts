@@ -1,13 +1,14 @@
 /** Everything that a Solver needs to go on exactly where it was, as one value; and that value as bytes. */
 
+import type { StateTree, TrainableModel } from '../models/model.ts';
 import { describe } from '../runtime/check.ts';
 import { printable } from '../runtime/text.ts';
 import { shapeText } from '../tensor/check.ts';
 import type { GeneratorState } from '../tensor/random/source.ts';
 import { sameShape } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
-import type { SolverModel } from './model.ts';
-import { copyTree, decodeTree, encodeTree, isPlainObject, type StateTree } from './state-tree.ts';
+import { findNonFinite } from './divergence.ts';
+import { copyTree, decodeTree, encodeTree, isPlainObject } from './state-tree.ts';
 
 /** A model's parameters and its state beside them, at one moment. */
 export interface Snapshot {
@@ -36,6 +37,8 @@ export interface SolverState {
   trainAccHistory: number[];
   valAccHistory: number[];
   bestValAcc: number;
+  /** epochs on end whose validation accuracy was not above the best */
+  staleEpochs: number;
   model: Snapshot;
   best: Snapshot | null;
   optimizer: StateTree;
@@ -43,23 +46,28 @@ export interface SolverState {
 
 /** The metadata entry that marks a checkpoint. */
 const label = 'tilegrad checkpoint';
-const version = 1;
+const version = 2;
 
-/** Copies what the model holds now. */
-export function takeSnapshot(model: SolverModel): Snapshot {
-  return copyTree<{ params: Record<string, Tensor>; state: StateTree }>({
-    params: { ...model.params }, state: model.state?.() ?? null,
-  });
+/** What the model holds now, which training will overwrite. */
+export function contentsOf(model: TrainableModel): Snapshot {
+  return { params: { ...model.params }, state: model.state?.() ?? null };
+}
+
+/** A copy of what the model holds now. */
+export function takeSnapshot(model: TrainableModel): Snapshot {
+  return copyTree<{ params: Record<string, Tensor>; state: StateTree }>(contentsOf(model));
 }
 
 /** Puts a snapshot back into the model that it was taken from; the snapshot stays as it is. */
-export function loadSnapshot(model: SolverModel, snapshot: Snapshot): void {
-  if (snapshot.state !== null) model.loadState?.(copyTree(snapshot.state) as never);
+export function loadSnapshot(model: TrainableModel, snapshot: Snapshot): void {
+  if (snapshot.state !== null) model.loadState?.(copyTree(snapshot.state));
   for (const [name, values] of Object.entries(snapshot.params)) model.params[name].assign(values);
 }
 
-/** The state as a safetensors file. Throws TypeError, with fn in front, for model or rule state that is not plain. */
-export function encodeState(fn: string, state: SolverState): Uint8Array<ArrayBuffer> {
+/** The state as a safetensors file with the given texts in its metadata. Throws TypeError, with fn in front, for model or rule state that is not plain. */
+export function encodeState(
+  fn: string, state: SolverState, metadata: Readonly<Record<string, string>>,
+): Uint8Array<ArrayBuffer> {
   const tree = {
     ...state,
     version,
@@ -67,15 +75,16 @@ export function encodeState(fn: string, state: SolverState): Uint8Array<ArrayBuf
     trainAccHistory: listTensor(state.trainAccHistory),
     valAccHistory: listTensor(state.valAccHistory),
   };
-  return encodeTree(fn, label, tree as unknown as StateTree);
+  return encodeTree(fn, label, tree as unknown as StateTree, metadata);
 }
 
 /**
  * Decodes and checks a checkpoint against the model, the settings and the number of training examples of the run that
- * is to go on with it. Throws RangeError for a damaged file, another version, and whatever does not fit.
+ * is to go on with it. Throws RangeError for a damaged file, another version, anything missing or unknown, and whatever
+ * does not fit.
  */
 export function decodeState(
-  fn: string, bytes: Uint8Array, model: SolverModel, settings: RunSettings, examples: number,
+  fn: string, bytes: Uint8Array, model: TrainableModel, settings: RunSettings, examples: number,
 ): SolverState {
   const tree = decodeTree(fn, label, bytes);
   if (!isPlainObject(tree)) throw new RangeError(`${fn}: the checkpoint is damaged`);
@@ -92,10 +101,14 @@ export function decodeState(
   if (lossHistory.length !== iteration) {
     throw new RangeError(`${fn}: the checkpoint has ${lossHistory.length} losses for ${iteration} iterations`);
   }
-  return {
+  const epoch = count(fn, tree, 'epoch');
+  if (epoch !== Math.floor(iteration / Math.floor(examples / (settings.batchSize as number)))) {
+    throw new RangeError(`${fn}: the checkpoint is in epoch ${epoch} after ${iteration} iterations`);
+  }
+  const state: SolverState = {
     settings,
     iteration,
-    epoch: count(fn, tree, 'epoch'),
+    epoch,
     decay: finite(fn, tree, 'decay'),
     lastCheck: count(fn, tree, 'lastCheck'),
     trainSeconds: finite(fn, tree, 'trainSeconds'),
@@ -106,10 +119,16 @@ export function decodeState(
     trainAccHistory: numberList(fn, tree, 'trainAccHistory'),
     valAccHistory: numberList(fn, tree, 'valAccHistory'),
     bestValAcc: finite(fn, tree, 'bestValAcc'),
+    staleEpochs: count(fn, tree, 'staleEpochs'),
     model: snapshot(fn, 'model', tree.model, model),
     best: tree.best === null ? null : snapshot(fn, 'best', tree.best, model),
     optimizer: tree.optimizer,
   };
+  for (const name of Object.keys(tree)) {
+    if (name === 'version' || Object.hasOwn(state, name)) continue;
+    throw new RangeError(`${fn}: the checkpoint has an unknown entry ${describe(name)}`);
+  }
+  return state;
 }
 
 function checkSettings(fn: string, saved: StateTree, wanted: RunSettings): void {
@@ -129,7 +148,7 @@ function canonical(value: StateTree): string {
   return `{${Object.keys(value).sort().map((key) => `${key}: ${canonical(value[key])}`).join(', ')}}`;
 }
 
-function snapshot(fn: string, name: string, saved: StateTree, model: SolverModel): Snapshot {
+function snapshot(fn: string, name: string, saved: StateTree, model: TrainableModel): Snapshot {
   if (!isPlainObject(saved) || !isPlainObject(saved.params)) {
     throw new RangeError(`${fn}: the checkpoint lacks ${name}`);
   }
@@ -152,10 +171,16 @@ function snapshot(fn: string, name: string, saved: StateTree, model: SolverModel
       throw new RangeError(`${fn}: the model has a parameter ${printable(key)}, the checkpoint has not`);
     }
   }
-  if ((state ?? null) !== null && model.loadState === undefined) {
+  const kept = { params: params as Record<string, Tensor>, state: state ?? null };
+  if (kept.state !== null && model.loadState === undefined) {
     throw new RangeError(`${fn}: the checkpoint holds state beside the parameters, the model has no loadState`);
   }
-  return { params: params as Record<string, Tensor>, state: state ?? null };
+  if (kept.state === null && (model.state?.() ?? null) !== null) {
+    throw new RangeError(`${fn}: the model has state beside the parameters, the checkpoint holds none`);
+  }
+  const bad = findNonFinite(kept);
+  if (bad !== null) throw new RangeError(`${fn}: the checkpoint holds parameters that diverged (${bad})`);
+  return kept;
 }
 
 function isOrder(order: Tensor, examples: number): boolean {

@@ -4,44 +4,22 @@
  */
 
 import type { Labels } from '../layers/loss.ts';
-import { checkInteger, checkNumber, checkOptions, describe } from '../runtime/check.ts';
-import { checkTensor } from '../tensor/check.ts';
+import type { TrainableModel } from '../models/model.ts';
+import { checkBoolean, checkInteger, checkNumber, checkOptions, describe } from '../runtime/check.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { accuracySteps, drain, type AccuracyPlan } from './accuracy.ts';
+import { accuracySteps, classCount, drain, type AccuracyPlan } from './accuracy.ts';
+import { checkModel } from './check-model.ts';
 import { Dataset } from './dataset.ts';
-import type { SolverModel } from './model.ts';
+import { DivergenceError, findNonFinite } from './divergence.ts';
 import { Pacer } from './pacer.ts';
-import { checkSamples, resolveOptions, type ResolvedOptions, type SolverOptions } from './solver-options.ts';
 import {
-  decodeState, encodeState, loadSnapshot, takeSnapshot, type RunSettings, type Snapshot,
+  checkCount, resolveOptions, type AccuracyOptions, type ResolvedOptions, type RestoreOptions, type SolverData,
+  type SolverOptions, type StopReason, type TrainOptions,
+} from './solver-options.ts';
+import {
+  contentsOf, decodeState, encodeState, loadSnapshot, takeSnapshot, type RunSettings, type Snapshot,
 } from './solver-state.ts';
 import { batchType, TrainingStep } from './training-step.ts';
-
-/** Training and validation examples; further entries are ignored, so that what getCifar10Data returns can be passed. */
-export interface SolverData {
-  /** (N, ...) in any element type; batches are converted to the type of the parameters */
-  XTrain: Tensor;
-  yTrain: Labels;
-  XVal: Tensor;
-  yVal: Labels;
-}
-
-export interface TrainOptions {
-  /** stop once this many seconds of this call have been spent in training steps */
-  timeLimit?: number;
-  /** stop after the step under way, with a checkpoint if one is kept */
-  signal?: AbortSignal;
-}
-
-/** Why train() returned. */
-export type StopReason = 'finished' | 'timeLimit' | 'aborted';
-
-export interface AccuracyOptions {
-  /** examples to draw at random; null (default) for all */
-  numSamples?: number | null;
-  /** examples to classify at a time; 100 by default */
-  batchSize?: number;
-}
 
 /** The share of the newest step in the running average of step times. */
 const newestShare = 0.1;
@@ -50,7 +28,7 @@ const newestShare = 0.1;
 const evaluationBatch = 100;
 
 export class Solver {
-  readonly model: SolverModel;
+  readonly model: TrainableModel;
   /** the loss of every step */
   lossHistory: number[] = [];
   /** accuracy, 0 to 1, on training examples: after the first step and after every epoch */
@@ -75,6 +53,7 @@ export class Solver {
   readonly #options: ResolvedOptions;
   readonly #train: Dataset;
   readonly #val: Dataset;
+  readonly #classes: number;
   readonly #batchSize: number;
   readonly #step: TrainingStep;
   #order: Tensor | null = null;
@@ -82,6 +61,10 @@ export class Solver {
   #decay: number = 1;
   #lastCheck: number = 0;
   #best: Snapshot | null = null;
+  /** the model as train() found it, for as long as there is no best */
+  #first: Snapshot | null = null;
+  #staleEpochs: number = 0;
+  #warned: boolean = false;
   /** where training stands, while the model holds the best parameters instead */
   #latest: Snapshot | null = null;
   #secondsPerStep: number = 0;
@@ -90,19 +73,21 @@ export class Solver {
 
   /**
    * Prepares training; the model is not changed yet. Throws TypeError or RangeError for anything wrong with the model,
-   * the data (counts that differ, labels that are no classes, NaN or infinite values) or the options (unknown names,
-   * values out of range).
+   * the data (counts that differ, labels that the model has no class for, NaN or infinite values) or the options (unknown
+   * names, values out of range). A model that does not say its numClasses is shown two validation examples to find it.
    */
-  constructor(model: SolverModel, data: SolverData, options: SolverOptions = {}) {
+  constructor(model: TrainableModel, data: SolverData, options: SolverOptions = {}) {
     const fn = 'Solver';
-    checkModel(fn, model);
+    this.model = checkModel(fn, model);
     if (typeof data !== 'object' || data === null) {
       throw new TypeError(`${fn}: data must be an object with XTrain, yTrain, XVal and yVal, got ${describe(data)}`);
     }
     this.#options = resolveOptions(fn, options);
     this.#train = new Dataset(fn, data.XTrain, data.yTrain, 'XTrain', 'yTrain');
     this.#val = new Dataset(fn, data.XVal, data.yVal, 'XVal', 'yVal');
-    this.model = model;
+    this.#classes = classCount(fn, model, this.#val, batchType(model));
+    this.#train.checkClasses(fn, 'yTrain', this.#classes);
+    this.#val.checkClasses(fn, 'yVal', this.#classes);
     this.#batchSize = Math.min(this.#options.batchSize, this.#train.size);
     this.iterationsPerEpoch = Math.floor(this.#train.size / this.#batchSize);
     this.iterations = this.iterationsPerEpoch * this.#options.numEpochs;
@@ -111,8 +96,8 @@ export class Solver {
 
   /**
    * Makes one update on the next batch and returns its loss. Measures no accuracy, prints nothing and goes on past the
-   * last epoch if asked to. Throws Error when the loss is not finite (option stopWhenDiverged), and then the parameters
-   * stay as they were.
+   * last epoch if asked to. Throws DivergenceError when the loss is not finite (option stopWhenDiverged), and then the
+   * parameters stay as they were.
    */
   step(): number {
     this.#checkIdle('step');
@@ -121,10 +106,11 @@ export class Solver {
   }
 
   /**
-   * Trains until the last epoch, the time limit or the signal, and puts the best parameters into the model. A later
-   * call goes on from where training stood. Control returns to the event loop many times a second.
-   * Returns why it stopped. Rejects with what went wrong: a diverged loss (see `step`), a checkpoint that could not be
-   * written, an error thrown by a callback.
+   * Trains until the last epoch, the time limit, the signal, or what else StopReason names, and returns which it was.
+   * However it ends, by an error too, the best parameters are in the model then; a later call goes on from where training
+   * stood. Control returns to the event loop many times a second.
+   * Rejects with what went wrong: DivergenceError when the loss, a score or a parameter is no longer finite (option
+   * stopWhenDiverged), a checkpoint that could not be written, an error thrown by a callback.
    */
   async train(options: TrainOptions = {}): Promise<StopReason> {
     const fn = 'Solver.train';
@@ -138,19 +124,28 @@ export class Solver {
     this.#running = true;
     try {
       this.#returnToLatest();
+      if (this.#best === null) this.#first ??= takeSnapshot(this.model);
       const reason = await this.#run(this.trainSeconds + timeLimit, signal);
-      this.#showBest();
+      this.#first = null;
       return reason;
+    } catch (error) {
+      if (error instanceof DivergenceError) this.#show(this.#first);
+      throw error;
     } finally {
+      this.#show(this.#best);
       this.#running = false;
     }
   }
 
   async #run(endSeconds: number, signal: AbortSignal | undefined): Promise<StopReason> {
     const pacer = new Pacer();
+    const { patience } = this.#options;
     for (;;) {
-      if (this.#checkIsDue() && !(await this.#measure(pacer, signal))) break;
+      const stop = this.#checkIsDue() ? await this.#measure(pacer, signal) : null;
+      if (stop === 'aborted') break;
       if (this.iteration >= this.iterations) return 'finished';
+      if (stop !== null) return stop;
+      if (patience !== null && this.#staleEpochs >= patience) return 'patience';
       if (signal?.aborted) break;
       if (this.trainSeconds >= endSeconds) {
         await this.#writeCheckpoint();
@@ -220,16 +215,27 @@ export class Solver {
     return due && this.#lastCheck !== this.iteration;
   }
 
-  /** Measures both accuracies, notes the best parameters, keeps a checkpoint. False when the signal came first. */
-  async #measure(pacer: Pacer, signal: AbortSignal | undefined, checkpoint: boolean = true): Promise<boolean> {
-    const { numTrainSamples, numValSamples, verbose, numEpochs } = this.#options;
+  /**
+   * Measures both accuracies, notes the best parameters, keeps a checkpoint, tells onEpoch. Returns why to stop, if so.
+   */
+  async #measure(
+    pacer: Pacer, signal: AbortSignal | undefined, checkpoint: boolean = true,
+  ): Promise<'aborted' | 'stopped' | null> {
+    const { numTrainSamples, numValSamples, verbose, numEpochs, onEpoch } = this.#options;
     const accuracies: number[] = [];
+    let finite = true;
+    const diverged = (what: string): void => {
+      finite = false;
+      this.#diverged(what);
+    };
+    const bad = findNonFinite(contentsOf(this.model));
+    if (bad !== null) diverged(bad);
     for (const [data, numSamples] of [[this.#train, numTrainSamples], [this.#val, numValSamples]] as const) {
-      const steps = accuracySteps(this.model, data, this.#accuracyPlan(numSamples, evaluationBatch));
+      const steps = accuracySteps(this.model, data, this.#accuracyPlan(numSamples, evaluationBatch, diverged));
       let step = steps.next();
       while (!step.done) {
         if (pacer.due) await pacer.pause();
-        if (signal?.aborted) return false;
+        if (signal?.aborted) return 'aborted';
         step = steps.next();
       }
       accuracies.push(step.value);
@@ -238,90 +244,114 @@ export class Solver {
     this.trainAccHistory.push(trainAcc);
     this.valAccHistory.push(valAcc);
     this.#lastCheck = this.iteration;
-    if (this.#best === null || valAcc > this.bestValAcc) {
+    const isBest = finite && (this.#best === null || valAcc > this.bestValAcc);
+    if (isBest) {
       this.#best = takeSnapshot(this.model);
+      this.#first = null;
       this.bestValAcc = valAcc;
       this.bestParams = this.#best.params;
     }
+    if (isBest) this.#staleEpochs = 0;
+    else if (this.iteration % this.iterationsPerEpoch === 0) this.#staleEpochs++;
     if (checkpoint) await this.#writeCheckpoint();
     if (verbose) {
       const figures = `train acc: ${trainAcc.toFixed(6)}; val_acc: ${valAcc.toFixed(6)}`;
       console.log(`(Epoch ${this.epoch} / ${numEpochs}) ${figures}`);
     }
-    return true;
+    const { epoch, iteration, bestValAcc, trainSeconds } = this;
+    const report = { epoch, numEpochs, iteration, trainAcc, valAcc, isBest, bestValAcc, trainSeconds };
+    return (await onEpoch?.(report)) === false ? 'stopped' : null;
+  }
+
+  /** Throws, unless training is to go on all the same. */
+  #diverged(what: string): void {
+    if (this.#options.stopWhenDiverged) throw new DivergenceError(what, this.iteration, this.#lastLearningRate);
   }
 
   /**
    * The share, 0 to 1, of the examples X (N, ...) that the model as it stands classifies as y (N) says; of a random
    * sample of them when numSamples is given. The sample depends on the number of steps made and nothing else, and
-   * drawing it does not change the training. Throws TypeError or RangeError for unusable arguments.
+   * drawing it does not change the training. Throws TypeError or RangeError for unusable arguments, labels that the model
+   * has no class for among them, and DivergenceError for scores that are not finite (option stopWhenDiverged).
    */
   checkAccuracy(X: Tensor, y: Labels, options: AccuracyOptions = {}): number {
     const fn = 'checkAccuracy';
     checkOptions(fn, options, ['numSamples', 'batchSize']);
-    const numSamples = checkSamples(fn, 'numSamples', options.numSamples, null);
+    const numSamples = checkCount(fn, 'numSamples', options.numSamples, null);
     const batchSize = checkInteger(fn, 'batchSize', options.batchSize ?? evaluationBatch, 1);
-    return drain(accuracySteps(this.model, new Dataset(fn, X, y), this.#accuracyPlan(numSamples, batchSize)));
+    const data = new Dataset(fn, X, y);
+    data.checkClasses(fn, 'y', this.#classes);
+    const plan = this.#accuracyPlan(numSamples, batchSize, (what) => { this.#diverged(what); });
+    return drain(accuracySteps(this.model, data, plan));
   }
 
-  #accuracyPlan(numSamples: number | null, batchSize: number): AccuracyPlan {
-    return { numSamples, batchSize, type: batchType(this.model), seed: this.iteration };
+  #accuracyPlan(numSamples: number | null, batchSize: number, diverged: (what: string) => void): AccuracyPlan {
+    return { numSamples, batchSize, type: batchType(this.model), seed: this.iteration, diverged };
   }
 
   /**
    * Everything that going on needs, as a safetensors file: parameters, the rule's state, the model's running averages
-   * and generators, the order of examples and the place in it, the generator, histories, the best parameters.
-   * Throws TypeError when a custom rule's or the model's state holds something that is neither tensor nor plain data.
+   * and generators, the order of examples and the place in it, the generator, histories, the best parameters; and a
+   * checksum, by which `restore` knows a file that was altered.
+   * Throws TypeError when a custom rule's or the model's state holds something that is neither tensor nor plain data, and
+   * DivergenceError when parameters or the model's tensors hold NaN or infinity: no run could go on from these.
    */
   checkpoint(): Uint8Array<ArrayBuffer> {
     const { iteration, epoch, trainSeconds, lossHistory, trainAccHistory, valAccHistory, bestValAcc } = this;
+    const model = this.#latest ?? contentsOf(this.model);
+    const bad = findNonFinite(model);
+    if (bad !== null) throw new DivergenceError(bad, iteration, this.#lastLearningRate);
     return encodeState('Solver.checkpoint', {
       settings: this.#settings(),
       iteration, epoch, trainSeconds, lossHistory, trainAccHistory, valAccHistory, bestValAcc,
-      decay: this.#decay, lastCheck: this.#lastCheck,
+      decay: this.#decay, lastCheck: this.#lastCheck, staleEpochs: this.#staleEpochs,
       rng: this.#options.rng.getState(), order: this.#order, orderEpoch: this.#orderEpoch,
-      model: this.#latest ?? { params: this.model.params, state: this.model.state?.() ?? null },
-      best: this.#best, optimizer: this.#step.optimizer.state(),
-    });
+      model, best: this.#best, optimizer: this.#step.optimizer.state(),
+    }, this.#options.checkpointMetadata);
   }
 
   /**
    * Goes on from a checkpoint, which must come from a Solver with the same rule and settings, batch size, number of
    * training examples and kind of generator, and a model with the same parameters; more epochs are allowed. The run
    * then ends with the same bits as one that never stopped, provided that transform draws only from its generator.
-   * Throws TypeError or RangeError, and changes nothing, for a damaged file and for one that does not fit.
+   * With `changedSettings`, optimConfig and lrDecay may be others, such as a lower rate after training diverged.
+   * Throws TypeError or RangeError, and changes nothing, for a file that was altered and for one that does not fit.
    */
-  restore(bytes: Uint8Array): void {
+  restore(bytes: Uint8Array, options: RestoreOptions = {}): void {
     const fn = 'Solver.restore';
+    checkOptions(fn, options, ['changedSettings']);
+    const changed = checkBoolean(fn, 'changedSettings', options.changedSettings ?? false);
     this.#checkIdle('restore');
     const { rng } = this.#options;
     const { model } = this;
-    const saved = decodeState(fn, bytes, model, this.#settings(), this.#train.size);
-    this.#step.optimizer.checkState(fn, saved.optimizer, model);
+    const { optimConfig, lrDecay, ...fixed } = this.#settings();
+    const saved = decodeState(fn, bytes, model, { ...fixed, ...(!changed && { optimConfig, lrDecay }) }, this.#train.size);
+    this.#step.optimizer.checkState(fn, saved.optimizer, model, saved.iteration);
     const rngBefore = rng.getState();
+    const before = takeSnapshot(model);
     rng.setState(saved.rng);
     try {
       this.#step.optimizer.own(model);
+      // The best ones first: a state that the model refuses shall be refused now, not when training ends.
+      if (saved.best !== null) loadSnapshot(model, saved.best);
       loadSnapshot(model, saved.model);
     } catch (error) {
       rng.setState(rngBefore);
+      loadSnapshot(model, before);
       throw error;
     }
-    this.#step.optimizer.loadState(saved.optimizer);
-    this.iteration = saved.iteration;
-    this.epoch = saved.epoch;
-    this.trainSeconds = saved.trainSeconds;
-    this.lossHistory = saved.lossHistory;
-    this.trainAccHistory = saved.trainAccHistory;
-    this.valAccHistory = saved.valAccHistory;
-    this.bestValAcc = saved.bestValAcc;
+    this.#step.optimizer.loadState(saved.optimizer, changed);
+    const { iteration, epoch, trainSeconds, lossHistory, trainAccHistory, valAccHistory, bestValAcc } = saved;
+    Object.assign(this, { iteration, epoch, trainSeconds, lossHistory, trainAccHistory, valAccHistory, bestValAcc });
     this.bestParams = saved.best?.params ?? {};
     this.#best = saved.best;
+    this.#first = null;
     this.#latest = null;
     this.#order = saved.order;
     this.#orderEpoch = saved.orderEpoch;
     this.#decay = saved.decay;
     this.#lastCheck = saved.lastCheck;
+    this.#staleEpochs = saved.staleEpochs;
   }
 
   /** What a checkpoint must have in common with the Solver that goes on from it. */
@@ -338,14 +368,24 @@ export class Solver {
 
   async #writeCheckpoint(): Promise<void> {
     const { checkpointName, checkpointStore } = this.#options;
-    if (checkpointName !== null) await checkpointStore?.write(checkpointName, this.checkpoint());
+    if (checkpointName === null) return;
+    let bytes: Uint8Array;
+    try {
+      bytes = this.checkpoint();
+    } catch (error) {
+      if (!(error instanceof DivergenceError) || this.#options.stopWhenDiverged) throw error;
+      if (!this.#warned) console.warn(`no checkpoint is kept from here on: ${error.message}`);
+      this.#warned = true;
+      return;
+    }
+    await checkpointStore?.write(checkpointName, bytes);
   }
 
-  /** Puts the best parameters into the model and keeps the latest, with which training goes on. */
-  #showBest(): void {
-    if (this.#best === null) return;
-    this.#latest = takeSnapshot(this.model);
-    loadSnapshot(this.model, this.#best);
+  /** Puts other parameters into the model, for as long as training rests, and keeps the latest, with which it goes on. */
+  #show(snapshot: Snapshot | null): void {
+    if (snapshot === null) return;
+    this.#latest ??= takeSnapshot(this.model);
+    loadSnapshot(this.model, snapshot);
   }
 
   #returnToLatest(): void {
@@ -356,24 +396,5 @@ export class Solver {
 
   #checkIdle(method: string): void {
     if (this.#running) throw new Error(`Solver.${method}: train() is under way; await it, or stop it with its signal`);
-  }
-}
-
-function checkModel(fn: string, model: unknown): void {
-  if (typeof model !== 'object' || model === null || typeof (model as SolverModel).loss !== 'function') {
-    throw new TypeError(`${fn}: model must have params and loss(X, y), got ${describe(model)}`);
-  }
-  const { params, state, loadState } = model as SolverModel;
-  if (typeof params !== 'object' || params === null || Object.keys(params).length === 0) {
-    throw new TypeError(`${fn}: model.params must be an object of tensors, got ${describe(params)}`);
-  }
-  for (const [name, parameter] of Object.entries(params)) {
-    const { dtype } = checkTensor(fn, `model.params.${name}`, parameter);
-    if (dtype !== 'float32' && dtype !== 'float64') {
-      throw new TypeError(`${fn}: model.params.${name} must be float32 or float64, got ${dtype}`);
-    }
-  }
-  if ((typeof state === 'function') !== (typeof loadState === 'function')) {
-    throw new TypeError(`${fn}: model must have both of state() and loadState(), or neither`);
   }
 }

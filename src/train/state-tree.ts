@@ -1,20 +1,17 @@
 /**
  * State as a tree: objects and lists with tensors, numbers, text, booleans and null at their ends. Everything that a
  * checkpoint holds is one such tree. It becomes a safetensors file: the tensors under the names of their paths
- * (`params/W1`), the rest as JSON in the metadata, with a reference where a tensor was.
+ * (`params/W1`), the rest as JSON in the metadata, with a reference where a tensor was. The last tensor is a checksum:
+ * the last four bytes of the file are the CRC-32 of all before them, so that a file altered anywhere is refused.
  */
 
+import { crc32 } from '../io/crc32.ts';
 import { decodeSafetensors, encodeSafetensors } from '../io/safetensors.ts';
 import { checkStructure, parseJson } from '../io/json.ts';
+import type { StateTree } from '../models/model.ts';
 import { describe } from '../runtime/check.ts';
 import { printable } from '../runtime/text.ts';
 import { Tensor } from '../tensor/tensor.ts';
-
-/** A tensor, plain data, or a list or object of such. */
-export type StateTree =
-  | Tensor | number | string | boolean | null | undefined
-  | readonly StateTree[]
-  | { readonly [key: string]: StateTree };
 
 /** Deeper nesting is refused: it stops objects that contain themselves. */
 const maxDepth = 32;
@@ -26,16 +23,22 @@ const specialNumbers: ReadonlyMap<string, number> = new Map([
   ['NaN', NaN], ['Infinity', Infinity], ['-Infinity', -Infinity], ['-0', -0],
 ]);
 
+/** The tensor of the checksum, uint8 (4). Its elements are the smallest there are, so it lies last if it comes last. */
+const checksumName = 'crc32';
+const checksumBytes = 4;
+
 /** A copy that shares no memory with the tree: later training does not change it. */
 export function copyTree<T extends StateTree>(tree: T): T {
   return mapTree(tree as StateTree, (leaf) => (leaf instanceof Tensor ? leaf.clone() : leaf)) as T;
 }
 
 /**
- * Encodes a tree. `label` says what the file is, and is verified by `decodeTree`. Throws TypeError, with fn in front,
- * for anything that a tree cannot hold (functions, class instances, itself).
+ * Encodes a tree, with further texts for the metadata. `label` says what the file is, and is verified by `decodeTree`.
+ * Throws TypeError, with fn in front, for anything that a tree cannot hold (functions, class instances, itself).
  */
-export function encodeTree(fn: string, label: string, tree: StateTree): Uint8Array<ArrayBuffer> {
+export function encodeTree(
+  fn: string, label: string, tree: StateTree, metadata: Readonly<Record<string, string>> = {},
+): Uint8Array<ArrayBuffer> {
   const tensors: Record<string, Tensor> = {};
   const json = mapTree(tree, (leaf, path) => {
     if (leaf instanceof Tensor) {
@@ -50,7 +53,15 @@ export function encodeTree(fn: string, label: string, tree: StateTree): Uint8Arr
   }, fn);
   const text = JSON.stringify(json);
   checkStructure(`${fn}: the ${label}`, text, maxDepth + 1); // what is written can be read
-  return encodeSafetensors(tensors, { [label]: text });
+  tensors[freeName(tensors, checksumName)] = new Tensor(new Uint8Array(checksumBytes));
+  const file = encodeSafetensors(tensors, { ...metadata, [label]: text });
+  checksumOf(file).setUint32(0, crc32(file.subarray(0, -checksumBytes)), true);
+  return file;
+}
+
+/** The file's last four bytes. */
+function checksumOf(file: Uint8Array): DataView {
+  return new DataView(file.buffer, file.byteOffset + file.length - checksumBytes, checksumBytes);
 }
 
 /** Two paths may join to one name ('a/b' and 'a' with 'b'). */
@@ -62,11 +73,14 @@ function freeName(tensors: Record<string, Tensor>, wanted: string): string {
 
 /**
  * Decodes what encodeTree wrote under the same label. Throws TypeError unless bytes is a Uint8Array, RangeError for a
- * damaged file, one of another label, and references that lead nowhere.
+ * file in which any byte was altered, one of another label, and references that lead nowhere.
  */
 export function decodeTree(fn: string, label: string, bytes: Uint8Array): StateTree {
   const { tensors, metadata } = decodeSafetensors(bytes);
   if (!Object.hasOwn(metadata, label)) throw new RangeError(`${fn}: the file is not a ${label}`);
+  if (checksumOf(bytes).getUint32(0, true) !== crc32(bytes.subarray(0, -checksumBytes))) {
+    throw new RangeError(`${fn}: the ${label} is damaged (its checksum does not match its contents)`);
+  }
   // A reference to a tensor is one level more.
   const json = parseJson(`${fn}: the ${label} is damaged: its metadata`, metadata[label], maxDepth + 1) as StateTree;
   return mapTree(json, (leaf) => leaf, fn, (object) => {
@@ -79,9 +93,9 @@ export function decodeTree(fn: string, label: string, bytes: Uint8Array): StateT
 }
 
 /**
- * Copies a tree with every leaf replaced. `resolve` may turn a whole object into a leaf; undefined leaves it alone.
+ * Copies a tree with every leaf, met with the keys that lead to it, replaced by what `leaf` makes of it. `resolve` may turn a whole object into a leaf; undefined leaves it alone.
  */
-function mapTree(
+export function mapTree(
   tree: StateTree, leaf: (value: StateTree, path: readonly string[]) => StateTree, fn: string = 'copyTree',
   resolve: (object: Record<string, StateTree>) => StateTree = () => undefined,
 ): StateTree {

@@ -1,11 +1,12 @@
 /** One update: gather a batch, compute loss and gradients, apply the update rule. */
 
 import { inStep, type TypedArray } from '../kernels/memory/allocate.ts';
+import type { TrainableModel } from '../models/model.ts';
 import { describe } from '../runtime/check.ts';
 import { checkTensor, shapeText } from '../tensor/check.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { BatchType, Dataset } from './dataset.ts';
-import type { SolverModel } from './model.ts';
+import { DivergenceError } from './divergence.ts';
 import { Optimizer } from './optimizer.ts';
 import type { ResolvedOptions } from './solver-options.ts';
 
@@ -23,11 +24,11 @@ export interface StepPlan {
 
 export class TrainingStep {
   readonly optimizer: Optimizer;
-  readonly #model: SolverModel;
+  readonly #model: TrainableModel;
   readonly #data: Dataset;
   readonly #options: ResolvedOptions;
 
-  constructor(model: SolverModel, data: Dataset, options: ResolvedOptions) {
+  constructor(model: TrainableModel, data: Dataset, options: ResolvedOptions) {
     this.#model = model;
     this.#data = data;
     this.#options = options;
@@ -63,11 +64,7 @@ export class TrainingStep {
     }
     const [loss, grads] = result as [number, Record<string, Tensor>];
     if (!Number.isFinite(loss) && this.#options.stopWhenDiverged) {
-      throw new Error(
-        `Solver: the loss became ${loss} at iteration ${plan.iteration} ` +
-        `(learning rate ${plan.learningRate ?? 'unknown'}): training diverged; ` +
-        'a lower learning rate or smaller initial weights may help',
-      );
+      throw new DivergenceError(`the loss became ${loss}`, plan.iteration, plan.learningRate);
     }
     return [loss, grads];
   }
@@ -86,7 +83,7 @@ export class TrainingStep {
 }
 
 /** The element type that batches for a model come in: that of its widest parameter. */
-export function batchType(model: SolverModel): BatchType {
+export function batchType(model: TrainableModel): BatchType {
   return Object.values(model.params).some((parameter) => parameter.dtype === 'float64') ? 'float64' : 'float32';
 }
 

@@ -3,9 +3,16 @@
 import { describe, expect, it } from 'vitest';
 import { DeepConvNet, FullyConnectedNet, ThreeLayerConvNet, TwoLayerNet } from '../../src/models/index.ts';
 import type { DeepConvNetOptions, FullyConnectedNetOptions, Network } from '../../src/models/index.ts';
+import { decodeSafetensors, encodeSafetensors } from '../../src/io/index.ts';
 import { RandomState, Rng, tensor, zeros } from '../../src/tensor/index.ts';
+import type { Tensor } from '../../src/tensor/index.ts';
 import { normals, randomLabels } from '../support/random.ts';
 import { adam } from './adam.ts';
+
+/** Shapes and values, for comparison. */
+function texts(state: Readonly<Record<string, Tensor>>): unknown {
+  return Object.entries(state).map(([name, t]) => [name, t.shape, t.toArray()]);
+}
 
 function shapes(model: Network): Record<string, string> {
   return Object.fromEntries(Object.entries(model.params).map(([name, t]) => [name, t.shape.join('x')]));
@@ -38,6 +45,12 @@ describe('defaults', () => {
       W3: '4096x10', b3: '10',
     });
     expect(shapes(new DeepConvNet()).W6).toBe('8x10');
+    const poolsOf = (options: DeepConvNetOptions): unknown => new DeepConvNet(options).config.maxPools;
+    expect(poolsOf({})).toEqual([0, 1, 2, 3, 4]);
+    expect(poolsOf({ numFilters: [4, 4] })).toEqual([0, 1]);
+    expect(poolsOf({ numFilters: new Array<number>(7).fill(2) })).toEqual([0, 1, 2, 3, 4]);
+    expect(poolsOf({ inputDim: [1, 9, 30] })).toEqual([0, 1, 2]);
+    expect(poolsOf({ inputDim: [1, 1, 8], numFilters: [4] })).toEqual([]);
   });
 
   it('the same seed gives the same network, and none the seed 0', () => {
@@ -201,18 +214,29 @@ describe('state', () => {
     const untrained = model.state();
     model.loss(X, y);
     model.loadState(untrained);
-    expect(Object.keys(model.state())).toEqual(['dropoutGenerator']);
+    expect(texts(model.state())).toEqual(texts(untrained));
+    expect([untrained.runningMean1, untrained.runningVar2].map(({ shape }) => shape)).toEqual([[0], [0]]);
+    const { tensors } = decodeSafetensors(encodeSafetensors(untrained));
+    model.loadState(tensors);
+    expect(texts(model.state())).toEqual(texts(untrained));
   });
 
   it('is refused whole when it does not fit', () => {
     const model = build();
     model.loss(X, y);
-    const before = JSON.stringify(model.state());
+    const before = texts(model.state());
     const state = model.state();
     const refused: ReadonlyArray<readonly [Record<string, unknown>, typeof TypeError | typeof RangeError, string]> = [
       [{ ...state, W1: zeros(3) }, TypeError, 'FullyConnectedNet.loadState: unknown entry "W1"'],
       [{ ...state, runningVar2: zeros(3) }, RangeError, 'runningVar2 must have shape 7, got 3'],
-      [{ ...state, runningVar2: undefined }, TypeError, 'state must have both of runningMean2 and runningVar2'],
+      [{ ...state, runningVar2: undefined }, TypeError, 'state.runningVar2 must be a Tensor, got undefined'],
+      [{ ...state, runningVar2: zeros(0) }, RangeError, 'state.runningVar2 must have shape 7, got 0'],
+      [{ ...state, runningVar2: zeros(7, 'int32') }, TypeError, 'state.runningVar2 must be float32 or float64, got int32'],
+      [{}, TypeError, 'FullyConnectedNet.loadState: state lacks runningMean1, this network stores runningMean1, runningVar1'],
+      [{ ...state, dropoutGenerator: undefined }, TypeError, 'state.dropoutGenerator must be a Tensor'],
+      [5 as never, TypeError, 'FullyConnectedNet.loadState: state must be an object, got 5'],
+      [null as never, TypeError, 'FullyConnectedNet.loadState: state must be an object, got null'],
+      [[] as never, TypeError, 'FullyConnectedNet.loadState: state must be an object, got an array of 0'],
       [{ ...state, runningMean1: 1 }, TypeError, 'runningMean1 must be a Tensor, got 1'],
       [{ ...state, dropoutGenerator: tensor([1, 2]) }, RangeError, 'dropoutGenerator must have shape'],
       [{ ...state, dropoutGenerator: state.dropoutGenerator.mul(0.3) }, RangeError, 'must be an integer'],
@@ -221,7 +245,7 @@ describe('state', () => {
       const load = (): void => model.loadState(bad as never);
       expect(load).toThrow(type);
       expect(load).toThrow(message);
-      expect(JSON.stringify(model.state())).toBe(before);
+      expect(texts(model.state())).toEqual(before);
     }
     expect(() => new TwoLayerNet().loadState(state)).toThrow('this network stores nothing');
   });

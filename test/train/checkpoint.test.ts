@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import fc from 'fast-check';
+import { crc32 } from '../../src/io/crc32.ts';
 import { decodeSafetensors, encodeSafetensors } from '../../src/io/index.ts';
 import { DeepConvNet } from '../../src/models/index.ts';
 import { RandomState, Rng, Tensor, tensor, zeros } from '../../src/tensor/index.ts';
@@ -184,13 +185,20 @@ describe('Solver.restore refuses, and changes nothing:', () => {
   trained.step();
   const good = trained.checkpoint();
 
-  /** The checkpoint with its JSON or its tensors changed. */
+  /** A file whose checksum is right, whatever it holds. */
+  function sealed(tensors: Record<string, Tensor>, metadata: Record<string, string>): Uint8Array {
+    const file = encodeSafetensors({ ...tensors, crc32: new Tensor(new Uint8Array(4)) }, metadata);
+    new DataView(file.buffer).setUint32(file.length - 4, crc32(file.subarray(0, -4)), true);
+    return file;
+  }
+
+  /** The checkpoint with its JSON or its tensors changed, as one who knows the format could. */
   function changed(edit: (tree: Record<string, never>, tensors: Record<string, Tensor>) => void): Uint8Array {
     const { tensors, metadata } = decodeSafetensors(good);
     const [[key, text]] = Object.entries(metadata);
     const tree = JSON.parse(text) as Record<string, never>;
     edit(tree, tensors);
-    return encodeSafetensors(tensors, { [key]: JSON.stringify(tree) });
+    return sealed(tensors, { [key]: JSON.stringify(tree) });
   }
   const set = (path: string, value: unknown): Uint8Array => changed((tree) => {
     const keys = path.split('.');
@@ -202,9 +210,9 @@ describe('Solver.restore refuses, and changes nothing:', () => {
   it.each<[string, Uint8Array, SolverOptions, string]>([
     ['a file of another kind', encodeSafetensors({ W: zeros(1) }), {}, 'Solver.restore: the file is not a tilegrad checkpoint'],
     ['a truncated file', good.subarray(0, good.length - 1), {}, 'decodeSafetensors: the tensors take'],
-    ['broken JSON', encodeSafetensors({}, { 'tilegrad checkpoint': '{' }), {}, 'is damaged: its metadata is not valid JSON'],
-    ['a list', encodeSafetensors({}, { 'tilegrad checkpoint': '[]' }), {}, 'the checkpoint is damaged'],
-    ['a later version', set('version', 2), {}, 'the checkpoint has version 2, this library reads 1'],
+    ['broken JSON', sealed({}, { 'tilegrad checkpoint': '{' }), {}, 'is damaged: its metadata is not valid JSON'],
+    ['a list', sealed({}, { 'tilegrad checkpoint': '[]' }), {}, 'the checkpoint is damaged'],
+    ['a later version', set('version', 3), {}, 'the checkpoint has version 3, this library reads 2'],
     ['another rule', good, { updateRule: 'sgd' }, 'the checkpoint was made with updateRule "adam", this Solver has "sgd"'],
     ['another learning rate', good, { optimConfig: { learningRate: 1 } }, 'made with optimConfig {learningRate: 0.05}, this Solver has {learningRate: 1}'],
     ['another batch size', good, { batchSize: 10 }, 'made with batchSize 20, this Solver has 10'],
@@ -219,6 +227,13 @@ describe('Solver.restore refuses, and changes nothing:', () => {
     ['rule state of another shape', set('optimizer.W1.m', { $tensor: 'model/params/W2' }), {}, "the optimiser's m does not fit W1"],
     ['rule state for an unknown parameter', set('optimizer.W9', {}), {}, 'the optimiser has state for "W9", which the model lacks'],
     ['no rule state', set('optimizer', null), {}, "the optimiser's state is missing"],
+    ['no rule state after two steps', set('optimizer', {}), {}, "the optimiser's state for W1 is missing"],
+    ['rule state that lacks a moment', changed((tree) => { delete (tree.optimizer as Record<string, Record<string, unknown>>).W1.v; }), {}, "the optimiser's v does not fit W1"],
+    ['rule state of another rule', set('optimizer.W1.velocity', { $tensor: 'optimizer/W1/m' }), {}, 'adam: unknown option "velocity"'],
+    ['rule state without its count', set('optimizer.b1.t', 0), {}, "the optimiser's step count t of b1 must be an integer >= 1, got 0"],
+    ['an unknown entry', set('extra', 1), {}, 'the checkpoint has an unknown entry "extra"'],
+    ['another epoch than that of its iteration', set('epoch', 1), {}, 'the checkpoint is in epoch 1 after 2 iterations'],
+    ['parameters with NaN', changed((_, tensors) => { tensors['model/params/W1'] = tensors['model/params/W1'].mul(NaN); }), {}, 'parameters that diverged (parameter W1 became NaN)'],
     ['a negative iteration', set('iteration', -1), {}, "the checkpoint's iteration must be a count, got -1"],
     ['an iteration without its losses', set('iteration', 7), {}, 'the checkpoint has 2 losses for 7 iterations'],
     ['an epoch that is text', set('epoch', 'one'), {}, "the checkpoint's epoch must be a finite number"],

@@ -17,6 +17,7 @@ describe('Solver refuses', () => {
     ['no model', make({}, {}, null), 'Solver: model must have params and loss(X, y), got null'],
     ['a model without parameters', make({}, {}, { params: {}, loss: () => zeros(1) }), 'model.params must be an object of tensors'],
     ['integer parameters', make({}, {}, { params: { W: arange(2) }, loss: () => zeros(1) }), 'model.params.W must be float32 or float64, got int32'],
+    ['frozen parameters', make({}, {}, { params: Object.freeze({ W: zeros(1) }), loss: () => zeros(1) }), 'model.params must not be frozen'],
     ['state without loadState', make({}, {}, { params: { W: zeros(1) }, loss: () => zeros(1), state: () => null }), 'both of state() and loadState()'],
     ['images that are no tensor', make({ XTrain: [[1]] }), 'Solver: XTrain must be a Tensor, got an array of 1'],
     ['no images', make({ XTrain: zeros([0, 6]), yTrain: [] }), 'Solver: XTrain must hold examples along its first axis, got shape 0x6'],
@@ -44,6 +45,9 @@ describe('Solver refuses', () => {
     ['a schedule of no rate', make({}, { updateRule: () => [], schedule: () => 1 }), 'need optimConfig.learningRate'],
     ['a checkpoint without a place', make({}, { checkpointName: 'x' }), 'checkpointName needs somewhere to write to: import tilegrad/node or give checkpointStore'],
     ['a store that cannot write', make({}, { checkpointName: 'x', checkpointStore: {} }), 'checkpointStore must have a method write, got a Object'],
+    ['patience of nothing', make({}, { patience: 0 }), 'Solver: patience must be an integer >= 1, got 0'],
+    ['an onEpoch that is none', make({}, { onEpoch: 1 }), 'Solver: onEpoch must be a function, got 1'],
+    ['metadata that are no text', make({}, { checkpointMetadata: { a: 1 } }), 'Solver: checkpointMetadata["a"] must be a string, got 1'],
     ['a checkpoint without a name', make({}, { checkpointName: '' }), 'checkpointName must be a string that is not empty'],
   ])('%s', (_, call, message) => {
     expect(call).toThrow(message);
@@ -51,7 +55,8 @@ describe('Solver refuses', () => {
 
   it('a model whose loss returns something else', () => {
     const broken = (result: unknown): (() => number) => {
-      const s = new Solver({ params: { W: zeros(2) }, loss: () => result } as never, data, { verbose: false });
+      const model = { params: { W: zeros(2) }, numClasses: 3, loss: () => result };
+      const s = new Solver(model as never, data, { verbose: false });
       return () => s.step();
     };
     expect(broken(1)).toThrow('Solver: model.loss(X, y) must return [loss, grads], got 1');
@@ -59,9 +64,24 @@ describe('Solver refuses', () => {
     expect(broken([1, { W: zeros(3) }])).toThrow('Solver: the gradient of W has shape 3, the parameter 2');
   });
 
-  it('labels that the model has no class for, before anything changes', () => {
-    const s = new Solver(smallNet(), { ...data, yTrain: new Array<number>(66).fill(7) });
-    expect(() => s.step()).toThrow('must be an integer from 0 to 2, got 7');
-    expect([s.iteration, s.lossHistory.length]).toEqual([0, 0]);
+  it.each(['yTrain', 'yVal'] as const)('%s that the model has no class for', (name) => {
+    const y = Array.from(data[name] as Int32Array);
+    y[5] = 3;
+    expect(make({ [name]: y })).toThrow(new RangeError(`Solver: ${name}[5] must be an integer from 0 to 2, got 3`));
+    // A model that does not say how many classes it has is asked for scores.
+    const net = smallNet({ normalization: 'batchnorm' });
+    const own = { params: net.params, loss: net.loss.bind(net) };
+    expect(make({ [name]: y }, {}, own)).toThrow(`Solver: ${name}[5] must be an integer from 0 to 2, got 3`);
+    expect(new Solver(own, data, { verbose: false }).step()).toBeGreaterThan(0);
+    expect(() => new Solver(own, data).checkAccuracy(data.XVal, new Array<number>(20).fill(3)))
+      .toThrow('checkAccuracy: y[0] must be an integer from 0 to 2, got 3');
+  });
+
+  it('takes labels of 64-bit integers, and only such as a class can have', () => {
+    const yTrain = BigInt64Array.from(data.yTrain as Int32Array, BigInt);
+    const same = new Solver(smallNet(), { ...data, yTrain }, { verbose: false });
+    expect(same.step()).toBe(new Solver(smallNet(), data, { verbose: false }).step());
+    yTrain[3] = 2n ** 40n;
+    expect(make({ yTrain })).toThrow('Solver: yTrain[3] must be an integer from 0, got 1099511627776');
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import fc from 'fast-check';
 import { copyTree, decodeTree, encodeTree } from '../../src/train/state-tree.ts';
-import type { StateTree } from '../../src/train/state-tree.ts';
+import type { StateTree } from '../../src/train/index.ts';
 import { Tensor, tensor } from '../../src/tensor/index.ts';
 
 const leaf: fc.Arbitrary<StateTree> = fc.oneof(

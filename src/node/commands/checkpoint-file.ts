@@ -1,31 +1,29 @@
 /**
  * The checkpoint of a run in its output folder: what Solver needs to go on, with the run's settings inside the same
- * file, so that the two cannot fall apart. The file is replaced as a whole (atomicWriteFile): a kill at any moment
+ * file (Solver's option checkpointMetadata), so that the two cannot fall apart. The file is replaced as a whole (atomicWriteFile): a kill at any moment
  * leaves the previous checkpoint or the new one.
  */
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseJson } from '../../io/json.ts';
-import { decodeSafetensors, encodeSafetensors } from '../../io/index.ts';
+import { decodeSafetensors } from '../../io/index.ts';
 import type { CheckpointStore } from '../../train/index.ts';
 import { atomicWriteFile } from '../atomic-write.ts';
 import { DataFileError, explainSystemError, systemErrorCode } from '../errors.ts';
 
 export const checkpointName = 'checkpoint.safetensors';
-/** The metadata entry that holds the settings. */
-const settingsKey = 'tilegrad run';
+/** The metadata entry that holds the settings, as JSON. */
+export const settingsKey = 'tilegrad run';
 
 /** Writes checkpoints of one run, one after the other. */
 export class CheckpointFile implements CheckpointStore {
   readonly #folder: string;
-  readonly #settings: string;
   #writing: Promise<void> = Promise.resolve();
   #busy: boolean = false;
 
-  constructor(folder: string, settings: unknown) {
+  constructor(folder: string) {
     this.#folder = folder;
-    this.#settings = JSON.stringify(settings);
   }
 
   /** True while a write is under way. */
@@ -37,11 +35,7 @@ export class CheckpointFile implements CheckpointStore {
   write(name: string, bytes: Uint8Array): Promise<void> {
     this.#busy = true;
     const written = this.#writing
-      .then(async () => {
-        const { tensors, metadata } = decodeSafetensors(bytes);
-        const whole = encodeSafetensors(tensors, { ...metadata, [settingsKey]: this.#settings });
-        await atomicWriteFile(join(this.#folder, name), whole);
-      })
+      .then(() => atomicWriteFile(join(this.#folder, name), bytes))
       .finally(() => {
         this.#busy = false;
       });

@@ -9,7 +9,7 @@ import { Rng } from '../../tensor/index.ts';
 import { Solver } from '../../train/index.ts';
 import type { Progress, SolverOptions, StopReason } from '../../train/index.ts';
 import { DataFileError, explainSystemError } from '../errors.ts';
-import { CheckpointFile, checkpointName, readCheckpoint } from './checkpoint-file.ts';
+import { CheckpointFile, checkpointName, readCheckpoint, settingsKey } from './checkpoint-file.ts';
 import { accuracyOf, predict } from './evaluation.ts';
 import { writeOutputs } from './outputs.ts';
 import { formatRate, ProgressLine } from './progress.ts';
@@ -76,7 +76,7 @@ async function train(
   line.print(`model: ${network.name}, ${parameterCount(network).toLocaleString('en-US')} parameters; ${backendLine()}`);
   if (signal.aborted) return;
 
-  const file = new CheckpointFile(out, settings);
+  const file = new CheckpointFile(out);
   let shown = 0;
   let savedAt = performance.now();
   const printAccuracies = (): void => {
@@ -100,6 +100,7 @@ async function train(
     onProgress,
     checkpointName,
     checkpointStore: file,
+    checkpointMetadata: { [settingsKey]: JSON.stringify(settings) },
   });
   if (checkpoint !== null) {
     solver.restore(checkpoint.bytes);
