@@ -48,6 +48,37 @@ export function checkShape(fn: string, shape: ShapeLike, name: string = 'shape')
   return checked;
 }
 
+/**
+ * Returns the strides of a view as a fresh array. Throws TypeError or RangeError, under the caller's name, unless they
+ * are integers, one for each axis of a valid shape, and every element lies inside `length` elements of data.
+ */
+export function checkView(
+  fn: string, shape: readonly number[], strides: readonly number[], offset: number, length: number,
+): number[] {
+  if (!Array.isArray(strides)) throw new TypeError(`${fn}: strides must be an array of integers, got ${describe(strides)}`);
+  if (strides.length !== shape.length) {
+    throw new RangeError(`${fn}: ${strides.length} strides given for ${shape.length} axes`);
+  }
+  const checked: number[] = [];
+  let first = checkInteger(fn, 'offset', offset);
+  let last = first;
+  for (const stride of strides as readonly number[]) {
+    const axis = checked.length;
+    if (!Number.isInteger(stride)) checkInteger(fn, `strides[${axis}]`, stride);
+    const reach = (shape[axis] - 1) * stride;
+    if (reach < 0) first += reach;
+    else last += reach;
+    checked.push(stride);
+  }
+  if (!shape.includes(0) && (first < 0 || last >= length)) {
+    throw new RangeError(
+      `${fn}: a view of shape ${shapeText(shape)}, strides [${checked.join(', ')}] and offset ${offset} ` +
+      `does not lie inside ${length} elements of data`,
+    );
+  }
+  return checked;
+}
+
 /** Strides, in elements, of a row-major tensor of this shape. */
 export function rowMajorStrides(shape: readonly number[]): number[] {
   const strides = new Array<number>(shape.length);

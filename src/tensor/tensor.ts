@@ -7,7 +7,7 @@
 
 import { allocateCollected } from '../kernels/memory/allocate.ts';
 import type { DType, Lease, TypedArray } from '../kernels/memory/allocate.ts';
-import { checkInteger, describe } from '../runtime/check.ts';
+import { describe } from '../runtime/check.ts';
 import * as arithmetic from './arithmetic.ts';
 import type { Operand } from './arithmetic.ts';
 import { checkTensor } from './check.ts';
@@ -23,7 +23,7 @@ import { toNdarray } from './ndarray.ts';
 import type { NdarrayView } from './ndarray.ts';
 import * as reductions from './reductions.ts';
 import type { Axes } from './reductions.ts';
-import { checkShape, isRowMajor, rowMajorStrides, shapeText, sizeOf } from './shape.ts';
+import { checkShape, checkView, isRowMajor, rowMajorStrides, shapeText, sizeOf } from './shape.ts';
 import * as unary from './unary.ts';
 import * as views from './views.ts';
 import type { Range } from './views.ts';
@@ -71,14 +71,14 @@ export class Tensor {
     lease: Lease | null = null,
   ) {
     this.dtype = dtypeOf('Tensor', data);
-    this.shape = Object.freeze(checkShape('Tensor', shape ?? [data.length]));
-    this.strides = Object.freeze(strides === undefined ? rowMajorStrides(this.shape) : checkStrides(strides, this.shape));
-    this.offset = checkInteger('Tensor', 'offset', offset);
-    this.size = sizeOf(this.shape);
-    this.ndim = this.shape.length;
+    const sizes = checkShape('Tensor', shape ?? [data.length]);
+    this.shape = Object.freeze(sizes);
+    this.strides = Object.freeze(checkView('Tensor', sizes, strides ?? rowMajorStrides(sizes), offset, data.length));
+    this.offset = offset;
+    this.size = sizeOf(sizes);
+    this.ndim = sizes.length;
     this.storage = data;
     this.lease = lease;
-    this.checkBounds();
   }
 
   static {
@@ -87,23 +87,6 @@ export class Tensor {
     // console.log shows the text instead of the memory under it.
     for (const name of inspections) {
       Object.defineProperty(this.prototype, name, { value(this: Tensor) { return format(this); } });
-    }
-  }
-
-  private checkBounds(): void {
-    const { shape, strides, offset } = this;
-    let first = offset;
-    let last = offset;
-    for (let axis = 0; axis < shape.length; axis++) {
-      const reach = (shape[axis] - 1) * strides[axis];
-      if (reach < 0) first += reach;
-      else last += reach;
-    }
-    if (this.size > 0 && (first < 0 || last >= this.storage.length)) {
-      throw new RangeError(
-        `Tensor: a view of shape ${shapeText(shape)}, strides [${strides.join(', ')}] and offset ${offset} ` +
-        `does not lie inside ${this.storage.length} elements of data`,
-      );
     }
   }
 
@@ -326,15 +309,6 @@ export class Tensor {
   [Symbol.toPrimitive](hint: string): number | string {
     return hint === 'string' || (hint === 'default' && this.size !== 1) ? format(this) : this.item();
   }
-}
-
-/** A copy of strides. Throws TypeError or RangeError unless they are integers, one an axis. */
-function checkStrides(strides: readonly number[], shape: readonly number[]): number[] {
-  if (!Array.isArray(strides)) throw new TypeError(`Tensor: strides must be an array of integers, got ${describe(strides)}`);
-  if (strides.length !== shape.length) {
-    throw new RangeError(`Tensor: ${strides.length} strides given for ${shape.length} axes`);
-  }
-  return Array.from(strides as readonly number[], (stride, axis) => checkInteger('Tensor', `strides[${axis}]`, stride));
 }
 
 /** Numbers given one by one or as one array. */
