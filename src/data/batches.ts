@@ -4,9 +4,11 @@ import { allocateCollected } from '../kernels/memory/allocate.ts';
 import { checkBoolean, checkInteger, checkOptions, describe } from '../runtime/check.ts';
 import { checkTensor, shapeText } from '../tensor/check.ts';
 import { contiguousData } from '../tensor/internal.ts';
+import { checkLabels, type Labels } from '../tensor/labels.ts';
 import { checkRandomSource, type RandomSource } from '../tensor/random/source.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import type { Transform } from './augment.ts';
+import { checkLabelledImages } from './cifar10.ts';
 import type { LabelledImages } from './cifar10.ts';
 
 export interface BatchOptions {
@@ -30,9 +32,10 @@ export interface BatchOptions {
  * @throws TypeError and RangeError, at the call, for lengths that differ and for bad options
  */
 export function batches(
-  X: Tensor, y: ArrayLike<number> | Tensor, options: BatchOptions = {},
+  X: Tensor, y: Labels, options: BatchOptions = {},
 ): Generator<[X: Tensor, y: Int32Array], void> {
-  const count = checkExamples('batches', X, y);
+  const labels = checkExamples('batches', X, y);
+  const count = labels.length;
   checkOptions('batches', options, ['batchSize', 'rng', 'dropLast', 'transform']);
   const { rng, transform } = options;
   const batchSize = checkInteger('batches', 'batchSize', options.batchSize ?? 100, 1);
@@ -42,7 +45,6 @@ export function batches(
     throw new TypeError(`batches: transform must be a function, got ${describe(transform)}`);
   }
   if (transform !== undefined && rng === undefined) throw new TypeError('batches: transform needs rng to draw from');
-  const labels = labelValues(y);
   const rowsOf = rowGatherer(X);
 
   function* walk(): Generator<[X: Tensor, y: Int32Array], void> {
@@ -60,24 +62,17 @@ export function batches(
 
 /** The same images in an order drawn from rng, with their labels; copies, the argument is not changed. */
 export function shuffled(set: LabelledImages, rng: RandomSource): LabelledImages {
-  const count = checkExamples('shuffled', set.images, set.labels);
-  const order = Int32Array.from(contiguousData(checkRandomSource('shuffled', 'rng', rng).permutation(count)));
-  return { images: rowGatherer(set.images)(order), labels: order.map((row) => set.labels[row]) };
+  const { images, labels: given } = checkLabelledImages('shuffled', 'set', set);
+  const labels = checkExamples('shuffled', images, given);
+  const order = Int32Array.from(contiguousData(checkRandomSource('shuffled', 'rng', rng).permutation(labels.length)));
+  return { images: rowGatherer(images)(order), labels: order.map((row) => labels[row]) };
 }
 
-function checkExamples(fn: string, X: Tensor, y: ArrayLike<number> | Tensor): number {
+/** The labels of the examples X. Throws unless there are examples along an axis, and a label for each. */
+function checkExamples(fn: string, X: Tensor, y: Labels): Int32Array {
   const { shape } = checkTensor(fn, 'X', X);
   if (shape.length === 0) throw new RangeError(`${fn}: X must have at least one axis, got ${shapeText(shape)}`);
-  if (typeof y !== 'object' || y === null || !('length' in labelValues(y))) {
-    throw new TypeError(`${fn}: y must be an array, a typed array or a Tensor of labels, got ${describe(y)}`);
-  }
-  const { length } = labelValues(y);
-  if (length !== shape[0]) throw new RangeError(`${fn}: y must have ${shape[0]} labels, one an example, got ${length}`);
-  return shape[0];
-}
-
-function labelValues(y: ArrayLike<number> | Tensor): ArrayLike<number> {
-  return y instanceof Tensor ? contiguousData(y) : y;
+  return checkLabels(fn, 'y', y, shape[0]);
 }
 
 /** A function that copies the given examples of X, along its first axis, into collected memory. */

@@ -2,12 +2,11 @@
 
 import type { FloatArray } from '../kernels/contract.ts';
 import type { TypedArray } from '../kernels/memory/allocate.ts';
-import type { Labels } from '../layers/loss.ts';
-import { describe } from '../runtime/check.ts';
-import { checkRank, checkTensor, shapeText } from '../tensor/check.ts';
+import { checkTensor, shapeText } from '../tensor/check.ts';
 import { contiguousData, emptyTensor } from '../tensor/internal.ts';
+import { checkLabels, type Labels } from '../tensor/labels.ts';
 import { sizeOf } from '../tensor/shape.ts';
-import { Tensor } from '../tensor/tensor.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 
 /** Element types that batches come in. */
 export type BatchType = 'float32' | 'float64';
@@ -34,7 +33,7 @@ export class Dataset {
     this.size = X.shape[0];
     this.exampleShape = X.shape.slice(1);
     this.#exampleSize = sizeOf(this.exampleShape);
-    this.#labels = checkedLabels(fn, yName, y, this.size);
+    this.#labels = checkLabels(fn, yName, y, this.size);
     this.#values = contiguousData(X);
     checkFinite(fn, xName, this.#values, this.#exampleSize);
   }
@@ -68,28 +67,6 @@ export class Dataset {
 /** Copies numbers between arrays of different types; a plain loop is faster here than the engine's converting set(). */
 function convert(from: TypedArray, fromStart: number, to: FloatArray, toStart: number, length: number): void {
   for (let i = 0; i < length; i++) to[toStart + i] = from[fromStart + i];
-}
-
-function checkedLabels(fn: string, name: string, y: Labels, count: number): Int32Array {
-  let values: ArrayLike<number>;
-  if (y instanceof Tensor) values = contiguousData(checkRank(fn, name, y, 1));
-  else if (Array.isArray(y) || (ArrayBuffer.isView(y) && !(y instanceof DataView))) values = y as ArrayLike<number>;
-  else throw new TypeError(`${fn}: ${name} must be an array, a typed array or a Tensor of labels, got ${describe(y)}`);
-  if (values.length !== count) {
-    throw new RangeError(`${fn}: ${name} must have ${count} labels, one an example, got ${values.length}`);
-  }
-  const labels = new Int32Array(count);
-  for (let i = 0; i < count; i++) {
-    const label: unknown = values[i];
-    if (typeof label !== 'number') {
-      throw new TypeError(`${fn}: ${name}[${i}] must be an integer, got ${describe(label)}`);
-    }
-    if (!Number.isInteger(label) || label < 0 || label >= 2 ** 31) {
-      throw new RangeError(`${fn}: ${name}[${i}] must be an integer from 0, got ${label}`);
-    }
-    labels[i] = label;
-  }
-  return labels;
 }
 
 /** Throws RangeError for the first NaN or infinity. */
