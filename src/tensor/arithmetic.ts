@@ -121,7 +121,7 @@ export function assignOperation(operation: 'add' | 'sub' | 'mul' | 'div', target
  */
 export function operands(fn: string, a: Operand, b: Operand): [Tensor, Tensor, DType] {
   for (const [name, value] of [['a', a], ['b', b]] as const) {
-    if (typeof value !== 'number') checkTensor(fn, `${name} (or a number)`, value);
+    if (typeof value !== 'number') checkTensor(fn, name, value, 'a Tensor or a number');
   }
   let dtype: DType;
   if (typeof a !== 'number') dtype = typeof b === 'number' ? promoteNumber(a.dtype, b) : promote(a.dtype, b.dtype);

@@ -90,7 +90,7 @@ export function insert(
   });
   let given = typeof values === 'number'
     ? new Tensor(Float64Array.of(values), [])
-    : checkTensor('insert', 'values (or a number)', values);
+    : checkTensor('insert', 'values', values, 'a Tensor or a number');
   if (given.ndim > t.ndim) throw new RangeError(`insert: values has ${given.ndim} axes, x has ${t.ndim}`);
   given = given.reshape([...new Array<number>(t.ndim - given.ndim).fill(1), ...given.shape]);
   if (typeof indices === 'number') given = moveaxis(given, 0, along);

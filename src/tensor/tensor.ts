@@ -222,7 +222,7 @@ export class Tensor {
     if (typeof source === 'number') {
       source = new Tensor(Float64Array.of(source), []);
     }
-    const stretched = views.broadcastTo(checkTensor('assign', 'source (or a number)', source), this.shape, 'assign');
+    const stretched = views.broadcastTo(checkTensor('assign', 'source', source, 'a Tensor or a number'), this.shape, 'assign');
     copyElements(this.shape, overlap(stretched, this) ? stretched.clone() : stretched, this);
     return this;
   }
