@@ -1,13 +1,14 @@
 /** Walking through a data set batch by batch, for loops that one writes oneself; the Solver draws its own. */
 
 import { allocateCollected } from '../kernels/memory/allocate.ts';
-import { toLabels, type Labels } from '../layers/loss.ts';
 import { checkBoolean, checkInteger, checkOptions, checkRecord, describe } from '../runtime/check.ts';
 import { checkTensor, shapeText } from '../tensor/check.ts';
 import { contiguousData } from '../tensor/internal.ts';
+import { checkLabels, type Labels } from '../tensor/labels.ts';
 import { checkRandomSource, type RandomSource } from '../tensor/random/source.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import type { Transform } from './augment.ts';
+import { checkLabelledImages } from './cifar10.ts';
 import type { LabelledImages } from './cifar10.ts';
 
 export interface BatchOptions {
@@ -33,7 +34,7 @@ export interface BatchOptions {
 export function batches(
   X: Tensor, y: Labels, options: BatchOptions = {},
 ): Generator<[X: Tensor, y: Int32Array], void> {
-  const labels = checkedLabels('batches', X, y);
+  const labels = checkExamples('batches', X, y);
   const count = labels.length;
   checkOptions('batches', options, ['batchSize', 'rng', 'dropLast', 'transform']);
   const { rng, transform } = options;
@@ -61,17 +62,17 @@ export function batches(
 
 /** The same images in an order drawn from rng, with their labels; copies, the argument is not changed. */
 export function shuffled(set: LabelledImages, rng: RandomSource): LabelledImages {
-  const { images, labels: y } = checkRecord('shuffled', 'set', set) as Partial<LabelledImages>;
-  const labels = checkedLabels('shuffled', images, y, 'set.images', 'set.labels');
+  const { images, labels: given } = checkLabelledImages('shuffled', 'set', set);
+  const labels = checkExamples('shuffled', images, given);
   const order = Int32Array.from(contiguousData(checkRandomSource('shuffled', 'rng', rng).permutation(labels.length)));
-  return { images: rowGatherer(set.images)(order), labels: order.map((row) => labels[row]) };
+  return { images: rowGatherer(images)(order), labels: order.map((row) => labels[row]) };
 }
 
-/** The labels of the examples X. Throws TypeError or RangeError unless there is one, an integer from 0, for each. */
-function checkedLabels(fn: string, X: unknown, y: unknown, xName: string = 'X', yName: string = 'y'): Int32Array {
-  const { shape } = checkTensor(fn, xName, X);
-  if (shape.length === 0) throw new RangeError(`${fn}: ${xName} must have at least one axis, got ${shapeText(shape)}`);
-  return toLabels(fn, y as Labels, shape[0], Infinity, yName);
+/** The labels of the examples X. Throws unless there are examples along an axis, and a label for each. */
+function checkExamples(fn: string, X: Tensor, y: Labels): Int32Array {
+  const { shape } = checkTensor(fn, 'X', X);
+  if (shape.length === 0) throw new RangeError(`${fn}: X must have at least one axis, got ${shapeText(shape)}`);
+  return checkLabels(fn, 'y', y, shape[0]);
 }
 
 /** A function that copies the given examples of X, along its first axis, into collected memory. */

@@ -5,8 +5,10 @@
  */
 
 import { describe } from '../runtime/check.ts';
-import { Tensor } from '../tensor/tensor.ts';
+import { checkTensor, checkTensorType } from '../tensor/check.ts';
 import { contiguousData } from '../tensor/internal.ts';
+import { checkLabels, type Labels } from '../tensor/labels.ts';
+import { Tensor } from '../tensor/tensor.ts';
 
 /** Images with their labels. */
 export interface LabelledImages {
@@ -14,6 +16,15 @@ export interface LabelledImages {
   images: Tensor;
   /** N class numbers, 0 to 9 */
   labels: Int32Array;
+}
+
+/** Throws TypeError unless value has images, a Tensor, and labels. */
+export function checkLabelledImages(fn: string, name: string, value: unknown): LabelledImages {
+  const { images, labels } = Object(value) as Partial<LabelledImages>;
+  if (images === undefined || labels === undefined) {
+    throw new TypeError(`${fn}: ${name} must have images and labels, got ${describe(value)}`);
+  }
+  return { images: checkTensor(fn, `${name}.images`, images), labels };
 }
 
 /** A data set as it comes: nothing subtracted, nothing held back for validation. */
@@ -63,21 +74,14 @@ export function parseCifar10(bytes: Uint8Array | ArrayBuffer): LabelledImages {
  * @returns N*3,073 bytes
  * @throws TypeError for another dtype, RangeError for another shape or a label that is not 0 to 9
  */
-export function encodeCifar10(images: Tensor, labels: ArrayLike<number>): Uint8Array {
-  if (!(images instanceof Tensor) || images.dtype !== 'uint8') {
-    const got = images instanceof Tensor ? images.dtype : describe(images);
-    throw new TypeError(`encodeCifar10: images must be a uint8 tensor, got ${got}`);
-  }
-  checkImageShape('encodeCifar10', images);
+export function encodeCifar10(images: Tensor, labels: Labels): Uint8Array {
+  checkImageShape('encodeCifar10', checkTensorType('encodeCifar10', 'images', images, 'uint8'));
   const count = images.shape[0];
-  if (labels.length !== count) {
-    throw new RangeError(`encodeCifar10: labels must be ${count}, one an image, got ${labels.length}`);
-  }
+  const classes = checkLabels('encodeCifar10', 'labels', labels, count, classNames.length);
   const pixels = contiguousData(images) as Uint8Array;
   const bytes = new Uint8Array(count * recordBytes);
   for (let n = 0; n < count; n++) {
-    checkLabel('encodeCifar10', n, labels[n]);
-    bytes[n * recordBytes] = labels[n];
+    bytes[n * recordBytes] = classes[n];
     bytes.set(pixels.subarray(n * imageBytes, (n + 1) * imageBytes), n * recordBytes + 1);
   }
   return bytes;

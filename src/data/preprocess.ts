@@ -7,10 +7,12 @@
  */
 
 import { allocateCollected } from '../kernels/memory/allocate.ts';
-import { checkBoolean, checkInteger, checkOptions } from '../runtime/check.ts';
+import { checkBoolean, checkInteger, checkOptions, describe } from '../runtime/check.ts';
 import { checkRank, checkTensor, checkTensorType, shapeText } from '../tensor/check.ts';
 import { contiguousData } from '../tensor/internal.ts';
+import { checkLabels } from '../tensor/labels.ts';
 import { Tensor } from '../tensor/tensor.ts';
+import { checkLabelledImages } from './cifar10.ts';
 import type { ImageDataset, LabelledImages } from './cifar10.ts';
 
 /** What prepareImages takes. */
@@ -60,8 +62,14 @@ export const prepareOptionNames: readonly string[] = [
  * @throws RangeError when the split asks for more images than there are, TypeError for unknown options
  */
 export function prepareImages(dataset: ImageDataset, options: PrepareOptions = {}): PreparedImages {
-  const plan = planSplit('prepareImages', options, dataset.train.images.shape[0], dataset.test.images.shape[0]);
-  return applySplit('prepareImages', dataset, plan);
+  const fn = 'prepareImages';
+  const { train, test, classNames } = Object(dataset) as Partial<ImageDataset>;
+  const checked = { train: checkSet(fn, 'dataset.train', train), test: checkSet(fn, 'dataset.test', test) };
+  if (!Array.isArray(classNames)) {
+    throw new TypeError(`${fn}: dataset.classNames must be an array of strings, got ${describe(classNames)}`);
+  }
+  const plan = planSplit(fn, options, checked.train.labels.length, checked.test.labels.length);
+  return applySplit({ ...checked, classNames }, plan);
 }
 
 /** Options with their defaults filled in. */
@@ -88,10 +96,15 @@ export function planSplit(fn: string, options: PrepareOptions, trainCount: numbe
   return { numTraining, numValidation, numTest, subtractMean, normalize };
 }
 
-function applySplit(fn: string, dataset: ImageDataset, plan: SplitPlan): PreparedImages {
+/** Throws unless value holds uint8 images (N,C,H,W) and a label for each. */
+function checkSet(fn: string, name: string, value: unknown): LabelledImages {
+  const { images, labels } = checkLabelledImages(fn, name, value);
+  checkImages(fn, `${name}.images`, images);
+  return { images, labels: checkLabels(fn, `${name}.labels`, labels, images.shape[0]) };
+}
+
+function applySplit(dataset: ImageDataset, plan: SplitPlan): PreparedImages {
   const { train, test, classNames } = dataset;
-  checkImages(fn, 'train.images', train.images);
-  checkImages(fn, 'test.images', test.images);
   const { numTraining, numValidation, numTest } = plan;
   const { mean, std } = imageStatistics(firstImages(train.images, 0, numTraining), plan);
   const part = (set: LabelledImages, start: number, count: number): [X: Tensor, y: Int32Array] => [

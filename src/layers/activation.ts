@@ -19,44 +19,31 @@ import { checkNumber } from '../runtime/check.ts';
 import { checkTensor } from '../tensor/check.ts';
 import { emptyTensor } from '../tensor/internal.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { asFloat, checkCache, checkGradient, floats, floatTypeOf } from './arguments.ts';
-import type { Cache, FloatType } from './arguments.ts';
+import { asFloat, Cache, checkGradient, floats, floatTypeOf } from './arguments.ts';
+import type { FloatType } from './arguments.ts';
 
-export interface ReluCache extends Cache<'relu'> {
-  readonly x: Tensor;
-}
+export type ReluCache = Cache<'relu', { readonly x: Tensor }>;
 
-export interface LeakyReluCache extends Cache<'leakyRelu'> {
-  readonly x: Tensor;
-  readonly alpha: number;
-}
+export type LeakyReluCache = Cache<'leakyRelu', { readonly x: Tensor; readonly alpha: number }>;
 
-export interface EluCache extends Cache<'elu'> {
-  readonly x: Tensor;
-  readonly out: Tensor;
-  readonly alpha: number;
-}
+export type EluCache = Cache<'elu', { readonly x: Tensor; readonly out: Tensor; readonly alpha: number }>;
 
-export interface SigmoidCache extends Cache<'sigmoid'> {
-  readonly out: Tensor;
-}
+export type SigmoidCache = Cache<'sigmoid', { readonly out: Tensor }>;
 
-export interface TanhCache extends Cache<'tanh'> {
-  readonly out: Tensor;
-}
+export type TanhCache = Cache<'tanh', { readonly out: Tensor }>;
 
 /** out = max(0, x), elementwise. Throws TypeError unless x is a Tensor. */
 export function reluForward(x: Tensor): [out: Tensor, cache: ReluCache] {
   const input = floatInput('reluForward', x);
   const out = mapped(input, (kernels, from, to) => kernels.reluForward(from, to));
-  return [out, { layer: 'relu', x: input }];
+  return [out, new Cache('relu', { x: input })];
 }
 
 /** dx of relu: dout where x is positive, else 0. Throws RangeError unless dout has the shape of x. */
 export function reluBackward(dout: Tensor, cache: ReluCache): Tensor {
-  checkCache('reluBackward', cache, 'relu');
-  const upstream = upstreamOf('reluBackward', dout, cache.x);
-  return mapped(upstream, (kernels, from, to) => kernels.reluBackward(from, floats(cache.x), to));
+  const { x } = Cache.open('reluBackward', cache, 'relu');
+  const upstream = upstreamOf('reluBackward', dout, x);
+  return mapped(upstream, (kernels, from, to) => kernels.reluBackward(from, floats(x), to));
 }
 
 /** out = x where x is positive, else alpha x. Throws RangeError unless alpha is finite. */
@@ -64,14 +51,14 @@ export function leakyReluForward(x: Tensor, alpha: number = 0.01): [out: Tensor,
   const input = floatInput('leakyReluForward', x);
   checkNumber('leakyReluForward', 'alpha', alpha);
   const out = mapped(input, (kernels, from, to) => kernels.leakyReluForward(from, to, alpha));
-  return [out, { layer: 'leakyRelu', x: input, alpha }];
+  return [out, new Cache('leakyRelu', { x: input, alpha })];
 }
 
 /** dx of leakyRelu. Throws RangeError unless dout has the shape of x. */
 export function leakyReluBackward(dout: Tensor, cache: LeakyReluCache): Tensor {
-  checkCache('leakyReluBackward', cache, 'leakyRelu');
-  const upstream = upstreamOf('leakyReluBackward', dout, cache.x);
-  return mapped(upstream, (kernels, from, to) => kernels.leakyReluBackward(from, floats(cache.x), to, cache.alpha));
+  const { x, alpha } = Cache.open('leakyReluBackward', cache, 'leakyRelu');
+  const upstream = upstreamOf('leakyReluBackward', dout, x);
+  return mapped(upstream, (kernels, from, to) => kernels.leakyReluBackward(from, floats(x), to, alpha));
 }
 
 /** out = x where x is positive, else alpha (e^x - 1). Throws RangeError unless alpha is finite. */
@@ -79,43 +66,43 @@ export function eluForward(x: Tensor, alpha: number = 1): [out: Tensor, cache: E
   const input = floatInput('eluForward', x);
   checkNumber('eluForward', 'alpha', alpha);
   const out = mapped(input, (kernels, from, to) => kernels.eluForward(from, to, alpha));
-  return [out, { layer: 'elu', x: input, out, alpha }];
+  return [out, new Cache('elu', { x: input, out, alpha })];
 }
 
 /** dx of elu. Throws RangeError unless dout has the shape of x. */
 export function eluBackward(dout: Tensor, cache: EluCache): Tensor {
-  checkCache('eluBackward', cache, 'elu');
-  const upstream = upstreamOf('eluBackward', dout, cache.x);
+  const { x, out, alpha } = Cache.open('eluBackward', cache, 'elu');
+  const upstream = upstreamOf('eluBackward', dout, x);
   return mapped(upstream, (kernels, from, to) =>
-    kernels.eluBackward(from, floats(cache.x), floats(cache.out), to, cache.alpha));
+    kernels.eluBackward(from, floats(x), floats(out), to, alpha));
 }
 
 /** out = 1 / (1 + e^-x), elementwise. */
 export function sigmoidForward(x: Tensor): [out: Tensor, cache: SigmoidCache] {
   const input = floatInput('sigmoidForward', x);
   const out = mapped(input, (kernels, from, to) => kernels.sigmoidForward(from, to));
-  return [out, { layer: 'sigmoid', out }];
+  return [out, new Cache('sigmoid', { out })];
 }
 
 /** dx of sigmoid. Throws RangeError unless dout has the shape of x. */
 export function sigmoidBackward(dout: Tensor, cache: SigmoidCache): Tensor {
-  checkCache('sigmoidBackward', cache, 'sigmoid');
-  const upstream = upstreamOf('sigmoidBackward', dout, cache.out);
-  return mapped(upstream, (kernels, from, to) => kernels.sigmoidBackward(from, floats(cache.out), to));
+  const { out } = Cache.open('sigmoidBackward', cache, 'sigmoid');
+  const upstream = upstreamOf('sigmoidBackward', dout, out);
+  return mapped(upstream, (kernels, from, to) => kernels.sigmoidBackward(from, floats(out), to));
 }
 
 /** out = tanh(x), elementwise. */
 export function tanhForward(x: Tensor): [out: Tensor, cache: TanhCache] {
   const input = floatInput('tanhForward', x);
   const out = mapped(input, (kernels, from, to) => kernels.tanhForward(from, to));
-  return [out, { layer: 'tanh', out }];
+  return [out, new Cache('tanh', { out })];
 }
 
 /** dx of tanh. Throws RangeError unless dout has the shape of x. */
 export function tanhBackward(dout: Tensor, cache: TanhCache): Tensor {
-  checkCache('tanhBackward', cache, 'tanh');
-  const upstream = upstreamOf('tanhBackward', dout, cache.out);
-  return mapped(upstream, (kernels, from, to) => kernels.tanhBackward(from, floats(cache.out), to));
+  const { out } = Cache.open('tanhBackward', cache, 'tanh');
+  const upstream = upstreamOf('tanhBackward', dout, out);
+  return mapped(upstream, (kernels, from, to) => kernels.tanhBackward(from, floats(out), to));
 }
 
 function floatInput(fn: string, x: Tensor): Tensor {

@@ -10,29 +10,26 @@ import { emptyTensor } from '../tensor/internal.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { affine, affineGradients } from './affine.ts';
 import type { AffineCache, AffineGradients } from './affine.ts';
-import { checkCache, checkGradient, floats } from './arguments.ts';
-import type { Cache, FloatType, InputGradient } from './arguments.ts';
+import { Cache, checkGradient, floats } from './arguments.ts';
+import type { FloatType, InputGradient } from './arguments.ts';
 import { batchnorm, batchnormGradients } from './batchnorm.ts';
 import type { BatchnormCache, BatchnormParam } from './batchnorm.ts';
 import { layernorm, layernormGradients } from './groupnorm.ts';
 import type { GroupnormParam, LayernormCache } from './groupnorm.ts';
 
-export interface AffineReluCache extends Cache<'affineRelu'> {
-  readonly affine: AffineCache;
-  readonly out: Tensor;
-}
+export type AffineReluCache = Cache<'affineRelu', { readonly affine: AffineCache; readonly out: Tensor }>;
 
-export interface AffineBatchnormReluCache extends Cache<'affineBatchnormRelu'> {
+export type AffineBatchnormReluCache = Cache<'affineBatchnormRelu', {
   readonly affine: AffineCache;
   readonly batchnorm: BatchnormCache;
   readonly out: Tensor;
-}
+}>;
 
-export interface AffineLayernormReluCache extends Cache<'affineLayernormRelu'> {
+export type AffineLayernormReluCache = Cache<'affineLayernormRelu', {
   readonly affine: AffineCache;
   readonly layernorm: LayernormCache;
   readonly out: Tensor;
-}
+}>;
 
 /** dx in the shape of x or null, dw (D, M), db, dgamma and dbeta (M). */
 export type AffineNormGradients<Input extends boolean = true> =
@@ -41,16 +38,16 @@ export type AffineNormGradients<Input extends boolean = true> =
 /** out (N, M) = max(0, x w + b). Throws as affineForward does. */
 export function affineReluForward(x: Tensor, w: Tensor, b: Tensor): [out: Tensor, cache: AffineReluCache] {
   const [out, cache] = affine('affineReluForward', x, w, b, true);
-  return [out, { layer: 'affineRelu', affine: cache, out }];
+  return [out, new Cache('affineRelu', { affine: cache, out })];
 }
 
 /** dx (null unless inputGradient), dw (D, M), db (M). */
 export function affineReluBackward<Input extends boolean = true>(
   dout: Tensor, cache: AffineReluCache, inputGradient: Input = true as Input,
 ): AffineGradients<Input> {
-  checkCache('affineReluBackward', cache, 'affineRelu');
-  const daffine = throughRelu('affineReluBackward', dout, cache.out);
-  return affineGradients('affineReluBackward', daffine, cache.affine, inputGradient);
+  const { affine, out } = Cache.open('affineReluBackward', cache, 'affineRelu');
+  const daffine = throughRelu('affineReluBackward', dout, out);
+  return affineGradients('affineReluBackward', daffine, affine, inputGradient);
 }
 
 /** out (N, M) = max(0, batchnorm(x w + b)). Throws as affineForward and batchnormForward do. */
@@ -59,7 +56,7 @@ export function affineBatchnormReluForward(
 ): [out: Tensor, cache: AffineBatchnormReluCache] {
   const [a, affineCache] = affine('affineBatchnormReluForward', x, w, b, false);
   const [out, batchnormCache] = batchnorm('affineBatchnormReluForward', a, gamma, beta, bnParam, true);
-  return [out, { layer: 'affineBatchnormRelu', affine: affineCache, batchnorm: batchnormCache, out }];
+  return [out, new Cache('affineBatchnormRelu', { affine: affineCache, batchnorm: batchnormCache, out })];
 }
 
 /** dx (null unless inputGradient), dw (D, M), db, dgamma and dbeta (M). */
@@ -67,9 +64,9 @@ export function affineBatchnormReluBackward<Input extends boolean = true>(
   dout: Tensor, cache: AffineBatchnormReluCache, inputGradient: Input = true as Input,
 ): AffineNormGradients<Input> {
   const fn = 'affineBatchnormReluBackward';
-  checkCache(fn, cache, 'affineBatchnormRelu');
-  const [da, dgamma, dbeta] = batchnormGradients(fn, dout, cache.batchnorm, cache.out);
-  const [dx, dw, db] = affineGradients(fn, da, cache.affine, inputGradient);
+  const { affine, batchnorm, out } = Cache.open(fn, cache, 'affineBatchnormRelu');
+  const [da, dgamma, dbeta] = batchnormGradients(fn, dout, batchnorm, out);
+  const [dx, dw, db] = affineGradients(fn, da, affine, inputGradient);
   return [dx, dw, db, dgamma, dbeta];
 }
 
@@ -80,7 +77,7 @@ export function affineLayernormReluForward(
   const [a, affineCache] = affine('affineLayernormReluForward', x, w, b, false);
   const [out, layernormCache] = layernorm('affineLayernormReluForward', a, gamma, beta, lnParam);
   activeKernels().reluForward(floats(out), floats(out));
-  return [out, { layer: 'affineLayernormRelu', affine: affineCache, layernorm: layernormCache, out }];
+  return [out, new Cache('affineLayernormRelu', { affine: affineCache, layernorm: layernormCache, out })];
 }
 
 /** dx (null unless inputGradient), dw (D, M), db, dgamma and dbeta (M). */
@@ -88,9 +85,9 @@ export function affineLayernormReluBackward<Input extends boolean = true>(
   dout: Tensor, cache: AffineLayernormReluCache, inputGradient: Input = true as Input,
 ): AffineNormGradients<Input> {
   const fn = 'affineLayernormReluBackward';
-  checkCache(fn, cache, 'affineLayernormRelu');
-  const [da, dgamma, dbeta] = layernormGradients(fn, throughRelu(fn, dout, cache.out), cache.layernorm);
-  const [dx, dw, db] = affineGradients(fn, da, cache.affine, inputGradient);
+  const { affine, layernorm, out } = Cache.open(fn, cache, 'affineLayernormRelu');
+  const [da, dgamma, dbeta] = layernormGradients(fn, throughRelu(fn, dout, out), layernorm);
+  const [dx, dw, db] = affineGradients(fn, da, affine, inputGradient);
   return [dx, dw, db, dgamma, dbeta];
 }
 

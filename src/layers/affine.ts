@@ -13,13 +13,10 @@ import { activeKernels } from '../kernels/registry.ts';
 import { checkRank, checkTensor, shapeText } from '../tensor/check.ts';
 import { emptyTensor } from '../tensor/internal.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { asFloat, checkCache, checkGradient, checkNotEmpty, floats, floatTypeOf } from './arguments.ts';
-import type { Cache, FloatType, InputGradient } from './arguments.ts';
+import { asFloat, Cache, checkGradient, checkNotEmpty, floats, floatTypeOf } from './arguments.ts';
+import type { FloatType, InputGradient } from './arguments.ts';
 
-export interface AffineCache extends Cache<'affine'> {
-  readonly x: Tensor;
-  readonly w: Tensor;
-}
+export type AffineCache = Cache<'affine', { readonly x: Tensor; readonly w: Tensor }>;
 
 /** dx in the shape of x or null, dw (D, M), db (M). */
 export type AffineGradients<Input extends boolean = true> = [dx: InputGradient<Input>, dw: Tensor, db: Tensor];
@@ -46,20 +43,19 @@ export function affineBackward<Input extends boolean = true>(
 export function affine(fn: string, x: Tensor, w: Tensor, b: Tensor, relu: boolean): [out: Tensor, cache: AffineCache] {
   const [n, d, m] = affineSizes(fn, x, w, b);
   const type = floatTypeOf(x, w, b);
-  const cache: AffineCache = { layer: 'affine', x: asFloat(x, type), w: asFloat(w, type) };
+  const [input, weights] = [asFloat(x, type), asFloat(w, type)];
   const out = emptyTensor([n, m], type);
   activeKernels().affineForward(
-    floats(cache.x), floats(cache.w), floats(asFloat(b, type)), floats(out), n, d, m, { relu },
+    floats(input), floats(weights), floats(asFloat(b, type)), floats(out), n, d, m, { relu },
   );
-  return [out, cache];
+  return [out, new Cache('affine', { x: input, w: weights })];
 }
 
 /** The backward pass under the caller's name. */
 export function affineGradients<Input extends boolean>(
   fn: string, dout: Tensor, cache: AffineCache, inputGradient: Input,
 ): AffineGradients<Input> {
-  checkCache(fn, cache, 'affine');
-  const { x, w } = cache;
+  const { x, w } = Cache.open(fn, cache, 'affine');
   const type = x.dtype as FloatType;
   const n = x.shape[0];
   const [d, m] = w.shape;

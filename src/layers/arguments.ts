@@ -11,12 +11,11 @@ import { Tensor } from '../tensor/tensor.ts';
 export type FloatType = 'float32' | 'float64';
 
 /**
- * The type a layer computes in: the widest float type among its arguments, so integer images take the type of the
- * weights. Integers alone are computed in float64, as NumPy does.
+ * The type a layer computes in, one rule for all: float64 where one of its arguments is, else float32. Pictures as
+ * bytes and other integers are therefore float32, unless weights in float64 stand beside them.
  */
 export function floatTypeOf(...tensors: readonly Tensor[]): FloatType {
-  if (tensors.some((t) => t.dtype === 'float64')) return 'float64';
-  return tensors.some((t) => t.dtype === 'float32') ? 'float32' : 'float64';
+  return tensors.some((t) => t.dtype === 'float64') ? 'float64' : 'float32';
 }
 
 /** t itself where it is row-major and of the given type, else a copy that is: what a layer keeps in its cache. */
@@ -36,20 +35,35 @@ export function checkNotEmpty(fn: string, name: string, t: Tensor): void {
 }
 
 /**
- * What a forward pass hands to its backward pass. `layer` names the operation, so that a cache given to the wrong
- * backward is an error that says so.
+ * What a forward pass hands to its backward pass, and nobody else reads: kernels trust the sizes and positions in it,
+ * so it cannot be taken apart, put together or changed from outside.
  */
-export interface Cache<Layer extends string> {
-  readonly layer: Layer;
-}
+export class Cache<Layer extends string, Content extends object> {
+  readonly #layer: Layer;
+  readonly #content: Content;
 
-/** Throws TypeError unless cache was made by the forward pass of this layer. */
-export function checkCache(fn: string, cache: Cache<string>, layer: string): void {
-  const made: unknown = typeof cache === 'object' && cache !== null ? cache.layer : undefined;
-  if (typeof made !== 'string') {
-    throw new TypeError(`${fn}: cache must be what the ${layer} forward pass returned, got ${describe(cache)}`);
+  constructor(layer: Layer, content: Content) {
+    this.#layer = layer;
+    this.#content = content;
   }
-  if (made !== layer) throw new TypeError(`${fn}: cache must come from the ${layer} forward pass, got one of ${made}`);
+
+  /** Names the layer where the cache is printed. */
+  get [Symbol.toStringTag](): string {
+    return `cache of ${this.#layer}`;
+  }
+
+  /** The content. Throws TypeError unless cache was made by the forward pass of this layer. */
+  static open<Layer extends string, Content extends object>(
+    fn: string, cache: Cache<Layer, Content>, layer: Layer,
+  ): Content {
+    if (typeof cache !== 'object' || cache === null || !(#content in cache)) {
+      throw new TypeError(`${fn}: cache must be what the ${layer} forward pass returned, got ${describe(cache)}`);
+    }
+    if (cache.#layer !== layer) {
+      throw new TypeError(`${fn}: cache must come from the ${layer} forward pass, got one of ${String(cache.#layer)}`);
+    }
+    return cache.#content;
+  }
 }
 
 /**

@@ -17,14 +17,14 @@ import type { ChannelGeometry } from '../kernels/contract.ts';
 import { allocateCollected } from '../kernels/memory/allocate.ts';
 import { batchnormBackwardGraph } from '../kernels/naive/index.ts';
 import { activeKernels } from '../kernels/registry.ts';
-import { checkNumber, checkOneOf, checkOptions } from '../runtime/check.ts';
-import { checkRank, checkTensor } from '../tensor/check.ts';
+import { checkNumber, checkOneOf, checkOptions, checkWritable } from '../runtime/check.ts';
+import { checkRank, checkTensor, shapeText } from '../tensor/check.ts';
 import { emptyTensor } from '../tensor/internal.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import {
-  asFloat, checkCache, checkGradient, checkNotEmpty, checkPerChannel, floats, floatTypeOf,
+  asFloat, Cache, checkGradient, checkNotEmpty, checkPerChannel, floats, floatTypeOf,
 } from './arguments.ts';
-import type { Cache, FloatType } from './arguments.ts';
+import type { FloatType } from './arguments.ts';
 
 export interface BatchnormParam {
   mode: 'train' | 'test';
@@ -38,7 +38,8 @@ export interface BatchnormParam {
   runningVar?: Tensor;
 }
 
-export interface BatchnormCache extends Cache<'batchnorm'> {
+/** What the backward passes need. */
+export interface BatchnormContent {
   readonly x: Tensor;
   readonly gamma: Tensor;
   readonly beta: Tensor;
@@ -50,13 +51,15 @@ export interface BatchnormCache extends Cache<'batchnorm'> {
   readonly geometry: ChannelGeometry;
 }
 
+export type BatchnormCache = Cache<'batchnorm', BatchnormContent>;
+
 /** The gradients of a normalisation, in the shapes of x, gamma and beta. */
 export type NormGradients = [dx: Tensor, dgamma: Tensor, dbeta: Tensor];
 
 /**
  * Batchnorm of x (N, D) with gamma and beta (D). In training it replaces bnParam.runningMean and bnParam.runningVar.
  * Throws TypeError for arguments that are not tensors, unknown options, and test mode without running averages;
- * RangeError for an empty batch, shapes that do not fit, an unknown mode, eps below 0 or momentum outside 0..1.
+ * RangeError for an empty batch, one value per channel in training, shapes that do not fit, an unknown mode, eps below 0 or momentum outside 0..1.
  */
 export function batchnormForward(
   x: Tensor, gamma: Tensor, beta: Tensor, bnParam: BatchnormParam,
@@ -70,8 +73,7 @@ export function batchnormForward(
  * node after another (written out in kernels/naive/batchnorm-graph.ts): the version to learn from.
  */
 export function batchnormBackward(dout: Tensor, cache: BatchnormCache): NormGradients {
-  checkCache('batchnormBackward', cache, 'batchnorm');
-  const { x, gamma, mean, variance, mode, eps, geometry } = cache;
+  const { x, gamma, mean, variance, mode, eps, geometry } = Cache.open('batchnormBackward', cache, 'batchnorm');
   if (mode === 'test') return batchnormGradients('batchnormBackward', dout, cache);
   const upstream = checkGradient('batchnormBackward', dout, x.shape, x.dtype as FloatType);
   const dx = emptyTensor(x.shape, x.dtype);
@@ -114,13 +116,13 @@ export function spatialBatchnormBackward(dout: Tensor, cache: BatchnormCache): N
 export function batchnorm(
   fn: string, x: Tensor, gamma: Tensor, beta: Tensor, bnParam: BatchnormParam, relu: boolean,
 ): [out: Tensor, cache: BatchnormCache] {
-  const cache = batchnormStatistics(fn, x, gamma, beta, bnParam);
-  const out = emptyTensor(x.shape, cache.x.dtype);
+  const norm = batchnormStatistics(fn, x, gamma, beta, bnParam);
+  const out = emptyTensor(x.shape, norm.x.dtype);
   activeKernels().batchnormApply(
-    floats(cache.x), floats(cache.gamma), floats(cache.beta), floats(cache.mean), floats(cache.variance), floats(out),
-    cache.geometry, cache.eps, relu,
+    floats(norm.x), floats(norm.gamma), floats(norm.beta), floats(norm.mean), floats(norm.variance), floats(out),
+    norm.geometry, norm.eps, relu,
   );
-  return [out, cache];
+  return [out, new Cache('batchnorm', norm)];
 }
 
 /**
@@ -129,7 +131,7 @@ export function batchnorm(
  */
 export function batchnormStatistics(
   fn: string, x: Tensor, gamma: Tensor, beta: Tensor, bnParam: BatchnormParam,
-): BatchnormCache {
+): BatchnormContent {
   const { mode, eps, momentum, geometry } = checkBatchnorm(fn, x, gamma, beta, bnParam);
   const type = floatTypeOf(x, gamma, beta);
   const input = asFloat(x, type);
@@ -145,10 +147,7 @@ export function batchnormStatistics(
     mean = asFloat(bnParam.runningMean as Tensor, type);
     variance = asFloat(bnParam.runningVar as Tensor, type);
   }
-  return {
-    layer: 'batchnorm', x: input, gamma: asFloat(gamma, type), beta: asFloat(beta, type), mean, variance, mode, eps,
-    geometry,
-  };
+  return { x: input, gamma: asFloat(gamma, type), beta: asFloat(beta, type), mean, variance, mode, eps, geometry };
 }
 
 /**
@@ -158,8 +157,7 @@ export function batchnormStatistics(
 export function batchnormGradients(
   fn: string, dout: Tensor, cache: BatchnormCache, reluOut: Tensor | null = null, inPlace: boolean = false,
 ): NormGradients {
-  checkCache(fn, cache, 'batchnorm');
-  const { x, gamma, mean, variance, mode, eps, geometry } = cache;
+  const { x, gamma, mean, variance, mode, eps, geometry } = Cache.open(fn, cache, 'batchnorm');
   const upstream = checkGradient(fn, dout, x.shape, x.dtype as FloatType);
   const dx = inPlace ? upstream : emptyTensor(x.shape, x.dtype);
   const dgamma = emptyTensor(gamma.shape, x.dtype);
@@ -207,6 +205,15 @@ function checkBatchnorm(
     if (running !== undefined) checkPerChannel(fn, name, running, channels, x);
     else if (mode === 'test') {
       throw new TypeError(`${fn}: mode 'test' needs ${name}: run in mode 'train' with the same param first, or set it`);
+    }
+  }
+  if (mode === 'train') {
+    checkWritable(fn, 'the batchnorm param', bnParam, ['runningMean', 'runningVar']);
+    if (x.size === channels) {
+      throw new RangeError(
+        `${fn}: x must have more than 1 value per channel in mode 'train', whose variance is 0 otherwise, got 1 ` +
+        `(x ${shapeText(x.shape)})`,
+      );
     }
   }
   return { mode, eps, momentum, geometry: { outer, channels, inner: x.size / (outer * channels) } };

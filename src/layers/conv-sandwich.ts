@@ -14,8 +14,8 @@ import { activeKernels } from '../kernels/registry.ts';
 import { emptyTensor } from '../tensor/internal.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { throughRelu } from './affine-sandwich.ts';
-import { checkCache, checkGradient, floats } from './arguments.ts';
-import type { Cache, FloatType, InputGradient } from './arguments.ts';
+import { Cache, checkGradient, floats } from './arguments.ts';
+import type { FloatType, InputGradient } from './arguments.ts';
 import { batchnorm, batchnormGradients, batchnormStatistics } from './batchnorm.ts';
 import type { BatchnormCache, BatchnormParam, NormGradients } from './batchnorm.ts';
 import { convolution, convolutionGradients } from './convolution.ts';
@@ -23,30 +23,27 @@ import type { ConvCache, ConvGradients, ConvParam } from './convolution.ts';
 import { maxPool, maxPoolGradient, poolGeometry, poolOutputShape, positions } from './pooling.ts';
 import type { MaxPoolCache, PoolParam } from './pooling.ts';
 
-export interface ConvReluCache extends Cache<'convRelu'> {
-  readonly conv: ConvCache;
-  readonly out: Tensor;
-}
+export type ConvReluCache = Cache<'convRelu', { readonly conv: ConvCache; readonly out: Tensor }>;
 
-export interface ConvReluPoolCache extends Cache<'convReluPool'> {
+export type ConvReluPoolCache = Cache<'convReluPool', {
   readonly conv: ConvCache;
   readonly pool: MaxPoolCache;
   readonly out: Tensor;
-}
+}>;
 
-export interface ConvBatchnormReluCache extends Cache<'convBatchnormRelu'> {
+export type ConvBatchnormReluCache = Cache<'convBatchnormRelu', {
   readonly conv: ConvCache;
   readonly batchnorm: BatchnormCache;
   readonly out: Tensor;
-}
+}>;
 
-export interface ConvBatchnormReluPoolCache extends Cache<'convBatchnormReluPool'> {
+export type ConvBatchnormReluPoolCache = Cache<'convBatchnormReluPool', {
   readonly conv: ConvCache;
   readonly batchnorm: BatchnormCache;
   readonly pool: MaxPoolCache;
   /** the pooled output, not positive where the ReLU cut */
   readonly out: Tensor;
-}
+}>;
 
 /** dx (N, C, H, W) or null, dw (F, C, KH, KW), db, dgamma and dbeta (F). */
 export type ConvNormGradients<Input extends boolean = true> =
@@ -57,7 +54,7 @@ export function convReluForward(
   x: Tensor, w: Tensor, b: Tensor, convParam: ConvParam = {},
 ): [out: Tensor, cache: ConvReluCache] {
   const [out, conv] = convolution('convReluForward', activeKernels(), x, w, b, convParam, { relu: true });
-  return [out, { layer: 'convRelu', conv, out }];
+  return [out, new Cache('convRelu', { conv, out })];
 }
 
 /** dx (null unless inputGradient), dw (F, C, KH, KW), db (F). */
@@ -65,8 +62,8 @@ export function convReluBackward<Input extends boolean = true>(
   dout: Tensor, cache: ConvReluCache, inputGradient: Input = true as Input,
 ): ConvGradients<Input> {
   const fn = 'convReluBackward';
-  checkCache(fn, cache, 'convRelu');
-  return convolutionGradients(fn, activeKernels(), throughRelu(fn, dout, cache.out), cache.conv, inputGradient);
+  const { conv, out } = Cache.open(fn, cache, 'convRelu');
+  return convolutionGradients(fn, activeKernels(), throughRelu(fn, dout, out), conv, inputGradient);
 }
 
 /** out = maxPool(max(0, conv(x, w, b))). Throws as convForwardNaive and maxPoolForwardNaive do. */
@@ -76,7 +73,7 @@ export function convReluPoolForward(
   const fn = 'convReluPoolForward';
   const [a, conv] = convolution(fn, activeKernels(), x, w, b, convParam, { relu: true });
   const [out, pool] = maxPool(fn, activeKernels(), a, poolParam);
-  return [out, { layer: 'convReluPool', conv, pool, out }];
+  return [out, new Cache('convReluPool', { conv, pool, out })];
 }
 
 /** dx (null unless inputGradient), dw (F, C, KH, KW), db (F). */
@@ -84,9 +81,9 @@ export function convReluPoolBackward<Input extends boolean = true>(
   dout: Tensor, cache: ConvReluPoolCache, inputGradient: Input = true as Input,
 ): ConvGradients<Input> {
   const fn = 'convReluPoolBackward';
-  checkCache(fn, cache, 'convReluPool');
-  const da = maxPoolGradient(fn, activeKernels(), dout, cache.pool, cache.out);
-  return convolutionGradients(fn, activeKernels(), da, cache.conv, inputGradient);
+  const { conv, pool, out } = Cache.open(fn, cache, 'convReluPool');
+  const da = maxPoolGradient(fn, activeKernels(), dout, pool, out);
+  return convolutionGradients(fn, activeKernels(), da, conv, inputGradient);
 }
 
 /** out = max(0, spatialBatchnorm(conv(x, w, b))). Throws as convForwardNaive and batchnormForward do. */
@@ -96,7 +93,7 @@ export function convBatchnormReluForward(
   const fn = 'convBatchnormReluForward';
   const [a, conv] = convolution(fn, activeKernels(), x, w, b, convParam);
   const [out, batchnormCache] = batchnorm(fn, a, gamma, beta, bnParam, true);
-  return [out, { layer: 'convBatchnormRelu', conv, batchnorm: batchnormCache, out }];
+  return [out, new Cache('convBatchnormRelu', { conv, batchnorm: batchnormCache, out })];
 }
 
 /** dx (null unless inputGradient), dw (F, C, KH, KW), db, dgamma and dbeta (F). */
@@ -104,9 +101,9 @@ export function convBatchnormReluBackward<Input extends boolean = true>(
   dout: Tensor, cache: ConvBatchnormReluCache, inputGradient: Input = true as Input,
 ): ConvNormGradients<Input> {
   const fn = 'convBatchnormReluBackward';
-  checkCache(fn, cache, 'convBatchnormRelu');
-  const [da, dgamma, dbeta] = batchnormGradients(fn, dout, cache.batchnorm, cache.out);
-  const [dx, dw, db] = convolutionGradients(fn, activeKernels(), da, cache.conv, inputGradient);
+  const { conv, batchnorm, out } = Cache.open(fn, cache, 'convBatchnormRelu');
+  const [da, dgamma, dbeta] = batchnormGradients(fn, dout, batchnorm, out);
+  const [dx, dw, db] = convolutionGradients(fn, activeKernels(), da, conv, inputGradient);
   return [dx, dw, db, dgamma, dbeta];
 }
 
@@ -126,8 +123,9 @@ export function convBatchnormReluPoolForward(
     floats(norm.x), floats(norm.gamma), floats(norm.beta), floats(norm.mean), floats(norm.variance), floats(out),
     positions(argmax), geometry, a.shape[1], norm.eps,
   );
-  const pool: MaxPoolCache = { layer: 'maxPool', argmax, inputShape: a.shape, type, geometry };
-  return [out, { layer: 'convBatchnormReluPool', conv, batchnorm: norm, pool, out }];
+  const batchnorm = new Cache('batchnorm', norm);
+  const pool = new Cache('maxPool', { argmax, inputShape: a.shape, type, geometry });
+  return [out, new Cache('convBatchnormReluPool', { conv, batchnorm, pool, out })];
 }
 
 /** dx (null unless inputGradient), dw (F, C, KH, KW), db, dgamma and dbeta (F). */
@@ -135,25 +133,27 @@ export function convBatchnormReluPoolBackward<Input extends boolean = true>(
   dout: Tensor, cache: ConvBatchnormReluPoolCache, inputGradient: Input = true as Input,
 ): ConvNormGradients<Input> {
   const fn = 'convBatchnormReluPoolBackward';
-  checkCache(fn, cache, 'convBatchnormReluPool');
-  const [da, dgamma, dbeta] = batchnormReluPoolGradients(fn, dout, cache);
-  const [dx, dw, db] = convolutionGradients(fn, activeKernels(), da, cache.conv, inputGradient);
+  const { conv, batchnorm, pool, out } = Cache.open(fn, cache, 'convBatchnormReluPool');
+  const [da, dgamma, dbeta] = batchnormReluPoolGradients(fn, dout, batchnorm, pool, out);
+  const [dx, dw, db] = convolutionGradients(fn, activeKernels(), da, conv, inputGradient);
   return [dx, dw, db, dgamma, dbeta];
 }
 
-function batchnormReluPoolGradients(fn: string, dout: Tensor, cache: ConvBatchnormReluPoolCache): NormGradients {
-  const { batchnorm: { x, gamma, mean, variance, mode, eps }, pool, out } = cache;
+function batchnormReluPoolGradients(
+  fn: string, dout: Tensor, batchnorm: BatchnormCache, pool: MaxPoolCache, out: Tensor,
+): NormGradients {
+  const { x, gamma, mean, variance, mode, eps } = Cache.open(fn, batchnorm, 'batchnorm');
   if (mode === 'test') {
-    const dnormalised = maxPoolGradient(fn, activeKernels(), dout, pool, out);
-    return batchnormGradients(fn, dnormalised, cache.batchnorm, null, true);
+    return batchnormGradients(fn, maxPoolGradient(fn, activeKernels(), dout, pool, out), batchnorm, null, true);
   }
-  const upstream = checkGradient(fn, dout, out.shape, pool.type);
-  const dx = emptyTensor(x.shape, pool.type);
-  const dgamma = emptyTensor(gamma.shape, pool.type);
-  const dbeta = emptyTensor(gamma.shape, pool.type);
+  const { argmax, type, geometry } = Cache.open(fn, pool, 'maxPool');
+  const upstream = checkGradient(fn, dout, out.shape, type);
+  const dx = emptyTensor(x.shape, type);
+  const dgamma = emptyTensor(gamma.shape, type);
+  const dbeta = emptyTensor(gamma.shape, type);
   activeKernels().batchnormReluPoolBackward(
-    floats(upstream), floats(out), positions(pool.argmax), floats(x), floats(gamma), floats(mean), floats(variance),
-    floats(dx), floats(dgamma), floats(dbeta), pool.geometry, x.shape[1], eps,
+    floats(upstream), floats(out), positions(argmax), floats(x), floats(gamma), floats(mean), floats(variance),
+    floats(dx), floats(dgamma), floats(dbeta), geometry, x.shape[1], eps,
   );
   return [dx, dgamma, dbeta];
 }

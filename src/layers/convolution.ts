@@ -22,8 +22,8 @@ import { checkInteger, checkOptions } from '../runtime/check.ts';
 import { checkRank, shapeText } from '../tensor/check.ts';
 import { emptyTensor } from '../tensor/internal.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { asFloat, checkCache, checkGradient, checkNotEmpty, floats, floatTypeOf } from './arguments.ts';
-import type { Cache, FloatType, InputGradient } from './arguments.ts';
+import { asFloat, Cache, checkGradient, checkNotEmpty, floats, floatTypeOf } from './arguments.ts';
+import type { FloatType, InputGradient } from './arguments.ts';
 
 export interface ConvParam {
   /** pixels between neighbouring windows, 1 unless given */
@@ -32,11 +32,7 @@ export interface ConvParam {
   pad?: number;
 }
 
-export interface ConvCache extends Cache<'conv'> {
-  readonly x: Tensor;
-  readonly w: Tensor;
-  readonly geometry: ConvGeometry;
-}
+export type ConvCache = Cache<'conv', { readonly x: Tensor; readonly w: Tensor; readonly geometry: ConvGeometry }>;
 
 /** dx (N, C, H, W) or null, dw (F, C, KH, KW), db (F). */
 export type ConvGradients<Input extends boolean = true> = [dx: InputGradient<Input>, dw: Tensor, db: Tensor];
@@ -49,7 +45,7 @@ export type ConvGradients<Input extends boolean = true> = [dx: InputGradient<Inp
 export function convForwardNaive(
   x: Tensor, w: Tensor, b: Tensor, convParam: ConvParam = {},
 ): [out: Tensor, cache: ConvCache] {
-  return convolution('convForward', naiveKernels, x, w, b, convParam);
+  return convolution('convForwardNaive', naiveKernels, x, w, b, convParam);
 }
 
 /**
@@ -59,21 +55,21 @@ export function convForwardNaive(
 export function convBackwardNaive<Input extends boolean = true>(
   dout: Tensor, cache: ConvCache, inputGradient: Input = true as Input,
 ): ConvGradients<Input> {
-  return convolutionGradients('convBackward', naiveKernels, dout, cache, inputGradient);
+  return convolutionGradients('convBackwardNaive', naiveKernels, dout, cache, inputGradient);
 }
 
 /** As convForwardNaive, by the fastest kernels configured (never by the naive ones where a faster one exists). */
 export function convForwardFast(
   x: Tensor, w: Tensor, b: Tensor, convParam: ConvParam = {},
 ): [out: Tensor, cache: ConvCache] {
-  return convolution('convForward', activeFastKernels(), x, w, b, convParam);
+  return convolution('convForwardFast', activeFastKernels(), x, w, b, convParam);
 }
 
 /** As convBackwardNaive, by the fastest kernels configured. */
 export function convBackwardFast<Input extends boolean = true>(
   dout: Tensor, cache: ConvCache, inputGradient: Input = true as Input,
 ): ConvGradients<Input> {
-  return convolutionGradients('convBackward', activeFastKernels(), dout, cache, inputGradient);
+  return convolutionGradients('convBackwardFast', activeFastKernels(), dout, cache, inputGradient);
 }
 
 /** As convForwardNaive, by the kernels of the configured backend. */
@@ -96,18 +92,17 @@ export function convolution(
 ): [out: Tensor, cache: ConvCache] {
   const geometry = convGeometry(fn, x, w, b, convParam);
   const type = floatTypeOf(x, w, b);
-  const cache: ConvCache = { layer: 'conv', x: asFloat(x, type), w: asFloat(w, type), geometry };
+  const [input, filters] = [asFloat(x, type), asFloat(w, type)];
   const out = emptyTensor(convOutputShape(geometry), type);
-  kernels.convForward(floats(cache.x), floats(cache.w), floats(asFloat(b, type)), floats(out), geometry, epilogue);
-  return [out, cache];
+  kernels.convForward(floats(input), floats(filters), floats(asFloat(b, type)), floats(out), geometry, epilogue);
+  return [out, new Cache('conv', { x: input, w: filters, geometry })];
 }
 
 /** The backward pass under the caller's name. */
 export function convolutionGradients<Input extends boolean>(
   fn: string, kernels: ConvKernels, dout: Tensor, cache: ConvCache, inputGradient: Input,
 ): ConvGradients<Input> {
-  checkCache(fn, cache, 'conv');
-  const { x, w, geometry } = cache;
+  const { x, w, geometry } = Cache.open(fn, cache, 'conv');
   const type = x.dtype as FloatType;
   const upstream = checkGradient(fn, dout, convOutputShape(geometry), type);
   const dx = inputGradient ? emptyTensor(x.shape, type) : null;

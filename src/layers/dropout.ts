@@ -17,8 +17,8 @@ import { RandomState } from '../tensor/random/random-state.ts';
 import { checkRandomSource } from '../tensor/random/source.ts';
 import type { RandomSource } from '../tensor/random/source.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { asFloat, checkCache, checkGradient, floats, floatTypeOf } from './arguments.ts';
-import type { Cache, FloatType } from './arguments.ts';
+import { asFloat, Cache, checkGradient, floats, floatTypeOf } from './arguments.ts';
+import type { FloatType } from './arguments.ts';
 
 export interface DropoutParam {
   /** the probability that an element stays, above 0 and at most 1 */
@@ -34,12 +34,12 @@ export interface DropoutParam {
   seed?: number;
 }
 
-export interface DropoutCache extends Cache<'dropout'> {
+export type DropoutCache = Cache<'dropout', {
   /** what every element was multiplied by; null at test time */
   readonly mask: Tensor | null;
   readonly shape: readonly number[];
   readonly type: FloatType;
-}
+}>;
 
 /**
  * Dropout of x of any shape. Throws TypeError for arguments of the wrong kind, unknown options, and training with
@@ -56,7 +56,7 @@ export function dropoutForward(x: Tensor, dropoutParam: DropoutParam): [out: Ten
   if (dropoutParam.seed !== undefined) checkInteger(fn, 'seed', dropoutParam.seed, 0, 0xffffffff);
   const type = floatTypeOf(x);
   const input = asFloat(x, type);
-  if (mode === 'test') return [input, { layer: 'dropout', mask: null, shape: x.shape, type }];
+  if (mode === 'test') return [input, new Cache('dropout', { mask: null, shape: x.shape, type })];
 
   const rng = generatorOf(fn, dropoutParam);
   const mask = emptyTensor(x.shape, type);
@@ -64,23 +64,26 @@ export function dropoutForward(x: Tensor, dropoutParam: DropoutParam): [out: Ten
   for (let i = 0; i < factors.length; i++) factors[i] = rng.random() < keepProb ? 1 / keepProb : 0;
   const out = emptyTensor(x.shape, type);
   activeKernels().binary('mul', floats(input), factors, floats(out));
-  return [out, { layer: 'dropout', mask, shape: x.shape, type }];
+  return [out, new Cache('dropout', { mask, shape: x.shape, type })];
 }
 
 /** dx = dout mask; dout itself where the forward pass was one of test time. */
 export function dropoutBackward(dout: Tensor, cache: DropoutCache): Tensor {
-  checkCache('dropoutBackward', cache, 'dropout');
-  const upstream = checkGradient('dropoutBackward', dout, cache.shape, cache.type);
-  if (cache.mask === null) return upstream;
-  const dx = emptyTensor(cache.shape, cache.type);
-  activeKernels().binary('mul', floats(upstream), floats(cache.mask), floats(dx));
+  const { mask, shape, type } = Cache.open('dropoutBackward', cache, 'dropout');
+  const upstream = checkGradient('dropoutBackward', dout, shape, type);
+  if (mask === null) return upstream;
+  const dx = emptyTensor(shape, type);
+  activeKernels().binary('mul', floats(upstream), floats(mask), floats(dx));
   return dx;
 }
 
 /** What this forward pass draws from. */
 function generatorOf(fn: string, { rng, seed }: DropoutParam): RandomSource {
-  if (seed === undefined) return checkRandomSource(fn, 'rng', rng);
-  if (!(rng instanceof RandomState)) return new RandomState(seed);
-  rng.seed(seed);
-  return rng;
+  if (rng === undefined && seed !== undefined) return new RandomState(seed);
+  const source: RandomSource & Partial<RandomState> = checkRandomSource(fn, 'rng', rng);
+  if (seed === undefined) return source;
+  // Known by its method and not by its class, of which another copy of the library has another.
+  if (typeof source.seed !== 'function') return new RandomState(seed);
+  source.seed(seed);
+  return source;
 }

@@ -12,19 +12,21 @@
 
 import type { GroupGeometry } from '../kernels/contract.ts';
 import { activeKernels } from '../kernels/registry.ts';
-import { checkInteger, checkNumber, checkOptions } from '../runtime/check.ts';
+import { checkInteger, checkNumber, checkOneOf, checkOptions } from '../runtime/check.ts';
 import { checkRank, checkTensor, shapeText } from '../tensor/check.ts';
 import { emptyTensor } from '../tensor/internal.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import {
-  asFloat, checkCache, checkGradient, checkNotEmpty, checkPerChannel, floats, floatTypeOf,
+  asFloat, Cache, checkGradient, checkNotEmpty, checkPerChannel, floats, floatTypeOf,
 } from './arguments.ts';
-import type { Cache, FloatType } from './arguments.ts';
+import type { FloatType } from './arguments.ts';
 import type { NormGradients } from './batchnorm.ts';
 
 export interface GroupnormParam {
   /** added to the variance, 1e-5 unless given */
   eps?: number;
+  /** accepted, because batchnorm takes it in the same place; training and test time are the same here */
+  mode?: 'train' | 'test';
 }
 
 export interface SpatialGroupnormParam extends GroupnormParam {
@@ -32,7 +34,8 @@ export interface SpatialGroupnormParam extends GroupnormParam {
   G?: number;
 }
 
-export interface GroupnormCache<Layer extends 'layernorm' | 'spatialGroupnorm'> extends Cache<Layer> {
+/** What the backward passes need. */
+export interface GroupnormContent {
   readonly x: Tensor;
   readonly gamma: Tensor;
   /** one for each example and group */
@@ -42,8 +45,8 @@ export interface GroupnormCache<Layer extends 'layernorm' | 'spatialGroupnorm'> 
   readonly geometry: GroupGeometry;
 }
 
-export type LayernormCache = GroupnormCache<'layernorm'>;
-export type SpatialGroupnormCache = GroupnormCache<'spatialGroupnorm'>;
+export type LayernormCache = Cache<'layernorm', GroupnormContent>;
+export type SpatialGroupnormCache = Cache<'spatialGroupnorm', GroupnormContent>;
 
 /**
  * Layernorm of x (N, D) with gamma and beta (D). Throws TypeError for arguments that are not tensors and unknown
@@ -70,13 +73,13 @@ export function layernorm(
   checkPerChannel(fn, 'gamma', gamma, features, x);
   checkPerChannel(fn, 'beta', beta, features, x);
   const geometry = { batch, groups: 1, channelsPerGroup: features, inner: 1 };
-  return normalise(fn, 'layernorm', x, gamma, beta, geometry, lnParam);
+  const [out, content] = normalise(fn, x, gamma, beta, geometry, lnParam);
+  return [out, new Cache('layernorm', content)];
 }
 
 /** The backward pass of layernorm under the caller's name. */
 export function layernormGradients(fn: string, dout: Tensor, cache: LayernormCache): NormGradients {
-  checkCache(fn, cache, 'layernorm');
-  return gradients(fn, dout, cache);
+  return gradients(fn, dout, Cache.open(fn, cache, 'layernorm'));
 }
 
 /**
@@ -96,40 +99,42 @@ export function spatialGroupnormForward(
   if (channels % G !== 0) {
     throw new RangeError(`${fn}: G must divide the channels of x, got ${G} for ${channels} (x ${shapeText(x.shape)})`);
   }
-  checkOptions(fn, gnParam, ['G', 'eps']);
+  checkOptions(fn, gnParam, ['G', 'eps', 'mode']);
   const { G: repeated = G, ...param } = gnParam;
   if (repeated !== G) throw new RangeError(`${fn}: gnParam.G must repeat the argument G, got ${repeated} and ${G}`);
   const geometry = { batch, groups: G, channelsPerGroup: channels / G, inner: height * width };
-  return normalise(fn, 'spatialGroupnorm', x, gamma, beta, geometry, param);
+  const [out, content] = normalise(fn, x, gamma, beta, geometry, param);
+  return [out, new Cache('spatialGroupnorm', content)];
 }
 
 /** dx (N, C, H, W), dgamma and dbeta in the shape of gamma. */
 export function spatialGroupnormBackward(dout: Tensor, cache: SpatialGroupnormCache): NormGradients {
-  checkCache('spatialGroupnormBackward', cache, 'spatialGroupnorm');
-  return gradients('spatialGroupnormBackward', dout, cache);
+  const fn = 'spatialGroupnormBackward';
+  return gradients(fn, dout, Cache.open(fn, cache, 'spatialGroupnorm'));
 }
 
-function normalise<Layer extends 'layernorm' | 'spatialGroupnorm'>(
-  fn: string, layer: Layer, x: Tensor, gamma: Tensor, beta: Tensor, geometry: GroupGeometry, param: GroupnormParam,
-): [out: Tensor, cache: GroupnormCache<Layer>] {
-  checkOptions(fn, param, ['eps']);
+function normalise(
+  fn: string, x: Tensor, gamma: Tensor, beta: Tensor, geometry: GroupGeometry, param: GroupnormParam,
+): [out: Tensor, content: GroupnormContent] {
+  checkOptions(fn, param, ['eps', 'mode']);
+  if (param.mode !== undefined) checkOneOf(fn, 'mode', param.mode, ['train', 'test']);
   const eps = checkNumber(fn, 'eps', param.eps ?? 1e-5, 0);
   const type = floatTypeOf(x, gamma, beta);
   const statistics = [geometry.batch, geometry.groups];
-  const cache: GroupnormCache<Layer> = {
-    layer, x: asFloat(x, type), gamma: asFloat(gamma, type),
+  const content: GroupnormContent = {
+    x: asFloat(x, type), gamma: asFloat(gamma, type),
     mean: emptyTensor(statistics, type), variance: emptyTensor(statistics, type), eps, geometry,
   };
   const out = emptyTensor(x.shape, type);
   activeKernels().groupnormForward(
-    floats(cache.x), floats(cache.gamma), floats(asFloat(beta, type)), floats(out), floats(cache.mean),
-    floats(cache.variance), geometry, eps,
+    floats(content.x), floats(content.gamma), floats(asFloat(beta, type)), floats(out), floats(content.mean),
+    floats(content.variance), geometry, eps,
   );
-  return [out, cache];
+  return [out, content];
 }
 
-function gradients(fn: string, dout: Tensor, cache: LayernormCache | SpatialGroupnormCache): NormGradients {
-  const { x, gamma, mean, variance, eps, geometry } = cache;
+function gradients(fn: string, dout: Tensor, content: GroupnormContent): NormGradients {
+  const { x, gamma, mean, variance, eps, geometry } = content;
   const upstream = checkGradient(fn, dout, x.shape, x.dtype as FloatType);
   const dx = emptyTensor(x.shape, x.dtype);
   const dgamma = emptyTensor(gamma.shape, x.dtype);

@@ -15,14 +15,14 @@
 
 import { activeKernels } from '../kernels/registry.ts';
 import type { LossKernels } from '../kernels/contract.ts';
-import { describe } from '../runtime/check.ts';
 import { checkRank } from '../tensor/check.ts';
-import { contiguousData, emptyTensor } from '../tensor/internal.ts';
-import { Tensor } from '../tensor/tensor.ts';
+import { emptyTensor } from '../tensor/internal.ts';
+import { checkLabels } from '../tensor/labels.ts';
+import type { Labels } from '../tensor/labels.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import { asFloat, checkNotEmpty, floats, floatTypeOf } from './arguments.ts';
 
-/** One class number an example: an array, a typed array (of 64-bit integers too) or a tensor of one axis. */
-export type Labels = ArrayLike<number> | BigInt64Array | BigUint64Array | Tensor;
+export type { Labels };
 
 /**
  * Mean softmax cross-entropy of x (N, C) against y (N), and its gradient dx (N, C).
@@ -42,41 +42,9 @@ function lossAndGradient(kernel: keyof LossKernels, x: Tensor, y: Labels): [loss
   checkRank(kernel, 'x', x, 2);
   checkNotEmpty(kernel, 'x', x);
   const [n, classes] = x.shape;
-  const labels = toLabels(kernel, y, n, classes);
+  const labels = checkLabels(kernel, 'y', y, n, classes);
   const type = floatTypeOf(x);
   const dx = emptyTensor(x.shape, type);
   const loss = activeKernels()[kernel](floats(asFloat(x, type)), labels, floats(dx), n, classes);
   return [loss, dx];
-}
-
-/**
- * The labels as kernels take them. Throws TypeError or RangeError, naming y, unless it holds n integers in
- * 0..classes-1; with classes Infinity, any that int32 holds from 0 on.
- */
-export function toLabels(fn: string, y: Labels, n: number, classes: number, name: string = 'y'): Int32Array {
-  const values = labelValues(fn, y, name);
-  if (values.length !== n) {
-    throw new RangeError(`${fn}: ${name} must have ${n} labels, one an example, got ${values.length}`);
-  }
-  const end = Math.min(classes, 2 ** 31);
-  const labels = new Int32Array(n);
-  for (let i = 0; i < n; i++) {
-    const given = values[i];
-    const label = typeof given === 'bigint' ? Number(given) : given;
-    if (typeof label !== 'number') {
-      throw new TypeError(`${fn}: ${name}[${i}] must be an integer, got ${describe(label)}`);
-    }
-    if (!Number.isInteger(label) || label < 0 || label >= end) {
-      const to = classes === Infinity ? '' : ` to ${classes - 1}`;
-      throw new RangeError(`${fn}: ${name}[${i}] must be an integer from 0${to}, got ${label}`);
-    }
-    labels[i] = label;
-  }
-  return labels;
-}
-
-function labelValues(fn: string, y: Labels, name: string): ArrayLike<number | bigint> {
-  if (y instanceof Tensor) return contiguousData(checkRank(fn, name, y, 1));
-  if (Array.isArray(y) || (ArrayBuffer.isView(y) && !(y instanceof DataView))) return y as ArrayLike<number | bigint>;
-  throw new TypeError(`${fn}: ${name} must be an array, a typed array or a Tensor of labels, got ${describe(y)}`);
 }

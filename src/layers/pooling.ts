@@ -18,8 +18,8 @@ import { checkInteger, checkOptions } from '../runtime/check.ts';
 import { checkRank, shapeText } from '../tensor/check.ts';
 import { contiguousData, emptyTensor } from '../tensor/internal.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { asFloat, checkCache, checkGradient, checkNotEmpty, floats, floatTypeOf } from './arguments.ts';
-import type { Cache, FloatType } from './arguments.ts';
+import { asFloat, Cache, checkGradient, checkNotEmpty, floats, floatTypeOf } from './arguments.ts';
+import type { FloatType } from './arguments.ts';
 
 export interface PoolParam {
   poolHeight: number;
@@ -30,42 +30,42 @@ export interface PoolParam {
   note?: string;
 }
 
-export interface MaxPoolCache extends Cache<'maxPool'> {
+export type MaxPoolCache = Cache<'maxPool', {
   /** where each maximum lies in its plane, y * W + x; int32, in the shape of the output */
   readonly argmax: Tensor;
   readonly inputShape: readonly number[];
   readonly type: FloatType;
   readonly geometry: PoolGeometry;
-}
+}>;
 
-export interface AvgPoolCache extends Cache<'avgPool'> {
+export type AvgPoolCache = Cache<'avgPool', {
   readonly inputShape: readonly number[];
   readonly outputShape: readonly number[];
   readonly type: FloatType;
   readonly geometry: PoolGeometry;
-}
+}>;
 
 /**
  * out (N, C, OH, OW), the maximum of each window, by plain loops. Throws TypeError unless x is a tensor and for unknown
  * options, RangeError unless x has four axes, the window fits into it and the sizes are positive integers.
  */
 export function maxPoolForwardNaive(x: Tensor, poolParam: PoolParam): [out: Tensor, cache: MaxPoolCache] {
-  return maxPool('maxPoolForward', naiveKernels, x, poolParam);
+  return maxPool('maxPoolForwardNaive', naiveKernels, x, poolParam);
 }
 
 /** dx (N, C, H, W) by plain loops. */
 export function maxPoolBackwardNaive(dout: Tensor, cache: MaxPoolCache): Tensor {
-  return maxPoolGradient('maxPoolBackward', naiveKernels, dout, cache);
+  return maxPoolGradient('maxPoolBackwardNaive', naiveKernels, dout, cache);
 }
 
 /** As maxPoolForwardNaive, by the fastest kernels configured. */
 export function maxPoolForwardFast(x: Tensor, poolParam: PoolParam): [out: Tensor, cache: MaxPoolCache] {
-  return maxPool('maxPoolForward', activeFastKernels(), x, poolParam);
+  return maxPool('maxPoolForwardFast', activeFastKernels(), x, poolParam);
 }
 
 /** As maxPoolBackwardNaive, by the fastest kernels configured. */
 export function maxPoolBackwardFast(dout: Tensor, cache: MaxPoolCache): Tensor {
-  return maxPoolGradient('maxPoolBackward', activeFastKernels(), dout, cache);
+  return maxPoolGradient('maxPoolBackwardFast', activeFastKernels(), dout, cache);
 }
 
 /** As maxPoolForwardNaive, by the kernels of the configured backend. */
@@ -112,7 +112,7 @@ export function maxPool(
   const out = emptyTensor(poolOutputShape(x, geometry), type);
   const argmax = emptyTensor(out.shape, 'int32');
   kernels.maxPoolForward(floats(asFloat(x, type)), floats(out), positions(argmax), geometry);
-  return [out, { layer: 'maxPool', argmax, inputShape: x.shape, type, geometry }];
+  return [out, new Cache('maxPool', { argmax, inputShape: x.shape, type, geometry })];
 }
 
 /**
@@ -122,8 +122,7 @@ export function maxPool(
 export function maxPoolGradient(
   fn: string, kernels: PoolKernels, dout: Tensor, cache: MaxPoolCache, reluOut: Tensor | null = null,
 ): Tensor {
-  checkCache(fn, cache, 'maxPool');
-  const { argmax, inputShape, type, geometry } = cache;
+  const { argmax, inputShape, type, geometry } = Cache.open(fn, cache, 'maxPool');
   const upstream = checkGradient(fn, dout, argmax.shape, type);
   const dx = emptyTensor(inputShape, type);
   kernels.maxPoolBackward(
@@ -136,14 +135,14 @@ function averagePool(x: Tensor, geometry: PoolGeometry, outputShape: number[]): 
   const type = floatTypeOf(x);
   const out = emptyTensor(outputShape, type);
   activeKernels().avgPoolForward(floats(asFloat(x, type)), floats(out), geometry);
-  return [out, { layer: 'avgPool', inputShape: x.shape, outputShape, type, geometry }];
+  return [out, new Cache('avgPool', { inputShape: x.shape, outputShape, type, geometry })];
 }
 
 function averagePoolGradient(fn: string, dout: Tensor, cache: AvgPoolCache): Tensor {
-  checkCache(fn, cache, 'avgPool');
-  const upstream = checkGradient(fn, dout, cache.outputShape, cache.type);
-  const dx = emptyTensor(cache.inputShape, cache.type);
-  activeKernels().avgPoolBackward(floats(upstream), floats(dx), cache.geometry);
+  const { inputShape, outputShape, type, geometry } = Cache.open(fn, cache, 'avgPool');
+  const upstream = checkGradient(fn, dout, outputShape, type);
+  const dx = emptyTensor(inputShape, type);
+  activeKernels().avgPoolBackward(floats(upstream), floats(dx), geometry);
   return dx;
 }
 

@@ -11,12 +11,13 @@
 import { asFloat, floats } from '../layers/arguments.ts';
 import type { FloatType } from '../layers/arguments.ts';
 import type { BatchnormParam } from '../layers/batchnorm.ts';
-import { softmaxLoss, toLabels } from '../layers/loss.ts';
-import type { Labels } from '../layers/loss.ts';
+import { softmaxLoss } from '../layers/loss.ts';
 import { currentLease, inStep, insideStep, residentArray } from '../kernels/memory/allocate.ts';
 import { activeKernels } from '../kernels/registry.ts';
 import { checkRecord, describe } from '../runtime/check.ts';
 import { checkTensor, checkTensorShape, checkTensorType, shapeText } from '../tensor/check.ts';
+import { checkLabels } from '../tensor/labels.ts';
+import type { Labels } from '../tensor/labels.ts';
 import type { RandomSource } from '../tensor/random/source.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import type { Gradients, Model } from './model.ts';
@@ -103,7 +104,7 @@ export abstract class Network implements Model {
     this.checkInput(fn, X);
     this.checkParams(fn);
     if (y === undefined) return asStep(() => this.scores(X), outliving);
-    const labels = toLabels(fn, y, X.shape[0], this.numClasses);
+    const labels = checkLabels(fn, 'y', y, X.shape[0], this.numClasses);
     return asStep(
       () => this.lossAndGradients(X, labels),
       ([loss, grads]) => [loss, Object.fromEntries(Object.entries(grads).map(([name, dw]) => [name, outliving(dw)]))],

@@ -86,6 +86,18 @@ export function checkOptions(fn: string, options: unknown, known: readonly strin
   }
 }
 
+/**
+ * Throws TypeError where one of the fields that a function is about to write to an object cannot be written: that is
+ * said before the work is done, and not half-way by the engine.
+ */
+export function checkWritable(fn: string, name: string, target: object, fields: readonly string[]): void {
+  for (const field of fields) {
+    const found = Object.getOwnPropertyDescriptor(target, field);
+    const writable = found === undefined ? Object.isExtensible(target) : found.writable === true || found.set !== undefined;
+    if (!writable) throw new TypeError(`${fn}: ${name} must be writable, got one whose ${field} is frozen or read-only`);
+  }
+}
+
 function range(min: number, max: number): string {
   const low = min === -Infinity ? '' : ` >= ${min}`;
   const high = max === Infinity || max === Number.MAX_SAFE_INTEGER ? '' : `${low === '' ? '' : ' and'} <= ${max}`;

@@ -8,7 +8,7 @@
 import type { BinaryOperation, FloatArray } from '../kernels/contract.ts';
 import type { DType, TypedArray } from '../kernels/memory/allocate.ts';
 import { activeKernels } from '../kernels/registry.ts';
-import { describe } from '../runtime/check.ts';
+import { checkTensor } from './check.ts';
 import { isFloat, promote, promoteNumber } from './dtype.ts';
 import { contiguousData, contiguousDataAs, emptyTensor, overlap } from './internal.ts';
 import { broadcastShapes } from './shape.ts';
@@ -59,17 +59,17 @@ export function pow(a: Operand, b: Operand): Tensor {
     if (contiguousData(right).some((exponent) => exponent < 0)) {
       throw new RangeError('pow: integers cannot be raised to negative integer powers, use astype first');
     }
-    return mapPairs(left, right, dtype, dtype, integerPower);
+    return mapPairs(left, right, dtype, dtype, integerPower, 'pow');
   }
   // The square is the power that losses are made of: one multiplication instead of Math.pow's generality.
   if (right.ndim === 0 && right.item() === 2) return kernelPass('mul', left, left, dtype);
-  return mapPairs(left, right, dtype, dtype, floatPower);
+  return mapPairs(left, right, dtype, dtype, floatPower, 'pow');
 }
 
 /** The remainder of a / b with the sign of b, as Python's %; 0 for integers modulo 0, NaN for floats. */
 export function mod(a: Operand, b: Operand): Tensor {
   const [left, right, dtype] = operands('mod', a, b);
-  return mapPairs(left, right, dtype, dtype, floorRemainder);
+  return mapPairs(left, right, dtype, dtype, floorRemainder, 'mod');
 }
 
 /** C's pow, which differs from JavaScript's where 1 or -1 meets NaN or an infinity. */
@@ -121,9 +121,7 @@ export function assignOperation(operation: 'add' | 'sub' | 'mul' | 'div', target
  */
 export function operands(fn: string, a: Operand, b: Operand): [Tensor, Tensor, DType] {
   for (const [name, value] of [['a', a], ['b', b]] as const) {
-    if (!(value instanceof Tensor) && typeof value !== 'number') {
-      throw new TypeError(`${fn}: ${name} must be a Tensor or a number, got ${describe(value)}`);
-    }
+    if (typeof value !== 'number') checkTensor(fn, name, value, 'a Tensor or a number');
   }
   let dtype: DType;
   if (typeof a !== 'number') dtype = typeof b === 'number' ? promoteNumber(a.dtype, b) : promote(a.dtype, b.dtype);
@@ -167,7 +165,7 @@ function kernelPass(operation: BinaryOperation, left: Tensor, right: Tensor, dty
  * general path, for whatever has no kernel.
  */
 export function mapPairs(
-  left: Tensor, right: Tensor, dtype: DType, outType: DType, f: (x: number, y: number) => number, fn: string = f.name,
+  left: Tensor, right: Tensor, dtype: DType, outType: DType, f: (x: number, y: number) => number, fn: string,
 ): Tensor {
   const shape = broadcastShapes(fn, left.shape, right.shape);
   const out = emptyTensor(shape, outType);

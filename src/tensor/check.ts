@@ -7,10 +7,15 @@ import { Tensor } from './tensor.ts';
 
 export { shapeText };
 
-/** Throws TypeError unless value is a Tensor. */
-export function checkTensor(fn: string, name: string, value: unknown): Tensor {
-  if (!(value instanceof Tensor)) throw new TypeError(`${fn}: ${name} must be a Tensor, got ${describe(value)}`);
-  return value;
+/** Throws TypeError unless value is a Tensor; kind says what else the caller takes. */
+export function checkTensor(fn: string, name: string, value: unknown, kind: string = 'a Tensor'): Tensor {
+  if (value instanceof Tensor) return value;
+  const { shape, strides } = Object(value) as Partial<Tensor>;
+  const clone = Array.isArray(shape) && Array.isArray(strides)
+    ? ' that has lost its class, as structuredClone and postMessage leave it: send its data and shape, and make a ' +
+      'new Tensor(data, shape) of them'
+    : '';
+  throw new TypeError(`${fn}: ${name} must be ${kind}, got ${describe(value)}${clone}`);
 }
 
 /** Throws TypeError unless value is a Tensor, RangeError unless it has one of the given numbers of axes. */

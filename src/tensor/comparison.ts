@@ -57,17 +57,17 @@ export function logicalOr(a: Operand, b: Operand): Tensor {
 
 /** 1 where a is 0. */
 export function logicalNot(a: Tensor): Tensor {
-  return equal(a, 0);
+  return compare('logicalNot', checkTensor('logicalNot', 'a', a), 0, (x) => x === 0);
 }
 
 /** 1 where x is NaN. */
 export function isNaN(x: Tensor): Tensor {
-  return notEqual(x, x);
+  return compare('isNaN', checkTensor('isNaN', 'x', x), 0, (value) => value !== value);
 }
 
 /** 1 where x is neither NaN nor infinite. */
 export function isFinite(x: Tensor): Tensor {
-  return compare('isFinite', x, 0, Number.isFinite);
+  return compare('isFinite', checkTensor('isFinite', 'x', x), 0, Number.isFinite);
 }
 
 /** a where the condition differs from 0, else b; all three broadcast together. */
@@ -97,7 +97,7 @@ export function clip(x: Tensor, low: number | null, high: number | null): Tensor
 }
 
 function checkLimit(name: string, value: number): number {
-  return Math.abs(value) === Infinity ? value : checkNumber('clip', name, value);
+  return value === Infinity || value === -Infinity ? value : checkNumber('clip', name, value);
 }
 
 function limit(x: Tensor, bound: number, f: (x: number, y: number) => number): Tensor {

@@ -3,6 +3,7 @@
 import { allocateCollected } from '../kernels/memory/allocate.ts';
 import type { DType, TypedArray } from '../kernels/memory/allocate.ts';
 import { checkInteger, checkNumber, describe } from '../runtime/check.ts';
+import { checkTensor } from './check.ts';
 import { copyElements } from './copy.ts';
 import { checkDType, dtypeOf, supportedArray } from './dtype.ts';
 import { checkShape, maxDimensions, rowMajorStrides, shapeText, sizeOf } from './shape.ts';
@@ -17,8 +18,9 @@ type NestedBooleans = boolean | readonly NestedBooleans[];
 /**
  * A tensor that holds a copy of the values.
  *
- * The shape is that of the nesting unless one is given. The type of a typed array or tensor is kept (8- and 16-bit
- * integers become int32, unsigned 32-bit ones float64), and float32 is the default for numbers; `dtype` overrides both.
+ * The shape is that of the nesting unless one is given. The type of a tensor or typed array is kept; where no tensor
+ * has it, the narrowest that holds every value exactly takes its place: int32 for 8- and 16-bit integers, float64 for
+ * unsigned 32-bit and for 64-bit ones (RangeError beyond 2^53). Numbers are float32. `dtype` overrides all of these.
  * Conversion is that of typed arrays: integers wrap, fractions are cut off, NaN becomes 0 in an integer type.
  * To wrap a typed array without copying, use `new Tensor(array, shape)`.
  *
@@ -102,13 +104,15 @@ export function full(shape: ShapeLike, value: number, dtype: DType = 'float32'):
 }
 
 /** Zeros in the shape and, unless another is named, the type of t. */
-export function zerosLike(t: Tensor, dtype: DType = t.dtype): Tensor {
-  return filled('zerosLike', t.shape, 0, dtype);
+export function zerosLike(t: Tensor, dtype?: DType): Tensor {
+  const { shape, dtype: own } = checkTensor('zerosLike', 't', t);
+  return filled('zerosLike', shape, 0, dtype ?? own);
 }
 
 /** Ones in the shape and, unless another is named, the type of t. */
-export function onesLike(t: Tensor, dtype: DType = t.dtype): Tensor {
-  return filled('onesLike', t.shape, 1, dtype);
+export function onesLike(t: Tensor, dtype?: DType): Tensor {
+  const { shape, dtype: own } = checkTensor('onesLike', 't', t);
+  return filled('onesLike', shape, 1, dtype ?? own);
 }
 
 function filled(fn: string, shape: ShapeLike, value: number, dtype: DType): Tensor {

@@ -81,11 +81,16 @@ export function insert(
   checkTensor('insert', 'x', t);
   const along = normalizeAxis('insert', axis, t.ndim);
   const extent = t.shape[along];
-  const places = (typeof indices === 'number' ? [indices] : [...indices]).map((index) => {
+  if (typeof indices !== 'number' && !Array.isArray(indices)) {
+    throw new TypeError(`insert: indices must be an integer or an array of integers, got ${describe(indices)}`);
+  }
+  const places = Array.from(typeof indices === 'number' ? [indices] : indices as readonly number[], (index) => {
     checkInteger('insert', 'index', index, -extent, extent);
     return index < 0 ? index + extent : index;
   });
-  let given = typeof values === 'number' ? new Tensor(Float64Array.of(values), []) : checkTensor('insert', 'values', values);
+  let given = typeof values === 'number'
+    ? new Tensor(Float64Array.of(values), [])
+    : checkTensor('insert', 'values', values, 'a Tensor or a number');
   if (given.ndim > t.ndim) throw new RangeError(`insert: values has ${given.ndim} axes, x has ${t.ndim}`);
   given = given.reshape([...new Array<number>(t.ndim - given.ndim).fill(1), ...given.shape]);
   if (typeof indices === 'number') given = moveaxis(given, 0, along);

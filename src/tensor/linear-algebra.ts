@@ -16,47 +16,51 @@ import { broadcastTo, expandDims, squeeze, transpose } from './views.ts';
  * products wrap. Throws RangeError when the inner sizes or the batches do not agree.
  */
 export function matmul(a: Tensor, b: Tensor): Tensor {
-  checkOperand('a', a);
-  checkOperand('b', b);
+  return product('matmul', a, b);
+}
+
+function product(fn: string, a: Tensor, b: Tensor): Tensor {
+  checkOperand(fn, 'a', a);
+  checkOperand(fn, 'b', b);
   const left = a.ndim === 1 ? expandDims(a, 0) : a;
   const right = b.ndim === 1 ? expandDims(b, 1) : b;
   const inner = left.shape[left.ndim - 1];
   if (inner !== right.shape[right.ndim - 2]) {
     throw new RangeError(
-      `matmul: a has ${inner} columns, b has ${right.shape[right.ndim - 2]} rows (a ${shapeText(a.shape)}, b ${shapeText(b.shape)})`,
+      `${fn}: a has ${inner} columns, b has ${right.shape[right.ndim - 2]} rows (a ${shapeText(a.shape)}, b ${shapeText(b.shape)})`,
     );
   }
-  const out = left.ndim > 2 && right.ndim === 2 ? foldedProduct(left, right) : batchedProduct(left, right);
+  const out = left.ndim > 2 && right.ndim === 2 ? foldedProduct(fn, left, right) : batchedProduct(fn, left, right);
   if (a.ndim === 1 && b.ndim === 1) return squeeze(out, [-2, -1]);
   if (a.ndim === 1) return squeeze(out, -2);
   return b.ndim === 1 ? squeeze(out, -1) : out;
 }
 
-function checkOperand(name: string, t: Tensor): void {
-  if (checkTensor('matmul', name, t).ndim === 0) throw new RangeError(`matmul: ${name} must have an axis, got a scalar; use mul`);
+function checkOperand(fn: string, name: string, t: Tensor): void {
+  if (checkTensor(fn, name, t).ndim === 0) throw new RangeError(`${fn}: ${name} must have an axis, got a scalar; use mul`);
 }
 
 /** Batches times one matrix are one tall product. */
-function foldedProduct(a: Tensor, b: Tensor): Tensor {
+function foldedProduct(fn: string, a: Tensor, b: Tensor): Tensor {
   const [k, n] = b.shape;
   const rows = sizeOf(a.shape.slice(0, -1));
-  return batchedProduct(a.reshape(rows, k), b).reshape([...a.shape.slice(0, -1), n]);
+  return batchedProduct(fn, a.reshape(rows, k), b).reshape([...a.shape.slice(0, -1), n]);
 }
 
-function batchedProduct(a: Tensor, b: Tensor): Tensor {
+function batchedProduct(fn: string, a: Tensor, b: Tensor): Tensor {
   const dtype = promote(a.dtype, b.dtype);
   const [m, k] = a.shape.slice(-2);
   const n = b.shape[b.ndim - 1];
-  const batch = broadcastShapes('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2));
+  const batch = broadcastShapes(fn, a.shape.slice(0, -2), b.shape.slice(0, -2));
   const out = emptyTensor([...batch, m, n], dtype);
   const left = matrices(broadcastTo(a, [...batch, m, k]), dtype);
   const right = matrices(broadcastTo(b, [...batch, k, n]), dtype);
   const result = out.data;
   if (k === 0) result.fill(0);
   if (out.size === 0 || k === 0) return out;
-  const product = isFloat(dtype) ? activeKernels().gemm : integerProduct;
+  const multiply = isFloat(dtype) ? activeKernels().gemm : integerProduct;
   for (let i = 0; i < sizeOf(batch); i++) {
-    product(
+    multiply(
       part(left.data, i, m * k) as FloatArray, part(right.data, i, k * n) as FloatArray,
       part(result, i, m * n) as FloatArray, m, n, k, left.transposed, right.transposed, false,
     );
@@ -101,19 +105,21 @@ export function dot(a: Tensor, b: Tensor): Tensor {
   checkTensor('dot', 'a', a);
   checkTensor('dot', 'b', b);
   if (a.ndim === 0 || b.ndim === 0) return a.mul(b);
-  return a.ndim <= 2 && b.ndim <= 2 ? matmul(a, b) : tensordot(a, b, [[-1], [b.ndim === 1 ? -1 : -2]]);
+  return a.ndim <= 2 && b.ndim <= 2 ? product('dot', a, b) : contract('dot', a, b, [[-1], [b.ndim === 1 ? -1 : -2]]);
 }
+
+type AxisPairs = readonly [number | readonly number[], number | readonly number[]];
 
 /**
  * Sums products over pairs of axes: `axes` is a number, for the last ones of a and the first ones of b, or two lists
  * of axes that meet in order. The result has a's other axes, then b's. Throws RangeError when sizes do not agree.
  */
 export function tensordot(
-  a: Tensor, b: Tensor, axes: number | readonly [number | readonly number[], number | readonly number[]] = 2,
+  a: Tensor, b: Tensor, axes: number | AxisPairs = 2,
 ): Tensor {
   checkTensor('tensordot', 'a', a);
   checkTensor('tensordot', 'b', b);
-  let pairs: readonly [number | readonly number[], number | readonly number[]];
+  let pairs: AxisPairs;
   if (typeof axes === 'number') {
     if (!Number.isInteger(axes) || axes < 0 || axes > Math.min(a.ndim, b.ndim)) {
       throw new RangeError(`tensordot: axes must be an integer in 0..${Math.min(a.ndim, b.ndim)}, got ${axes}`);
@@ -122,14 +128,18 @@ export function tensordot(
     pairs = [first, first.map((_, i) => i)];
   } else {
     if (!Array.isArray(axes) || axes.length !== 2) throw new TypeError('tensordot: axes must be a number or two lists of axes');
-    pairs = axes as unknown as typeof pairs;
+    pairs = axes;
   }
-  const contractedA = normalizeAxes('tensordot', pairs[0], a.ndim, 'axes[0]');
-  const contractedB = normalizeAxes('tensordot', pairs[1], b.ndim, 'axes[1]');
+  return contract('tensordot', a, b, pairs);
+}
+
+function contract(fn: string, a: Tensor, b: Tensor, pairs: AxisPairs): Tensor {
+  const contractedA = normalizeAxes(fn, pairs[0], a.ndim, 'axes[0]');
+  const contractedB = normalizeAxes(fn, pairs[1], b.ndim, 'axes[1]');
   const extents = contractedA.map((axis) => a.shape[axis]);
   if (contractedA.length !== contractedB.length || extents.some((extent, i) => extent !== b.shape[contractedB[i]])) {
     throw new RangeError(
-      `tensordot: axes [${contractedA.join(', ')}] of a do not match axes [${contractedB.join(', ')}] of b ` +
+      `${fn}: axes [${contractedA.join(', ')}] of a do not match axes [${contractedB.join(', ')}] of b ` +
       `(a ${shapeText(a.shape)}, b ${shapeText(b.shape)})`,
     );
   }

@@ -10,6 +10,7 @@ import type { TypedArray } from '../kernels/memory/allocate.ts';
 import { describe } from '../runtime/check.ts';
 import { checkTensor } from './check.ts';
 import { dtypeOf } from './dtype.ts';
+import { checkShape, checkView } from './shape.ts';
 import { Tensor } from './tensor.ts';
 
 /** What identifies an ndarray: the same four things as a tensor, under scijs's names. */
@@ -144,5 +145,7 @@ export function fromNdarray(nd: NdarrayLike): Tensor {
     throw new TypeError(`fromNdarray: nd must be an ndarray, got ${describe(nd)}`);
   }
   dtypeOf('fromNdarray', nd.data);
+  const { length } = nd.data as TypedArray;
+  checkView('fromNdarray', checkShape('fromNdarray', nd.shape), nd.stride, nd.offset, length);
   return new Tensor(nd.data as TypedArray, nd.shape, nd.stride, nd.offset);
 }

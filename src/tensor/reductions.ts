@@ -137,8 +137,10 @@ function runMean(data: TypedArray, start: number, length: number): number {
  * The variance over the axes: the mean squared distance from the mean, divided by (count - ddof). ddof 0 is the
  * uncorrected variance, 1 the unbiased estimate. NaN where nothing is left to divide by.
  */
-export function variance(t: Tensor, axis?: Axes, keepDims: boolean = false, ddof: number = 0): Tensor {
-  return spread('var', t, axis, keepDims, ddof, (value) => value);
+export function variance(
+  t: Tensor, axis?: Axes, keepDims: boolean = false, ddof: number = 0, fn: string = 'variance',
+): Tensor {
+  return spread(fn, t, axis, keepDims, ddof, (value) => value);
 }
 
 /** The standard deviation over the axes: the square root of the variance. */

@@ -34,10 +34,47 @@ export function checkShape(fn: string, shape: ShapeLike, name: string = 'shape')
   if (sizes.length > maxDimensions) {
     throw new RangeError(`${fn}: ${name} has ${sizes.length} axes, at most ${maxDimensions} are supported`);
   }
-  const checked = Array.from(sizes, (extent, axis) => checkInteger(fn, `${name}[${axis}]`, extent, 0));
-  // A zero anywhere makes the tensor empty, but the strides still multiply the other sizes: these must fit as well.
-  if (sizeOf(checked.filter((extent) => extent > 0)) > maxElements) {
+  const checked: number[] = [];
+  let size = 1;
+  for (const extent of sizes) {
+    if (!(Number.isInteger(extent) && extent >= 0)) checkInteger(fn, `${name}[${checked.length}]`, extent, 0);
+    // A zero anywhere makes the tensor empty, but the strides still multiply the other sizes: these must fit as well.
+    if (extent > 0) size *= extent;
+    checked.push(extent);
+  }
+  if (size > maxElements) {
     throw new RangeError(`${fn}: ${name} ${shapeText(checked)} has more than ${maxElements} elements`);
+  }
+  return checked;
+}
+
+/**
+ * Returns the strides of a view as a fresh array. Throws TypeError or RangeError, under the caller's name, unless they
+ * are integers, one for each axis of a valid shape, and every element lies inside `length` elements of data.
+ */
+export function checkView(
+  fn: string, shape: readonly number[], strides: readonly number[], offset: number, length: number,
+): number[] {
+  if (!Array.isArray(strides)) throw new TypeError(`${fn}: strides must be an array of integers, got ${describe(strides)}`);
+  if (strides.length !== shape.length) {
+    throw new RangeError(`${fn}: ${strides.length} strides given for ${shape.length} axes`);
+  }
+  const checked: number[] = [];
+  let first = checkInteger(fn, 'offset', offset);
+  let last = first;
+  for (const stride of strides as readonly number[]) {
+    const axis = checked.length;
+    if (!Number.isInteger(stride)) checkInteger(fn, `strides[${axis}]`, stride);
+    const reach = (shape[axis] - 1) * stride;
+    if (reach < 0) first += reach;
+    else last += reach;
+    checked.push(stride);
+  }
+  if (!shape.includes(0) && (first < 0 || last >= length)) {
+    throw new RangeError(
+      `${fn}: a view of shape ${shapeText(shape)}, strides [${checked.join(', ')}] and offset ${offset} ` +
+      `does not lie inside ${length} elements of data`,
+    );
   }
   return checked;
 }
@@ -92,7 +129,7 @@ export function broadcastShapes(fn: string, ...shapes: ReadonlyArray<readonly nu
 
 /** Turns an axis that may count from the end (-1 is the last) into 0..ndim-1. Throws RangeError outside. */
 export function normalizeAxis(fn: string, axis: number, ndim: number, name: string = 'axis'): number {
-  checkInteger(fn, name, axis, -Infinity);
+  checkInteger(fn, name, axis);
   if (axis < -ndim || axis >= ndim) {
     throw new RangeError(`${fn}: ${name} ${axis} is out of bounds for a tensor of ${ndim} axes`);
   }
@@ -108,7 +145,7 @@ export function normalizeAxes(fn: string, axes: number | readonly number[], ndim
   if (!Array.isArray(axes)) {
     throw new TypeError(`${fn}: ${name} must be an integer or an array of integers, got ${describe(axes)}`);
   }
-  const normalized = (axes as readonly number[]).map((axis) => normalizeAxis(fn, axis, ndim, name));
+  const normalized = Array.from(axes as readonly number[], (axis) => normalizeAxis(fn, axis, ndim, name));
   if (new Set(normalized).size !== normalized.length) {
     throw new RangeError(`${fn}: ${name} [${axes.join(', ')}] names an axis twice`);
   }

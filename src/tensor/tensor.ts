@@ -10,6 +10,7 @@ import type { DType, Lease, TypedArray } from '../kernels/memory/allocate.ts';
 import { describe } from '../runtime/check.ts';
 import * as arithmetic from './arithmetic.ts';
 import type { Operand } from './arithmetic.ts';
+import { checkTensor } from './check.ts';
 import * as comparison from './comparison.ts';
 import { copyElements } from './copy.ts';
 import { checkDType, dtypeOf } from './dtype.ts';
@@ -22,7 +23,7 @@ import { toNdarray } from './ndarray.ts';
 import type { NdarrayView } from './ndarray.ts';
 import * as reductions from './reductions.ts';
 import type { Axes } from './reductions.ts';
-import { checkShape, isRowMajor, rowMajorStrides, shapeText, sizeOf } from './shape.ts';
+import { checkShape, checkView, isRowMajor, rowMajorStrides, shapeText, sizeOf } from './shape.ts';
 import * as unary from './unary.ts';
 import * as views from './views.ts';
 import type { Range } from './views.ts';
@@ -30,10 +31,21 @@ import type { Range } from './views.ts';
 /** Numbers in arrays in arrays: what `toArray` gives. A 0-d tensor is a bare number. */
 export type NestedNumbers = number | readonly NestedNumbers[];
 
+/** Found on the tensors of every copy of the library that a program holds, unlike the class. */
+const brand = Symbol.for('tilegrad.Tensor');
+/** Under these names Node and Bun, and Deno, look for what console.log shows. */
+const inspections = [Symbol.for('nodejs.util.inspect.custom'), Symbol.for('Deno.customInspect')];
+
 export class Tensor {
   /** Said outright, because bundlers rename classes that refer to themselves: it stands in error messages. */
   static readonly name: string = 'Tensor';
 
+  /** True for the tensors of another copy of the library too: they have the same methods, so they work everywhere. */
+  static [Symbol.hasInstance](value: unknown): value is Tensor {
+    return typeof value === 'object' && value !== null && (value as { [brand]?: unknown })[brand] === true;
+  }
+
+  /** the size of each axis; frozen, as strides are, so that a view that was checked stays inside its memory */
   readonly shape: readonly number[];
   /** how far apart neighbours along each axis lie, in elements; negative or 0 in views */
   readonly strides: readonly number[];
@@ -55,38 +67,26 @@ export class Tensor {
    * Throws TypeError for data of another kind, RangeError for a bad shape or a view that would leave data.
    */
   constructor(
-    data: TypedArray, shape: readonly number[] = [data.length], strides?: readonly number[], offset: number = 0,
+    data: TypedArray, shape?: readonly number[], strides?: readonly number[], offset: number = 0,
     lease: Lease | null = null,
   ) {
     this.dtype = dtypeOf('Tensor', data);
-    this.shape = checkShape('Tensor', shape);
-    this.strides = strides === undefined ? rowMajorStrides(shape) : [...strides];
+    const sizes = checkShape('Tensor', shape ?? [data.length]);
+    this.shape = Object.freeze(sizes);
+    this.strides = Object.freeze(checkView('Tensor', sizes, strides ?? rowMajorStrides(sizes), offset, data.length));
     this.offset = offset;
-    this.size = sizeOf(shape);
-    this.ndim = shape.length;
+    this.size = sizeOf(sizes);
+    this.ndim = sizes.length;
     this.storage = data;
     this.lease = lease;
-    this.checkBounds();
   }
 
-  private checkBounds(): void {
-    const { shape, strides, offset } = this;
-    if (strides.length !== shape.length) {
-      throw new RangeError(`Tensor: ${strides.length} strides given for ${shape.length} axes`);
-    }
-    let first = offset;
-    let last = offset;
-    for (let axis = 0; axis < shape.length; axis++) {
-      const reach = (shape[axis] - 1) * strides[axis];
-      if (reach < 0) first += reach;
-      else last += reach;
-    }
-    const inside = first >= 0 && last < this.storage.length;
-    if (!Number.isInteger(offset) || !strides.every(Number.isInteger) || (this.size > 0 && !inside)) {
-      throw new RangeError(
-        `Tensor: a view of shape ${shapeText(shape)}, strides [${strides.join(', ')}] and offset ${offset} ` +
-        `does not lie inside ${this.storage.length} elements of data`,
-      );
+  static {
+    // What `instanceof Tensor` looks for; false on the bare prototype.
+    Object.defineProperty(this.prototype, brand, { get(this: Partial<Tensor>) { return this.ndim !== undefined; } });
+    // console.log shows the text instead of the memory under it.
+    for (const name of inspections) {
+      Object.defineProperty(this.prototype, name, { value(this: Tensor) { return format(this); } });
     }
   }
 
@@ -222,8 +222,7 @@ export class Tensor {
     if (typeof source === 'number') {
       source = new Tensor(Float64Array.of(source), []);
     }
-    if (!(source instanceof Tensor)) throw new TypeError(`assign: source must be a Tensor or a number, got ${describe(source)}`);
-    const stretched = views.broadcastTo(source, this.shape, 'assign');
+    const stretched = views.broadcastTo(checkTensor('assign', 'source', source, 'a Tensor or a number'), this.shape, 'assign');
     copyElements(this.shape, overlap(stretched, this) ? stretched.clone() : stretched, this);
     return this;
   }
@@ -278,7 +277,7 @@ export class Tensor {
   sum(axis?: Axes, keepDims?: boolean): Tensor { return reductions.sum(this, axis, keepDims); }
   prod(axis?: Axes, keepDims?: boolean): Tensor { return reductions.prod(this, axis, keepDims); }
   mean(axis?: Axes, keepDims?: boolean): Tensor { return reductions.mean(this, axis, keepDims); }
-  var(axis?: Axes, keepDims?: boolean, ddof?: number): Tensor { return reductions.variance(this, axis, keepDims, ddof); }
+  var(axis?: Axes, keepDims?: boolean, ddof?: number): Tensor { return reductions.variance(this, axis, keepDims, ddof, 'var'); }
   std(axis?: Axes, keepDims?: boolean, ddof?: number): Tensor { return reductions.std(this, axis, keepDims, ddof); }
   max(axis?: Axes, keepDims?: boolean): Tensor { return reductions.max(this, axis, keepDims); }
   min(axis?: Axes, keepDims?: boolean): Tensor { return reductions.min(this, axis, keepDims); }
@@ -301,8 +300,15 @@ export class Tensor {
   /** Shape, type and elements as text; the ends of every axis when there are many. */
   toString(): string { return format(this); }
 
-  /** Lets a tensor of one element stand where a number is expected. */
-  [Symbol.toPrimitive](hint: string): number | string { return hint === 'string' ? format(this) : this.item(); }
+  /** What JSON.stringify writes; `tensor(values, shape, dtype)` reads it. JSON has no NaN and infinities: null. */
+  toJSON(): { shape: readonly number[]; dtype: DType; values: NestedNumbers } {
+    return { shape: this.shape, dtype: this.dtype, values: this.toArray() };
+  }
+
+  /** Lets a tensor of one element stand where a number is expected; beside text, a larger one is text. */
+  [Symbol.toPrimitive](hint: string): number | string {
+    return hint === 'string' || (hint === 'default' && this.size !== 1) ? format(this) : this.item();
+  }
 }
 
 /** Numbers given one by one or as one array. */

@@ -80,7 +80,7 @@ function resolveRange(
   const highest = step > 0 ? extent : extent - 1;
   const place = (position: number | null | undefined, otherwise: number, name: string): number => {
     if (position === null || position === undefined) return otherwise;
-    if (Math.abs(position) !== Infinity) checkInteger('slice', `${name} of axis ${axis}`, position, -Infinity);
+    if (position !== Infinity && position !== -Infinity) checkInteger('slice', `${name} of axis ${axis}`, position, -Infinity);
     return Math.min(Math.max(position < 0 ? position + extent : position, lowest), highest);
   };
   const start = place(from, step > 0 ? lowest : highest, 'start');
@@ -163,7 +163,7 @@ function reshapedStrides(
  */
 export function broadcastTo(t: Tensor, wanted: readonly number[], fn: string = 'broadcastTo'): Tensor {
   checkTensor(fn, 'x', t);
-  if (sameShape(t.shape, wanted)) return t;
+  if (Array.isArray(wanted) && sameShape(t.shape, wanted)) return t;
   const shape = checkShape(fn, wanted);
   const added = shape.length - t.ndim;
   const fits = added >= 0 && t.shape.every((extent, axis) => extent === shape[added + axis] || extent === 1);

@@ -2,9 +2,9 @@
 
 import type { FloatArray } from '../kernels/contract.ts';
 import type { TypedArray } from '../kernels/memory/allocate.ts';
-import { toLabels, type Labels } from '../layers/loss.ts';
 import { checkTensor, shapeText } from '../tensor/check.ts';
 import { contiguousData, emptyTensor } from '../tensor/internal.ts';
+import { checkLabels, type Labels } from '../tensor/labels.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { firstNonFinite } from './divergence.ts';
@@ -34,7 +34,7 @@ export class Dataset {
     this.size = X.shape[0];
     this.exampleShape = X.shape.slice(1);
     this.#exampleSize = sizeOf(this.exampleShape);
-    this.#labels = toLabels(fn, y, this.size, Infinity, yName);
+    this.#labels = checkLabels(fn, yName, y, this.size);
     this.#values = contiguousData(X);
     const bad = firstNonFinite(this.#values);
     if (bad >= 0) {
@@ -65,7 +65,7 @@ export class Dataset {
 
   /** Throws RangeError for a label that is none of so many classes. */
   checkClasses(fn: string, yName: string, classes: number): void {
-    toLabels(fn, this.#labels, this.size, classes, yName);
+    checkLabels(fn, yName, this.#labels, this.size, classes);
   }
 }
 

@@ -16,7 +16,7 @@ import type { ShapeLike } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
 import { preciseLog } from './logarithm.ts';
 import { MersenneTwister, stateLength } from './mersenne-twister.ts';
-import { checkState, drawIntegers, drawn, permute, shuffleInPlace } from './source.ts';
+import { checkFill, checkState, drawIntegers, drawn, permute, shuffleInPlace } from './source.ts';
 import type { GeneratorState, RandomSource, Shuffled } from './source.ts';
 
 export class RandomState implements RandomSource {
@@ -69,11 +69,13 @@ export class RandomState implements RandomSource {
 
   /** Fills an array with uniform numbers in [0, 1), in the order that rand draws them. */
   fillUniform(out: FloatArray): void {
+    checkFill('fillUniform', out);
     for (let i = 0; i < out.length; i++) out[i] = this.twister.nextDouble();
   }
 
   /** Fills an array with normal numbers, in the order that randn draws them. */
   fillNormal(out: FloatArray, mean: number = 0, std: number = 1): void {
+    checkFill('fillNormal', out, mean, std);
     for (let i = 0; i < out.length; i++) out[i] = mean + std * this.gauss();
   }
 

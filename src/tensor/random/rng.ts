@@ -10,7 +10,7 @@ import { checkInteger, checkNumber, checkOneOf } from '../../runtime/check.ts';
 import type { ShapeLike } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { preciseLog } from './logarithm.ts';
-import { checkState, drawIntegers, drawn, permute, shuffleInPlace } from './source.ts';
+import { checkFill, checkState, drawIntegers, drawn, permute, shuffleInPlace } from './source.ts';
 import type { GeneratorState, RandomSource, Shuffled } from './source.ts';
 
 type FloatType = Extract<DType, 'float32' | 'float64'>;
@@ -55,6 +55,7 @@ export class Rng implements RandomSource {
 
   /** Fills an array with uniform numbers in [0, 1); in float32 they carry 24 random bits, so that none rounds to 1. */
   fillUniform(out: FloatArray): void {
+    checkFill('fillUniform', out);
     if (out instanceof Float32Array) {
       for (let i = 0; i < out.length; i++) out[i] = (this.next32() >>> 8) / 2 ** 24;
     } else {
@@ -64,6 +65,7 @@ export class Rng implements RandomSource {
 
   /** Fills an array with normal numbers. */
   fillNormal(out: FloatArray, mean: number = 0, std: number = 1): void {
+    checkFill('fillNormal', out, mean, std);
     for (let i = 0; i < out.length; i++) out[i] = mean + std * this.gauss();
   }
 

@@ -3,7 +3,7 @@
 import { allocateCollected } from '../../kernels/memory/allocate.ts';
 import type { DType, TypedArray } from '../../kernels/memory/allocate.ts';
 import type { FloatArray } from '../../kernels/contract.ts';
-import { checkInteger, checkOneOf, describe } from '../../runtime/check.ts';
+import { checkInteger, checkNumber, checkOneOf, checkWritable, describe } from '../../runtime/check.ts';
 import { take } from '../indexing.ts';
 import { checkShape, sizeOf } from '../shape.ts';
 import type { ShapeLike } from '../shape.ts';
@@ -45,6 +45,15 @@ export function isRandomSource(value: unknown): value is RandomSource {
 export function checkRandomSource(fn: string, name: string, value: unknown): RandomSource {
   if (!isRandomSource(value)) throw new TypeError(`${fn}: ${name} must be an Rng or a RandomState, got ${describe(value)}`);
   return value;
+}
+
+/** Throws unless out is an array that random numbers fill, drawn with this mean and standard deviation. */
+export function checkFill(fn: string, out: unknown, mean: number = 0, std: number = 1): void {
+  if (!(out instanceof Float32Array || out instanceof Float64Array)) {
+    throw new TypeError(`${fn}: out must be a Float32Array or a Float64Array, got ${describe(out)}`);
+  }
+  checkNumber(fn, 'mean', mean);
+  checkNumber(fn, 'std', std, 0);
 }
 
 /** Anything that gives 32 random bits, as an unsigned integer. */
@@ -134,6 +143,7 @@ export function shuffleInPlace(fn: string, bits: Bits, x: Shuffled): void {
     x.assign(permute(fn, bits, x));
   } else if (Array.isArray(x) || (ArrayBuffer.isView(x) && !(x instanceof DataView))) {
     const list = x as unknown[];
+    checkWritable(fn, 'x', x, Object.keys(x).slice(0, 1));
     const before = [...list];
     const order = shuffledIndices(bits, list.length).data;
     for (let i = 0; i < list.length; i++) list[i] = before[order[i]];

@@ -1,0 +1,41 @@
+/** No wrong call of any export ends in an error of the engine, or in one that names an inner function. */
+
+import { afterAll, describe, expect, test } from 'vitest';
+import * as data from '../src/data/index.ts';
+import * as tilegrad from '../src/index.ts';
+import * as io from '../src/io/index.ts';
+import * as layers from '../src/layers/index.ts';
+import * as models from '../src/models/index.ts';
+import * as node from '../src/node/index.ts';
+import * as train from '../src/train/index.ts';
+import * as viz from '../src/viz/index.ts';
+import { layersTable } from './wrong-calls/seeds-layers.ts';
+import { dataTable, ioTable, modelsTable, nodeTable, trainTable, vizTable } from './wrong-calls/seeds-rest.ts';
+import { tensorTable } from './wrong-calls/seeds-tensor.ts';
+import { walk } from './wrong-calls/walk.ts';
+import type { Table } from './wrong-calls/walk.ts';
+
+type Module = Readonly<Record<string, unknown>>;
+
+const computing: readonly (readonly [entry: string, module: Module, table: Table])[] = [
+  ['tilegrad', tilegrad, tensorTable], ['tilegrad/layers', layers, layersTable],
+  ['tilegrad/models', models, modelsTable], ['tilegrad/train', train, trainTable],
+];
+const rest: typeof computing = [
+  ['tilegrad/data', data, dataTable], ['tilegrad/io', io, ioTable], ['tilegrad/viz', viz, vizTable],
+  ['tilegrad/node', node, nodeTable],
+];
+
+afterAll(() => tilegrad.configure({ backend: 'auto', threads: 'auto' }));
+
+describe.each(['naive', 'simd'] as const)('wrong calls on %s', (backend) => {
+  test.each(backend === 'naive' ? [...computing, ...rest] : computing)('of %s', async (_entry, module, table) => {
+    const { calls, raw, unlisted } = await walk(module, table, () => tilegrad.configure({ backend, threads: 1 }));
+    console.log(`${_entry}: ${calls} calls, ${raw.length} raw`);
+    const fs = await import('node:fs');
+    fs.appendFileSync('/tmp/raw-calls.txt', raw.join('\n') + '\n');
+    expect(unlisted).toEqual([]);
+    expect(raw).toEqual([]);
+    expect(calls).toBeGreaterThan(0);
+  }, 600_000);
+});
