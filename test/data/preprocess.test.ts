@@ -5,6 +5,7 @@ import { normalizeImages, prepareImages } from '../../src/data/index.ts';
 import type { ImageDataset, LabelledImages } from '../../src/data/index.ts';
 import { Rng, Tensor } from '../../src/tensor/index.ts';
 import { contiguousData } from '../../src/tensor/internal.ts';
+import { worstError } from '../support/errors.ts';
 
 function randomSet(count: number, seed: number): LabelledImages {
   const rng = new Rng(seed);
@@ -18,12 +19,6 @@ function randomSet(count: number, seed: number): LabelledImages {
 
 const dataset: ImageDataset = { train: randomSet(30, 1), test: randomSet(12, 2), classNames: ['a', 'b'] };
 const sizes = { numTraining: 20, numValidation: 6, numTest: 5 };
-
-/** Element-wise largest difference. */
-function difference(a: Tensor, b: ArrayLike<number>): number {
-  expect(a.size).toBe(b.length);
-  return Array.from(a.data).reduce((worst, value, i) => Math.max(worst, Math.abs(value - b[i])), 0);
-}
 
 /** Mean and standard deviation of one channel. */
 function channelMoments(X: Tensor, channel: number): [mean: number, std: number] {
@@ -40,9 +35,9 @@ describe('prepareImages', () => {
     expect([data.XTrain, data.XVal, data.XTest].map((X) => [X.dtype, X.shape])).toEqual([
       ['float32', [20, 3, 4, 4]], ['float32', [6, 3, 4, 4]], ['float32', [5, 3, 4, 4]],
     ]);
-    expect(difference(data.XTrain, contiguousData(images.slice([0, 20])))).toBe(0);
-    expect(difference(data.XVal, contiguousData(images.slice([20, 26])))).toBe(0);
-    expect(difference(data.XTest, contiguousData(dataset.test.images.slice([0, 5])))).toBe(0);
+    expect(worstError(data.XTrain.data, contiguousData(images.slice([0, 20])))).toBe(0);
+    expect(worstError(data.XVal.data, contiguousData(images.slice([20, 26])))).toBe(0);
+    expect(worstError(data.XTest.data, contiguousData(dataset.test.images.slice([0, 5])))).toBe(0);
     expect(data.yTrain).toEqual(labels.slice(0, 20));
     expect(data.yVal).toEqual(labels.slice(20, 26));
     expect(data.yTest).toEqual(dataset.test.labels.slice(0, 5));
@@ -59,9 +54,9 @@ describe('prepareImages', () => {
       for (let n = 0; n < 20; n++) sum += dataset.train.images.data[n * 48 + p];
       return sum / 20;
     });
-    expect(difference(data.mean, mean)).toBeLessThan(1e-5);
+    expect(worstError(data.mean.data, mean)).toBeLessThan(1e-5);
     const pixels = dataset.test.images.data;
-    expect(difference(data.XTest, Array.from({ length: 5 * 48 }, (_, i) => pixels[i] - mean[i % 48])))
+    expect(worstError(data.XTest.data, Array.from({ length: 5 * 48 }, (_, i) => pixels[i] - mean[i % 48])))
       .toBeLessThan(3e-5);
   });
 
@@ -77,7 +72,7 @@ describe('prepareImages', () => {
       }
       // the other parts go through the same statistics, so they come out near but not at 0 and 1
       const again = dataset.test.images.slice([0, 5]).astype('float32').sub(data.mean).div(data.std);
-      expect(difference(data.XTest, again.data)).toBeLessThan(1e-5);
+      expect(worstError(data.XTest.data, again.data)).toBeLessThan(1e-5);
     },
   );
 

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { Kernels } from '../../src/kernels/contract.ts';
 import { jsKernels } from '../../src/kernels/js/index.ts';
 import { naiveKernels } from '../../src/kernels/naive/index.ts';
-import { layerCases, relError, runLayerCase } from './fixtures.ts';
+import { relError } from '../../src/train/rel-error.ts';
+import { layerCases, runLayerCase } from './fixtures.ts';
 
 const backends: Readonly<Record<string, Kernels>> = { naive: naiveKernels, js: { ...naiveKernels, ...jsKernels } };
 

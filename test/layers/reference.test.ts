@@ -2,14 +2,14 @@ import { expect, it } from 'vitest';
 import { relError } from '../../src/train/rel-error.ts';
 import { Tensor } from '../../src/tensor/tensor.ts';
 import { describeOnEveryBackendAndTeam } from '../support/backends.ts';
+import { largest, worstError } from '../support/errors.ts';
 import { layerTitle, reference, stored } from '../support/reference.ts';
 import type { LayerCase } from '../support/reference.ts';
 import { answers } from './reference-runner.ts';
 
 /** In float32 the inputs are rounded already; errors are measured against the size of the whole result. */
 function errorToScale(got: Tensor, expected: Tensor): number {
-  const scale = Math.max(...expected.data, ...expected.data.map((v) => -v));
-  return Math.max(...got.data.map((v, i) => Math.abs(v - expected.data[i]))) / scale;
+  return worstError(got.data, expected.data, largest(expected.data));
 }
 
 function expectCase(layer: LayerCase, dtype: 'float64' | 'float32'): void {

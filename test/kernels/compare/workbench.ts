@@ -143,7 +143,7 @@ export class Workbench {
       if (actual[i] === expected[i] || (Number.isNaN(actual[i]) && Number.isNaN(expected[i]))) continue;
       const allowed = tolerance * Math.abs((magnitude ?? expected)[i]) + smallest[this.type];
       const error = Math.abs(actual[i] - expected[i]);
-      if (!(error <= allowed) || error === Infinity) {
+      if (!(error <= allowed) || allowed === Infinity) {
         throw new Error(`${name}[${i}]: ${actual[i]}, expected ${expected[i]}, off by ${error}, allowed ${allowed}`);
       }
     }

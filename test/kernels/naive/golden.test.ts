@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { ConvGeometry, Kernels, PoolGeometry } from '../../../src/kernels/contract.ts';
 import { jsKernels } from '../../../src/kernels/js/index.ts';
 import { naiveKernels } from '../../../src/kernels/naive/index.ts';
-import { relError } from '../fixtures.ts';
+import { relError } from '../../../src/train/rel-error.ts';
 
 interface GoldenArray {
   readonly op: string;

@@ -4,7 +4,8 @@ import type { FloatArray } from '../../../src/kernels/contract.ts';
 import { naiveKernels } from '../../../src/kernels/naive/index.ts';
 import { features } from '../../../src/runtime/features.ts';
 import { configure } from '../../../src/runtime/settings.ts';
-import { floats, type FloatType, randomFloats, simdKernels, worstError } from './support.ts';
+import { floats, type FloatType, randomFloats, simdKernels } from './support.ts';
+import { worstError } from '../../support/errors.ts';
 
 const simd = simdKernels();
 const tolerance: Record<FloatType, number> = { float32: 1e-5, float64: 1e-12 };
@@ -46,7 +47,9 @@ describe('gemm', () => {
         for (const n of [1, 3, 4, 7, 8, 9, 12, 13, 16, 21]) {
           for (const k of [1, 2, 4, 7]) {
             for (const transposeA of flags) {
-              for (const transposeB of flags) checkProduct({ type, m, n, k, transposeA, transposeB, accumulate: (m + n) % 2 === 0 });
+              for (const transposeB of flags) {
+                checkProduct({ type, m, n, k, transposeA, transposeB, accumulate: (m + n) % 2 === 0 });
+              }
             }
           }
         }
@@ -103,7 +106,8 @@ describe('gemm', () => {
       const moved = new Float32Array(6000);
       moved.set(a.subarray(0, 37 * 29), offset);
       const out = new Float32Array(37 * 41);
-      simd.gemm(moved.subarray(offset, offset + 37 * 29), a.subarray(100, 100 + 29 * 41), out, 37, 41, 29, false, false, false);
+      const [left, right] = [moved.subarray(offset, offset + 37 * 29), a.subarray(100, 100 + 29 * 41)];
+      simd.gemm(left, right, out, 37, 41, 29, false, false, false);
       return out;
     };
     expect(product(3)).toEqual(product(0));
@@ -116,7 +120,9 @@ describe.skipIf(!features().relaxedSimd)('gemm with fused multiply-add', () => {
     simdKernels();
     try {
       for (const type of types) {
-        for (const transposeB of flags) checkProduct({ type, m: 30, n: 61, k: 50, transposeA: false, transposeB, accumulate: true });
+        for (const transposeB of flags) {
+          checkProduct({ type, m: 30, n: 61, k: 50, transposeA: false, transposeB, accumulate: true });
+        }
       }
     } finally {
       configure({ relaxedSimd: false });
@@ -178,13 +184,15 @@ describe('affine', () => {
 
   it('keeps NaN through the fused relu', () => {
     const out = new Float32Array(10);
-    simd.affineForward(Float32Array.of(1, NaN), new Float32Array(20).fill(-1), new Float32Array(10), out, 1, 2, 10, { relu: true });
+    const [w, b] = [new Float32Array(20).fill(-1), new Float32Array(10)];
+    simd.affineForward(Float32Array.of(1, NaN), w, b, out, 1, 2, 10, { relu: true });
     expect([...out]).toEqual(new Array(10).fill(NaN));
   });
 
   it('accepts empty batches and layers without inputs', () => {
     const out = new Float32Array(6);
-    simd.affineForward(new Float32Array(0), new Float32Array(0), Float32Array.of(1, -2, 3), out, 2, 0, 3, { relu: true });
+    const nothing = new Float32Array(0);
+    simd.affineForward(nothing, nothing, Float32Array.of(1, -2, 3), out, 2, 0, 3, { relu: true });
     expect([...out]).toEqual([1, 0, 3, 1, 0, 3]);
     const [dw, db] = [new Float32Array(6).fill(5), new Float32Array(3).fill(5)];
     simd.affineBackward(new Float32Array(0), new Float32Array(0), new Float32Array(6), null, dw, db, 0, 2, 3);

@@ -27,17 +27,3 @@ export function randomFloats(type: FloatType, length: number, seed: number): Flo
   }
   return out;
 }
-
-/**
- * The largest |actual - expected| / scale, where scale is what the result's terms add up to in absolute value: rounding
- * errors are relative to that. NaN where only one of the two is NaN.
- */
-export function worstError(actual: ArrayLike<number>, expected: ArrayLike<number>, scale: ArrayLike<number>): number {
-  let worst = 0;
-  for (let i = 0; i < expected.length; i++) {
-    if (Object.is(actual[i], expected[i])) continue;
-    const error = Math.abs(actual[i] - expected[i]) / Math.max(scale[i], 1e-30);
-    if (!(error <= worst)) worst = error;
-  }
-  return worst;
-}
