@@ -1,5 +1,5 @@
 /**
- * npm run bench:kernels -- [gemm] [convolution] [pooling] [batchnorm] [elementwise] [update] [softmax] [handoff]
+ * npm run bench:kernels -- [gemm] [convolution] [pooling] [normalisation] [elementwise] [update] [loss] [handoff]
  *   [--ways naive,js,simd1,simd2,relaxed1,relaxed2] [--relaxed] [--time MS] [--rounds N] [--peers DIR] [--save]
  *
  * Every kernel on every backend, on one thread and two. Results are compared with the definition (naive where that
@@ -12,13 +12,7 @@ import { parseArgs } from 'node:util';
 import type { FloatArray } from '../src/kernels/contract.ts';
 import { activeKernels } from '../src/kernels/registry.ts';
 import { formatMilliseconds, formatTable } from '../src/node/commands/table.ts';
-import { batchnormCases } from './kernels/batchnorm.ts';
-import { convolutionCases } from './kernels/convolution.ts';
-import { elementwiseCases } from './kernels/elementwise.ts';
-import { gemmCases } from './kernels/gemm.ts';
-import { poolingCases } from './kernels/pooling.ts';
-import { softmaxCases } from './kernels/softmax.ts';
-import { updateCases } from './kernels/update.ts';
+import { families } from './kernels/index.ts';
 import { Arrays, scaledDifference } from './support/arrays.ts';
 import { arithmeticPeak, copyBandwidth, handOffs } from './support/ceilings.ts';
 import { announce, numberOption, pick, pickWays } from './support/command-line.ts';
@@ -32,10 +26,6 @@ import type { Timing } from './support/timing.ts';
 import { enter, isRelaxed, isSimd, threadsOf } from './support/ways.ts';
 import type { WayName } from './support/ways.ts';
 
-const families = {
-  gemm: gemmCases, convolution: convolutionCases, pooling: poolingCases, batchnorm: batchnormCases,
-  elementwise: elementwiseCases, update: updateCases, softmax: softmaxCases, handoff: [],
-} as const satisfies Record<string, readonly KernelCase[]>;
 type FamilyName = keyof typeof families;
 
 /** Steps of a definition's innermost loop that take about a second. */
@@ -77,7 +67,7 @@ const { values, positionals } = parseArgs({
 });
 const milliseconds = numberOption('time', values.time, 1, 60_000);
 const rounds = numberOption('rounds', values.rounds ?? (values.peers === undefined ? '1' : '2'), 1, 100);
-const names = pick('bench', positionals, Object.keys(families) as FamilyName[]);
+const names = pick('bench', positionals, [...Object.keys(families) as FamilyName[], 'handoff']);
 const ways = pickWays(values.ways, values.relaxed);
 const peers = values.peers === undefined ? null : new Peers(values.peers);
 

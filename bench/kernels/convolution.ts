@@ -7,8 +7,8 @@ import type { ConvGeometry } from '../../src/kernels/contract.ts';
 import { inStep } from '../../src/kernels/memory/allocate.ts';
 import { convBackwardFast, convForwardFast } from '../../src/layers/index.ts';
 import { Rng, Tensor } from '../../src/tensor/index.ts';
-import type { Arrays, FloatName } from '../support/arrays.ts';
-import type { KernelCase, Work } from '../support/kernel-case.ts';
+import type { FloatName } from '../support/arrays.ts';
+import type { Drawing, KernelCase, Work } from '../support/kernel-case.ts';
 
 interface Shape {
   readonly name: string;
@@ -76,7 +76,7 @@ function backward({ name, geometry: g, peer }: Shape, dtype: FloatName): KernelC
 }
 
 /** Tensors for the layers: of arrays in the backend's memory, or of ordinary ones, as a user makes them. */
-function tensors(arrays: Arrays, resident: boolean): (...shape: number[]) => Tensor {
+function tensors(arrays: Drawing, resident: boolean): (...shape: number[]) => Tensor {
   const rng = new Rng(1);
   return (...dims) => {
     if (!resident) return rng.normal(0, 1, dims, arrays.dtype);
@@ -90,7 +90,7 @@ function layers(where: 'plain tensors' | 'in a step', dtype: FloatName): KernelC
   const inside = where === 'in a step';
   const param = { stride: g.stride, pad: g.pad };
   const within = <T>(fn: () => T): T => (inside ? inStep(fn) : fn());
-  const draw = (arrays: Arrays): Tensor[] => {
+  const draw = (arrays: Drawing): Tensor[] => {
     const normal = tensors(arrays, inside);
     return [
       normal(g.batch, g.channels, g.height, g.width), normal(g.filters, g.channels, 3, 3), normal(g.filters),

@@ -1,4 +1,4 @@
-/** Max pooling by 2x2 windows, at the course's size and a larger one; forward notes the positions of the maxima. */
+/** Pooling by 2x2 windows, at the course's size and a larger one; max pooling notes the positions of the maxima. */
 
 import type { PoolGeometry } from '../../src/kernels/contract.ts';
 import { bytesOf } from '../support/kernel-case.ts';
@@ -34,6 +34,20 @@ function cases(batch: number, channels: number, peer: string): KernelCase[] {
           argmax[i] = (2 * (window >> 4) + (turn >> 1)) * 32 + 2 * (window & 15) + (turn & 1);
         });
         return { run: ({ maxPoolBackward }) => maxPoolBackward(dout, argmax, dx, g), results: [dx] };
+      },
+    },
+    {
+      name: `average pool ${size} forward`, dtype, steps: x, work,
+      prepare(arrays) {
+        const [xs, result] = [arrays.normal(x), arrays.zeros(out)];
+        return { run: ({ avgPoolForward }) => avgPoolForward(xs, result, g), results: [result] };
+      },
+    },
+    {
+      name: `average pool ${size} backward`, dtype, steps: x, work,
+      prepare(arrays) {
+        const [dout, dx] = [arrays.normal(out), arrays.zeros(x)];
+        return { run: ({ avgPoolBackward }) => avgPoolBackward(dout, dx, g), results: [dx] };
       },
     },
   ];

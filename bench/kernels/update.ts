@@ -25,6 +25,29 @@ function cases(size: number): KernelCase[] {
       },
     },
     {
+      name: title('nesterov'), dtype, steps: size, work: { limit: 'memory', bytes: 5 * array, workingSet: 3 * array },
+      prepare(arrays) {
+        const [w, dw, v] = [arrays.normal(size), arrays.normal(size), arrays.normal(size)];
+        return { run: ({ nesterovUpdate }) => nesterovUpdate(w, dw, v, w, v, 1e-3, 0.9), results: [w, v] };
+      },
+    },
+    {
+      name: title('rmsprop'), dtype, steps: size, work: { limit: 'memory', bytes: 5 * array, workingSet: 3 * array },
+      prepare(arrays) {
+        const [w, dw, cache] = [arrays.normal(size), arrays.normal(size), arrays.uniform(size)];
+        return {
+          run: ({ rmspropUpdate }) => rmspropUpdate(w, dw, cache, w, cache, 1e-3, 0.9, 1e-8), results: [w, cache],
+        };
+      },
+    },
+    {
+      name: title('adagrad'), dtype, steps: size, work: { limit: 'memory', bytes: 5 * array, workingSet: 3 * array },
+      prepare(arrays) {
+        const [w, dw, cache] = [arrays.normal(size), arrays.normal(size), arrays.uniform(size)];
+        return { run: ({ adagradUpdate }) => adagradUpdate(w, dw, cache, w, cache, 1e-3, 1e-8), results: [w, cache] };
+      },
+    },
+    {
       name: title('adam'), dtype, steps: size, work: { limit: 'memory', bytes: 7 * array, workingSet: 4 * array },
       prepare(arrays) {
         const [w, dw, m, v] = [arrays.normal(size), arrays.normal(size), arrays.normal(size), arrays.uniform(size)];

@@ -18,6 +18,9 @@ export type Work =
     readonly workingSet: number;
   };
 
+/** Where a case gets its arrays from. */
+export type Drawing = Pick<Arrays, 'dtype' | 'normal' | 'uniform' | 'zeros' | 'positions'>;
+
 /** A kernel with its arrays, ready to be called again and again. */
 export interface Prepared {
   /** what is timed; the kernels are those of the backend that the arrays were made for */
@@ -32,7 +35,7 @@ export interface KernelCase {
   readonly work: Work;
   /** steps of the innermost loop of the definition: what naive takes a nanosecond or two for each of */
   readonly steps: number;
-  prepare(arrays: Arrays): Prepared;
+  prepare(arrays: Drawing): Prepared;
   /** the peers' workload that is the same; float32 only */
   readonly peer?: { readonly workload: string; readonly case: string; readonly operation?: 'fwd' | 'bwd' };
   /** larger only where a single value is divided by, or summed into, something that cancels; see `tolerance` */

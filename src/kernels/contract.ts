@@ -148,6 +148,14 @@ export interface ActivationKernels {
   tanhForward(x: FloatArray, out: FloatArray): void;
   /** from the output: dx = dout * (1 - out^2) */
   tanhBackward(dout: FloatArray, out: FloatArray, dx: FloatArray): void;
+  /** out = x Phi(x) with Phi the standard normal distribution function: GELU in its exact form; NaN at -infinity. */
+  geluForward(x: FloatArray, out: FloatArray): void;
+  /** from the input; NaN at infinities. dx may be dout */
+  geluBackward(dout: FloatArray, x: FloatArray, dx: FloatArray): void;
+  /** out = x / (1 + exp(-x)); NaN at -infinity */
+  siluForward(x: FloatArray, out: FloatArray): void;
+  /** from the input; NaN at infinities. dx may be dout */
+  siluBackward(dout: FloatArray, x: FloatArray, dx: FloatArray): void;
 }
 
 export interface NormKernels {

@@ -5,6 +5,7 @@
  */
 
 import type { ActivationKernels, FloatArray } from '../contract.ts';
+import { bellCurve, normalShare } from './normal.ts';
 
 /** out = max(0, x). Written as a test for "below zero", which NaN fails, so that NaN passes through. */
 export function reluForward(x: FloatArray, out: FloatArray): void {
@@ -60,7 +61,29 @@ export function tanhBackward(dout: FloatArray, out: FloatArray, dx: FloatArray):
   for (let i = 0; i < out.length; i++) dx[i] = dout[i] * (1 - out[i] * out[i]);
 }
 
+/** out = x Phi(x) (Hendrycks & Gimpel 2016): x times the chance that a normal number lies below it. */
+export function geluForward(x: FloatArray, out: FloatArray): void {
+  for (let i = 0; i < x.length; i++) out[i] = x[i] * normalShare(x[i]);
+}
+
+/** The derivative of x Phi(x) is Phi(x) + x phi(x), where phi(x) = exp(-x^2 / 2) / sqrt(2 pi) is that of Phi. */
+export function geluBackward(dout: FloatArray, x: FloatArray, dx: FloatArray): void {
+  for (let i = 0; i < x.length; i++) {
+    dx[i] = dout[i] * (normalShare(x[i]) + x[i] * bellCurve(x[i]) / Math.sqrt(2 * Math.PI));
+  }
+}
+
+/** out = x / (1 + exp(-x)) (Elfwing, Uchibe & Doya 2017; also called swish). */
+export function siluForward(x: FloatArray, out: FloatArray): void {
+  for (let i = 0; i < x.length; i++) out[i] = x[i] * sigmoid(x[i]);
+}
+
+/** With s the logistic function, 1 - s(x) = s(-x), so the derivative of x s(x) is s(x) (1 + x s(-x)). */
+export function siluBackward(dout: FloatArray, x: FloatArray, dx: FloatArray): void {
+  for (let i = 0; i < x.length; i++) dx[i] = dout[i] * sigmoid(x[i]) * (1 + x[i] * sigmoid(-x[i]));
+}
+
 export const naiveActivation: ActivationKernels = {
   reluForward, reluBackward, leakyReluForward, leakyReluBackward, eluForward, eluBackward,
-  sigmoidForward, sigmoidBackward, tanhForward, tanhBackward,
+  sigmoidForward, sigmoidBackward, tanhForward, tanhBackward, geluForward, geluBackward, siluForward, siluBackward,
 };

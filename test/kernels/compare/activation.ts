@@ -27,7 +27,8 @@ function inputs(bench: Workbench, s: Shape): { x: FloatArray; dout: FloatArray }
 
 /** A forward: out from x. The output is x itself when aliased. */
 function forward(
-  kernel: 'reluForward' | 'leakyReluForward' | 'eluForward' | 'sigmoidForward' | 'tanhForward', aliasAllowed = false,
+  kernel: 'reluForward' | 'leakyReluForward' | 'eluForward' | 'sigmoidForward' | 'tanhForward' | 'geluForward' |
+    'siluForward', aliasAllowed = false,
 ): AnyCase {
   return kernelCase({
     kernel, shapes,
@@ -45,7 +46,7 @@ function forward(
 
 /** A backward from dout and one saved array: relu's input or output, or the output of a smooth activation. */
 function backward(
-  kernel: 'reluBackward' | 'leakyReluBackward' | 'sigmoidBackward' | 'tanhBackward',
+  kernel: 'reluBackward' | 'leakyReluBackward' | 'sigmoidBackward' | 'tanhBackward' | 'geluBackward' | 'siluBackward',
   from: 'x' | 'reluForward' | 'sigmoidForward' | 'tanhForward', aliasAllowed = false,
 ): AnyCase {
   return kernelCase({
@@ -65,7 +66,8 @@ function backward(
       const expected = bench.expected(s.length);
       tested[kernel](inPlace ? dx : dout, saved, dx, s.alpha);
       naive[kernel](dout, saved, expected, s.alpha);
-      // 1 - out and 1 - out^2 cancel where the activation saturates: the scale is that of dout.
+      // 1 - out and 1 - out^2 cancel where the activation saturates, the two terms of gelu's and silu's derivative
+      // where it changes its sign: the scale is that of dout.
       const scale = kernel === 'reluBackward' ? undefined : dout.map((d) => d * Math.max(1, s.alpha));
       bench.close('dx', dx, expected, scale);
     },
@@ -95,5 +97,9 @@ export const activationCases: readonly AnyCase[] = [
   backward('leakyReluBackward', 'x'),
   backward('sigmoidBackward', 'sigmoidForward'),
   backward('tanhBackward', 'tanhForward'),
+  forward('geluForward'),
+  backward('geluBackward', 'x', true),
+  forward('siluForward'),
+  backward('siluBackward', 'x', true),
   kernelCase({ kernel: 'eluBackward', shapes, check: checkElu }),
 ];

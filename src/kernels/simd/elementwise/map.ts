@@ -4,23 +4,27 @@
  */
 
 import {
-  bytesOf, constant, type FloatKind, type Kind, lanesOf, type Local, scale, splat, type Value, vectorOf,
+  bytesOf, type FloatKind, type Kind, type Local, scale, splat, type Value, vectorOf,
 } from '../../../wasm/index.ts';
 import type { FloatArray } from '../../contract.ts';
 import { ArgumentSlots, type KernelBuilder } from '../kernel-builder.ts';
 import { beginLaunch, floatKind } from '../launch.ts';
 import { kernelIndex } from '../module.ts';
 import { elementwiseTuning } from '../tuning.ts';
+import type { Keep } from './functions.ts';
 import { at, eachRun, fromFloat64 } from '../vectors.ts';
 
-/** What a kernel computes at one place, from its inputs and scalars there: one value for each output. */
+/**
+ * What a kernel computes at one place, from its inputs and scalars there: one value for each output. All values are
+ * vectors of the array's type; the elements that fill no vector are computed one by one, each in all lanes of one.
+ */
 export interface MapDescription {
   readonly name: string;
   readonly inputs: number;
   readonly outputs: number;
   readonly scalars: number;
-  /** `keep` computes a value once; every input may be used more than once */
-  readonly step: (inputs: readonly Value[], scalars: readonly Value[], keep: (value: Value) => Value, kind: Kind) => Value[];
+  /** every input may be used more than once */
+  readonly step: (inputs: readonly Value[], scalars: readonly Value[], keep: Keep, kind: Kind) => Value[];
 }
 
 const arrays = ['a0', 'a1', 'a2', 'a3', 'a4', 'a5', 'a6'] as const;
@@ -50,20 +54,19 @@ function emitFor(
     f.if(count.gt(s.perTask), () => f.set(count, s.perTask));
     const distance = f.let(scale(first, bytesOf(float)));
     const pointers: Local[] = [];
-    for (let i = 0; i < inputs + outputs; i++) pointers.push(f.let(slots.read(f, args, [arrays[i]])[arrays[i]].add(distance)));
-    const single = Array.from({ length: scalars }, (_, i) => f.let(fromFloat64(float, slots.readFloat(f, args, numbers[i]))));
-    const wide = single.map((scalar) => f.let(splat(vector, scalar)));
+    for (const name of arrays.slice(0, inputs + outputs)) {
+      pointers.push(f.let(slots.read(f, args, [name])[name].add(distance)));
+    }
+    const wide = Array.from({ length: scalars }, (_, i) =>
+      f.let(splat(vector, fromFloat64(float, slots.readFloat(f, args, numbers[i])))));
     eachRun(f, float, pointers, count, (kind) => {
-      const values = pointers.slice(0, inputs).map((pointer) => f.let(at(kind, pointer)));
-      const results = step(values, kind === vector ? wide : single, (value) => f.let(value), kind).map((value) => f.let(value));
-      results.forEach((value, i) => f.store(pointers[inputs + i], value));
+      const whole = kind === vector;
+      const values = pointers.slice(0, inputs).map((pointer) =>
+        f.let(whole ? at(kind, pointer) : splat(vector, at(kind, pointer))));
+      const results = step(values, wide, (value) => f.let(value), vector).map((value) => f.let(value));
+      results.forEach((value, i) => f.store(pointers[inputs + i], whole ? value : value.lane(0)));
     });
   });
-}
-
-/** A number in every lane of a kind. */
-export function number(kind: Kind, value: number): Value {
-  return lanesOf(kind) === 1 ? constant(kind, value) : splat(kind as 'f32x4', value);
 }
 
 /** Runs a map kernel. An output may be the same array as an input. */

@@ -16,7 +16,7 @@ import { emitMap, type MapDescription, runMap } from './map.ts';
 
 /** value without what is too small to matter in float32; float64 is far from its subnormal numbers. */
 function atLeast(limit: number, value: Value, kind: Kind): Value {
-  return kind === 'f32' || kind === 'f32x4' ? withoutTiny(value, limit) : value;
+  return kind === 'f32x4' ? withoutTiny(value, limit) : value;
 }
 
 const gradientLimit = 1e-17;
@@ -64,7 +64,8 @@ const descriptions: readonly MapDescription[] = [
   {
     name: 'adam_update', inputs: 4, outputs: 3, scalars: 8,
     step: (
-      [w, dw, m, v], [rate, beta1, oneMinusBeta1, beta2, oneMinusBeta2, epsilon, inverseCorrection2, keepWeight], keep, kind,
+      [w, dw, m, v], [rate, beta1, oneMinusBeta1, beta2, oneMinusBeta2, epsilon, inverseCorrection2, keepWeight], keep,
+      kind,
     ) => {
       const gradient = keep(atLeast(gradientLimit, dw, kind));
       const first = keep(atLeast(momentLimit, keep(beta1.mul(m).add(oneMinusBeta1.mul(gradient))), kind));

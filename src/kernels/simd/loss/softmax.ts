@@ -7,12 +7,12 @@ import {
   apply, bytesOf, constant, type FloatKind, load, loadZero, type Local, scale, splat, type Value,
 } from '../../../wasm/index.ts';
 import type { FloatArray, LossKernels } from '../../contract.ts';
+import { exponential } from '../elementwise/functions.ts';
 import { ArgumentSlots, type KernelBuilder } from '../kernel-builder.ts';
 import { beginLaunch, floatKind } from '../launch.ts';
 import { kernelIndex } from '../module.ts';
 import { elementwiseTuning } from '../tuning.ts';
 import { fromFloat64, toFloat64 } from '../vectors.ts';
-import { exponential } from './exponential.ts';
 
 const slots: ArgumentSlots<'scores' | 'labels' | 'dscores' | 'rows' | 'examples' | 'classes' | 'perTask'> =
   new ArgumentSlots(['scores', 'labels', 'dscores', 'rows', 'examples', 'classes', 'perTask']);
@@ -64,7 +64,7 @@ function emitFor(kernels: KernelBuilder, float: FloatKind): void {
       f.set(to, s.dscores.add(scale(example.mul(s.classes), bytes)));
       f.set(left, s.classes.shrU(1));
       f.repeat(left, () => {
-        const exps = exponential(f, f.let(loadPair(float, from).sub(center)));
+        const exps = f.let(exponential((value) => f.let(value), f.let(loadPair(float, from).sub(center))));
         f.set(sums, sums.add(exps));
         storePair(to, exps);
         for (const pointer of [from, to]) f.increase(pointer, 2 * bytes);
@@ -72,7 +72,7 @@ function emitFor(kernels: KernelBuilder, float: FloatKind): void {
       f.set(sum, sums.lane(0).add(sums.lane(1)));
       f.if(s.classes.and(1), () => {
         const single = splat('f64x2', toFloat64(load(float, from)));
-        const exp = f.let(exponential(f, f.let(single.sub(center))).lane(0));
+        const exp = f.let(exponential((value) => f.let(value), f.let(single.sub(center))).lane(0));
         f.set(sum, sum.add(exp));
         f.store(to, fromFloat64(float, exp));
       });
