@@ -1,7 +1,7 @@
 /**
- * The script of a report page: what a chart reads at the pointer, by mouse, touch or arrow keys, and which row and
- * column of the confusion matrix is looked at, and that there is more of a table than the page is wide. Written as text, because it runs in the page and not here; it uses no
- * eval, loads nothing, and builds its read-out from text nodes only.
+ * The script of a report page: what a chart reads at the pointer, by mouse, touch or arrow keys, which row and column
+ * of the confusion matrix is looked at, and that a table goes on beyond its frame. Written as text, because it runs in
+ * the page and not here; it uses no eval, loads nothing, and builds what it shows from text nodes only.
  */
 export const reportScript: string = `
 'use strict';
