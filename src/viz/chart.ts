@@ -29,6 +29,8 @@ export interface Curve {
   readonly style: 'solid' | 'dashed' | 'faint';
   /** draw a dot at every point */
   readonly dots?: boolean;
+  /** so few points that the line between them says more than is known: larger dots on a thin dotted line */
+  readonly sparse?: boolean;
 }
 
 export interface Chart {
@@ -66,6 +68,8 @@ export interface ChartLayout {
   readonly broken: number;
 }
 
+/** Up to so many accuracies (two epochs) their line is a guess. */
+const sparsePoints = 3;
 /** Colours of the palette. */
 export const paletteSize = 6;
 /** Buckets that a drawn curve is thinned to, and points that a reader can hover over. */
@@ -154,6 +158,7 @@ export function accuracyChart(runs: Readonly<Record<string, TrainingHistory>>): 
         color: several || kind === 'training' ? index : 1,
         style: several && kind === 'training' ? 'dashed' : 'solid',
         dots: history.length <= 40,
+        sparse: history.length <= sparsePoints,
       });
       sentences.push(
         `${several ? `${label}, ` : ''}${kind} accuracy ends at ` + formatPercent(history[history.length - 1]),
@@ -205,8 +210,9 @@ function horizontalRange(chart: Chart): [number, number] {
 export function layoutChart(chart: Chart): ChartLayout {
   const xRange = horizontalRange(chart);
   const yRange = verticalRange(chart);
-  // Iterations and epochs are whole, unless the chart shows little more than one.
-  const xTicks = niceTicks(xRange[0], xRange[1], 6, xRange[1] - xRange[0] >= 3);
+  // Iterations and epochs are whole, unless the chart shows little more than one and something was measured between.
+  const whole = chart.curves.every(({ x }) => Array.from(x).every(Number.isInteger));
+  const xTicks = niceTicks(xRange[0], xRange[1], 6, whole || xRange[1] - xRange[0] >= 3);
   const yTicks = niceTicks(yRange[0], yRange[1], 5);
   const atX = (x: number): number => (x - xRange[0]) / (xRange[1] - xRange[0]);
   const atY = (y: number): number => 1 - (y - yRange[0]) / (yRange[1] - yRange[0]);
@@ -288,8 +294,9 @@ function indexOf(ascending: ArrayLike<number>, value: number): number {
 }
 
 /** The sentence under a chart that says what it does not show; empty where it shows everything. */
-export function chartNote(layout: ChartLayout): string {
+export function chartNote(chart: Chart, layout: ChartLayout): string {
   const notes: string[] = [];
+  if (chart.curves.some((curve) => curve.sparse)) notes.push('only the dots are measured');
   if (layout.clipped > 0) {
     notes.push(`${layout.clipped} ${layout.clipped === 1 ? 'value lies' : 'values lie'} above the frame`);
   }

@@ -58,7 +58,7 @@ export function confusionSection(confusion: Confusion, width: string = ''): stri
   const { counts, classNames } = confusion;
   const names = classNames.map(escapeText);
   const total = counts.flat().reduce((sum, count) => sum + count, 0);
-  const columns = names.map((name) => `<th scope="col"><span>${name}</span></th>`).join('');
+  const columns = names.map((name) => `<th scope="col"><span title="${name}">${name}</span></th>`).join('');
   const rows = counts.map((row, actual) => {
     const rowTotal = row.reduce((sum: number, count: number) => sum + count, 0);
     const cells = row.map((count: number, predicted: number) => {
@@ -71,7 +71,7 @@ export function confusionSection(confusion: Confusion, width: string = ''): stri
       return `<td${emphasis} style="--shade:${Math.sqrt(share).toFixed(3)}" title="${title}">${count}</td>`;
     });
     const recall = rowTotal === 0 ? '\u2013' : formatPercent(row[actual] / rowTotal, 0);
-    return `<tr><th scope="row">${names[actual]}</th>${cells.join('')}<td class="recall">${recall}</td></tr>`;
+    return `<tr><th scope="row"><span title="${names[actual]}">${names[actual]}</span></th>${cells.join('')}<td class="recall">${recall}</td></tr>`;
   });
   return (
     `<section class="card ${width}"><h2>Confusion matrix</h2>` +

@@ -56,7 +56,7 @@ export function chartFigure(chart: Chart, width: string = ''): string {
   const curves = chart.curves
     .map((curve, i) => {
       const pieces = layout.lines[i];
-      const color = `c${curve.color % paletteSize}`;
+      const color = `c${curve.color % paletteSize}${curve.sparse ? ' sparse' : ''}`;
       const line = pieces
         .map((piece) => `M${piece.map(([x, y]) => `${coordinate(x)} ${coordinate(y)}`).join('L')}`)
         .join('');
@@ -80,7 +80,7 @@ export function chartFigure(chart: Chart, width: string = ''): string {
     yRange: layout.yRange,
     ...readings,
   };
-  const note = chartNote(layout);
+  const note = chartNote(chart, layout);
   return (
     `<figure class="card chart ${width}"><figcaption><h2>${escapeText(chart.title)}</h2>` +
     `<ul class="legend">${legend}</ul></figcaption>` +
@@ -91,7 +91,7 @@ export function chartFigure(chart: Chart, width: string = ''): string {
     `<div class="cursor" hidden></div><div class="readout" role="status" hidden></div></div>` +
     `<div class="x-ticks" aria-hidden="true">${xTicks}</div>` +
     `<div class="x-label" aria-hidden="true">${escapeText(chart.xLabel)}</div></div>` +
-    `${note === '' ? '' : `<p class="note">${escapeText(note)}</p>`}${table(chart)}` +
+    `${note === '' ? '' : `<p class="note">${escapeText(note[0].toUpperCase() + note.slice(1))}</p>`}${table(chart)}` +
     `<script type="application/json" class="readings">${escapeJson(data)}</script></figure>`
   );
 }

@@ -48,16 +48,11 @@ export interface ReportOptions {
 }
 
 const optionNames = [
-  'title',
-  'subtitle',
-  'runs',
-  'summary',
-  'filters',
-  'confusion',
-  'samples',
-  'configuration',
-  'footer',
+  'title', 'subtitle', 'runs', 'summary', 'filters', 'confusion', 'samples', 'configuration', 'footer',
 ] as const;
+
+/** A matrix of more classes has the page's whole width. */
+const pairedClasses = 15;
 
 /**
  * The report page. Every part is optional but the title; parts that are not given leave no gap. All text is escaped:
@@ -76,7 +71,7 @@ export function reportHtml(options: ReportOptions): string {
   const hasLoss = histories.some((run) => run.lossHistory.length > 0);
   const hasAccuracy = histories.some((run) => (run.trainAccHistory ?? run.valAccHistory ?? []).length > 0);
   const chartWidth = hasLoss && hasAccuracy ? 'half' : '';
-  const paired = confusion !== undefined && filters !== undefined;
+  const paired = confusion !== undefined && filters !== undefined && confusion.counts.length <= pairedClasses;
   const sections = [
     summary.length > 0 ? summarySection(summary) : '',
     hasLoss ? chartFigure(lossChart(runs), chartWidth) : '',

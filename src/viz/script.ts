@@ -1,7 +1,7 @@
 /**
- * The script of a report page: what a chart reads at the pointer, by mouse, touch or arrow keys, and which row and
- * column of the confusion matrix is looked at. Written as text, because it runs in the page and not here; it uses no
- * eval, loads nothing, and builds its read-out from text nodes only.
+ * The script of a report page: what a chart reads at the pointer, by mouse, touch or arrow keys, which row and column
+ * of the confusion matrix is looked at, and that a table goes on beyond its frame. Written as text, because it runs in
+ * the page and not here; it uses no eval, loads nothing, and builds what it shows from text nodes only.
  */
 export const reportScript: string = `
 'use strict';
@@ -86,6 +86,19 @@ for (const figure of document.querySelectorAll('figure.chart')) {
     event.preventDefault();
     show(Math.min(last, Math.max(0, targets[event.key])));
   });
+}
+for (const scroll of document.querySelectorAll('.scroll')) {
+  const hint = document.createElement('p');
+  hint.className = 'scroll-hint';
+  hint.textContent = 'Scroll sideways for the other columns \\u2192';
+  scroll.after(hint);
+  const look = () => {
+    const hidden = scroll.scrollWidth - scroll.clientWidth;
+    hint.hidden = hidden < 2;
+    scroll.classList.toggle('more', scroll.scrollLeft < hidden - 1);
+  };
+  scroll.addEventListener('scroll', look, { passive: true });
+  new ResizeObserver(look).observe(scroll);
 }
 for (const table of document.querySelectorAll('table.confusion')) {
   const readout = table.closest('section').querySelector('.confusion-readout');

@@ -75,6 +75,8 @@ footer { padding-bottom: 48px; color: var(--muted); font-size: 14px; }
 .area .curve.faint { stroke-width: 1; opacity: 0.26; }
 .area .curve.dashed { stroke-dasharray: 6 4; stroke-linecap: butt; }
 .area .dots { stroke: var(--color); stroke-width: 7; }
+.area .curve.sparse { stroke-width: 1.5; opacity: 0.6; stroke-dasharray: 1.5 4; }
+.area .dots.sparse { stroke-width: 10; }
 .y-ticks { position: absolute; left: 0; top: 0; width: 46px; height: var(--plot-height); }
 .y-ticks span { position: absolute; right: 0; transform: translateY(-50%); white-space: nowrap; }
 .x-ticks { position: relative; height: 24px; margin-top: 8px; }
@@ -103,6 +105,8 @@ summary { display: inline-block; color: var(--muted); cursor: pointer; }
 summary::before { content: '+'; display: inline-block; width: 1em; }
 details[open] summary::before { content: '\\2212'; }
 .scroll { overflow-x: auto; margin-top: 10px; }
+.scroll.more { mask-image: linear-gradient(to right, #000 calc(100% - 40px), transparent); }
+.scroll-hint { margin: 8px 0 0; color: var(--muted); font-size: 14px; text-align: right; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .numbers th, .numbers td {
   padding: 4px 16px 4px 0; text-align: right; border-bottom: 1px solid var(--grid); font-weight: 400;
@@ -115,21 +119,19 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
   border-radius: 6px;
 }
 
-.confusion { width: 100%; min-width: 460px; border-spacing: 2px; border-collapse: separate; font-size: 13px; }
-.confusion th { font-weight: 400; color: var(--muted); padding: 2px 4px; }
-.confusion tbody th {
-  text-align: right; padding-right: 8px; white-space: nowrap; max-width: 11em; overflow: hidden;
-  text-overflow: ellipsis;
+.confusion { width: 100%; border-spacing: 2px; border-collapse: separate; font-size: 13px; }
+.confusion th { font-weight: 400; color: var(--muted); padding: 2px 4px; white-space: nowrap; }
+.confusion th span { display: inline-block; overflow: hidden; text-overflow: ellipsis; vertical-align: bottom; }
+.confusion tbody th, .confusion .corner {
+  position: sticky; left: 0; z-index: 1; background: var(--card); text-align: right; padding: 0 8px 0 0;
 }
-.confusion thead th { vertical-align: bottom; text-align: center; white-space: nowrap; }
-.confusion thead th span {
-  display: inline-block; max-height: 130px; overflow: hidden; text-overflow: ellipsis; writing-mode: vertical-rl;
-  transform: rotate(180deg);
-}
+.confusion tbody th span { max-width: 10em; }
+.confusion thead th { vertical-align: bottom; text-align: center; }
+.confusion thead th span { max-height: 130px; writing-mode: vertical-rl; transform: rotate(180deg); }
 .confusion thead .corner span { writing-mode: horizontal-tb; transform: none; }
-.confusion thead .corner { text-align: right; padding-right: 8px; }
 .confusion td {
-  height: 30px; min-width: 30px; padding: 0 3px; text-align: center; border-radius: 4px; cursor: default;
+  height: 30px; min-width: 24px; padding: 0 1px; text-align: center; border-radius: 4px; cursor: default;
+  font-size: 12px; letter-spacing: -0.01em;
   background: color-mix(in srgb, var(--heat) calc(100% * var(--shade, 0)), var(--page));
 }
 .confusion td.diagonal { font-weight: 620; }
@@ -181,6 +183,12 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
   .figures { grid-template-columns: repeat(2, 1fr); }
   .figures div:last-child:nth-child(odd) { grid-column: span 2; }
   .figures dd { font-size: 22px; }
+  .confusion { border-spacing: 1px; font-size: 11px; }
+  .confusion tbody th, .confusion .corner { padding-right: 4px; }
+  .confusion tbody th span, .confusion .corner span { max-width: 5.8em; }
+  .confusion .corner span { white-space: normal; }
+  .confusion thead th { padding: 2px 0; }
+  .confusion td { min-width: 19px; padding: 0; font-size: 11px; letter-spacing: -0.04em; }
 }
 @media print { body { background: none; } .card { break-inside: avoid; } details { display: none; } }
 `;

@@ -41,6 +41,7 @@ const shapes: Rules = [
   ['.curve', 'fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round'],
   ['.faint', 'stroke-width:1;opacity:.22'],
   ['.dashed', 'stroke-dasharray:6 4'],
+  ['.sparse', 'stroke-width:1.5;opacity:.6;stroke-dasharray:1.5 4'],
 ];
 
 /** Every rule names the chart it belongs to, so that a chart put into a page leaves the page's own style alone. */
@@ -86,7 +87,7 @@ export function chartSvg(chart: Chart, options: SvgOptions = {}): string {
       `${escapeText(tick.text)}</text>`,
     );
   }
-  const note = chartNote(layout);
+  const note = chartNote(chart, layout);
   const axisLabel = note === '' ? chart.xLabel : `${chart.xLabel} (${note.slice(0, -1)})`;
   parts.push(
     `<text class="muted" text-anchor="middle" x="${x(0.5)}" y="${height - 8}">${escapeText(axisLabel)}</text>`,
@@ -100,10 +101,10 @@ export function chartSvg(chart: Chart, options: SvgOptions = {}): string {
   chart.curves.forEach((curve, i) => {
     const color = curve.color % paletteSize;
     const path = layout.lines[i].map((piece) => `M${piece.map(([px, py]) => `${x(px)} ${y(py)}`).join('L')}`).join('');
-    if (path !== '') parts.push(`<path class="curve s${color} ${curve.style}" d="${path}"/>`);
+    if (path !== '') parts.push(`<path class="curve s${color} ${curve.style}${curve.sparse ? ' sparse' : ''}" d="${path}"/>`);
     if (curve.dots) {
       for (const [px, py] of layout.lines[i].flat())
-        parts.push(`<circle class="d${color}" cx="${x(px)}" cy="${y(py)}" r="3.5"/>`);
+        parts.push(`<circle class="d${color}" cx="${x(px)}" cy="${y(py)}" r="${curve.sparse ? 5 : 3.5}"/>`);
     }
   });
   parts.push('</svg>', legend.markup);

@@ -93,6 +93,7 @@ describe('escaping', () => {
   it('replaces what markup and XML reserve or forbid', () => {
     expect(escapeText(`<a href="x">'&`)).toBe('&lt;a href=&quot;x&quot;&gt;&#39;&amp;');
     expect(escapeText('a\u0000b\uD800c\u{1F600}\n')).toBe('a\uFFFDb\uFFFDc\u{1F600}\n');
+    expect(escapeText('a\u202Eb\u2066c \u05D0\u200F')).toBe('a\uFFFDb\uFFFDc \u05D0\u200F');
     expect(JSON.parse(escapeJson(hostile))).toBe(hostile);
     expect(escapeJson(hostile)).not.toMatch(/[<\u2028]/);
   });
@@ -246,6 +247,19 @@ describe('chartSvg', () => {
       .filter((element) => element.attributes['text-anchor'] === 'end')
       .map((element) => element.text);
     expect(ticks).toEqual(['0%', '20%', '40%', '60%', '80%', '100%']);
+  });
+
+  it('joins two or three accuracies by dots only, marks whole epochs, and says what was measured', () => {
+    const parts = (valAccHistory: number[]): { ticks: string[]; curves: string[]; note: boolean } => {
+      const elements = elementsOf(chartSvg(accuracyChart({ run: { lossHistory: [], valAccHistory } })), false);
+      const texts = elements.filter(({ attributes }) => attributes['text-anchor'] === 'middle').map(({ text }) => text);
+      const curves = elements.filter(({ name }) => name === 'path').map(({ attributes }) => attributes.class);
+      return { ticks: texts.slice(0, -1), curves, note: texts.at(-1) === 'epoch (only the dots are measured)' };
+    };
+    const sparse = ['curve s1 solid sparse'];
+    expect(parts([0.1, 0.6])).toEqual({ ticks: ['0', '1'], curves: sparse, note: true });
+    expect(parts([0.1, 0.6, 0.7])).toEqual({ ticks: ['0', '1', '2'], curves: sparse, note: true });
+    expect(parts([0.1, 0.6, 0.7, 0.8])).toEqual({ ticks: ['0', '1', '2', '3'], curves: ['curve s1 solid'], note: false });
   });
 
   it('breaks its line at what is not finite, and says what it cuts off', () => {
