@@ -1,7 +1,7 @@
 /** Walking through a data set batch by batch, for loops that one writes oneself; the Solver draws its own. */
 
 import { allocateCollected } from '../kernels/memory/allocate.ts';
-import { checkBoolean, checkInteger, checkOptions, checkRecord, describe } from '../runtime/check.ts';
+import { checkBoolean, checkInteger, checkOptions, describe } from '../runtime/check.ts';
 import { checkTensor, shapeText } from '../tensor/check.ts';
 import { contiguousData } from '../tensor/internal.ts';
 import { checkLabels, type Labels } from '../tensor/labels.ts';
