@@ -2,6 +2,7 @@
 
 import type { ConvGeometry, Epilogue, FloatArray } from '../../contract.ts';
 import { residentArray, type TypedArray } from '../../memory/allocate.ts';
+import { currentEngine } from '../../team/engine.ts';
 import { beginLaunch, type Launch } from '../launch.ts';
 import { kernelIndex } from '../module.ts';
 import {
@@ -107,9 +108,10 @@ function keepFilters(w: FloatArray, p: Problem, transformedBytes: number): KeptF
     keptCount = 0;
     return null;
   }
+  const { heap } = currentEngine();
   const copy = residentArray('uint8', keptBlockBytes(p.channels) * Math.ceil(p.filters / 8));
   const kept = { copy: copy.fill(0), transformed: residentArray('uint8', transformedBytes) };
-  if (!(copy.buffer instanceof SharedArrayBuffer)) return null; // the heap is too full for residents
+  if (!heap.owns(kept.copy) || !heap.owns(kept.transformed)) return null; // the heap is too full for residents
   places.set(key, kept);
   keptFilters.set(w.buffer, places);
   keptCount++;
