@@ -9,6 +9,7 @@
  * and compute both gradients of a convolution without ever building the column matrix.
  */
 
+import { roundUp } from '../../runtime/numbers.ts';
 import type { FloatArray } from '../contract.ts';
 import type { MicroKernel } from './micro-kernel.ts';
 import { float64Scratch } from './scratch.ts';
@@ -105,8 +106,4 @@ export function storeTile(
       for (let c = 0; c < columns; c++) matrix[to + c] = add ? matrix[to + c] + tile[from + c] : tile[from + c];
     }
   }
-}
-
-function roundUp(value: number, multiple: number): number {
-  return Math.ceil(value / multiple) * multiple;
 }

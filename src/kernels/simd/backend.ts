@@ -3,17 +3,15 @@
 import { features } from '../../runtime/features.ts';
 import { settings } from '../../runtime/settings.ts';
 import type { Kernels } from '../contract.ts';
-import { installStepMemory } from '../memory/allocate.ts';
 import { type Heap, sharedHeap } from '../memory/heap.ts';
-import { HeapStepMemory } from '../memory/step.ts';
 import { createEngine, type Engine, installEngine } from '../team/engine.ts';
 import { convolutionKernels } from './conv/index.ts';
 import { elementwiseKernels } from './elementwise/index.ts';
-import { gemmKernels } from './gemm/host.ts';
+import { gemmKernels } from './gemm/gemm.ts';
 import { lossKernels } from './loss/softmax.ts';
 import { normalisationKernels } from './norm/index.ts';
 import { poolKernels } from './pool/index.ts';
-import { buildKernelModule, type KernelModule, memoryImport, useKernelModule } from './module.ts';
+import { buildKernelModule, type KernelModule, memoryImport } from './module.ts';
 
 /** Adding a family is one line here. */
 const kernels: Partial<Kernels> = {
@@ -25,14 +23,8 @@ const kernels: Partial<Kernels> = {
   ...lossKernels,
 };
 
-interface Loaded {
-  readonly built: KernelModule;
-  readonly engine: Engine;
-}
-
 /** One module with multiply and add apart, one with both fused: made when they are asked for. */
-const loaded: { plain: Loaded | null; relaxed: Loaded | null } = { plain: null, relaxed: null };
-let stepMemory: HeapStepMemory | null = null;
+const loaded: { plain: Engine | null; relaxed: Engine | null } = { plain: null, relaxed: null };
 
 /** Where the backend can run, and in which variant; else why it cannot. */
 function requirements(): { heap: Heap; variant: keyof typeof loaded } | string {
@@ -64,10 +56,7 @@ export function loadSimd(): Partial<Kernels> | string {
     }
     loaded[variant] = instantiate(heap, built, module);
   }
-  const { built, engine } = loaded[variant];
-  useKernelModule(built);
-  installEngine(engine);
-  installStepMemory(stepMemory ??= new HeapStepMemory(heap));
+  installEngine(loaded[variant]);
   return kernels;
 }
 
@@ -81,7 +70,7 @@ export async function prepareSimd(): Promise<void> {
   if (module !== null) loaded[variant] ??= instantiate(heap, built, module);
 }
 
-function instantiate(heap: Heap, built: KernelModule, module: WebAssembly.Module): Loaded {
+function instantiate(heap: Heap, built: KernelModule, module: WebAssembly.Module): Engine {
   const imports = { [memoryImport.module]: { [memoryImport.name]: heap.memory } };
-  return { built, engine: createEngine(module, heap, imports) };
+  return createEngine(module, heap, imports, built);
 }

@@ -1,195 +1,266 @@
 /**
- * How a kernel wrapper gets from typed arrays to a running job:
+ * How host functions run kernels:
  *
- *   const launch = beginLaunch();
- *   try {
- *     launch.arg(0, launch.input(x));        // addresses go into argument slots like any number
- *     launch.arg(1, launch.output(out));
- *     launch.arg(2, x.length);
- *     launch.argFloat64(4, alpha);           // two slots, the first of them even
- *     launch.run(kernel, tasks);             // several jobs may follow each other
- *   } finally {
- *     launch.finish();
- *   }
+ *   reluForward: launched((x, out) => {
+ *     launch(relu[floatKind(x)]).x(x).out(out).count(x.length).run(tasks);
+ *   })
  *
- * An array in the heap is passed by its address; any other is staged: copied into scratch, and an output is copied back
- * at finish, if the last job succeeded. Launches may nest (a wrapper that calls another); each has its own argument
- * slots, and scratch is a stack. A launch object is used again by the next call, so a launch allocates no JavaScript
- * objects as long as every array lies in the heap.
+ * A launched function may run several jobs. Each job is given all arguments that its kernel declares (kernel.ts), by
+ * name and in any order; `run` is there when none is missing, so that one which is forgotten, misspelt or of the wrong
+ * type is a compile error, and no job sees an argument of another.
+ *
+ * An array in the heap is passed by its address; any other is staged: copied into scratch, once for all jobs of the
+ * launch, and if it is an output, back when the launch ends, if the last job succeeded. Launched functions may call
+ * each other; each has arguments of its own, and scratch is a stack. As long as every array lies in the heap, a launch
+ * allocates no JavaScript objects.
  */
 
 import type { FloatKind } from '../../wasm/index.ts';
 import type { FloatArray } from '../contract.ts';
 import type { TypedArray } from '../memory/allocate.ts';
 import { alignBlock } from '../memory/blocks.ts';
-import type { Heap } from '../memory/heap.ts';
-import { ScratchStack } from '../memory/scratch.ts';
 import { argumentFrames } from '../team/control.ts';
-import { currentEngine, onEngine } from '../team/engine.ts';
+import { currentEngine, type Engine } from '../team/engine.ts';
 import { runJob } from '../team/run.ts';
 import { currentTeam } from '../team/team.ts';
+import { type ArgumentType, type ArgumentTypes, type Kernel, place, type Placed } from './kernel.ts';
 
-export class Launch {
-  /** how many launches are under way around this one */
-  readonly #level: number;
-  readonly #heap: Heap;
-  readonly #scratch: ScratchStack;
-  /** byte address of the argument slots */
-  readonly #frame: number;
-  readonly #slots: Int32Array;
-  readonly #floatSlots: Float64Array;
-  /** height of the scratch stack at the launch's begin */
-  #height: number = 0;
-  /** arrays to copy back, and the addresses of their copies */
-  readonly #staged: TypedArray[] = [];
-  readonly #stagedAt: number[] = [];
-  #inPlace: boolean = false;
-  #succeeded: boolean = false;
+/** An address in the heap, from `scratch`. */
+export type Address = number & { readonly inHeap: true };
 
-  /** Made by beginLaunch. */
-  constructor(level: number, heap: Heap, scratch: ScratchStack) {
-    const { address, bytes, count } = argumentFrames;
-    if (level >= count) throw new RangeError(`launch: kernels call each other more than ${count} deep`);
-    this.#level = level;
-    this.#heap = heap;
-    this.#scratch = scratch;
-    this.#frame = address + level * bytes;
-    // the first page is there from the start, so these views never need renewing
-    this.#slots = new Int32Array(heap.buffer, this.#frame, bytes / 4);
-    this.#floatSlots = new Float64Array(heap.buffer, this.#frame, bytes / 8);
+/** What an array argument may be given. */
+export type Place = TypedArray | Address;
+
+type Given<Type extends ArgumentType> =
+  Type extends 'input' | 'output' ? [place: Place] :
+  Type extends 'input?' | 'output?' ? [place: Place | null] :
+  Type extends 'inout' ? [place: Place, read: boolean] :
+  Type extends 'scratch' ? [address: Address] :
+  Type extends 'perThread' ? [bytes: number] :
+  Type extends 'flag' ? [value: boolean] : [value: number];
+
+/** A job whose arguments named Rest are still to be given. */
+export type Job<Types extends ArgumentTypes, Rest extends keyof Types = keyof Types> = [Rest] extends [never]
+  ? {
+    /**
+     * Runs so many tasks and returns when they are done. Throws what the kernel traps with, or Error when a worker died
+     * and its share could not be redone: a task that reads what it overwrites cannot.
+     */
+    run(tasks: number): void;
   }
+  : { readonly [Name in Rest]: (...given: Given<Types[Name]>) => Job<Types, Exclude<Rest, Name>> } & {
+    /** Gives a part of the arguments, numbers and truth values, from an object that has them by name. */
+    from<Part extends Readonly<Record<string, 'i32' | 'f64' | 'flag'>>>(
+      part: keyof Part extends Rest ? Part : never, values: { readonly [Name in keyof Part]: Given<Part[Name]>[0] },
+    ): Job<Types, Exclude<Rest, keyof Part>>;
+  };
 
-  /** Used by beginLaunch. */
-  begin(): void {
-    this.#height = this.#scratch.height;
-    this.#inPlace = false;
-    this.#succeeded = false;
-  }
-
-  /** The address of an array that the kernel reads. */
-  input(array: TypedArray): number {
-    return this.#heap.owns(array) ? array.byteOffset : this.#stage(array, true);
-  }
-
-  /** The address of an array that the kernel overwrites fully, without reading it. */
-  output(array: TypedArray): number {
-    if (this.#heap.owns(array)) return array.byteOffset;
-    const address = this.#stage(array, false);
-    this.#staged.push(array);
-    this.#stagedAt.push(address);
-    return address;
-  }
-
-  /**
-   * The address of an array that the kernel reads and writes, in place or in part. The launch's jobs then count as not
-   * repeatable (see runInPlace).
-   */
-  inout(array: TypedArray): number {
-    this.#inPlace = true;
-    if (this.#heap.owns(array)) return array.byteOffset;
-    const address = this.#stage(array, true);
-    this.#staged.push(array);
-    this.#stagedAt.push(address);
-    return address;
-  }
-
-  /** The address of so many bytes of scratch, 64-byte aligned, until finish. Its contents are unspecified. */
-  scratch(bytes: number): number {
-    return this.#scratch.push(bytes);
-  }
-
-  /**
-   * Scratch for the threads of a job of so many tasks, `bytes` (rounded up to a multiple of 64) for each: the thread
-   * whose number is p (KernelBuilder.participant) has its own at p times that from the address that this gives.
-   */
-  scratchPerThread(bytes: number, tasks: number): number {
-    return this.scratch(alignBlock(bytes) * (tasks > 1 ? currentTeam().participants : 1));
-  }
-
-  /**
-   * Sets the i32 slot at args + 4 * index (index 0..255) of the jobs that follow. Addresses from 2 GiB wrap as bits.
-   */
-  arg(index: number, value: number): void {
-    this.#slots[index] = value;
-  }
-
-  /** Sets the float64 at args + 4 * index: the slots index, which must be even, and index + 1. */
-  argFloat64(index: number, value: number): void {
-    if ((index & 1) !== 0) throw new RangeError(`launch: a float64 needs an even slot, got ${index}`);
-    this.#floatSlots[index >> 1] = value;
-  }
-
-  /**
-   * Runs a job of so many tasks and returns when it is done. Throws what the kernel traps with, or Error when a worker
-   * died and its share could not be redone.
-   */
-  run(kernel: number, tasks: number): void {
-    this.#succeeded = false;
-    runJob(kernel, this.#frame, tasks, !this.#inPlace);
-    this.#succeeded = true;
-  }
-
-  /**
-   * The same for a job whose tasks read what they overwrite (accumulating into an array, updating it in place). If a
-   * worker dies in the middle of such a task it cannot simply be done again, so the call throws.
-   */
-  runInPlace(kernel: number, tasks: number): void {
-    this.#succeeded = false;
-    runJob(kernel, this.#frame, tasks, false);
-    this.#succeeded = true;
-  }
-
-  /** Copies staged outputs back and releases scratch. Call it in a finally. */
-  finish(): void {
-    const count = this.#staged.length;
-    if (count > 0) {
-      if (this.#succeeded) {
-        for (let i = 0; i < count; i++) {
-          const array = this.#staged[i];
-          array.set(this.#heap.arrayLike(array, this.#stagedAt[i]));
-        }
-      }
-      this.#staged.length = 0;
-      this.#stagedAt.length = 0;
-    }
-    this.#scratch.pop(this.#height);
-    depth = this.#level;
-  }
-
-  #stage(array: TypedArray, copy: boolean): number {
-    const address = this.#scratch.push(array.byteLength);
-    if (copy) this.#heap.arrayLike(array, address).set(array);
-    return address;
-  }
-}
-
-let launches: Launch[] = [];
-let scratch: ScratchStack | null = null;
-let heap: Heap | null = null;
+/** The launches under way, from the outermost: what each needs to end. */
+const heights: number[] = [];
+const firstCopied: number[] = [];
 let depth = 0;
-onEngine((engine) => {
-  if (engine === null || engine.heap === heap) return;
-  launches = [];
-  heap = engine.heap;
-  scratch = new ScratchStack(heap);
-});
+/** the engine that they run on, its argument words, and the first of those of the innermost launch */
+let engine: Engine;
+let words: Int32Array;
+let floats: Float64Array;
+let frame = 0;
+let succeeded = false;
 
-/** Begins a launch on the installed engine. Throws Error when there is none. */
-export function beginLaunch(): Launch {
-  const launch = launches[depth] ?? addLaunch();
-  depth++;
-  launch.begin();
-  return launch;
+/** Staged arrays, the addresses of their copies, whether these hold anything yet, and whether they are copied back. */
+const copied: TypedArray[] = [];
+const copiedTo: number[] = [];
+const copyFilled: boolean[] = [];
+const copyBack: boolean[] = [];
+
+/** Makes a function that runs jobs one that can be called. Throws Error, when called, without an engine. */
+export function launched<Values extends unknown[], Result>(
+  run: (...values: Values) => Result,
+): (...values: Values) => Result {
+  return (...values) => {
+    begin();
+    try {
+      return run(...values);
+    } finally {
+      finish();
+    }
+  };
 }
 
-function addLaunch(): Launch {
-  currentEngine(); // throws when there has never been one
-  const launch = new Launch(launches.length, heap!, scratch!);
-  launches.push(launch);
-  return launch;
+function begin(): void {
+  if (depth === 0) {
+    engine = currentEngine();
+    ({ words, floats } = engine);
+  }
+  if (depth >= argumentFrames.count) {
+    throw new RangeError(`launch: kernels call each other more than ${argumentFrames.count} deep`);
+  }
+  heights[depth] = engine.scratch.height;
+  firstCopied[depth] = copied.length;
+  succeeded = false;
+  enter(depth + 1);
+}
+
+function finish(): void {
+  const first = firstCopied[depth - 1];
+  if (copied.length > first) {
+    for (let i = first; succeeded && i < copied.length; i++) {
+      if (copyBack[i]) copied[i].set(engine.heap.arrayLike(copied[i], copiedTo[i]));
+    }
+    for (const list of [copied, copiedTo, copyFilled, copyBack]) list.length = first;
+  }
+  engine.scratch.pop(heights[depth - 1]);
+  enter(depth - 1);
+}
+
+function enter(level: number): void {
+  depth = level;
+  frame = (argumentFrames.address + (level - 1) * argumentFrames.bytes) / 4;
+}
+
+/** The address of so many bytes of scratch, 64-byte aligned, until the launch ends. Its contents are unspecified. */
+export function scratch(bytes: number): Address {
+  return engine.scratch.push(bytes) as Address;
+}
+
+/** The address of an array that kernels read, for tables that name it; other arrays are given as they are. */
+export function staged(array: TypedArray): Address {
+  return addressOf(array, true, false) as Address;
 }
 
 /** The element type of an array, as the emitters call it. */
 export function floatKind(array: FloatArray): FloatKind {
   return array instanceof Float32Array ? 'f32' : 'f64';
+}
+
+/** The address of a place for kernels that read it, overwrite it, or both. */
+function addressOf(given: Place | null, read: boolean, written: boolean): number {
+  if (given === null) return 0;
+  if (typeof given === 'number') return given;
+  return engine.heap.owns(given) ? given.byteOffset : stage(given, read, written);
+}
+
+function stage(array: TypedArray, read: boolean, written: boolean): number {
+  let i = copied.indexOf(array, firstCopied[depth - 1]);
+  if (i === -1) {
+    i = copied.push(array) - 1;
+    copiedTo[i] = engine.scratch.push(array.byteLength);
+    copyFilled[i] = copyBack[i] = false;
+  }
+  if (read && !copyFilled[i]) {
+    engine.heap.arrayLike(array, copiedTo[i]).set(array);
+    copyFilled[i] = true;
+  }
+  copyBack[i] ||= written;
+  return copiedTo[i];
+}
+
+/** Gives arguments by name, each method returning the job itself, and runs it. */
+class Setters {
+  readonly kernel: Kernel<ArgumentTypes>;
+  readonly #placed: readonly Placed[];
+  readonly #inputs: readonly number[];
+  readonly #outputs: readonly number[];
+  readonly #shares: readonly number[];
+  readonly #parts: Map<ArgumentTypes, readonly Placed[]> = new Map();
+
+  constructor(kernel: Kernel<ArgumentTypes>) {
+    this.kernel = kernel;
+    this.#placed = place(kernel.types);
+    const wordsOf = (...types: ArgumentType[]): number[] =>
+      this.#placed.filter(({ type }) => types.includes(type)).map(({ word }) => word);
+    this.#inputs = wordsOf('input', 'input?');
+    this.#outputs = wordsOf('output', 'output?');
+    this.#shares = wordsOf('perThread');
+    for (const { name, type, word } of this.#placed) Object.defineProperty(this, name, { value: setters[type](word) });
+  }
+
+  from(part: ArgumentTypes, values: Readonly<Record<string, number | boolean>>): this {
+    let placed = this.#parts.get(part);
+    if (placed === undefined) {
+      placed = this.#placed.filter(({ name }) => name in part);
+      this.#parts.set(part, placed);
+    }
+    for (const { name, type, word } of placed) {
+      if (type === 'f64') floats[(frame >> 1) + word] = Number(values[name]);
+      else words[frame + word] = Number(values[name]);
+    }
+    return this;
+  }
+
+  run(tasks: number): void {
+    const index = engine.indexes.get(this.kernel);
+    if (index === undefined) throw new Error(`simd: there is no kernel ${this.kernel.name}`);
+    const participants = this.#shares.length > 0 && tasks > 1 ? currentTeam().participants : 1;
+    for (const word of this.#shares) words[frame + word] = scratch(words[frame + word + 1] * participants);
+    succeeded = false;
+    runJob(index, 4 * frame, tasks, !this.#inPlace());
+    succeeded = true;
+    for (let i = firstCopied[depth - 1]; i < copied.length; i++) copyFilled[i] = true;
+  }
+
+  /** True when tasks read what they overwrite, because an output is an input as well. */
+  #inPlace(): boolean {
+    if (readsInout) return true;
+    for (const output of this.#outputs) {
+      const address = words[frame + output];
+      for (const input of this.#inputs) if (words[frame + input] === address && address !== 0) return true;
+    }
+    return false;
+  }
+}
+
+/** whether an inout of the job that is being given its arguments is read */
+let readsInout = false;
+
+type Setter = (this: Setters, given: never, read: never) => Setters;
+
+/** By type, the method that gives an argument at a word. */
+const setters: Readonly<Record<ArgumentType, (word: number) => Setter>> = {
+  input: (word) => arraySetter(word, true, false),
+  'input?': (word) => arraySetter(word, true, false),
+  output: (word) => arraySetter(word, false, true),
+  'output?': (word) => arraySetter(word, false, true),
+  inout: (word) => function (given: Place, read: boolean) {
+    readsInout ||= read;
+    words[frame + word] = addressOf(given, read, true);
+    return this;
+  },
+  scratch: wordSetter,
+  perThread: (word) => function (bytes: number) {
+    words[frame + word + 1] = alignBlock(bytes);
+    return this;
+  },
+  flag: (word) => function (value: boolean) {
+    words[frame + word] = value ? 1 : 0;
+    return this;
+  },
+  i32: wordSetter,
+  f64: (word) => function (value: number) {
+    floats[(frame >> 1) + word] = value;
+    return this;
+  },
+};
+
+function arraySetter(word: number, read: boolean, written: boolean): Setter {
+  return function (given: Place | null) {
+    words[frame + word] = addressOf(given, read, written); // addresses from 2 GiB wrap as bits
+    return this;
+  };
+}
+
+function wordSetter(word: number): Setter {
+  return function (value: number) {
+    words[frame + word] = value;
+    return this;
+  };
+}
+
+const jobs: WeakMap<object, Setters> = new WeakMap();
+
+/** Begins a job of the launch under way: give it its arguments, then run it, before another is begun. */
+export function launch<Types extends ArgumentTypes>(kernel: Kernel<Types>): Job<Types> {
+  let job = jobs.get(kernel);
+  if (job === undefined) jobs.set(kernel, job = new Setters(kernel));
+  readsInout = false;
+  return job as unknown as Job<Types>;
 }

@@ -1,14 +1,33 @@
 /** Idioms that several families share: loops over runs of elements, and sums that stay accurate. */
 
 import {
-  apply, type Body, bytesOf, constant, type FloatKind, type Kind, lanesOf, load, type Local, select, shuffle, type Value,
-  vectorConstant, vectorOf,
+  apply, type Body, bytesOf, constant, type FloatKind, type Kind, lanesOf, load, type Local, select, shuffle, splat,
+  type Value, vectorOf,
 } from '../../wasm/index.ts';
 
 /** Zero of any float kind. */
 export function zero(kind: Kind): Value {
-  const lanes = lanesOf(kind);
-  return lanes === 1 ? constant(kind, 0) : vectorConstant(kind as 'f32x4', new Array<number>(lanes).fill(0));
+  return constant(kind, 0);
+}
+
+/** The smaller of two i32. Both are evaluated twice: keep what is not a local or a constant. */
+export function least(a: Value, b: Value): Value {
+  return select(a.lt(b), a, b);
+}
+
+/** A scalar as the operand of a kind: itself, or in every lane. */
+export function spread(kind: Kind, scalar: Value): Value {
+  return lanesOf(kind) === 1 ? scalar : splat(kind as 'f32x4', scalar);
+}
+
+/** x < 0 ? 0 : x, so NaN stays. Vectors or scalars. */
+export function rectified(x: Value): Value {
+  return lanesOf(x.kind) > 1 ? x.pmax(zero(x.kind)) : select(x.lt(0), zero(x.kind), x);
+}
+
+/** 1 / sqrt(variance + eps), both float64: vectors or scalars. */
+export function inverseDeviation(variance: Value, eps: Value): Value {
+  return constant(variance.kind, 1).div(variance.add(eps).sqrt());
 }
 
 /** A scalar float as a float64. */
@@ -37,8 +56,7 @@ export function wherePositive(source: Value, value: Value): Value {
 /** value, but 0 where it is smaller than the limit in size; NaN stays. Vectors or scalars. */
 export function withoutTiny(value: Value, limit: number): Value {
   if (lanesOf(value.kind) === 1) return select(value.abs().lt(limit), zero(value.kind), value);
-  const limits = vectorConstant(value.kind as 'f32x4', new Array<number>(lanesOf(value.kind)).fill(limit));
-  return value.andNot(value.abs().lt(limits));
+  return value.andNot(value.abs().lt(constant(value.kind, limit)));
 }
 
 /**
@@ -133,9 +151,14 @@ export function narrow(kind: Kind, wide: readonly Value[]): Value {
   return shuffle(low, high, [0, 1, 4, 5]);
 }
 
+/** The float64 kind that a kind is widened to, whole or in halves. */
+export function wideOf(kind: Kind): Kind {
+  return lanesOf(kind) > 1 ? 'f64x2' : 'f64';
+}
+
 /** Locals that hold a kind's elements in float64, all 0. */
 export function wideLocals(f: Body, kind: Kind): Local[] {
-  const wide: Kind = lanesOf(kind) > 1 ? 'f64x2' : 'f64';
+  const wide = wideOf(kind);
   return Array.from({ length: kind === 'f32x4' ? 2 : 1 }, () => f.local(wide, zero(wide)));
 }
 

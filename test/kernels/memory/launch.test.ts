@@ -3,12 +3,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DType, TypedArray } from '../../../src/kernels/memory/allocate.ts';
 import { Heap, HeapExhausted } from '../../../src/kernels/memory/heap.ts';
 import { ScratchStack } from '../../../src/kernels/memory/scratch.ts';
-import { beginLaunch, type Launch } from '../../../src/kernels/simd/launch.ts';
+import { Kernel } from '../../../src/kernels/simd/kernel.ts';
+import { launch, launched, scratch, staged } from '../../../src/kernels/simd/launch.ts';
 import { argumentFrames } from '../../../src/kernels/team/control.ts';
 import { installEngine } from '../../../src/kernels/team/engine.ts';
 import { shutdown } from '../../../src/kernels/team/team.ts';
 import { configure } from '../../../src/runtime/settings.ts';
-import { kernels, testEngine } from '../team/engine.ts';
+import { declared, testEngine } from '../team/engine.ts';
 
 const heap = new Heap(4096);
 const mebibyte = 2 ** 20;
@@ -27,32 +28,13 @@ function inHeap(dtype: DType, length: number): TypedArray {
   return heap.array(dtype, heap.allocate(8 * length, 'test'), length);
 }
 
-function launched(write: (launch: Launch) => void): void {
-  const launch = beginLaunch();
-  try {
-    write(launch);
-  } finally {
-    launch.finish();
-  }
-}
+const double = launched((x: TypedArray, out: TypedArray) => {
+  launch(declared.double).x(x).out(out).size(7).total(x.length).run(Math.ceil(x.length / 7));
+});
 
-function double(x: TypedArray, out: TypedArray): void {
-  launched((launch) => {
-    launch.arg(0, launch.input(x));
-    launch.arg(1, launch.output(out));
-    launch.arg(2, 7);
-    launch.arg(3, x.length);
-    launch.run(kernels.double, Math.ceil(x.length / 7));
-  });
-}
-
-function increment(x: TypedArray): void {
-  launched((launch) => {
-    launch.arg(0, launch.inout(x));
-    [10, x.length, 1].forEach((value, i) => launch.arg(i + 1, value));
-    launch.run(kernels.increment, Math.ceil(x.length / 10));
-  });
-}
+const increment = launched((x: TypedArray) => {
+  launch(declared.increment).x(x, true).size(10).total(x.length).rounds(1).run(Math.ceil(x.length / 10));
+});
 
 const values = Float32Array.from({ length: 100 }, (_, i) => i - 3.5);
 
@@ -93,25 +75,55 @@ describe('launch', () => {
     }
   });
 
-  it('stages every element type', () => {
-    launched((launch) => {
-      const arrays = [Float64Array.of(1.5, -2), Int32Array.of(-7, 8), Uint8Array.of(200, 1), Float32Array.of(0.5, 3)];
-      for (const array of arrays) {
-        const address = launch.input(array);
-        expect(heap.arrayLike(array, address)).toEqual(array);
-      }
-    });
+  it('stages every element type', launched(() => {
+    const arrays = [Float64Array.of(1.5, -2), Int32Array.of(-7, 8), Uint8Array.of(200, 1), Float32Array.of(0.5, 3)];
+    for (const array of arrays) expect(heap.arrayLike(array, staged(array))).toEqual(array);
+  }));
+
+  it('passes float64 arguments', () => {
+    const out = inHeap('float64', 3);
+    launched(() => launch(declared.number).out(out).number(Math.PI).run(3))();
+    expect(Array.from(out)).toEqual([Math.PI, Math.PI + 1, Math.PI + 2]);
   });
 
-  it('passes float64 arguments in even slots', () => {
-    const out = inHeap('float64', 3);
-    launched((launch) => {
-      launch.arg(0, launch.output(out));
-      launch.argFloat64(2, Math.PI);
-      launch.run(kernels.number, 3);
-      expect(() => launch.argFloat64(3, 1)).toThrow(RangeError);
-    });
-    expect(Array.from(out)).toEqual([Math.PI, Math.PI + 1, Math.PI + 2]);
+  it('stages an array once for all jobs, with what the one before has made of it', () => {
+    const [x, between, out] = [values, new Float32Array(100), new Float32Array(100)];
+    launched(() => {
+      launch(declared.double).x(x).out(between).size(7).total(100).run(15);
+      const at = staged(between);
+      launch(declared.double).out(out).x(between).total(100).size(9).run(12);
+      expect(staged(between)).toBe(at);
+      launch(declared.double).x(out).out(out).size(50).total(100).run(2);
+    })();
+    expect(between).toEqual(values.map((value) => 2 * value));
+    expect(out).toEqual(values.map((value) => 8 * value));
+  });
+
+  it('gives a part of the arguments from an object', () => {
+    const sizes = { size: 'i32', total: 'i32' } as const;
+    const out = new Float32Array(100);
+    launched(() => launch(declared.double).from(sizes, { size: 8, total: 100 }).x(values).out(out).run(13))();
+    expect(out).toEqual(values.map((value) => 2 * value));
+  });
+
+  it('takes jobs that lack an argument, or have one that is misspelt or of the wrong type, for errors when compiled', () => {
+    launched(() => {
+      const job = launch(declared.double);
+      // @ts-expect-error total and run: one is missing, so the job cannot be run
+      expect(job.x(values).out(values).size(1).run).toBeTypeOf('function');
+      // @ts-expect-error width
+      expect(job.width).toBeUndefined();
+      // @ts-expect-error a number is no array, and no address of scratch either
+      job.x(12);
+      // @ts-expect-error given twice
+      expect(job.x(values).x).toBeTypeOf('function');
+    })();
+  });
+
+  it('refuses kernels that the engine lacks, and work outside a launched function', () => {
+    const other = new Kernel('other', { count: 'i32' });
+    expect(launched(() => launch(other).count(1).run)).not.toThrow();
+    expect(launched(() => launch(other).count(1).run(1))).toThrow(/no kernel other/);
   });
 
   it('passes addresses of the upper half of a 4 GiB heap', () => {
@@ -127,21 +139,20 @@ describe('launch', () => {
     installEngine(testEngine(heap));
   });
 
-  it('nests, with argument slots and scratch of each level its own', () => {
+  it('nests, with arguments and scratch of each level its own', () => {
     const x = Float32Array.from(values);
     const [inner, outer] = [new Float32Array(100), new Float32Array(100)];
-    launched((launch) => {
-      launch.arg(0, launch.input(x));
-      launch.arg(1, launch.output(outer));
-      const scratch = heap.array('float32', launch.scratch(4000), 1000).fill(3) as Float32Array;
+    launched(() => {
+      const job = launch(declared.double).x(x).out(outer);
+      const room = heap.array('float32', scratch(4000), 1000).fill(3) as Float32Array;
       double(x, inner);
-      launch.arg(2, 50);
-      launch.arg(3, 100);
-      launch.run(kernels.double, 2);
-      expect(scratch.every((value) => value === 3)).toBe(true);
-    });
+      job.size(50).total(100).run(2);
+      expect(room.every((value) => value === 3)).toBe(true);
+    })();
     expect(outer).toEqual(inner);
-    const deep = (level: number): void => launched(() => level > 0 && deep(level - 1));
+    const deep = (level: number): void => launched(() => {
+      if (level > 0) deep(level - 1);
+    })();
     expect(() => deep(argumentFrames.count)).toThrow(RangeError);
     expect(() => deep(argumentFrames.count - 1)).not.toThrow();
   });
@@ -149,12 +160,9 @@ describe('launch', () => {
   it('leaves outputs as they were when the job fails, and is good for the next', () => {
     const x = Float32Array.from(values);
     const out = new Float32Array(100).fill(-1);
-    expect(() => launched((launch) => {
-      launch.output(out);
-      const counter = launch.scratch(4);
-      launch.arg(0, counter);
-      launch.arg(1, 0);
-      launch.run(kernels.trap, 2);
+    expect(launched(() => {
+      launch(declared.double).x(x).out(out).size(100).total(100).run(1);
+      launch(declared.trap).counter(scratch(4)).victim(0).run(2);
     })).toThrow(WebAssembly.RuntimeError);
     expect(out.every((value) => value === -1)).toBe(true);
     double(x, out);
@@ -164,7 +172,7 @@ describe('launch', () => {
   it('uses the same scratch again, however often', () => {
     const held = heap.heldBy('kernel scratch');
     const addresses = new Set<number>();
-    for (let call = 0; call < 1000; call++) launched((launch) => addresses.add(launch.scratch(1000)));
+    for (let call = 0; call < 1000; call++) launched(() => addresses.add(scratch(1000)))();
     expect(addresses.size).toBe(1);
     expect(heap.heldBy('kernel scratch')).toBe(held);
   });

@@ -1,6 +1,7 @@
 /** An engine with small kernels made for tests: what the team and the launches are tried with. */
 
 import type { Heap } from '../../../src/kernels/memory/heap.ts';
+import { Kernel } from '../../../src/kernels/simd/kernel.ts';
 import { createEngine, type Engine } from '../../../src/kernels/team/engine.ts';
 import { emitTeam } from '../../../src/kernels/team/loop.ts';
 import {
@@ -22,7 +23,7 @@ export const kernels = {
    * clears it and never ends. args: armed, counter, tasks
    */
   hang: 4,
-  /** out[task] = task + number, through the float64 slots: args are out, -, number (slot 2, float64) */
+  /** out[task] = task + number: args are out, number (the first float64) */
   number: 5,
   /** every task waits until all have been begun; then it traps if it is in a worker. args: counter, tasks */
   trapInWorker: 6,
@@ -42,12 +43,27 @@ function forShare(
   });
 }
 
+/** Those that launches run, as they declare kernels. */
+export const declared: {
+  readonly double: Kernel<{ x: 'input'; out: 'output'; size: 'i32'; total: 'i32' }>;
+  readonly increment: Kernel<{ x: 'inout'; size: 'i32'; total: 'i32'; rounds: 'i32' }>;
+  readonly trap: Kernel<{ counter: 'scratch'; victim: 'i32' }>;
+  readonly number: Kernel<{ out: 'output'; number: 'f64' }>;
+} = {
+  double: new Kernel('double', { x: 'input', out: 'output', size: 'i32', total: 'i32' }),
+  increment: new Kernel('increment', { x: 'inout', size: 'i32', total: 'i32', rounds: 'i32' }),
+  trap: new Kernel('trap', { counter: 'scratch', victim: 'i32' }),
+  number: new Kernel('number', { out: 'output', number: 'f64' }),
+};
+
+const indexes = new Map(Object.values(declared).map((kernel) => [kernel, kernels[kernel.name as 'double']] as const));
+
 let module: WebAssembly.Module | null = null;
 
 /** The test kernels on a heap. */
 export function testEngine(heap: Heap): Engine {
   module ??= new WebAssembly.Module(emitModule());
-  const engine = createEngine(module, heap, { test: { memory: heap.memory } });
+  const engine = createEngine(module, heap, { test: { memory: heap.memory } }, { indexes, relaxed: false });
   (engine.exports as unknown as { inLeader: WebAssembly.Global }).inLeader.value = 1;
   return engine;
 }
@@ -97,7 +113,7 @@ function emitModule(): Uint8Array<ArrayBuffer> {
   });
   add('number', (f, args, task) => {
     const at = load('i32', args, 0).add(task.shl(3));
-    f.store(at, load('f64', args, 8).add(toFloat('f64', task)));
+    f.store(at, load('f64', args, 512).add(toFloat('f64', task)));
   });
   add('trapInWorker', (f, args) => {
     const counter = f.let(load('i32', args, 0));

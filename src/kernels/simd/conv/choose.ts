@@ -59,3 +59,8 @@ export const gradientGroupBytes: number = 40 * 1024 * 1024;
 /** Images up to which transformed filters are kept for the next call, and how many layers' filters are kept. */
 export const keptFiltersMostBatch = 4;
 export const keptFiltersMost = 64;
+
+/** The gradients at the filters and the bias: part of convBackward. */
+export type FilterGradient = (dout: FloatArray, x: FloatArray, dw: FloatArray, db: FloatArray, g: ConvGeometry) => void;
+/** The gradient at x. */
+export type InputGradient = (dout: FloatArray, w: FloatArray, dx: FloatArray, g: ConvGeometry) => void;

@@ -9,105 +9,115 @@
  * These kernels write that matrix out and add its gradient up again; gemm does the rest.
  */
 
-import { bytesOf, constant, type FloatKind, load, scale, type Value } from '../../../wasm/index.ts';
-import { ArgumentSlots, type KernelBuilder } from '../kernel-builder.ts';
+import {
+  type Body, bytesOf, constant, type FloatKind, load, type Local, scale, type Value,
+} from '../../../wasm/index.ts';
+import { type Arguments, type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
 
-type Slot = 'weights' | 'matrix' | 'scales' | 'bias' | 'biases' | 'channels' | 'height' | 'width' | 'filters' | 'windowHeight' |
-  'windowWidth' | 'stride' | 'pad' | 'outHeight' | 'outWidth';
+/** The sizes of ConvGeometry that say which output pixel meets which input pixel at which tap. */
+export const denseSizes = {
+  channels: 'i32', height: 'i32', width: 'i32', filters: 'i32', kernelHeight: 'i32', kernelWidth: 'i32', stride: 'i32',
+  pad: 'i32', outHeight: 'i32', outWidth: 'i32',
+} as const;
 
-/** The arguments; scales, bias and biases are used where their lines say so. */
-export const denseSlots: ArgumentSlots<Slot> = new ArgumentSlots([
-  'weights', 'matrix', 'scales', 'bias', 'biases', 'channels', 'height', 'width', 'filters', 'windowHeight', 'windowWidth',
-  'stride', 'pad', 'outHeight', 'outWidth',
-]);
+const expand = { w: 'input', scales: 'input?', matrix: 'scratch' } as const;
+const fold = { matrix: 'scratch', dw: 'output' } as const;
+/** pixels counts those of an output plane */
+const expandBias = { bias: 'input?', filters: 'i32', pixels: 'i32', biases: 'scratch' } as const;
+const foldBias = { biases: 'scratch', filters: 'i32', pixels: 'i32', db: 'output' } as const;
 
-type Body = Parameters<Parameters<KernelBuilder['define']>[1]>[0];
+export const denseExpand: FloatKernels<typeof denseSizes & typeof expand> =
+  floatKernels('conv_dense_expand_matrix', { ...denseSizes, ...expand });
+export const denseFold: FloatKernels<typeof denseSizes & typeof fold> =
+  floatKernels('conv_dense_fold_matrix', { ...denseSizes, ...fold });
+export const denseExpandBias: FloatKernels<typeof expandBias> = floatKernels('conv_dense_expand_bias', expandBias);
+export const denseFoldBias: FloatKernels<typeof foldBias> = floatKernels('conv_dense_fold_bias', foldBias);
 
 /** Adds the kernels for one type to the module. */
 export function emitDense(kernels: KernelBuilder, float: FloatKind): void {
-  emitWalk(kernels, float, 'expand');
-  emitWalk(kernels, float, 'fold');
-  emitBiases(kernels, float, 'expand');
-  emitBiases(kernels, float, 'fold');
-}
-
-/** The name of a kernel. */
-export function denseName(float: FloatKind, what: 'matrix' | 'bias', direction: 'expand' | 'fold'): string {
-  return `${float}_conv_dense_${direction}_${what}__simd128`;
-}
-
-/**
- * Task: one channel. expand writes its rows of the matrix; fold adds its rows of the matrix's gradient up to the
- * gradient of every filter's taps (at `weights`, which is zeroed first).
- */
-function emitWalk(kernels: KernelBuilder, float: FloatKind, direction: 'expand' | 'fold'): void {
   const bytes = bytesOf(float);
-  kernels.define(denseName(float, 'matrix', direction), (f, args, task) => {
-    const s = denseSlots.read(f, args, [
-      'weights', 'matrix', 'scales', 'channels', 'height', 'width', 'filters', 'windowHeight', 'windowWidth', 'stride', 'pad',
-      'outHeight', 'outWidth',
-    ]);
-    const tapsBytes = f.let(scale(s.windowHeight.mul(s.windowWidth), bytes));
-    const rowBytes = f.let(scale(s.filters.mul(s.outHeight).mul(s.outWidth), bytes));
-    const [y, x, filter, oy, ox, ky, kx, at, taps] = f.locals('i32', 9);
-    const value = f.local(float);
-    const firstTaps = f.let(s.weights.add(task.mul(tapsBytes)));
-    const nextTaps = f.let(s.channels.mul(tapsBytes));
-    if (direction === 'fold') {
-      f.set(taps, firstTaps);
-      f.for(filter, 0, s.filters, 1, () => {
-        f.fill(taps, 0, tapsBytes);
-        f.increase(taps, nextTaps);
-      });
-    }
-    f.set(at, s.matrix.add(task.mul(s.height.mul(s.width)).mul(rowBytes)));
-    f.for(y, 0, s.height, 1, () => f.for(x, 0, s.width, 1, () => {
-      f.set(taps, firstTaps);
-      f.for(filter, 0, s.filters, 1, () => {
-        f.for(oy, 0, s.outHeight, 1, () => f.for(ox, 0, s.outWidth, 1, () => {
-          f.set(ky, y.add(s.pad).sub(oy.mul(s.stride)));
-          f.set(kx, x.add(s.pad).sub(ox.mul(s.stride)));
-          const inside = ky.ltU(s.windowHeight).and(kx.ltU(s.windowWidth));
-          const tap = taps.add(scale(ky.mul(s.windowWidth).add(kx), bytes));
-          if (direction === 'fold') {
-            f.if(inside, () => f.store(tap, load(float, tap).add(load(float, at))));
-          } else {
-            f.set(value, constant(float, 0));
-            f.if(inside, () => {
-              f.set(value, load(float, tap));
-              f.if(s.scales, () => f.set(value, value.mul(load(float, s.scales.add(scale(filter, bytes))))));
-            });
-            f.store(at, value);
-          }
-          f.increase(at, bytes);
-        }));
-        f.increase(taps, nextTaps);
-      });
-    }));
-  });
-}
 
-/**
- * One task. expand: biases[(f, oy, ox)] = bias[f], or 0 where there is none; fold: bias[f] = the sum of biases[(f,
- * ...)].
- */
-function emitBiases(kernels: KernelBuilder, float: FloatKind, direction: 'expand' | 'fold'): void {
-  const bytes = bytesOf(float);
-  kernels.define(denseName(float, 'bias', direction), (f: Body, args: Value) => {
-    const s = denseSlots.read(f, args, ['bias', 'biases', 'filters', 'outHeight', 'outWidth']);
-    const [filter, left] = f.locals('i32', 2);
+  /** Task: one channel's rows of the matrix. */
+  kernels.define(denseExpand[float], (f, s, task) => {
     const value = f.local(float);
-    f.for(filter, 0, s.filters, 1, () => {
+    eachEntry(f, s, task, s.w, s.matrix, float, (tap, inside, entry, filter) => {
       f.set(value, constant(float, 0));
-      const own = s.bias.add(scale(filter, bytes));
-      if (direction === 'expand') f.if(s.bias, () => f.set(value, load(float, own)));
-      f.set(left, s.outHeight.mul(s.outWidth));
-      f.countdown(left, () => {
-        if (direction === 'expand') f.store(s.biases, value);
-        else f.set(value, value.add(load(float, s.biases)));
-        f.increase(s.biases, bytes);
+      f.if(inside, () => {
+        f.set(value, load(float, tap));
+        f.if(s.scales, () => f.set(value, value.mul(load(float, s.scales.add(scale(filter, bytes))))));
       });
-      if (direction === 'fold') f.store(own, value);
+      f.store(entry, value);
     });
   });
+
+  /** Task: one channel's rows of the matrix's gradient, added up to the gradient of every filter's taps. */
+  kernels.define(denseFold[float], (f, s, task) => {
+    const tapsBytes = f.let(scale(s.kernelHeight.mul(s.kernelWidth), bytes));
+    const taps = f.let(s.dw.add(task.mul(tapsBytes)));
+    const filter = f.local('i32');
+    f.for(filter, 0, s.filters, 1, () => {
+      f.fill(taps, 0, tapsBytes);
+      f.increase(taps, s.channels.mul(tapsBytes));
+    });
+    eachEntry(f, s, task, s.dw, s.matrix, float, (tap, inside, entry) =>
+      f.if(inside, () => f.store(tap, load(float, tap).add(load(float, entry)))));
+  });
+
+  /** One task: biases[(f, oy, ox)] = bias[f], or 0 where there is none. */
+  kernels.define(denseExpandBias[float], (f, s) => eachBias(f, float, s, (pixels, filter) => {
+    const value = f.local(float);
+    f.set(value, constant(float, 0));
+    f.if(s.bias, () => f.set(value, load(float, s.bias.add(scale(filter, bytes)))));
+    pixels((at) => f.store(at, value));
+  }));
+
+  /** One task: db[f] = the sum of biases[(f, ...)]. */
+  kernels.define(denseFoldBias[float], (f, s) => eachBias(f, float, s, (pixels, filter) => {
+    const value = f.local(float);
+    f.set(value, constant(float, 0));
+    pixels((at) => f.set(value, value.add(load(float, at))));
+    f.store(s.db.add(scale(filter, bytes)), value);
+  }));
+}
+
+/** Goes through one channel's rows of the matrix. write gets the address of the entry's tap, and whether there is one. */
+function eachEntry(
+  f: Body, s: Arguments<typeof denseSizes>, channel: Value, weights: Value, matrix: Value, float: FloatKind,
+  write: (tap: Value, inside: Value, entry: Local, filter: Local) => void,
+): void {
+  const bytes = bytesOf(float);
+  const tapsBytes = f.let(scale(s.kernelHeight.mul(s.kernelWidth), bytes));
+  const rowBytes = f.let(scale(s.filters.mul(s.outHeight).mul(s.outWidth), bytes));
+  const [y, x, filter, oy, ox, ky, kx, taps] = f.locals('i32', 8);
+  const firstTaps = f.let(weights.add(channel.mul(tapsBytes)));
+  const nextTaps = f.let(s.channels.mul(tapsBytes));
+  const entry = f.let(matrix.add(channel.mul(s.height.mul(s.width)).mul(rowBytes)));
+  f.for(y, 0, s.height, 1, () => f.for(x, 0, s.width, 1, () => {
+    f.set(taps, firstTaps);
+    f.for(filter, 0, s.filters, 1, () => {
+      f.for(oy, 0, s.outHeight, 1, () => f.for(ox, 0, s.outWidth, 1, () => {
+        f.set(ky, y.add(s.pad).sub(oy.mul(s.stride)));
+        f.set(kx, x.add(s.pad).sub(ox.mul(s.stride)));
+        const inside = ky.ltU(s.kernelHeight).and(kx.ltU(s.kernelWidth));
+        write(taps.add(scale(ky.mul(s.kernelWidth).add(kx), bytes)), inside, entry, filter);
+        f.increase(entry, bytes);
+      }));
+      f.increase(taps, nextTaps);
+    });
+  }));
+}
+
+/** Goes through the filters; pixels, called once, goes through a filter's entries of biases. */
+function eachBias(
+  f: Body, float: FloatKind, { biases, filters, pixels }: Record<'biases' | 'filters' | 'pixels', Local>,
+  write: (pixels: (each: (at: Local) => void) => void, filter: Local) => void,
+): void {
+  const [filter, left] = f.locals('i32', 2);
+  f.for(filter, 0, filters, 1, () => write((each) => {
+    f.set(left, pixels);
+    f.countdown(left, () => {
+      each(biases);
+      f.increase(biases, bytesOf(float));
+    });
+  }, filter));
 }

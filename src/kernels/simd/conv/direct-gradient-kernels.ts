@@ -7,9 +7,22 @@ import {
   bytesOf, defineFunction, type FloatKind, type FunctionReference, lanesOf, load, type ModuleBuilder, multiplyAdd, scale,
   splat, type Value, vectorOf,
 } from '../../../wasm/index.ts';
-import type { KernelBuilder } from '../kernel-builder.ts';
+import { type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
 import { zero } from '../vectors.ts';
-import { directSlots, tapBytes } from './direct-kernels.ts';
+import { planeSizes, tapBytes } from './direct-kernels.ts';
+
+const gradientArguments = {
+  x: 'input', dout: 'input', taps: 'input', tapCount: 'i32', outHeight: 'i32', outWidth: 'i32', doutColumns: 'i32',
+  imagesPerTask: 'i32', planesOffset: 'i32', partial: 'scratch', sums: 'scratch', scratch: 'perThread',
+} as const;
+export const directGradient: FloatKernels<typeof planeSizes & typeof gradientArguments> =
+  floatKernels('conv_gradient', { ...planeSizes, ...gradientArguments });
+
+const reduceArguments = {
+  filters: 'i32', filterBytes: 'i32', taps: 'input', tapCount: 'i32', groups: 'i32', partial: 'scratch',
+  sums: 'scratch', dw: 'output', db: 'output',
+} as const;
+export const directReduce: FloatKernels<typeof reduceArguments> = floatKernels('conv_reduce', reduceArguments);
 
 /** Adds the gradient's kernels for one element type to the module; copyPlanes comes from emitDirect. */
 export function emitDirectGradient(kernels: KernelBuilder, float: FloatKind, copyPlanes: FunctionReference): void {
@@ -27,16 +40,11 @@ function emitGradient(kernels: KernelBuilder, float: FloatKind, copyPlanes: Func
   const kind = vectorOf(float);
   const bytes = bytesOf(float);
   const copyDout = emitCopyDout(module, float);
-  kernels.define(`${float}_conv_gradient_4x2__simd128`, (f, args, task) => {
-    const s = directSlots.read(f, args, [
-      'x', 'dout', 'taps', 'tapCount', 'scratch', 'scratchBytes', 'batch', 'channels', 'height', 'width', 'filterCount',
-      'outHeight', 'outWidth', 'stride', 'windowHeight', 'partColumns', 'doutColumns', 'partial', 'sums', 'imagesPerTask',
-      'planesOffset',
-    ]);
-    const doutAt = f.let(s.scratch.add(kernels.participant().mul(s.scratchBytes)));
+  kernels.define(directGradient[float], (f, s, task, leading) => {
+    const doutAt = s.scratch;
     const planes = f.let(doutAt.add(s.planesOffset));
     const pairs = f.let(s.tapCount.add(1).shrU(1));
-    const blocks = f.let(s.filterCount.add(3).shrU(2));
+    const blocks = f.let(s.filters.add(3).shrU(2));
     const partialBytes = f.let(blocks.mul(pairs).shl(7));
     const partial = f.let(s.partial.add(task.mul(partialBytes)));
     const biasSums = f.let(s.sums.add(task.mul(blocks).shl(6)));
@@ -47,7 +55,7 @@ function emitGradient(kernels: KernelBuilder, float: FloatKind, copyPlanes: Func
     const doutRowBytes = f.let(scale(s.doutColumns, bytes));
     const doutPlaneBytes = f.let(s.outHeight.mul(doutRowBytes));
     const imageBytes = f.let(scale(s.channels.mul(s.height).mul(s.width), bytes));
-    const doutImageBytes = f.let(scale(s.filterCount.mul(s.outHeight).mul(s.outWidth), bytes));
+    const doutImageBytes = f.let(scale(s.filters.mul(s.outHeight).mul(s.outWidth), bytes));
     const vectorsPerRow = f.let(doutRowBytes.shrU(4));
     const lastImage = f.let(task.mul(s.imagesPerTask).add(s.imagesPerTask));
     f.if(lastImage.gt(s.batch), () => f.set(lastImage, s.batch));
@@ -65,9 +73,9 @@ function emitGradient(kernels: KernelBuilder, float: FloatKind, copyPlanes: Func
       }
     };
     f.for(image, task.mul(s.imagesPerTask), lastImage, 1, () => {
-      f.call(copyPlanes, args, s.x.add(image.mul(imageBytes)), planes, 0,
+      f.call(copyPlanes, leading(planeSizes), s.x.add(image.mul(imageBytes)), planes, 0,
         s.outHeight.sub(1).mul(s.stride).add(s.windowHeight));
-      f.call(copyDout, s.dout.add(image.mul(doutImageBytes)), doutAt, s.filterCount, s.outHeight, s.outWidth, s.doutColumns);
+      f.call(copyDout, s.dout.add(image.mul(doutImageBytes)), doutAt, s.filters, s.outHeight, s.outWidth, s.doutColumns);
       f.set(to, partial);
       f.set(dRow, doutAt);
       f.set(sumAt, biasSums);
@@ -163,12 +171,9 @@ function emitCopyDout(module: ModuleBuilder, float: FloatKind): FunctionReferenc
 function emitReduce(kernels: KernelBuilder, float: FloatKind): void {
   const kind = vectorOf(float);
   const lanes = lanesOf(kind);
-  kernels.define(`${float}_conv_reduce__simd128`, (f, args, task) => {
-    const s = directSlots.read(f, args, [
-      'out', 'taps', 'tapCount', 'filterCount', 'partial', 'groups', 'filterStride', 'sums', 'biasGradient',
-    ]);
+  kernels.define(directReduce[float], (f, s, task) => {
     const pairs = f.let(s.tapCount.add(1).shrU(1));
-    const groupBytes = f.let(s.filterCount.add(3).shrU(2).mul(pairs).shl(7));
+    const groupBytes = f.let(s.filters.add(3).shrU(2).mul(pairs).shl(7));
     const [from, at, left, tap, index] = f.locals('i32', 5);
     const sum = f.local(kind);
     const total = f.local(float);
@@ -186,9 +191,9 @@ function emitReduce(kernels: KernelBuilder, float: FloatKind): void {
     };
     for (let i = 0; i < 4; i++) {
       const filter = task.shl(2).add(i);
-      f.if(filter.lt(s.filterCount), () => {
-        addUp(s.sums.add(filter.shl(4)), s.filterCount.add(3).shrU(2).shl(6));
-        f.store(s.biasGradient.add(scale(filter, bytesOf(float))), total);
+      f.if(filter.lt(s.filters), () => {
+        addUp(s.sums.add(filter.shl(4)), s.filters.add(3).shrU(2).shl(6));
+        f.store(s.db.add(scale(filter, bytesOf(float))), total);
       });
     }
     f.set(from, s.partial.add(task.mul(pairs).shl(7)));
@@ -196,9 +201,9 @@ function emitReduce(kernels: KernelBuilder, float: FloatKind): void {
     f.for(index, 0, s.tapCount, 1, () => {
       for (let i = 0; i < 4; i++) {
         const filter = task.shl(2).add(i);
-        f.if(filter.lt(s.filterCount), () => {
+        f.if(filter.lt(s.filters), () => {
           addUp(from.add(i * 32), groupBytes);
-          f.store(s.out.add(filter.mul(s.filterStride)).add(load('i32', tap)), total);
+          f.store(s.dw.add(filter.mul(s.filterBytes)).add(load('i32', tap)), total);
         });
       }
       // taps come in pairs: the second tap's vectors stand between the first's

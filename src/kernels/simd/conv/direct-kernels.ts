@@ -13,33 +13,40 @@
  */
 
 import {
-  bytesOf, constant, defineFunction, elementAddress, type FloatKind, type FunctionReference, lanesOf, load, loadSplat,
-  type ModuleBuilder, multiplyAdd, scale, select, shuffle, vectorConstant, vectorOf,
+  bytesOf, constant, defineFunction, type FloatKind, type FunctionReference, lanesOf, load, loadSplat,
+  type ModuleBuilder, multiplyAdd, scale, select, shuffle, vectorOf,
 } from '../../../wasm/index.ts';
-import { ArgumentSlots, type KernelBuilder } from '../kernel-builder.ts';
-import { zero } from '../vectors.ts';
+import { type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
+import { least, zero } from '../vectors.ts';
+import { nothingBytes } from './epilogue.ts';
 
-/** The arguments of the jobs. Addresses, strides and distances are in bytes. */
-export const directSlots: ArgumentSlots<
-  'x' | 'out' | 'parts' | 'partCount' | 'weights' | 'packed' | 'taps' | 'tapCount' | 'epilogue' | 'relu' | 'scratch' | 'scratchBytes' |
-  'batch' | 'channels' | 'height' | 'width' | 'filterCount' | 'outHeight' | 'outWidth' | 'stride' | 'padTop' |
-  'padLeft' | 'windowHeight' | 'planeRows' | 'partColumns' | 'outPlaneBytes' | 'outImageBytes' | 'outRowBytes' |
-  'outPixelBytes' | 'rowsPerTask' | 'tasksPerImage' | 'filterStride' | 'dout' | 'doutColumns' | 'partial' | 'sums' |
-  'biasGradient' | 'imagesPerTask' | 'groups' | 'planesOffset'
-> = new ArgumentSlots([
-  'x', 'out', 'parts', 'partCount', 'weights', 'packed', 'taps', 'tapCount', 'epilogue', 'relu', 'scratch', 'scratchBytes',
-  'batch', 'channels', 'height', 'width', 'filterCount', 'outHeight', 'outWidth', 'stride', 'padTop', 'padLeft',
-  'windowHeight', 'planeRows', 'partColumns', 'outPlaneBytes', 'outImageBytes', 'outRowBytes', 'outPixelBytes',
-  'rowsPerTask', 'tasksPerImage', 'filterStride',
-  'dout', 'doutColumns', 'partial', 'sums', 'biasGradient', 'imagesPerTask', 'groups', 'planesOffset',
-]);
+// Distances and strides are in bytes where their names say so, else in elements.
+
+/** The sizes of the padded planes and of what is in them, which forward and gradient begin with. */
+export const planeSizes = {
+  batch: 'i32', channels: 'i32', height: 'i32', width: 'i32', filters: 'i32', stride: 'i32', padTop: 'i32',
+  padLeft: 'i32', windowHeight: 'i32', planeRows: 'i32', partColumns: 'i32',
+} as const;
+
+const packArguments = {
+  filters: 'i32', filterBytes: 'i32', taps: 'input', tapCount: 'i32', w: 'input', packed: 'scratch',
+} as const;
+export const directPack: FloatKernels<typeof packArguments> = floatKernels('conv_pack_4', packArguments);
+
+const forwardArguments = {
+  x: 'input', parts: 'input', partCount: 'i32', table: 'input', relu: 'flag', out: 'output', outHeight: 'i32',
+  outImageBytes: 'i32', outPlaneBytes: 'i32', outRowBytes: 'i32', outPixelBytes: 'i32', rowsPerTask: 'i32',
+  tasksPerImage: 'i32', scratch: 'perThread',
+} as const;
+export const directForward: FloatKernels<typeof planeSizes & typeof forwardArguments> =
+  floatKernels('conv_direct', { ...planeSizes, ...forwardArguments });
 
 /** Bytes of an entry of the tap table. */
 export const tapBytes = 8;
 
 /** Adds the kernels for one element type to the module; gives the function that copies planes, for the gradient. */
 export function emitDirect(kernels: KernelBuilder, float: FloatKind): FunctionReference {
-  const copyPlanes = emitCopyPlanes(kernels.module, float);
+  const copyPlanes = emitCopyPlanes(kernels, float);
   emitPack(kernels, float);
   emitForward(kernels, float, copyPlanes);
   return copyPlanes;
@@ -48,16 +55,15 @@ export function emitDirect(kernels: KernelBuilder, float: FloatKind): FunctionRe
 /** Task: the packed weights of a block of 4 filters; filters beyond the last count as 0. */
 function emitPack(kernels: KernelBuilder, float: FloatKind): void {
   const bytes = bytesOf(float);
-  kernels.define(`${float}_conv_pack_4__simd128`, (f, args, task) => {
-    const s = directSlots.read(f, args, ['weights', 'packed', 'taps', 'tapCount', 'filterCount', 'filterStride']);
+  kernels.define(directPack[float], (f, s, task) => {
     const [at, to, left] = f.locals('i32', 3);
     for (let lane = 0; lane < 4; lane++) {
       const filter = f.let(task.shl(2).add(lane));
       f.set(to, s.packed.add(scale(task.mul(s.tapCount).shl(2), bytes)));
       f.set(at, s.taps);
       f.set(left, s.tapCount);
-      const source = f.let(s.weights.add(filter.mul(s.filterStride)));
-      f.if(filter.lt(s.filterCount), () => {
+      const source = f.let(s.w.add(filter.mul(s.filterBytes)));
+      f.if(filter.lt(s.filters), () => {
         f.repeat(left, () => {
           f.store(to, load(float, source.add(load('i32', at))), lane * bytes);
           f.increase(to, 4 * bytes);
@@ -76,95 +82,108 @@ function emitPack(kernels: KernelBuilder, float: FloatKind): void {
 /**
  * copyPlanes(args, source, planes, firstRow, rows): the padded rows firstRow.. of every channel of one image, columns
  * sorted by (column modulo stride). Row r is image row r - padTop, column c image column c - padLeft; either may lie
- * outside the image, where zeros stand. Each part is partColumns wide.
+ * outside the image, where zeros stand. Each part is partColumns wide, a whole number of vectors. There is at least one
+ * channel.
  */
-function emitCopyPlanes(module: ModuleBuilder, float: FloatKind): FunctionReference {
+function emitCopyPlanes(kernels: KernelBuilder, float: FloatKind): FunctionReference {
   const bytes = bytesOf(float);
   const vector = vectorOf(float);
   const lanes = lanesOf(vector);
-  const none = zero(vectorOf(float));
-  return defineFunction(module, `${float}_conv_planes__simd128`, ['i32', 'i32', 'i32', 'i32', 'i32'], [], (
+  return defineFunction(kernels.module, `${float}_conv_planes__simd128`, ['i32', 'i32', 'i32', 'i32', 'i32'], [], (
     f, args, source, planes, firstRow, rows,
   ) => {
-    const s = directSlots.read(f, args, ['channels', 'height', 'width', 'stride', 'padTop', 'padLeft', 'planeRows', 'partColumns']);
-    const rowBytes = f.let(scale(s.stride.mul(s.partColumns), bytes));
+    const s = kernels.read(f, args, planeSizes);
     const partBytes = f.let(scale(s.partColumns, bytes));
-    const [row, imageRow, at, to, end, part, column, count] = f.locals('i32', 8);
+    const rowBytes = f.let(s.stride.mul(partBytes));
+    const imageBytes = f.let(scale(s.height.mul(s.width), bytes));
+
+    // All rows take the same pixels: from the first image column that a negative padding does not cut off, in padded
+    // column `padded`, to where the image or the planes end.
+    const firstColumn = f.let(select(s.padLeft.lt(0), constant('i32', 0).sub(s.padLeft), 0));
+    const padded = f.let(firstColumn.add(s.padLeft));
+    const end = f.let(least(f.let(s.width.add(s.padLeft)), f.let(s.stride.mul(s.partColumns))));
+    const pixels = f.let(end.sub(padded));
+    const firstPart = f.let(padded.rem(s.stride));
+    const firstPlace = f.let(scale(padded.div(s.stride), bytes).add(firstPart.mul(partBytes)));
+
+    const [row, imageRow, from, to, left] = f.locals('i32', 5);
     f.countdown(s.channels, () => {
       f.for(row, 0, rows, 1, () => {
-        f.set(imageRow, firstRow.add(row).sub(s.padTop));
         f.set(to, planes.add(row.mul(rowBytes)));
-        f.set(end, to.add(rowBytes));
-        f.set(at, to);
-        f.while(() => at.ltU(end), () => {
-          f.store(at, none);
-          f.increase(at, 16);
-        });
+        clearRow();
+        f.set(imageRow, firstRow.add(row).sub(s.padTop));
         f.if(imageRow.ltU(s.height), () => {
-          // image columns from the first that is not cut off by a negative padding
-          f.set(column, 0);
-          f.if(s.padLeft.lt(0), () => f.set(column, constant('i32', 0).sub(s.padLeft)));
-          f.set(at, elementAddress(source.add(scale(imageRow.mul(s.width), bytes)), column, bytes));
-          f.set(column, column.add(s.padLeft)); // now the padded column
-          f.set(count, s.width.add(s.padLeft)); // the padded column where the image ends
-          f.if(s.stride.eq(1), () => {
-            f.if(count.gt(s.partColumns), () => f.set(count, s.partColumns));
-            f.set(to, elementAddress(to, column, bytes));
-            f.set(count, count.sub(column));
-            f.while(() => count.ge(lanes), () => {
-              f.store(to, load(vector, at));
-              f.increase(to, 16);
-              f.increase(at, 16);
-              f.set(count, count.sub(lanes));
-            });
-            f.repeat(count, () => {
-              f.store(to, load(float, at));
-              f.increase(to, bytes);
-              f.increase(at, bytes);
-            });
-          }, () => {
-            f.set(end, s.stride.mul(s.partColumns));
-            f.if(count.gt(end), () => f.set(count, end));
-            f.set(part, column.rem(s.stride));
-            f.set(to, elementAddress(to, column.div(s.stride), bytes).add(part.mul(partBytes)));
-            f.set(count, count.sub(column));
-            f.if(s.stride.eq(2), () => {
-              // the pixels at even and at odd distance from the first go to one part each
-              const other = f.let(select(part, to.sub(partBytes).add(bytes), to.add(partBytes)));
-              const evens = Array.from({ length: lanes }, (_, i) => 2 * i);
-              f.while(() => count.ge(2 * lanes), () => {
-                const left = f.let(load(vector, at));
-                const right = f.let(load(vector, at, 16));
-                f.store(to, shuffle(left, right, evens));
-                f.store(other, shuffle(left, right, evens.map((lane) => lane + 1)));
-                for (const pointer of [to, other]) f.increase(pointer, 16);
-                f.increase(at, 32);
-                f.set(count, count.sub(2 * lanes));
-              });
-              f.set(part, to);
-              f.repeat(count, () => { // the two pointers change roles from pixel to pixel
-                f.store(part, load(float, at));
-                f.increase(at, bytes);
-                f.set(to, part.add(bytes));
-                f.set(part, other);
-                f.set(other, to);
-              });
-            }, () => f.repeat(count, () => {
-              f.store(to, load(float, at));
-              f.increase(at, bytes);
-              f.increase(part, 1);
-              f.increase(to, partBytes);
-              f.if(part.eq(s.stride), () => {
-                f.set(part, 0);
-                f.set(to, to.sub(rowBytes).add(bytes));
-              });
-            }));
-          });
+          f.set(from, source.add(scale(imageRow.mul(s.width).add(firstColumn), bytes)));
+          f.set(to, planes.add(row.mul(rowBytes)).add(firstPlace));
+          f.set(left, pixels);
+          f.if(s.stride.eq(1), copyRow, () => f.if(s.stride.eq(2), splitRow, dealRow));
         });
       });
-      f.increase(source, scale(s.height.mul(s.width), bytes));
+      f.increase(source, imageBytes);
       f.increase(planes, s.planeRows.mul(rowBytes));
     });
+
+    /** Zeros in a row, which is at least one vector long. */
+    function clearRow(): void {
+      f.set(left, rowBytes.shrU(4));
+      f.countdown(left, () => {
+        f.store(to, zero(vector));
+        f.increase(to, 16);
+      });
+    }
+
+    /** Stride 1: one part. */
+    function copyRow(): void {
+      f.while(() => left.ge(lanes), () => {
+        f.store(to, load(vector, from));
+        f.increase(to, 16);
+        f.increase(from, 16);
+        f.set(left, left.sub(lanes));
+      });
+      f.repeat(left, () => {
+        f.store(to, load(float, from));
+        f.increase(to, bytes);
+        f.increase(from, bytes);
+      });
+    }
+
+    /** Stride 2: the pixels at even and at odd distance from the first go to one part each. */
+    function splitRow(): void {
+      const odd = f.let(select(firstPart, to.sub(partBytes).add(bytes), to.add(partBytes)));
+      const evens = Array.from({ length: lanes }, (_, i) => 2 * i);
+      f.while(() => left.ge(2 * lanes), () => {
+        const first = f.let(load(vector, from));
+        const second = f.let(load(vector, from, 16));
+        f.store(to, shuffle(first, second, evens));
+        f.store(odd, shuffle(first, second, evens.map((lane) => lane + 1)));
+        for (const pointer of [to, odd]) f.increase(pointer, 16);
+        f.increase(from, 32);
+        f.set(left, left.sub(2 * lanes));
+      });
+      const [here, next] = [f.let(to), f.let(odd)];
+      f.repeat(left, () => { // the two parts take turns
+        f.store(here, load(float, from));
+        f.increase(from, bytes);
+        f.set(to, here.add(bytes));
+        f.set(here, next);
+        f.set(next, to);
+      });
+    }
+
+    /** Any stride: pixel by pixel to the next part, after the last to the first part's next place. */
+    function dealRow(): void {
+      const part = f.let(firstPart);
+      f.repeat(left, () => {
+        f.store(to, load(float, from));
+        f.increase(from, bytes);
+        f.increase(part, 1);
+        f.increase(to, partBytes);
+        f.if(part.eq(s.stride), () => {
+          f.set(part, 0);
+          f.set(to, to.sub(rowBytes).add(bytes));
+        });
+      });
+    }
   });
 }
 
@@ -184,18 +203,13 @@ function emitForward(kernels: KernelBuilder, float: FloatKind, copyPlanes: Funct
   const lanes = lanesOf(kind);
   const storeEdge = emitStorePixels(module, float);
   const none = zero(vectorOf(float));
-  kernels.define(`${float}_conv_direct_4x${2 * lanes}__simd128`, (f, args, task) => {
-    const s = directSlots.read(f, args, [
-      'x', 'out', 'parts', 'partCount', 'epilogue', 'relu', 'scratch', 'scratchBytes', 'channels', 'height', 'width',
-      'filterCount', 'outHeight', 'stride', 'windowHeight', 'partColumns', 'outPlaneBytes', 'outImageBytes', 'outRowBytes',
-      'outPixelBytes', 'rowsPerTask', 'tasksPerImage',
-    ]);
-    const planes = f.let(s.scratch.add(kernels.participant().mul(s.scratchBytes)));
+  kernels.define(directForward[float], (f, s, task, leading) => {
+    const planes = s.scratch;
     const image = f.let(task.div(s.tasksPerImage));
     const firstRow = f.let(task.sub(image.mul(s.tasksPerImage)).mul(s.rowsPerTask));
     const rows = f.let(s.outHeight.sub(firstRow));
     f.if(rows.gt(s.rowsPerTask), () => f.set(rows, s.rowsPerTask));
-    f.call(copyPlanes, args, s.x.add(scale(image.mul(s.channels).mul(s.height).mul(s.width), bytes)), planes,
+    f.call(copyPlanes, leading(planeSizes), s.x.add(scale(image.mul(s.channels).mul(s.height).mul(s.width), bytes)), planes,
       firstRow.mul(s.stride), rows.sub(1).mul(s.stride).add(s.windowHeight));
 
     const rowStep = f.let(scale(s.stride.mul(s.stride).mul(s.partColumns), bytes));
@@ -203,7 +217,7 @@ function emitForward(kernels: KernelBuilder, float: FloatKind, copyPlanes: Funct
     const epilogue = f.local('i32');
     const sums = f.locals(kind, 8);
     const [x0, x1, w] = f.locals(kind, 3);
-    const floor = f.local(kind, vectorConstant(kind, new Array<number>(lanes).fill(-Infinity)));
+    const floor = f.local(kind, constant(kind, -Infinity));
     f.if(s.relu, () => f.set(floor, none));
     const bandAt = f.let(s.out.add(image.mul(s.outImageBytes)).add(firstRow.mul(s.outRowBytes)));
     const [taps, tapCount, outWidth, rowsOfPart] = f.locals('i32', 4);
@@ -215,8 +229,8 @@ function emitForward(kernels: KernelBuilder, float: FloatKind, copyPlanes: Funct
       f.if(rowsOfPart.gt(rows), () => f.set(rowsOfPart, rows));
       f.set(weights, load('i32', s.parts, partEntry.packed));
       f.set(rowTo, bandAt.add(load('i32', s.parts, partEntry.outOffset)));
-      f.set(epilogue, s.epilogue);
-      f.for(filter, 0, s.filterCount, 4, () => {
+      f.set(epilogue, s.table.add(nothingBytes));
+      f.for(filter, 0, s.filters, 4, () => {
         f.for(row, 0, rowsOfPart, 1, () => {
           f.set(pixels, planes.add(row.mul(rowStep)));
           f.set(to, rowTo.add(row.mul(s.outRowBytes)));
@@ -259,7 +273,7 @@ function emitForward(kernels: KernelBuilder, float: FloatKind, copyPlanes: Funct
       f.set(count, outWidth.sub(column));
       f.set(pixelTo, to);
       for (let i = 0; i < 4; i++) {
-        f.if(s.filterCount.sub(filter).gt(i), () => {
+        f.if(s.filters.sub(filter).gt(i), () => {
           const factor = f.let(loadSplat(kind, epilogue, i * bytes));
           const bias = f.let(loadSplat(kind, epilogue, (4 + i) * bytes));
           for (let half = 0; half < 2; half++) {

@@ -3,12 +3,16 @@
  * kernels.ts).
  */
 
-import type { ConvGeometry, Epilogue, FloatArray } from '../../contract.ts';
-import { beginLaunch, floatKind, type Launch } from '../launch.ts';
-import { kernelIndex } from '../module.ts';
-import { directPlaneBytes, gradientGroupBytes, gradientGroups, leastTasks } from './choose.ts';
-import { directSlots as slots, partEntry } from './direct-kernels.ts';
-import { epilogueTable, nothingBytes } from './epilogue.ts';
+import { roundUp } from '../../../runtime/numbers.ts';
+import { bytesOf } from '../../../wasm/index.ts';
+import type { ConvGeometry, ConvKernels, FloatArray } from '../../contract.ts';
+import { floatKind, launch, launched, scratch, staged } from '../launch.ts';
+import {
+  directPlaneBytes, type FilterGradient, gradientGroupBytes, gradientGroups, type InputGradient, leastTasks,
+} from './choose.ts';
+import { directGradient, directReduce } from './direct-gradient-kernels.ts';
+import { directForward as forwardKernel, directPack, planeSizes } from './direct-kernels.ts';
+import { epilogueTable } from './epilogue.ts';
 
 /**
  * What the forward kernel computes: a convolution whose output may come in parts, each with some of the filters' taps
@@ -52,10 +56,6 @@ interface Part {
   readonly sourceKey: string;
 }
 
-function roundUp(value: number, multiple: number): number {
-  return Math.ceil(value / multiple) * multiple;
-}
-
 const tapTables: Map<string, Int32Array> = new Map();
 const mostTapTables = 64;
 
@@ -86,82 +86,43 @@ function tapTable(pass: Pass, part: Part, planeRows: number, partColumns: number
   return table;
 }
 
-/** Arguments that forward and gradient have in common. */
-function setSizes(launch: Launch, pass: Pass, planeRows: number, partColumns: number, bytes: number): void {
-  slots.set(launch, 'batch', pass.batch);
-  slots.set(launch, 'channels', pass.channels);
-  slots.set(launch, 'height', pass.height);
-  slots.set(launch, 'width', pass.width);
-  slots.set(launch, 'filterCount', pass.filters);
-  slots.set(launch, 'stride', pass.stride);
-  slots.set(launch, 'padTop', pass.padTop);
-  slots.set(launch, 'padLeft', pass.padLeft);
-  slots.set(launch, 'windowHeight', pass.windowHeight);
-  slots.set(launch, 'planeRows', planeRows);
-  slots.set(launch, 'partColumns', partColumns);
-  slots.set(launch, 'filterStride', pass.filterStride * bytes);
-}
-
 /** Columns of a part of a padded row, so that whole vectors can be read at every tap. */
 function columnsOfPart(pass: Pass, outColumns: number, lanes: number): number {
   return roundUp(outColumns + Math.floor((pass.windowWidth - 1) / pass.stride), lanes);
 }
 
-/** Packs the weights and runs the forward kernel. */
-function runPass(
-  launch: Launch, kind: 'f32' | 'f64', xAt: number, wAt: number, outAt: number, tableAt: number, relu: boolean, pass: Pass,
-): void {
-  const bytes = kind === 'f32' ? 4 : 8;
+/** Packs the weights and runs the forward kernel, inside a launch. */
+function runPass(x: FloatArray, w: FloatArray, out: FloatArray, table: FloatArray, relu: boolean, pass: Pass): void {
+  const float = floatKind(x);
+  const bytes = bytesOf(float);
   const lanes = 16 / bytes;
-  const outHeight = Math.max(...pass.parts.map((part) => part.outHeight));
-  const outWidth = Math.max(...pass.parts.map((part) => part.outWidth));
+  const { batch, channels, filters, stride, parts } = pass;
+  const outHeight = Math.max(...parts.map((part) => part.outHeight));
+  const outWidth = Math.max(...parts.map((part) => part.outWidth));
   const partColumns = columnsOfPart(pass, roundUp(outWidth, 2 * lanes), lanes);
-  const rowBytes = pass.channels * pass.stride * partColumns * bytes;
-  const bands = Math.ceil(leastTasks / pass.batch);
-  const fitting = Math.floor((directPlaneBytes / rowBytes - pass.windowHeight) / pass.stride) + 1;
+  const rowBytes = channels * stride * partColumns * bytes;
+  const bands = Math.ceil(leastTasks / batch);
+  const fitting = Math.floor((directPlaneBytes / rowBytes - pass.windowHeight) / stride) + 1;
   const rowsPerTask = Math.max(1, Math.min(Math.ceil(outHeight / bands), fitting));
   const tasksPerImage = Math.ceil(outHeight / rowsPerTask);
-  const planeRows = (rowsPerTask - 1) * pass.stride + pass.windowHeight;
+  const planeRows = (rowsPerTask - 1) * stride + pass.windowHeight;
 
-  setSizes(launch, pass, planeRows, partColumns, bytes);
-  slots.set(launch, 'weights', wAt);
-  const blocks = Math.ceil(pass.filters / 4);
-  const entries = new Int32Array((pass.parts.length * partEntry.bytes) / 4);
-  pass.parts.forEach((part, i) => {
-    const table = tapTable(pass, part, planeRows, partColumns, bytes);
-    const tapCount = table.length / 2 - 1;
-    const taps = launch.input(table);
-    const packed = launch.scratch(blocks * tapCount * 4 * bytes);
-    slots.set(launch, 'taps', taps);
-    slots.set(launch, 'tapCount', tapCount);
-    slots.set(launch, 'packed', packed);
-    launch.run(kernelIndex(`${kind}_conv_pack_4__simd128`), blocks);
-    const entry = (i * partEntry.bytes) / 4;
-    entries[entry + partEntry.taps / 4] = taps;
-    entries[entry + partEntry.packed / 4] = packed;
-    entries[entry + partEntry.tapCount / 4] = tapCount;
-    entries[entry + partEntry.outOffset / 4] = part.outOffset * bytes;
-    entries[entry + partEntry.outHeight / 4] = part.outHeight;
-    entries[entry + partEntry.outWidth / 4] = part.outWidth;
+  const blocks = Math.ceil(filters / 4);
+  const entries = parts.flatMap((part) => {
+    const tapList = tapTable(pass, part, planeRows, partColumns, bytes);
+    const tapCount = tapList.length / 2 - 1;
+    const taps = staged(tapList);
+    const packed = scratch(blocks * tapCount * 4 * bytes);
+    launch(directPack[float]).filters(filters).filterBytes(pass.filterStride * bytes).taps(taps).tapCount(tapCount)
+      .w(w).packed(packed).run(blocks);
+    return [taps, packed, tapCount, part.outOffset * bytes, part.outHeight, part.outWidth]; // as partEntry has them
   });
 
-  const planeBytes = roundUp(planeRows * rowBytes, 64);
-  slots.set(launch, 'parts', launch.input(entries));
-  slots.set(launch, 'partCount', pass.parts.length);
-  slots.set(launch, 'x', xAt);
-  slots.set(launch, 'out', outAt);
-  slots.set(launch, 'outHeight', outHeight);
-  slots.set(launch, 'epilogue', tableAt + nothingBytes);
-  slots.set(launch, 'relu', relu ? 1 : 0);
-  slots.set(launch, 'outImageBytes', pass.outImage * bytes);
-  slots.set(launch, 'outPlaneBytes', pass.outPlane * bytes);
-  slots.set(launch, 'outRowBytes', pass.outRow * bytes);
-  slots.set(launch, 'outPixelBytes', pass.outPixel * bytes);
-  slots.set(launch, 'rowsPerTask', rowsPerTask);
-  slots.set(launch, 'tasksPerImage', tasksPerImage);
-  slots.set(launch, 'scratchBytes', planeBytes);
-  slots.set(launch, 'scratch', launch.scratchPerThread(planeBytes, pass.batch * tasksPerImage));
-  launch.run(kernelIndex(`${kind}_conv_direct_4x${2 * lanes}__simd128`), pass.batch * tasksPerImage);
+  launch(forwardKernel[float]).from(planeSizes, { ...pass, planeRows, partColumns })
+    .x(x).parts(Int32Array.from(entries)).partCount(parts.length).table(table).relu(relu)
+    .out(out).outHeight(outHeight).outImageBytes(pass.outImage * bytes).outPlaneBytes(pass.outPlane * bytes)
+    .outRowBytes(pass.outRow * bytes).outPixelBytes(pass.outPixel * bytes)
+    .rowsPerTask(rowsPerTask).tasksPerImage(tasksPerImage).scratch(planeRows * rowBytes).run(batch * tasksPerImage);
 }
 
 /** The convolution itself as a pass. */
@@ -180,18 +141,9 @@ function forwardPass(g: ConvGeometry): Pass {
 }
 
 /** convForward of the contract. */
-export function directForward(
-  x: FloatArray, w: FloatArray, b: FloatArray | null, out: FloatArray, g: ConvGeometry, epilogue: Epilogue,
-): void {
-  const launch = beginLaunch();
-  try {
-    const table = launch.input(epilogueTable(x, g.filters, epilogue.scale, b));
-    const outAt = launch.output(out);
-    runPass(launch, floatKind(x), launch.input(x), launch.input(w), outAt, table, epilogue.relu === true, forwardPass(g));
-  } finally {
-    launch.finish();
-  }
-}
+export const directForward: ConvKernels['convForward'] = launched((x, w, b, out, g, epilogue) => {
+  runPass(x, w, out, epilogueTable(x, g.filters, epilogue.scale, b), epilogue.relu === true, forwardPass(g));
+});
 
 /**
  * The gradient at x as a pass over dout. With stride s, pixel y of x met tap ky at output row (y + pad - ky) / s, where
@@ -251,23 +203,14 @@ function remainders(size: number, window: number, stride: number, pad: number): 
 }
 
 /** The gradient at x. */
-export function directInputGradient(dout: FloatArray, w: FloatArray, dx: FloatArray, g: ConvGeometry): void {
-  const launch = beginLaunch();
-  try {
-    const table = launch.input(epilogueTable(dout, g.channels, null, null));
-    const dxAt = launch.output(dx);
-    runPass(launch, floatKind(dout), launch.input(dout), launch.input(w), dxAt, table, false, inputGradientPass(g));
-  } finally {
-    launch.finish();
-  }
-}
+export const directInputGradient: InputGradient = launched((dout, w, dx, g) => {
+  runPass(dout, w, dx, epilogueTable(dout, g.channels, null, null), false, inputGradientPass(g));
+});
 
 /** The gradients at the filters and the bias. */
-export function directFilterGradient(
-  dout: FloatArray, x: FloatArray, dw: FloatArray, db: FloatArray, g: ConvGeometry,
-): void {
-  const kind = floatKind(x);
-  const bytes = x.BYTES_PER_ELEMENT;
+export const directFilterGradient: FilterGradient = launched((dout, x, dw, db, g) => {
+  const float = floatKind(x);
+  const bytes = bytesOf(float);
   const lanes = 16 / bytes;
   const pass = forwardPass(g);
   const doutColumns = roundUp(g.outWidth, lanes);
@@ -279,34 +222,16 @@ export function directFilterGradient(
   const imagesPerTask = Math.ceil(g.batch / most);
   const groups = Math.ceil(g.batch / imagesPerTask);
   const planesOffset = roundUp(4 * blocks * g.outHeight * doutColumns * bytes, 64);
-  const scratchBytes = roundUp(planesOffset + g.channels * planeRows * g.stride * partColumns * bytes, 64);
 
-  const launch = beginLaunch();
-  try {
-    slots.set(launch, 'x', launch.input(x));
-    slots.set(launch, 'dout', launch.input(dout));
-    const dwAt = launch.output(dw);
-    const dbAt = launch.output(db);
-    setSizes(launch, pass, planeRows, partColumns, bytes);
-    const table = tapTable(pass, pass.parts[0], planeRows, partColumns, bytes);
-    slots.set(launch, 'taps', launch.input(table));
-    slots.set(launch, 'tapCount', table.length / 2 - 1);
-    slots.set(launch, 'outHeight', g.outHeight);
-    slots.set(launch, 'outWidth', g.outWidth);
-    slots.set(launch, 'doutColumns', doutColumns);
-    slots.set(launch, 'imagesPerTask', imagesPerTask);
-    slots.set(launch, 'groups', groups);
-    slots.set(launch, 'planesOffset', planesOffset);
-    slots.set(launch, 'partial', launch.scratch(groups * groupBytes));
-    slots.set(launch, 'sums', launch.scratch(groups * blocks * 64));
-    slots.set(launch, 'scratchBytes', scratchBytes);
-    slots.set(launch, 'scratch', launch.scratchPerThread(scratchBytes, groups));
-    launch.run(kernelIndex(`${kind}_conv_gradient_4x2__simd128`), groups);
-
-    slots.set(launch, 'out', dwAt);
-    slots.set(launch, 'biasGradient', dbAt);
-    launch.run(kernelIndex(`${kind}_conv_reduce__simd128`), blocks);
-  } finally {
-    launch.finish();
-  }
-}
+  const tapList = tapTable(pass, pass.parts[0], planeRows, partColumns, bytes);
+  const tapCount = tapList.length / 2 - 1;
+  const taps = staged(tapList);
+  const partial = scratch(groups * groupBytes);
+  const sums = scratch(groups * blocks * 64);
+  launch(directGradient[float]).from(planeSizes, { ...pass, planeRows, partColumns })
+    .x(x).dout(dout).taps(taps).tapCount(tapCount).outHeight(g.outHeight).outWidth(g.outWidth).doutColumns(doutColumns)
+    .imagesPerTask(imagesPerTask).planesOffset(planesOffset).partial(partial).sums(sums)
+    .scratch(planesOffset + g.channels * planeRows * g.stride * partColumns * bytes).run(groups);
+  launch(directReduce[float]).filters(g.filters).filterBytes(pass.filterStride * bytes).taps(taps).tapCount(tapCount)
+    .groups(groups).partial(partial).sums(sums).dw(dw).db(db).run(blocks);
+});

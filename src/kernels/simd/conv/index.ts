@@ -1,7 +1,7 @@
 /** The convolution family: emitters for the module, host functions for the registry. */
 
 import type { ConvKernels } from '../../contract.ts';
-import type { KernelBuilder } from '../kernel-builder.ts';
+import type { KernelBuilder } from '../kernel.ts';
 import { takesDense, takesWinograd, takesWinogradGradient } from './choose.ts';
 import { denseBackward, denseForward } from './dense.ts';
 import { emitDense } from './dense-kernels.ts';

@@ -6,10 +6,23 @@
 import {
   constant, defineFunction, type FunctionReference, load, loadSplat, type Local, type ModuleBuilder, multiplyAdd,
 } from '../../../wasm/index.ts';
-import type { KernelBuilder } from '../kernel-builder.ts';
+import { Kernel, type KernelBuilder } from '../kernel.ts';
 import { filterGradientTransform, inputSize, points, tileSize } from './winograd-algebra.ts';
-import { winogradSlots, zero } from './winograd-kernels.ts';
+import { gatherArguments, zero } from './winograd-kernels.ts';
 import { emitOutputGradientRow, pixelBytes } from './winograd-transforms.ts';
+
+/** A group is some chunks, whose dU (`u`) and bias sums are added up one after another. */
+const gradientArguments = {
+  dout: 'input', chunks: 'i32', chunksPerTask: 'i32', u: 'scratch', sums: 'scratch', scratch: 'perThread',
+} as const;
+export const winogradGradient: Kernel<typeof gatherArguments & typeof gradientArguments> =
+  new Kernel('f32_winograd_gradient', { ...gatherArguments, ...gradientArguments });
+
+const reduceArguments = {
+  channels: 'i32', filters: 'i32', filterBlocks: 'i32', uPointBytes: 'i32', groups: 'i32', u: 'scratch', sums: 'scratch',
+  dw: 'output', db: 'output',
+} as const;
+export const winogradReduce: Kernel<typeof reduceArguments> = new Kernel('f32_winograd_filter_gradient', reduceArguments);
 
 /** Adds the gradient's kernels to the module; strip and gather come from emitWinograd. */
 export function emitWinogradGradient(
@@ -20,11 +33,11 @@ export function emitWinogradGradient(
 }
 
 /**
- * gradientProduct(v, z, du, channelGroups, filterBlocks, tiles, vGroupBytes, mGroupBytes): dU += V^T Z at one point.
+ * gradientProduct(v, z, du, channelGroups, filterBlocks, tiles, groupBytes): dU += V^T Z at one point.
  */
 function emitGradientProduct(module: ModuleBuilder, relaxed: boolean): FunctionReference {
-  return defineFunction(module, 'f32_winograd_gradient_gemm_4x8__simd128', new Array<'i32'>(8).fill('i32'), [], (
-    f, v, z, du, channelGroups, filterBlocks, tiles, vGroupBytes, mGroupBytes,
+  return defineFunction(module, 'f32_winograd_gradient_gemm_4x8__simd128', new Array<'i32'>(7).fill('i32'), [], (
+    f, v, z, du, channelGroups, filterBlocks, tiles, groupBytes,
   ) => {
     const [vAt, z0, z1, zBlock, blocks, left] = f.locals('i32', 6);
     const sums = f.locals('f32x4', 8);
@@ -36,7 +49,7 @@ function emitGradientProduct(module: ModuleBuilder, relaxed: boolean): FunctionR
         sums.forEach((sum, i) => f.set(sum, load('f32x4', du, i * 16)));
         f.set(vAt, v);
         f.set(z0, zBlock);
-        f.set(z1, zBlock.add(mGroupBytes));
+        f.set(z1, zBlock.add(groupBytes));
         f.set(left, tiles);
         f.countdown(left, () => {
           f.set(b0, load('f32x4', z0));
@@ -50,31 +63,26 @@ function emitGradientProduct(module: ModuleBuilder, relaxed: boolean): FunctionR
         });
         sums.forEach((sum, i) => f.store(du, sum, i * 16));
         f.increase(du, 128);
-        f.increase(zBlock, mGroupBytes.shl(1));
+        f.increase(zBlock, groupBytes.shl(1));
       });
-      f.increase(v, vGroupBytes);
+      f.increase(v, groupBytes);
     });
   });
 }
 
 /**
- * Task: a group of chunks, whose dU and bias sums are added up in order. `filters` points to the groups' dU (zeroed
+ * Task: a group of chunks, whose dU and bias sums are added up in order. `u` points to the groups' dU (zeroed
  * here), `sums` to their bias sums, one vector a filter group.
  */
 function emitGradient(kernels: KernelBuilder, strip: FunctionReference, gather: FunctionReference): void {
   const outputGradientRow = emitOutputGradientRow(kernels.module);
   const product = emitGradientProduct(kernels.module, kernels.relaxed);
-  kernels.define('f32_winograd_gradient__simd128', (f, args, task) => {
-    const s = winogradSlots.read(f, args, [
-      'dout', 'filters', 'sums', 'scratch', 'scratchBytes', 'batch', 'filterCount', 'outHeight', 'outWidth', 'tilesX',
-      'tilesY', 'rowsPerTask', 'chunks', 'chunksPerTask', 'channelGroups', 'filterBlocks', 'vGroupBytes', 'vPointBytes',
-      'mGroupBytes', 'mPointBytes', 'uPointBytes', 'mOffset', 'stripOffset', 'temporaryOffset',
-    ]);
-    const v = f.let(s.scratch.add(kernels.participant().mul(s.scratchBytes)));
+  kernels.define(winogradGradient, (f, s, task, leading) => {
+    const v = s.scratch;
     const z = f.let(v.add(s.mOffset));
     const stripAt = f.let(v.add(s.stripOffset));
     const temporary = f.let(v.add(s.temporaryOffset));
-    const du = f.let(s.filters.add(task.mul(s.uPointBytes).mul(points)));
+    const du = f.let(s.u.add(task.mul(s.uPointBytes).mul(points)));
     const sums = f.let(s.sums.add(task.mul(s.filterBlocks).shl(5)));
     f.fill(du, 0, s.uPointBytes.mul(points));
     f.fill(sums, 0, s.filterBlocks.shl(5));
@@ -90,14 +98,14 @@ function emitGradient(kernels: KernelBuilder, strip: FunctionReference, gather: 
       f.set(firstRow, chunk.mul(s.rowsPerTask));
       f.set(lastRow, firstRow.add(s.rowsPerTask));
       f.if(lastRow.gt(totalRows), () => f.set(lastRow, totalRows));
-      f.call(gather, args, firstRow, lastRow, v);
+      f.call(gather, leading(gatherArguments), firstRow, lastRow, v);
 
       f.set(toRow, z);
       f.for(row, firstRow, lastRow, 1, () => {
         f.set(image, row.div(s.tilesY));
         f.set(tileRow, row.sub(image.mul(s.tilesY)));
-        f.set(from, s.dout.add(image.mul(s.filterCount).mul(planeBytes)));
-        f.set(lanes, s.filterCount);
+        f.set(from, s.dout.add(image.mul(s.filters).mul(planeBytes)));
+        f.set(lanes, s.filters);
         f.set(to, toRow);
         f.set(sumAt, sums);
         f.set(group, s.filterBlocks.shl(1));
@@ -115,7 +123,7 @@ function emitGradient(kernels: KernelBuilder, strip: FunctionReference, gather: 
           });
           f.increase(from, planeBytes.shl(2));
           f.set(lanes, lanes.sub(4));
-          f.increase(to, s.mGroupBytes);
+          f.increase(to, s.groupBytes);
           f.increase(sumAt, pixelBytes);
         });
         f.increase(toRow, s.tilesX.shl(4));
@@ -126,8 +134,7 @@ function emitGradient(kernels: KernelBuilder, strip: FunctionReference, gather: 
       f.set(duAt, du);
       f.set(point, points);
       f.countdown(point, () => {
-        f.call(product, vAt, zAt, duAt, s.channelGroups, s.filterBlocks, lastRow.sub(firstRow).mul(s.tilesX), s.vGroupBytes,
-          s.mGroupBytes);
+        f.call(product, vAt, zAt, duAt, s.channelGroups, s.filterBlocks, lastRow.sub(firstRow).mul(s.tilesX), s.groupBytes);
         f.increase(vAt, s.vPointBytes);
         f.increase(zAt, s.mPointBytes);
         f.increase(duAt, s.uPointBytes);
@@ -141,16 +148,13 @@ function emitGradient(kernels: KernelBuilder, strip: FunctionReference, gather: 
  * first task also adds up the gradient at the bias.
  */
 function emitFilterGradient(kernels: KernelBuilder): void {
-  kernels.define('f32_winograd_filter_gradient__simd128', (f, args, task) => {
-    const s = winogradSlots.read(f, args, [
-      'out', 'filters', 'channels', 'filterCount', 'filterBlocks', 'uPointBytes', 'groups', 'sums', 'biasGradient',
-    ]);
+  kernels.define(winogradReduce, (f, s, task) => {
     const [lane, half, block, channel, filter, from, at, left, to] = f.locals('i32', 9);
     const groupBytes = f.let(s.uPointBytes.mul(points));
     const sum = f.local('f32x4');
     f.if(task.eqz(), () => {
       const total = f.local('f32');
-      f.for(filter, 0, s.filterCount, 1, () => {
+      f.for(filter, 0, s.filters, 1, () => {
         f.set(total, constant('f32', 0));
         f.set(at, s.sums.add(filter.shl(2)));
         f.set(left, s.groups);
@@ -158,7 +162,7 @@ function emitFilterGradient(kernels: KernelBuilder): void {
           f.set(total, total.add(load('f32', at)));
           f.increase(at, s.filterBlocks.shl(5));
         });
-        f.store(s.biasGradient.add(filter.shl(2)), total);
+        f.store(s.db.add(filter.shl(2)), total);
       });
     });
     f.for(lane, 0, 4, 1, () => {
@@ -167,8 +171,8 @@ function emitFilterGradient(kernels: KernelBuilder): void {
         f.for(block, 0, s.filterBlocks, 1, () => {
           f.for(half, 0, 2, 1, () => {
             f.set(filter, block.shl(3).add(half.shl(2)));
-            f.if(filter.lt(s.filterCount), () => {
-              f.set(from, s.filters.add(task.mul(s.filterBlocks).add(block).shl(7)).add(lane.shl(5)).add(half.shl(4)));
+            f.if(filter.lt(s.filters), () => {
+              f.set(from, s.u.add(task.mul(s.filterBlocks).add(block).shl(7)).add(lane.shl(5)).add(half.shl(4)));
               const columns: Local[][] = [];
               for (let x = 0; x < inputSize; x++) columns.push([]);
               for (let y = 0; y < inputSize; y++) {
@@ -185,12 +189,12 @@ function emitFilterGradient(kernels: KernelBuilder): void {
                 }
               }
               const halfway = columns.map((column) => filterGradientTransform(f, column).map((value) => f.let(value)));
-              f.set(to, s.out.add(filter.mul(s.channels).add(channel).mul(36)));
+              f.set(to, s.dw.add(filter.mul(s.channels).add(channel).mul(36)));
               for (let y = 0; y < 3; y++) {
                 const taps = filterGradientTransform(f, halfway.map((column) => column[y])).map((value) => f.let(value));
                 taps.forEach((tap, x) => {
                   for (let i = 0; i < 4; i++) {
-                    f.if(filter.add(i).lt(s.filterCount), () =>
+                    f.if(filter.add(i).lt(s.filters), () =>
                       f.storeLane(to.add(s.channels.mul(36 * i)), tap, i, (y * 3 + x) * 4));
                   }
                 });

@@ -14,23 +14,34 @@ import {
   callValue, constant, defineFunction, type FunctionReference, load, loadSplat, loadZero, type ModuleBuilder, multiplyAdd, type Value,
   vectorConstant,
 } from '../../../wasm/index.ts';
-import { ArgumentSlots, type KernelBuilder } from '../kernel-builder.ts';
+import { Kernel, type KernelBuilder } from '../kernel.ts';
+import { nothingBytes } from './epilogue.ts';
 import { filterTransform, inputSize, points, tileSize } from './winograd-algebra.ts';
 import { emitInputRow, emitOutputRow, emitStrip, pixelBytes, transpose4 } from './winograd-transforms.ts';
 
-/** The arguments of the jobs. Addresses, distances and strides are in bytes. */
-export const winogradSlots: ArgumentSlots<
-  'x' | 'out' | 'filters' | 'epilogue' | 'relu' | 'scratch' | 'scratchBytes' | 'batch' | 'channels' | 'filterCount' |
-  'height' | 'width' | 'pad' | 'outHeight' | 'outWidth' | 'tilesX' | 'tilesY' | 'rowsPerTask' | 'channelGroups' |
-  'filterBlocks' | 'vGroupBytes' | 'vPointBytes' | 'mGroupBytes' | 'mPointBytes' | 'uPointBytes' | 'mOffset' |
-  'stripOffset' | 'temporaryOffset' | 'dout' | 'sums' | 'biasGradient' | 'chunks' | 'chunksPerTask' | 'groups' |
-  'outStride' | 'inStride' | 'nothing' | 'kept'
-> = new ArgumentSlots([
-  'x', 'out', 'filters', 'epilogue', 'relu', 'scratch', 'scratchBytes', 'batch', 'channels', 'filterCount', 'height',
-  'width', 'pad', 'outHeight', 'outWidth', 'tilesX', 'tilesY', 'rowsPerTask', 'channelGroups', 'filterBlocks',
-  'vGroupBytes', 'vPointBytes', 'mGroupBytes', 'mPointBytes', 'uPointBytes', 'mOffset', 'stripOffset', 'temporaryOffset',
-  'dout', 'sums', 'biasGradient', 'chunks', 'chunksPerTask', 'groups', 'outStride', 'inStride', 'nothing', 'kept',
-]);
+/** How a transformed chunk lies in a thread's scratch. Sizes are in vectors of tiles, distances and places in bytes. */
+export const chunkSizes = {
+  batch: 'i32', channels: 'i32', height: 'i32', width: 'i32', filters: 'i32', pad: 'i32', outHeight: 'i32',
+  outWidth: 'i32', tilesX: 'i32', tilesY: 'i32', rowsPerTask: 'i32', channelGroups: 'i32', filterBlocks: 'i32',
+  groupBytes: 'i32', vPointBytes: 'i32', mPointBytes: 'i32', uPointBytes: 'i32', mOffset: 'i32', stripOffset: 'i32',
+  temporaryOffset: 'i32',
+} as const;
+/** What the function that transforms the input reads for itself. */
+export const gatherArguments: typeof chunkSizes & { readonly x: 'input' } = { ...chunkSizes, x: 'input' };
+
+const filterArguments = {
+  filters: 'i32', channels: 'i32', channelGroups: 'i32', uPointBytes: 'i32', outStride: 'i32', inStride: 'i32',
+  w: 'input', table: 'input',
+  // arrays in the heap, which outlive the launch: the filters' copy, and U
+  kept: 'input?', u: 'output',
+} as const;
+export const winogradFilters: Kernel<typeof filterArguments> = new Kernel('f32_winograd_filters', filterArguments);
+export const winogradFiltersRotated: Kernel<typeof filterArguments> =
+  new Kernel('f32_winograd_filters_rotated', filterArguments);
+
+const forwardArguments = { u: 'input', table: 'input', relu: 'flag', out: 'output', scratch: 'perThread' } as const;
+export const winogradForward: Kernel<typeof gatherArguments & typeof forwardArguments> =
+  new Kernel('f32_winograd_forward', { ...gatherArguments, ...forwardArguments });
 
 /** A vector of zeros. */
 export const zero: Value = vectorConstant('f32x4', [0, 0, 0, 0]);
@@ -39,7 +50,7 @@ export const zero: Value = vectorConstant('f32x4', [0, 0, 0, 0]);
 export function emitWinograd(kernels: KernelBuilder): { strip: FunctionReference; gather: FunctionReference } {
   const { module } = kernels;
   const strip = emitStrip(module);
-  const gather = emitGather(module, strip);
+  const gather = emitGather(kernels, strip);
   emitForward(kernels, gather);
   emitFilters(kernels, false);
   emitFilters(kernels, true);
@@ -50,15 +61,12 @@ export function emitWinograd(kernels: KernelBuilder): { strip: FunctionReference
  * gather(args, firstRow, lastRow, scratch): V of the tile rows firstRow <= row < lastRow, a row being numbered through
  * all images.
  */
-function emitGather(module: ModuleBuilder, strip: FunctionReference): FunctionReference {
-  const inputRow = emitInputRow(module);
-  return defineFunction(module, 'f32_winograd_gather__simd128', ['i32', 'i32', 'i32', 'i32'], [], (
+function emitGather(kernels: KernelBuilder, strip: FunctionReference): FunctionReference {
+  const inputRow = emitInputRow(kernels.module);
+  return defineFunction(kernels.module, 'f32_winograd_gather__simd128', ['i32', 'i32', 'i32', 'i32'], [], (
     f, args, firstRow, lastRow, scratch,
   ) => {
-    const s = winogradSlots.read(f, args, [
-      'x', 'channels', 'height', 'width', 'pad', 'tilesX', 'tilesY', 'channelGroups', 'vGroupBytes', 'vPointBytes',
-      'stripOffset', 'temporaryOffset',
-    ]);
+    const s = kernels.read(f, args, gatherArguments);
     const planeBytes = f.let(s.height.mul(s.width).shl(2));
     const stripWidth = f.let(s.tilesX.mul(tileSize).add(inputSize - tileSize));
     const stripAt = f.let(scratch.add(s.stripOffset));
@@ -78,17 +86,17 @@ function emitGather(module: ModuleBuilder, strip: FunctionReference): FunctionRe
         f.call(inputRow, stripAt, stripWidth, s.tilesX, to, s.vPointBytes, temporary);
         f.increase(source, planeBytes.shl(2));
         f.set(lanes, lanes.sub(4));
-        f.increase(to, s.vGroupBytes);
+        f.increase(to, s.groupBytes);
       });
       f.increase(toRow, s.tilesX.shl(4));
     });
   });
 }
 
-/** product(v, u, m, channelGroups, filterBlocks, tileBlocks, vGroupBytes, mGroupBytes): M = V U at one point. */
+/** product(v, u, m, channelGroups, filterBlocks, tileBlocks, groupBytes): M = V U at one point. */
 function emitProduct(module: ModuleBuilder, relaxed: boolean): FunctionReference {
-  return defineFunction(module, 'f32_winograd_gemm_4x8__simd128', new Array<'i32'>(8).fill('i32'), [], (
-    f, v, u, m, channelGroups, filterBlocks, tileBlocks, vGroupBytes, mGroupBytes,
+  return defineFunction(module, 'f32_winograd_gemm_4x8__simd128', new Array<'i32'>(7).fill('i32'), [], (
+    f, v, u, m, channelGroups, filterBlocks, tileBlocks, groupBytes,
   ) => {
     const [vBlock, vAt, uAt, mAt, blocks, groups] = f.locals('i32', 6);
     const sums = f.locals('f32x4', 8);
@@ -112,34 +120,35 @@ function emitProduct(module: ModuleBuilder, relaxed: boolean): FunctionReference
               f.set(sums[2 * tile + 1], multiplyAdd(a, b1, sums[2 * tile + 1], relaxed));
             }
           }
-          f.increase(vAt, vGroupBytes);
+          f.increase(vAt, groupBytes);
           f.increase(uAt, 128);
         });
         for (let tile = 0; tile < 4; tile++) {
           f.store(mAt, sums[2 * tile], tile * pixelBytes);
-          f.store(mAt.add(mGroupBytes), sums[2 * tile + 1], tile * pixelBytes);
+          f.store(mAt.add(groupBytes), sums[2 * tile + 1], tile * pixelBytes);
         }
         f.increase(vBlock, 4 * pixelBytes);
         f.increase(mAt, 4 * pixelBytes);
       });
       f.increase(u, channelGroups.shl(7));
-      f.increase(m, mGroupBytes.shl(1));
+      f.increase(m, groupBytes.shl(1));
     });
   });
 }
 
 /**
- * pad(args, v, tiles): zeros in V up to a whole block of 4 tiles. Their products are thrown away, but left as they are
+ * pad(v, channelGroups, groupBytes, vPointBytes, tiles): zeros in V up to a whole block of 4 tiles. Their products are thrown away, but left as they are
  * they may hold anything, and numbers that happen to be subnormal make the whole block up to ninety times slower.
  */
 function emitPad(module: ModuleBuilder): FunctionReference {
-  return defineFunction(module, 'f32_winograd_pad__simd128', ['i32', 'i32', 'i32'], [], (f, args, v, tiles) => {
-    const s = winogradSlots.read(f, args, ['channelGroups', 'vGroupBytes', 'vPointBytes']);
+  return defineFunction(module, 'f32_winograd_pad__simd128', new Array<'i32'>(5).fill('i32'), [], (
+    f, v, channelGroups, groupBytes, vPointBytes, tiles,
+  ) => {
     const missing = f.let(constant('i32', 0).sub(tiles).and(3));
     f.if(missing, () => {
       const [point, group, at, left] = f.locals('i32', 4);
-      f.for(point, 0, points, 1, () => f.for(group, 0, s.channelGroups, 1, () => {
-        f.set(at, v.add(point.mul(s.vPointBytes)).add(group.mul(s.vGroupBytes)).add(tiles.shl(4)));
+      f.for(point, 0, points, 1, () => f.for(group, 0, channelGroups, 1, () => {
+        f.set(at, v.add(point.mul(vPointBytes)).add(group.mul(groupBytes)).add(tiles.shl(4)));
         f.set(left, missing);
         f.countdown(left, () => {
           f.store(at, zero);
@@ -155,30 +164,25 @@ function emitForward(kernels: KernelBuilder, gather: FunctionReference): void {
   const product = emitProduct(kernels.module, kernels.relaxed);
   const pad = emitPad(kernels.module);
   const outputRow = emitOutputRow(kernels.module);
-  kernels.define('f32_winograd_forward__simd128', (f, args, task) => {
-    const s = winogradSlots.read(f, args, [
-      'out', 'filters', 'epilogue', 'relu', 'scratch', 'scratchBytes', 'batch', 'filterCount', 'outHeight', 'outWidth',
-      'tilesX', 'tilesY', 'rowsPerTask', 'channelGroups', 'filterBlocks', 'vGroupBytes', 'vPointBytes', 'mGroupBytes',
-      'mPointBytes', 'uPointBytes', 'mOffset', 'temporaryOffset',
-    ]);
-    const v = f.let(s.scratch.add(kernels.participant().mul(s.scratchBytes)));
+  kernels.define(winogradForward, (f, s, task, leading) => {
+    const v = s.scratch;
     const firstRow = f.let(task.mul(s.rowsPerTask));
     const lastRow = f.let(firstRow.add(s.rowsPerTask));
     const rows = f.let(s.batch.mul(s.tilesY));
     f.if(lastRow.gt(rows), () => f.set(lastRow, rows));
-    f.call(gather, args, firstRow, lastRow, v);
-    f.call(pad, args, v, lastRow.sub(firstRow).mul(s.tilesX));
+    f.call(gather, leading(gatherArguments), firstRow, lastRow, v);
+    f.call(pad, v, s.channelGroups, s.groupBytes, s.vPointBytes, lastRow.sub(firstRow).mul(s.tilesX));
 
     const m = f.let(v.add(s.mOffset));
     const temporary = f.let(v.add(s.temporaryOffset));
     const tileBlocks = f.let(lastRow.sub(firstRow).mul(s.tilesX).add(3).shrU(2));
     const [vAt, uAt, mAt, point] = f.locals('i32', 4);
     f.set(vAt, v);
-    f.set(uAt, s.filters);
+    f.set(uAt, s.u);
     f.set(mAt, m);
     f.set(point, points);
     f.countdown(point, () => {
-      f.call(product, vAt, uAt, mAt, s.channelGroups, s.filterBlocks, tileBlocks, s.vGroupBytes, s.mGroupBytes);
+      f.call(product, vAt, uAt, mAt, s.channelGroups, s.filterBlocks, tileBlocks, s.groupBytes);
       f.increase(vAt, s.vPointBytes);
       f.increase(uAt, s.uPointBytes);
       f.increase(mAt, s.mPointBytes);
@@ -189,15 +193,15 @@ function emitForward(kernels: KernelBuilder, gather: FunctionReference): void {
     f.for(row, firstRow, lastRow, 1, () => {
       f.set(image, row.div(s.tilesY));
       f.set(y, row.sub(image.mul(s.tilesY)).shl(2));
-      f.set(to, s.out.add(image.mul(s.filterCount).mul(planeBytes)).add(y.mul(s.outWidth).shl(2)));
+      f.set(to, s.out.add(image.mul(s.filters).mul(planeBytes)).add(y.mul(s.outWidth).shl(2)));
       f.set(mAt, m);
-      f.set(epilogue, s.epilogue);
-      f.set(lanes, s.filterCount);
+      f.set(epilogue, s.table.add(nothingBytes));
+      f.set(lanes, s.filters);
       f.doWhile(() => {
         f.call(outputRow, mAt, s.mPointBytes, s.tilesX, temporary, to, planeBytes, lanes, s.outHeight.sub(y), s.outWidth,
           epilogue, s.relu);
         f.increase(to, planeBytes.shl(2));
-        f.increase(mAt, s.mGroupBytes);
+        f.increase(mAt, s.groupBytes);
         f.increase(epilogue, 32);
         f.set(lanes, lanes.sub(4));
       }, () => lanes.gt(0));
@@ -250,27 +254,24 @@ export function keptBlockBytes(channels: number): number {
 
 /**
  * Task: U of a block of 8 filters, all channels. Filter f's taps for channel c are the 9 floats at f * outStride +
- * c * inStride; rotated turns them by 180 degrees, as the gradient at the input needs them. `nothing` points to 64 zero
- * bytes, which stand for filters beyond the last. Unless `kept` is 0, U is there from an earlier call, and is left
+ * c * inStride; rotated turns them by 180 degrees, as the gradient at the input needs them. The table begins with 64
+ * zero bytes, which stand for filters beyond the last. Unless `kept` is 0, U is there from an earlier call, and is left
  * alone where the filters are still the same (only for filters that lie one behind the other).
  */
 function emitFilters(kernels: KernelBuilder, rotated: boolean): void {
   const unchanged = rotated ? null : emitUnchanged(kernels.module);
-  kernels.define(`f32_winograd_filters${rotated ? '_rotated' : ''}__simd128`, (f, args, task) => {
-    const s = winogradSlots.read(f, args, [
-      'x', 'filters', 'channels', 'filterCount', 'channelGroups', 'uPointBytes', 'outStride', 'inStride', 'nothing', 'kept',
-    ]);
+  kernels.define(rotated ? winogradFiltersRotated : winogradFilters, (f, s, task) => {
     const block = f.local('i32', 0);
     if (unchanged !== null) {
       f.if(s.kept, () => {
-        const present = f.let(s.filterCount.sub(task.shl(3)));
+        const present = f.let(s.filters.sub(task.shl(3)));
         f.if(present.gt(8), () => f.set(present, 8));
         f.set(block, s.kept.add(task.mul(s.channels.mul(8 * 36).add(keptFlagBytes))));
-        const first = s.x.add(task.shl(3).mul(s.outStride));
+        const first = s.w.add(task.shl(3).mul(s.outStride));
         f.if(callValue(unchanged, 'i32', block, first, present.mul(s.outStride)), () => f.return());
       });
     }
-    const u = f.let(s.filters.add(task.mul(s.channelGroups).shl(7)));
+    const u = f.let(s.u.add(task.mul(s.channelGroups).shl(7)));
     const [half, channel, filter, padded, to] = f.locals('i32', 5);
     const taps = f.locals('i32', 4);
     const strides = f.locals('i32', 4);
@@ -278,18 +279,18 @@ function emitFilters(kernels: KernelBuilder, rotated: boolean): void {
     f.for(half, 0, 2, 1, () => {
       for (let lane = 0; lane < 4; lane++) {
         f.set(filter, task.shl(3).add(half.shl(2)).add(lane));
-        f.if(filter.lt(s.filterCount), () => {
-          f.set(taps[lane], s.x.add(filter.mul(s.outStride)));
+        f.if(filter.lt(s.filters), () => {
+          f.set(taps[lane], s.w.add(filter.mul(s.outStride)));
           f.set(strides[lane], s.inStride);
         }, () => {
-          f.set(taps[lane], s.nothing);
+          f.set(taps[lane], s.table);
           f.set(strides[lane], 0);
         });
       }
       f.set(channel, 0);
       f.for(channel, 0, padded, 1, () => {
         f.if(channel.eq(s.channels), () => taps.forEach((tap, lane) => {
-          f.set(tap, s.nothing);
+          f.set(tap, s.table);
           f.set(strides[lane], 0);
         }));
         const first = transpose4(f, taps.map((tap) => f.let(load('f32x4', tap))));

@@ -1,7 +1,7 @@
 /** The elementwise family: emitters for the module, host functions for the registry. */
 
 import type { Kernels } from '../../contract.ts';
-import type { KernelBuilder } from '../kernel-builder.ts';
+import type { KernelBuilder } from '../kernel.ts';
 import { arithmeticKernels, emitArithmetic } from './arithmetic.ts';
 import { emitReductions, reductionKernels } from './reduce.ts';
 import { emitUpdates, updateKernels } from './update.ts';

@@ -1,97 +1,80 @@
 /**
  * Kernels that go through arrays of one length element by element: one description gives the code for both float types,
- * by vectors and for the rest, cut into tasks, and the host's part of the call.
+ * by vectors and for the rest, cut into tasks.
  */
 
-import {
-  bytesOf, type FloatKind, type Kind, type Local, scale, splat, type Value, vectorOf,
-} from '../../../wasm/index.ts';
+import { bytesOf, type FloatKind, type Kind, type Local, scale, splat, type Value, vectorOf } from '../../../wasm/index.ts';
 import type { FloatArray } from '../../contract.ts';
-import { ArgumentSlots, type KernelBuilder } from '../kernel-builder.ts';
-import { beginLaunch, floatKind } from '../launch.ts';
-import { kernelIndex } from '../module.ts';
+import { type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
+import { floatKind, type Job, launch } from '../launch.ts';
 import { elementwiseTuning } from '../tuning.ts';
 import type { Keep } from './functions.ts';
-import { at, eachRun, fromFloat64 } from '../vectors.ts';
+import { at, eachRun, fromFloat64, least } from '../vectors.ts';
+
+/** Names of arrays, which may be the same array where one is input and one output, and of scalars. */
+export type MapTypes = Readonly<Record<string, 'input' | 'output' | 'f64'>>;
+
+type NamesOf<Types extends MapTypes, Type> = { [Name in keyof Types]: Types[Name] extends Type ? Name : never }[keyof Types];
 
 /**
- * What a kernel computes at one place, from its inputs and scalars there: one value for each output. All values are
- * vectors of the array's type; the elements that fill no vector are computed one by one, each in all lanes of one.
+ * What a kernel computes at one place: its outputs from its inputs and scalars there, by name. Every input may be used
+ * more than once. All values are vectors of the array's type; the elements that fill no vector are computed one by one,
+ * each in all lanes of one.
  */
-export interface MapDescription {
-  readonly name: string;
-  readonly inputs: number;
-  readonly outputs: number;
-  readonly scalars: number;
-  /** every input may be used more than once */
-  readonly step: (inputs: readonly Value[], scalars: readonly Value[], keep: Keep, kind: Kind) => Value[];
+type Step<Types extends MapTypes> = (
+  values: { readonly [Name in NamesOf<Types, 'input' | 'f64'>]: Value }, keep: Keep, kind: Kind,
+) => { readonly [Name in NamesOf<Types, 'output'>]: Value };
+
+/** The sizes that all of them begin with. */
+const mapSizes = { count: 'i32', perTask: 'i32' } as const;
+
+/** An elementwise kernel, with what it computes. */
+export interface MapKernel<Types extends MapTypes> {
+  readonly kernels: FloatKernels<typeof mapSizes & Types>;
+  emit(kernels: KernelBuilder, float: FloatKind): void;
 }
 
-const arrays = ['a0', 'a1', 'a2', 'a3', 'a4', 'a5', 'a6'] as const;
-const numbers = ['s0', 's1', 's2', 's3', 's4', 's5', 's6', 's7'] as const;
-
-/** The arguments: the inputs' addresses, then the outputs'; the scalars; the count of elements and those of a task. */
-const slots: ArgumentSlots<(typeof arrays)[number] | 'count' | 'perTask', (typeof numbers)[number]> =
-  new ArgumentSlots([...arrays, 'count', 'perTask'], numbers);
-
-function kernelName(float: FloatKind, name: string): string {
-  return `${float}_${name}__simd128`;
+/** Declares and describes a kernel. */
+export function map<const Types extends MapTypes>(name: string, types: Types, step: Step<Types>): MapKernel<Types> {
+  const kernels = floatKernels(name, { ...mapSizes, ...types });
+  return { kernels, emit: (builder, float) => emitMap(builder, float, kernels, types, step) };
 }
 
-/** Adds the kernels of a description, for both float types, to the module. */
-export function emitMap(kernels: KernelBuilder, description: MapDescription): void {
-  for (const float of ['f32', 'f64'] as const) emitFor(kernels, float, description);
-}
-
-function emitFor(
-  kernels: KernelBuilder, float: FloatKind, { name, inputs, outputs, scalars, step }: MapDescription,
+function emitMap<Types extends MapTypes>(
+  builder: KernelBuilder, float: FloatKind, kernels: FloatKernels<typeof mapSizes & Types>, types: Types, step: Step<Types>,
 ): void {
   const vector = vectorOf(float);
-  kernels.define(kernelName(float, name), (f, args, task) => {
-    const s = slots.read(f, args, ['count', 'perTask']);
-    const first = f.let(task.mul(s.perTask));
-    const count = f.let(s.count.sub(first));
-    f.if(count.gt(s.perTask), () => f.set(count, s.perTask));
+  const namesOf = (type: MapTypes[string]): string[] => Object.keys(types).filter((name) => types[name] === type);
+  builder.define(kernels[float], (f, given, task) => {
+    const a = given as Readonly<Record<string, Local>>;
+    const first = f.let(task.mul(a.perTask));
+    const count = f.let(least(a.perTask, f.let(a.count.sub(first))));
     const distance = f.let(scale(first, bytesOf(float)));
-    const pointers: Local[] = [];
-    for (const name of arrays.slice(0, inputs + outputs)) {
-      pointers.push(f.let(slots.read(f, args, [name])[name].add(distance)));
-    }
-    const wide = Array.from({ length: scalars }, (_, i) =>
-      f.let(splat(vector, fromFloat64(float, slots.readFloat(f, args, numbers[i])))));
-    eachRun(f, float, pointers, count, (kind) => {
+    const pointers = new Map([...namesOf('input'), ...namesOf('output')].map((name) => [name, f.let(a[name].add(distance))]));
+    const scalars = namesOf('f64').map((name) => [name, f.let(splat(vector, fromFloat64(float, a[name])))] as const);
+    eachRun(f, float, [...pointers.values()], count, (kind) => {
       const whole = kind === vector;
-      const values = pointers.slice(0, inputs).map((pointer) =>
-        f.let(whole ? at(kind, pointer) : splat(vector, at(kind, pointer))));
-      const results = step(values, wide, (value) => f.let(value), vector).map((value) => f.let(value));
-      results.forEach((value, i) => f.store(pointers[inputs + i], whole ? value : value.lane(0)));
+      const inputs = namesOf('input').map((name) => {
+        const element = at(kind, pointers.get(name)!);
+        return [name, f.let(whole ? element : splat(vector, element))] as const;
+      });
+      const values = Object.fromEntries([...inputs, ...scalars]);
+      const results = step(values as never, (value) => f.let(value), vector) as Record<string, Value>;
+      const kept = namesOf('output').map((name) => [name, f.let(results[name])] as const);
+      for (const [name, value] of kept) f.store(pointers.get(name)!, whole ? value : value.lane(0));
     });
   });
 }
 
-/** Runs a map kernel. An output may be the same array as an input. */
-export function runMap(
-  name: string, inputs: readonly FloatArray[], outputs: readonly FloatArray[], scalars: readonly number[],
-): void {
-  const count = outputs[0].length;
-  if (count === 0) return;
-  const launch = beginLaunch();
-  try {
-    const addresses: number[] = [];
-    for (const output of outputs) {
-      addresses.push(inputs.includes(output) ? launch.inout(output) : launch.output(output));
-    }
-    inputs.forEach((input, i) => {
-      const same = outputs.indexOf(input);
-      slots.set(launch, arrays[i], same >= 0 ? addresses[same] : launch.input(input));
-    });
-    addresses.forEach((address, i) => slots.set(launch, arrays[inputs.length + i], address));
-    scalars.forEach((scalar, i) => slots.setFloat(launch, numbers[i], scalar));
-    slots.set(launch, 'count', count);
-    slots.set(launch, 'perTask', elementwiseTuning.elementsPerTask);
-    const float = floatKind(outputs[0]);
-    launch.run(kernelIndex(kernelName(float, name)), Math.ceil(count / elementwiseTuning.elementsPerTask));
-  } finally {
-    launch.finish();
-  }
+/** Begins a job over arrays like this one; run it with `tasksOver` of the same. */
+export function over<Types extends MapTypes>(
+  { kernels }: MapKernel<Types>, like: FloatArray,
+): Job<typeof mapSizes & Types, Exclude<keyof (typeof mapSizes & Types), keyof typeof mapSizes>> {
+  const job = launch(kernels[floatKind(like)]) as unknown as Job<typeof mapSizes>;
+  return job.count(like.length).perTask(elementwiseTuning.elementsPerTask) as never;
+}
+
+/** How many tasks arrays like this one are cut into. */
+export function tasksOver({ length }: FloatArray): number {
+  return Math.ceil(length / elementwiseTuning.elementsPerTask);
 }

@@ -6,15 +6,18 @@
 
 import { bytesOf, constant, type FloatKind, load, scale } from '../../../wasm/index.ts';
 import type { ElementwiseKernels, FloatArray } from '../../contract.ts';
-import { launchColumnSums } from '../gemm/host.ts';
-import { ArgumentSlots, type KernelBuilder } from '../kernel-builder.ts';
-import { beginLaunch, floatKind } from '../launch.ts';
-import { kernelIndex } from '../module.ts';
+import { launchColumnSums } from '../gemm/gemm.ts';
+import { type FloatKernels, floatKernels, Kernel, type KernelBuilder } from '../kernel.ts';
+import { floatKind, launch, launched, scratch } from '../launch.ts';
 import { elementwiseTuning } from '../tuning.ts';
-import { addRun, at, eachPiece, withoutTiny } from '../vectors.ts';
+import { addRun, at, eachPiece, least, withoutTiny } from '../vectors.ts';
+import { tasksOver } from './map.ts';
 
-const slots: ArgumentSlots<'x' | 'count' | 'perTask' | 'partial' | 'total' | 'parts'> =
-  new ArgumentSlots(['x', 'count', 'perTask', 'partial', 'total', 'parts']);
+const sumArguments = { x: 'input', count: 'i32', perTask: 'i32', partial: 'scratch' } as const;
+const sums: FloatKernels<typeof sumArguments> = floatKernels('sum', sumArguments);
+const sumsOfSquares: FloatKernels<typeof sumArguments> = floatKernels('sum_of_squares', sumArguments);
+const addArguments = { partial: 'scratch', parts: 'i32', total: 'output' } as const;
+const addParts: Kernel<typeof addArguments> = new Kernel('f64_add_parts', addArguments);
 
 /** Adds the kernels to the module. */
 export function emitReductions(kernels: KernelBuilder): void {
@@ -22,8 +25,7 @@ export function emitReductions(kernels: KernelBuilder): void {
     emitSum(kernels, float, false);
     emitSum(kernels, float, true);
   }
-  kernels.define('f64_add_parts__simd128', (f, args) => {
-    const s = slots.read(f, args, ['partial', 'total', 'parts']);
+  kernels.define(addParts, (f, s) => {
     const sum = f.local('f64', constant('f64', 0));
     f.repeat(s.parts, () => {
       f.set(sum, sum.add(load('f64', s.partial)));
@@ -33,16 +35,10 @@ export function emitReductions(kernels: KernelBuilder): void {
   });
 }
 
-function sumName(float: FloatKind, squares: boolean): string {
-  return `${float}_sum${squares ? '_of_squares' : ''}__simd128`;
-}
-
 function emitSum(kernels: KernelBuilder, float: FloatKind, squares: boolean): void {
-  kernels.define(sumName(float, squares), (f, args, task) => {
-    const s = slots.read(f, args, ['x', 'count', 'perTask', 'partial']);
+  kernels.define((squares ? sumsOfSquares : sums)[float], (f, s, task) => {
     const first = f.let(task.mul(s.perTask));
-    const count = f.let(s.count.sub(first));
-    f.if(count.gt(s.perTask), () => f.set(count, s.perTask));
+    const count = f.let(least(s.perTask, f.let(s.count.sub(first))));
     const from = f.let(s.x.add(scale(first, bytesOf(float))));
     const total = f.local('f64', constant('f64', 0));
     eachPiece(f, count, (piece) => addRun(f, float, [from], piece, [total], (kind, offset) => {
@@ -57,36 +53,24 @@ function emitSum(kernels: KernelBuilder, float: FloatKind, squares: boolean): vo
 
 const result = new Float64Array(1);
 
-function total(x: FloatArray, squares: boolean): number {
+const runSum = launched((kernels: typeof sums, x: FloatArray): void => {
+  const parts = tasksOver(x);
+  const partial = scratch(8 * parts);
+  launch(kernels[floatKind(x)]).x(x).count(x.length).perTask(elementwiseTuning.elementsPerTask).partial(partial).run(parts);
+  launch(addParts).partial(partial).parts(parts).total(result).run(1);
+});
+
+function total(kernels: typeof sums, x: FloatArray): number {
   if (x.length === 0) return 0;
-  const launch = beginLaunch();
-  try {
-    const parts = Math.ceil(x.length / elementwiseTuning.elementsPerTask);
-    slots.set(launch, 'x', launch.input(x));
-    slots.set(launch, 'count', x.length);
-    slots.set(launch, 'perTask', elementwiseTuning.elementsPerTask);
-    slots.set(launch, 'partial', launch.scratch(8 * parts));
-    slots.set(launch, 'total', launch.output(result));
-    slots.set(launch, 'parts', parts);
-    launch.run(kernelIndex(sumName(floatKind(x), squares)), parts);
-    launch.run(kernelIndex('f64_add_parts__simd128'), 1);
-  } finally {
-    launch.finish();
-  }
+  runSum(kernels, x); // the total is copied to result when the launch ends
   return result[0];
 }
 
 export const reductionKernels: Pick<ElementwiseKernels, 'sum' | 'sumOfSquares' | 'sumRows'> = {
-  sum: (x) => total(x, false),
-  sumOfSquares: (x) => total(x, true),
-  sumRows(x, out, rows, columns) {
+  sum: (x) => total(sums, x),
+  sumOfSquares: (x) => total(sumsOfSquares, x),
+  sumRows: launched((x, out, rows, columns) => {
     if (rows === 0 || columns === 0) return void out.fill(0);
-    const launch = beginLaunch();
-    try {
-      const outAt = launch.output(out);
-      launchColumnSums(launch, floatKind(x), launch.input(x), outAt, rows, columns);
-    } finally {
-      launch.finish();
-    }
-  },
+    launchColumnSums(floatKind(x), x, out, rows, columns);
+  }),
 };

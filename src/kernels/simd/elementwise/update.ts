@@ -10,9 +10,10 @@
 
 import type { Kind, Value } from '../../../wasm/index.ts';
 import type { UpdateKernels } from '../../contract.ts';
-import type { KernelBuilder } from '../kernel-builder.ts';
+import type { KernelBuilder } from '../kernel.ts';
+import { launched } from '../launch.ts';
 import { withoutTiny } from '../vectors.ts';
-import { emitMap, type MapDescription, runMap } from './map.ts';
+import { map, over, tasksOver } from './map.ts';
 
 /** value without what is too small to matter in float32; float64 is far from its subnormal numbers. */
 function atLeast(limit: number, value: Value, kind: Kind): Value {
@@ -23,84 +24,87 @@ const gradientLimit = 1e-17;
 const momentLimit = 1e-30;
 const meanSquareLimit = 1e-36;
 
-/** Scalars that the host can compute beforehand (1 - beta, learningRate / correction) come as scalars of their own. */
-const descriptions: readonly MapDescription[] = [
-  {
-    name: 'sgd_update', inputs: 2, outputs: 1, scalars: 1,
-    step: ([w, dw], [rate]) => [w.sub(rate.mul(dw))],
-  },
-  {
-    name: 'momentum_update', inputs: 3, outputs: 2, scalars: 2,
-    step: ([w, dw, v], [rate, momentum], keep, kind) => {
-      const velocity = keep(atLeast(momentLimit, keep(momentum.mul(v).sub(rate.mul(dw))), kind));
-      return [w.add(velocity), velocity];
-    },
-  },
-  {
-    name: 'nesterov_update', inputs: 3, outputs: 2, scalars: 3,
-    step: ([w, dw, v], [rate, momentum, onePlusMomentum], keep, kind) => {
-      const before = keep(momentum.mul(v));
-      const velocity = keep(atLeast(momentLimit, keep(before.sub(rate.mul(dw))), kind));
-      return [w.sub(before).add(onePlusMomentum.mul(velocity)), velocity];
-    },
-  },
-  {
-    name: 'rmsprop_update', inputs: 3, outputs: 2, scalars: 4,
-    step: ([w, dw, cache], [rate, decay, oneMinusDecay, epsilon], keep, kind) => {
-      const gradient = keep(atLeast(gradientLimit, dw, kind));
-      const sum = keep(decay.mul(cache).add(oneMinusDecay.mul(gradient.mul(gradient))));
-      const meanSquare = keep(atLeast(meanSquareLimit, sum, kind));
-      return [w.sub(rate.mul(gradient).div(meanSquare.sqrt().add(epsilon))), meanSquare];
-    },
-  },
-  {
-    name: 'adagrad_update', inputs: 3, outputs: 2, scalars: 2,
-    step: ([w, dw, cache], [rate, epsilon], keep, kind) => {
-      const gradient = keep(atLeast(gradientLimit, dw, kind));
-      const sumOfSquares = keep(cache.add(gradient.mul(gradient)));
-      return [w.sub(rate.mul(gradient).div(sumOfSquares.sqrt().add(epsilon))), sumOfSquares];
-    },
-  },
-  {
-    name: 'adam_update', inputs: 4, outputs: 3, scalars: 8,
-    step: (
-      [w, dw, m, v], [rate, beta1, oneMinusBeta1, beta2, oneMinusBeta2, epsilon, inverseCorrection2, keepWeight], keep,
-      kind,
-    ) => {
-      const gradient = keep(atLeast(gradientLimit, dw, kind));
-      const first = keep(atLeast(momentLimit, keep(beta1.mul(m).add(oneMinusBeta1.mul(gradient))), kind));
-      const sum = keep(beta2.mul(v).add(oneMinusBeta2.mul(gradient.mul(gradient))));
-      const second = keep(atLeast(meanSquareLimit, sum, kind));
-      const step = rate.mul(first).div(second.mul(inverseCorrection2).sqrt().add(epsilon));
-      return [w.mul(keepWeight).sub(step), first, second];
-    },
-  },
-];
+// Scalars that the host can compute beforehand (1 - beta, learningRate / correction) come as scalars of their own.
+
+const sgd = map('sgd_update', { w: 'input', dw: 'input', nextW: 'output', rate: 'f64' },
+  ({ w, dw, rate }) => ({ nextW: w.sub(rate.mul(dw)) }));
+
+const momentumTypes = {
+  w: 'input', dw: 'input', v: 'input', nextW: 'output', nextV: 'output', rate: 'f64', momentum: 'f64',
+} as const;
+
+const momentumUpdate = map('momentum_update', momentumTypes, ({ w, dw, v, rate, momentum }, keep, kind) => {
+  const nextV = keep(atLeast(momentLimit, keep(momentum.mul(v).sub(rate.mul(dw))), kind));
+  return { nextW: w.add(nextV), nextV };
+});
+
+const nesterov = map('nesterov_update', { ...momentumTypes, onePlusMomentum: 'f64' },
+  ({ w, dw, v, rate, momentum, onePlusMomentum }, keep, kind) => {
+    const before = keep(momentum.mul(v));
+    const nextV = keep(atLeast(momentLimit, keep(before.sub(rate.mul(dw))), kind));
+    return { nextW: w.sub(before).add(onePlusMomentum.mul(nextV)), nextV };
+  });
+
+const adaptiveTypes = {
+  w: 'input', dw: 'input', cache: 'input', nextW: 'output', nextCache: 'output', rate: 'f64', epsilon: 'f64',
+} as const;
+
+const rmsprop = map('rmsprop_update', { ...adaptiveTypes, decay: 'f64', oneMinusDecay: 'f64' },
+  ({ w, dw, cache, rate, epsilon, decay, oneMinusDecay }, keep, kind) => {
+    const gradient = keep(atLeast(gradientLimit, dw, kind));
+    const sum = keep(decay.mul(cache).add(oneMinusDecay.mul(gradient.mul(gradient))));
+    const nextCache = keep(atLeast(meanSquareLimit, sum, kind));
+    return { nextW: w.sub(rate.mul(gradient).div(nextCache.sqrt().add(epsilon))), nextCache };
+  });
+
+const adagrad = map('adagrad_update', adaptiveTypes, ({ w, dw, cache, rate, epsilon }, keep, kind) => {
+  const gradient = keep(atLeast(gradientLimit, dw, kind));
+  const nextCache = keep(cache.add(gradient.mul(gradient)));
+  return { nextW: w.sub(rate.mul(gradient).div(nextCache.sqrt().add(epsilon))), nextCache };
+});
+
+const adam = map('adam_update', {
+  w: 'input', dw: 'input', m: 'input', v: 'input', nextW: 'output', nextM: 'output', nextV: 'output', rate: 'f64',
+  beta1: 'f64', oneMinusBeta1: 'f64', beta2: 'f64', oneMinusBeta2: 'f64', epsilon: 'f64', inverseCorrection2: 'f64',
+  keepWeight: 'f64',
+}, ({ w, dw, m, v, ...s }, keep, kind) => {
+  const gradient = keep(atLeast(gradientLimit, dw, kind));
+  const nextM = keep(atLeast(momentLimit, keep(s.beta1.mul(m).add(s.oneMinusBeta1.mul(gradient))), kind));
+  const sum = keep(s.beta2.mul(v).add(s.oneMinusBeta2.mul(gradient.mul(gradient))));
+  const nextV = keep(atLeast(meanSquareLimit, sum, kind));
+  const step = s.rate.mul(nextM).div(nextV.mul(s.inverseCorrection2).sqrt().add(s.epsilon));
+  return { nextW: w.mul(s.keepWeight).sub(step), nextM, nextV };
+});
 
 /** Adds the kernels to the module. */
 export function emitUpdates(kernels: KernelBuilder): void {
-  for (const description of descriptions) emitMap(kernels, description);
+  for (const float of ['f32', 'f64'] as const) {
+    for (const each of [sgd, momentumUpdate, nesterov, rmsprop, adagrad, adam]) each.emit(kernels, float);
+  }
 }
 
 export const updateKernels: UpdateKernels = {
-  sgdUpdate(w, dw, nextW, rate) {
-    runMap('sgd_update', [w, dw], [nextW], [rate]);
-  },
-  momentumUpdate(w, dw, v, nextW, nextV, rate, momentum) {
-    runMap('momentum_update', [w, dw, v], [nextW, nextV], [rate, momentum]);
-  },
-  nesterovUpdate(w, dw, v, nextW, nextV, rate, momentum) {
-    runMap('nesterov_update', [w, dw, v], [nextW, nextV], [rate, momentum, 1 + momentum]);
-  },
-  rmspropUpdate(w, dw, cache, nextW, nextCache, rate, decay, epsilon) {
-    runMap('rmsprop_update', [w, dw, cache], [nextW, nextCache], [rate, decay, 1 - decay, epsilon]);
-  },
-  adagradUpdate(w, dw, cache, nextW, nextCache, rate, epsilon) {
-    runMap('adagrad_update', [w, dw, cache], [nextW, nextCache], [rate, epsilon]);
-  },
-  adamUpdate(w, dw, m, v, nextW, nextM, nextV, rate, beta1, beta2, epsilon, correction1, correction2, decay) {
-    runMap('adam_update', [w, dw, m, v], [nextW, nextM, nextV], [
-      rate / correction1, beta1, 1 - beta1, beta2, 1 - beta2, epsilon, 1 / correction2, 1 - decay,
-    ]);
-  },
+  sgdUpdate: launched((w, dw, nextW, rate) => {
+    over(sgd, w).w(w).dw(dw).nextW(nextW).rate(rate).run(tasksOver(w));
+  }),
+  momentumUpdate: launched((w, dw, v, nextW, nextV, rate, momentum) => {
+    over(momentumUpdate, w).w(w).dw(dw).v(v).nextW(nextW).nextV(nextV).rate(rate).momentum(momentum).run(tasksOver(w));
+  }),
+  nesterovUpdate: launched((w, dw, v, nextW, nextV, rate, momentum) => {
+    over(nesterov, w).w(w).dw(dw).v(v).nextW(nextW).nextV(nextV).rate(rate).momentum(momentum)
+      .onePlusMomentum(1 + momentum).run(tasksOver(w));
+  }),
+  rmspropUpdate: launched((w, dw, cache, nextW, nextCache, rate, decay, epsilon) => {
+    over(rmsprop, w).w(w).dw(dw).cache(cache).nextW(nextW).nextCache(nextCache).rate(rate).decay(decay)
+      .oneMinusDecay(1 - decay).epsilon(epsilon).run(tasksOver(w));
+  }),
+  adagradUpdate: launched((w, dw, cache, nextW, nextCache, rate, epsilon) => {
+    over(adagrad, w).w(w).dw(dw).cache(cache).nextW(nextW).nextCache(nextCache).rate(rate).epsilon(epsilon)
+      .run(tasksOver(w));
+  }),
+  adamUpdate: launched((w, dw, m, v, nextW, nextM, nextV, rate, beta1, beta2, epsilon, correction1, correction2, decay) => {
+    over(adam, w).w(w).dw(dw).m(m).v(v).nextW(nextW).nextM(nextM).nextV(nextV)
+      .rate(rate / correction1).beta1(beta1).oneMinusBeta1(1 - beta1).beta2(beta2).oneMinusBeta2(1 - beta2)
+      .epsilon(epsilon).inverseCorrection2(1 / correction2).keepWeight(1 - decay).run(tasksOver(w));
+  }),
 };

@@ -8,21 +8,18 @@ import {
 } from '../../../wasm/index.ts';
 import type { FloatArray, LossKernels } from '../../contract.ts';
 import { exponential } from '../elementwise/functions.ts';
-import { ArgumentSlots, type KernelBuilder } from '../kernel-builder.ts';
-import { beginLaunch, floatKind } from '../launch.ts';
-import { kernelIndex } from '../module.ts';
+import { type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
+import { floatKind, launch, launched } from '../launch.ts';
 import { elementwiseTuning } from '../tuning.ts';
 import { fromFloat64, toFloat64 } from '../vectors.ts';
 
-const slots: ArgumentSlots<'scores' | 'labels' | 'dscores' | 'rows' | 'examples' | 'classes' | 'perTask'> =
-  new ArgumentSlots(['scores', 'labels', 'dscores', 'rows', 'examples', 'classes', 'perTask']);
+const softmaxArguments = {
+  scores: 'input', labels: 'input', dscores: 'output', rows: 'output', examples: 'i32', classes: 'i32', perTask: 'i32',
+} as const;
+const softmax: FloatKernels<typeof softmaxArguments> = floatKernels('softmax_loss', softmaxArguments);
 
 /** Bytes of what a row leaves for the loss: the sum of its exps, and the label's score less the largest. */
 const rowBytes = 16;
-
-function kernelName(float: FloatKind): string {
-  return `${float}_softmax_loss__simd128`;
-}
 
 /** Adds the kernels to the module. */
 export function emitSoftmax(kernels: KernelBuilder): void {
@@ -37,8 +34,7 @@ function loadPair(float: FloatKind, from: Value): Value {
 
 function emitFor(kernels: KernelBuilder, float: FloatKind): void {
   const bytes = bytesOf(float);
-  kernels.define(kernelName(float), (f, args, task) => {
-    const s = slots.read(f, args, ['scores', 'labels', 'dscores', 'rows', 'examples', 'classes', 'perTask']);
+  kernels.define(softmax[float], (f, s, task) => {
     const [example, last, row, from, to, left] = f.locals('i32', 6);
     const [largest, sum] = f.locals('f64', 2);
     const [center, sums] = f.locals('f64x2', 2);
@@ -101,27 +97,20 @@ function emitFor(kernels: KernelBuilder, float: FloatKind): void {
 
 let rows = new Float64Array(0);
 
-function softmaxLoss(
+const launchSoftmax = launched((
   scores: FloatArray, labels: Int32Array, dscores: FloatArray, n: number, classes: number,
-): number {
-  if (rows.length !== 2 * n) rows = new Float64Array(2 * n);
-  const launch = beginLaunch();
-  try {
-    const perTask = Math.ceil(elementwiseTuning.elementsPerTask / 4 / classes);
-    slots.set(launch, 'scores', launch.input(scores));
-    slots.set(launch, 'labels', launch.input(labels));
-    slots.set(launch, 'dscores', launch.output(dscores));
-    slots.set(launch, 'rows', launch.output(rows));
-    slots.set(launch, 'examples', n);
-    slots.set(launch, 'classes', classes);
-    slots.set(launch, 'perTask', perTask);
-    launch.run(kernelIndex(kernelName(floatKind(scores))), Math.ceil(n / perTask));
-  } finally {
-    launch.finish();
-  }
-  let loss = 0;
-  for (let i = 0; i < n; i++) loss += Math.log(rows[2 * i]) - rows[2 * i + 1];
-  return loss / n;
-}
+): void => {
+  const perTask = Math.ceil(elementwiseTuning.elementsPerTask / 4 / classes);
+  launch(softmax[floatKind(scores)]).scores(scores).labels(labels).dscores(dscores).rows(rows)
+    .examples(n).classes(classes).perTask(perTask).run(Math.ceil(n / perTask));
+});
 
-export const lossKernels: Pick<LossKernels, 'softmaxLoss'> = { softmaxLoss };
+export const lossKernels: Pick<LossKernels, 'softmaxLoss'> = {
+  softmaxLoss(scores, labels, dscores, n, classes) {
+    if (rows.length !== 2 * n) rows = new Float64Array(2 * n);
+    launchSoftmax(scores, labels, dscores, n, classes);
+    let loss = 0;
+    for (let i = 0; i < n; i++) loss += Math.log(rows[2 * i]) - rows[2 * i + 1];
+    return loss / n;
+  },
+};

@@ -5,12 +5,13 @@
  */
 
 import {
-  bytesOf, constant, type FloatKind, type Kind, lanesOf, type Local, scale, select, splat, toFloat, type Value,
-  vectorConstant, vectorOf,
+  type Body, bytesOf, type FloatKind, type Kind, lanesOf, type Local, scale, toFloat, type Value, vectorOf,
 } from '../../../wasm/index.ts';
-import type { KernelBuilder } from '../kernel-builder.ts';
-import { at, narrow, widen, wideLocals, wherePositive, zero } from '../vectors.ts';
-import { batchnormSlots } from './batchnorm-kernels.ts';
+import type { KernelBuilder } from '../kernel.ts';
+import {
+  at, inverseDeviation, narrow, rectified, spread, widen, wideLocals, wideOf, wherePositive, zero,
+} from '../vectors.ts';
+import { backwardKernel, columns } from './batchnorm-kernels.ts';
 
 /** Adds the kernels for one type to the module. */
 export function emitColumnBatchnorm(kernels: KernelBuilder, float: FloatKind): void {
@@ -20,13 +21,6 @@ export function emitColumnBatchnorm(kernels: KernelBuilder, float: FloatKind): v
     for (const relu of [true, false]) emitBackward(kernels, float, training, relu);
   }
 }
-
-/** The name of a backward kernel. */
-export function columnBackwardName(float: FloatKind, training: boolean, relu: boolean): string {
-  return `${float}_batchnorm_column_backward${training ? '' : '_constant'}${relu ? '_relu' : ''}__simd128`;
-}
-
-type Body = Parameters<Parameters<KernelBuilder['define']>[1]>[0];
 
 /** perTask channels of a task by whole vectors, then one by one; write gets the byte distance of the channel. */
 function eachColumn(
@@ -47,21 +41,14 @@ function eachColumn(
   }
 }
 
-/** A float64 in every lane of the wide form of a kind. */
-function wideSpread(kind: Kind, scalar: Value): Value {
-  return lanesOf(kind) > 1 ? splat('f64x2', scalar) : scalar;
-}
-
 /** 1 / sqrt(variance + eps), in wide form. */
 function inverseDeviations(f: Body, kind: Kind, variance: Value, eps: Value): Local[] {
-  const one = lanesOf(kind) > 1 ? vectorConstant('f64x2', [1, 1]) : constant('f64', 1);
-  return widen(f, variance).map((half) => f.let(one.div(half.add(wideSpread(kind, eps)).sqrt())));
+  return widen(f, variance).map((half) => f.let(inverseDeviation(half, spread(wideOf(kind), eps))));
 }
 
 /** Task: mean and variance of perTask channels. */
 function emitStatistics(kernels: KernelBuilder, float: FloatKind): void {
-  kernels.define(`${float}_batchnorm_column_statistics__simd128`, (f, args, task) => {
-    const s = batchnormSlots.read(f, args, ['x', 'mean', 'variance', 'outer', 'channels', 'perTask']);
+  kernels.define(columns.statistics[float], (f, s, task) => {
     const rowBytes = f.let(scale(s.channels, bytesOf(float)));
     const count = f.let(toFloat('f64', s.outer));
     const [from, rows] = f.locals('i32', 2);
@@ -78,28 +65,24 @@ function emitStatistics(kernels: KernelBuilder, float: FloatKind): void {
         });
       };
       rowsDo((halves) => halves.forEach((half, i) => f.set(mean[i], mean[i].add(half))));
-      for (const sum of mean) f.set(sum, sum.div(wideSpread(kind, count)));
+      for (const sum of mean) f.set(sum, sum.div(spread(wideOf(kind), count)));
       rowsDo((halves) => halves.forEach((half, i) => {
         const deviation = f.let(half.sub(mean[i]));
         f.set(squares[i], squares[i].add(deviation.mul(deviation)));
       }));
       f.store(s.mean.add(distance), narrow(kind, mean));
-      f.store(s.variance.add(distance), narrow(kind, squares.map((sum) => sum.div(wideSpread(kind, count)))));
+      f.store(s.variance.add(distance), narrow(kind, squares.map((sum) => sum.div(spread(wideOf(kind), count)))));
     });
   });
 }
 
 /** Task: all rows of perTask channels. */
 function emitApply(kernels: KernelBuilder, float: FloatKind): void {
-  kernels.define(`${float}_batchnorm_column_apply__simd128`, (f, args, task) => {
-    const s = batchnormSlots.read(f, args, [
-      'x', 'out', 'gamma', 'beta', 'mean', 'variance', 'outer', 'channels', 'relu', 'perTask',
-    ]);
-    const eps = batchnormSlots.readFloat(f, args, 'eps');
+  kernels.define(columns.apply[float], (f, s, task) => {
     const rowBytes = f.let(scale(s.channels, bytesOf(float)));
     const [from, to, rows] = f.locals('i32', 3);
     eachColumn(f, float, task, s.perTask, s.channels, (kind, distance) => {
-      const inverse = inverseDeviations(f, kind, at(kind, s.variance.add(distance)), eps);
+      const inverse = inverseDeviations(f, kind, at(kind, s.variance.add(distance)), s.eps);
       const gamma = widen(f, at(kind, s.gamma.add(distance)));
       const factor = f.let(narrow(kind, inverse.map((half, i) => half.mul(gamma[i]))));
       const mean = f.let(at(kind, s.mean.add(distance)));
@@ -110,7 +93,7 @@ function emitApply(kernels: KernelBuilder, float: FloatKind): void {
         f.set(rows, s.outer);
         f.repeat(rows, () => {
           const value = f.let(at(kind, from).sub(mean).mul(factor).add(shift));
-          f.store(to, relu ? rectified(kind, value) : value);
+          f.store(to, relu ? rectified(value) : value);
           f.increase(from, rowBytes);
           f.increase(to, rowBytes);
         });
@@ -120,18 +103,9 @@ function emitApply(kernels: KernelBuilder, float: FloatKind): void {
   });
 }
 
-/** value < 0 ? 0 : value, so NaN stays. */
-function rectified(kind: Kind, value: Value): Value {
-  return lanesOf(kind) > 1 ? value.pmax(zero(kind)) : select(value.lt(0), zero(kind), value);
-}
-
 /** Task: dgamma, dbeta and dx of perTask channels. */
 function emitBackward(kernels: KernelBuilder, float: FloatKind, training: boolean, relu: boolean): void {
-  kernels.define(columnBackwardName(float, training, relu), (f, args, task) => {
-    const s = batchnormSlots.read(f, args, [
-      'x', 'out', 'dout', 'reluOut', 'gamma', 'mean', 'variance', 'dgamma', 'dbeta', 'outer', 'channels', 'perTask',
-    ]);
-    const eps = batchnormSlots.readFloat(f, args, 'eps');
+  kernels.define(backwardKernel(columns, float, training, relu), (f, s, task) => {
     const rowBytes = f.let(scale(s.channels, bytesOf(float)));
     const count = f.let(toFloat('f64', s.outer));
     const [x, dout, reluOut, out, rows] = f.locals('i32', 5);
@@ -148,7 +122,7 @@ function emitBackward(kernels: KernelBuilder, float: FloatKind, training: boolea
           for (const pointer of relu ? [x, dout, out, reluOut] : [x, dout, out]) f.increase(pointer, rowBytes);
         });
       };
-      const inverse = inverseDeviations(f, kind, at(kind, s.variance.add(distance)), eps);
+      const inverse = inverseDeviations(f, kind, at(kind, s.variance.add(distance)), s.eps);
       const mean = f.let(at(kind, s.mean.add(distance)));
       const wideMean = widen(f, mean).map((half) => f.let(half));
       const dgamma = wideLocals(f, kind);
@@ -169,7 +143,7 @@ function emitBackward(kernels: KernelBuilder, float: FloatKind, training: boolea
       // dx = k1 dout + k2 + k3 (x - mean)
       const gamma = widen(f, at(kind, s.gamma.add(distance)));
       const factor = inverse.map((half, i) => f.let(half.mul(gamma[i])));
-      const over = (sum: Value): Value => sum.div(wideSpread(kind, count)).neg();
+      const over = (sum: Value): Value => sum.div(spread(wideOf(kind), count)).neg();
       const k1 = f.let(narrow(kind, factor));
       const k2 = f.let(narrow(kind, factor.map((half, i) => over(half.mul(dbeta[i])))));
       const k3 = f.let(narrow(kind, factor.map((half, i) => over(half.mul(inverse[i]).mul(dgamma[i])))));

@@ -7,22 +7,54 @@
  */
 
 import {
-  bytesOf, constant, type FloatKind, type Kind, lanesOf, load, scale, select, splat, toFloat, type Value, vectorOf,
+  bytesOf, constant, type FloatKind, type Kind, load, scale, select, splat, toFloat, type Value, vectorOf,
 } from '../../../wasm/index.ts';
-import { ArgumentSlots, type KernelBuilder } from '../kernel-builder.ts';
-import { addRun, at, eachPiece, eachRun, fromFloat64, toFloat64, wherePositive, zero } from '../vectors.ts';
+import { type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
+import { addRun, at, eachPiece, eachRun, fromFloat64, inverseDeviation, spread, toFloat64, wherePositive, zero } from '../vectors.ts';
 import { Moments } from './moments.ts';
 
-type Slot = 'x' | 'out' | 'dout' | 'reluOut' | 'gamma' | 'beta' | 'mean' | 'variance' | 'dgamma' | 'dbeta' | 'outer' |
-  'channels' | 'inner' | 'relu' | 'perTask';
+/** The sizes that all batchnorm kernels begin with. */
+export const channelSizes = { outer: 'i32', channels: 'i32', inner: 'i32' } as const;
 
-/** The arguments of all batchnorm kernels; perTask is in planes, rows or channels, as the kernel says. */
-export const batchnormSlots: ArgumentSlots<Slot, 'eps'> = new ArgumentSlots([
-  'x', 'out', 'dout', 'reluOut', 'gamma', 'beta', 'mean', 'variance', 'dgamma', 'dbeta', 'outer', 'channels', 'inner', 'relu',
-  'perTask',
-], ['eps']);
+// The kernels over planes and those over columns take the same arguments. perTask is in channels, of apply in planes;
+// a task of the other plane kernels is one channel.
+const statistics = { perTask: 'i32', x: 'input', mean: 'output', variance: 'output' } as const;
+const apply = {
+  perTask: 'i32', x: 'input', gamma: 'input', beta: 'input', mean: 'input', variance: 'input', eps: 'f64', relu: 'flag',
+  out: 'output',
+} as const;
+const backward = {
+  perTask: 'i32', dout: 'input', x: 'input', reluOut: 'input?', gamma: 'input', mean: 'input', variance: 'input',
+  eps: 'f64', out: 'output', dgamma: 'output', dbeta: 'output',
+} as const;
 
-/** Adds the kernels for one type to the module. */
+/** Batchnorm's kernels over planes or columns; of backward, by how mean and variance are meant and what comes after. */
+export interface BatchnormKernels {
+  readonly statistics: FloatKernels<typeof channelSizes & typeof statistics>;
+  readonly apply: FloatKernels<typeof channelSizes & typeof apply>;
+  readonly backward: Readonly<Record<'training' | 'constant', Readonly<Record<
+    'plain' | 'relu', FloatKernels<typeof channelSizes & typeof backward>
+  >>>>;
+}
+
+function batchnormKernels(name: string): BatchnormKernels {
+  const backwardOf = (form: string): BatchnormKernels['backward']['training'] => {
+    const types = { ...channelSizes, ...backward };
+    return {
+      plain: floatKernels(`${name}_backward${form}`, types), relu: floatKernels(`${name}_backward${form}_relu`, types),
+    };
+  };
+  return {
+    statistics: floatKernels(`${name}_statistics`, { ...channelSizes, ...statistics }),
+    apply: floatKernels(`${name}_apply`, { ...channelSizes, ...apply }),
+    backward: { training: backwardOf(''), constant: backwardOf('_constant') },
+  };
+}
+
+export const planes: BatchnormKernels = batchnormKernels('batchnorm');
+export const columns: BatchnormKernels = batchnormKernels('batchnorm_column');
+
+/** Adds the kernels over planes for one type to the module. */
 export function emitBatchnorm(kernels: KernelBuilder, float: FloatKind): void {
   emitStatistics(kernels, float);
   emitApply(kernels, float);
@@ -31,20 +63,16 @@ export function emitBatchnorm(kernels: KernelBuilder, float: FloatKind): void {
   }
 }
 
-/** The name of a backward kernel. */
-export function batchnormBackwardName(float: FloatKind, training: boolean, relu: boolean): string {
-  return `${float}_batchnorm_backward${training ? '' : '_constant'}${relu ? '_relu' : ''}__simd128`;
-}
-
-/** A scalar as the operand of a kind: itself, or in every lane. */
-export function spread(kind: Kind, scalar: Value): Value {
-  return lanesOf(kind) === 1 ? scalar : splat(kind as 'f32x4', scalar);
+/** The backward kernel of a form. */
+export function backwardKernel(
+  family: BatchnormKernels, float: FloatKind, training: boolean, relu: boolean,
+): BatchnormKernels['backward']['training']['relu']['f32'] {
+  return family.backward[training ? 'training' : 'constant'][relu ? 'relu' : 'plain'][float];
 }
 
 /** Task: mean and variance of one channel. */
 function emitStatistics(kernels: KernelBuilder, float: FloatKind): void {
-  kernels.define(`${float}_batchnorm_statistics__simd128`, (f, args, task) => {
-    const s = batchnormSlots.read(f, args, ['x', 'mean', 'variance', 'outer', 'channels', 'inner']);
+  kernels.define(planes.statistics[float], (f, s, task) => {
     const planeBytes = f.let(scale(s.inner, bytesOf(float)));
     const plane = f.let(s.x.add(task.mul(planeBytes)));
     const [first, outer] = f.locals('i32', 2);
@@ -64,11 +92,7 @@ function emitStatistics(kernels: KernelBuilder, float: FloatKind): void {
 /** Task: perTask planes of out. */
 function emitApply(kernels: KernelBuilder, float: FloatKind): void {
   const vector = vectorOf(float);
-  kernels.define(`${float}_batchnorm_apply__simd128`, (f, args, task) => {
-    const s = batchnormSlots.read(f, args, [
-      'x', 'out', 'gamma', 'beta', 'mean', 'variance', 'outer', 'channels', 'inner', 'relu', 'perTask',
-    ]);
-    const eps = batchnormSlots.readFloat(f, args, 'eps');
+  kernels.define(planes.apply[float], (f, s, task) => {
     const [plane, last, channel, from, to] = f.locals('i32', 5);
     const floors = { [vector]: f.local(vector), [float]: f.local(float) } as Record<Kind, ReturnType<typeof f.local>>;
     for (const kind of [vector, float]) {
@@ -84,7 +108,7 @@ function emitApply(kernels: KernelBuilder, float: FloatKind): void {
     f.for(plane, plane, last, 1, () => {
       f.set(channel, scale(plane.rem(s.channels), bytesOf(float)));
       const mean = f.let(load(float, s.mean.add(channel)));
-      const inverse = f.let(constant('f64', 1).div(toFloat64(load(float, s.variance.add(channel))).add(eps).sqrt()));
+      const inverse = f.let(inverseDeviation(toFloat64(load(float, s.variance.add(channel))), s.eps));
       const factor = f.let(fromFloat64(float, inverse.mul(toFloat64(load(float, s.gamma.add(channel))))));
       const shift = f.let(load(float, s.beta.add(channel)));
       const wide = [mean, factor, shift].map((scalar) => f.let(splat(vector, scalar)));
@@ -92,30 +116,22 @@ function emitApply(kernels: KernelBuilder, float: FloatKind): void {
         const [m, k, b] = kind === vector ? wide : [mean, factor, shift];
         const value = f.let(at(kind, from).sub(m).mul(k).add(b));
         // value < floor ? floor : value keeps NaN
-        f.store(to, kind === vector ? value.pmax(floors[kind]) : maximum(value, floors[kind]));
+        f.store(to, kind === vector ? value.pmax(floors[kind]) : select(value.lt(floors[kind]), floors[kind], value));
       });
     });
   });
-
-  function maximum(value: Value, floor: Value): Value {
-    return select(value.lt(floor), floor, value);
-  }
 }
 
 /** Task: all of one channel: dgamma, dbeta and dx. */
 function emitBackward(kernels: KernelBuilder, float: FloatKind, training: boolean, relu: boolean): void {
   const vector = vectorOf(float);
-  kernels.define(batchnormBackwardName(float, training, relu), (f, args, task) => {
-    const s = batchnormSlots.read(f, args, [
-      'x', 'out', 'dout', 'reluOut', 'gamma', 'mean', 'variance', 'dgamma', 'dbeta', 'outer', 'channels', 'inner',
-    ]);
-    const eps = batchnormSlots.readFloat(f, args, 'eps');
+  kernels.define(backwardKernel(planes, float, training, relu), (f, s, task) => {
     const channel = f.let(scale(task, bytesOf(float)));
     const planeBytes = f.let(scale(s.inner, bytesOf(float)));
     const start = f.let(task.mul(planeBytes));
     const step = f.let(s.channels.mul(planeBytes));
     const mean = f.let(load(float, s.mean.add(channel)));
-    const inverse = f.let(constant('f64', 1).div(toFloat64(load(float, s.variance.add(channel))).add(eps).sqrt()));
+    const inverse = f.let(inverseDeviation(toFloat64(load(float, s.variance.add(channel))), s.eps));
     const [dgamma, dbeta] = f.locals('f64', 2);
     const [outer, distance, x, dout, out, reluOut] = f.locals('i32', 6);
     const place = (): void => {

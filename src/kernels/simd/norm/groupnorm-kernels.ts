@@ -7,22 +7,39 @@
  * examples, and a last job adds the tasks' in order.
  */
 
-import { bytesOf, constant, type FloatKind, load, scale, splat, toFloat, type Value, vectorOf } from '../../../wasm/index.ts';
-import { ArgumentSlots, type KernelBuilder } from '../kernel-builder.ts';
-import { addRun, at, eachPiece, eachRun, fromFloat64, toFloat64 } from '../vectors.ts';
-import { spread } from './batchnorm-kernels.ts';
+import {
+  type Body, bytesOf, constant, type FloatKind, load, scale, splat, toFloat, type Value, vectorOf,
+} from '../../../wasm/index.ts';
+import { type ArgumentTypes, type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
+import { addRun, at, eachPiece, eachRun, fromFloat64, inverseDeviation, spread, toFloat64 } from '../vectors.ts';
 import { Moments } from './moments.ts';
 
-type Slot = 'x' | 'out' | 'dout' | 'gamma' | 'beta' | 'mean' | 'variance' | 'dgamma' | 'dbeta' | 'batch' | 'groups' |
-  'channels' | 'inner' | 'perTask' | 'partial' | 'tasks';
+/** The sizes that forward and backward begin with. */
+export const groupSizes = { batch: 'i32', groups: 'i32', channelsPerGroup: 'i32', inner: 'i32' } as const;
 
-/**
- * The arguments; channels counts those of a group, perTask is in examples, partial holds each task's dgamma and dbeta.
- */
-export const groupnormSlots: ArgumentSlots<Slot, 'eps'> = new ArgumentSlots([
-  'x', 'out', 'dout', 'gamma', 'beta', 'mean', 'variance', 'dgamma', 'dbeta', 'batch', 'groups', 'channels', 'inner', 'perTask',
-  'partial', 'tasks',
-], ['eps']);
+// perTask is in examples
+const forward = {
+  perTask: 'i32', x: 'input', gamma: 'input', beta: 'input', eps: 'f64', out: 'output', mean: 'output', variance: 'output',
+} as const;
+const backward = {
+  perTask: 'i32', dout: 'input', x: 'input', gamma: 'input', mean: 'input', variance: 'input', eps: 'f64', out: 'output',
+  /** each task's dgamma and dbeta */
+  partial: 'scratch',
+} as const;
+const reduce = { partial: 'scratch', tasks: 'i32', channels: 'i32', dgamma: 'output', dbeta: 'output' } as const;
+
+/** A kernel in the form for inner 1 and in that for all else. */
+type Forms<Types extends ArgumentTypes> =
+  Readonly<Record<'perElement' | 'perChannel', FloatKernels<typeof groupSizes & Types>>>;
+
+function forms<Types extends ArgumentTypes>(name: string, types: Types): Forms<Types> {
+  const all = { ...groupSizes, ...types };
+  return { perElement: floatKernels(`layernorm_${name}`, all), perChannel: floatKernels(`groupnorm_${name}`, all) };
+}
+
+export const groupnormForward: Forms<typeof forward> = forms('forward', forward);
+export const groupnormBackward: Forms<typeof backward> = forms('backward', backward);
+export const groupnormReduce: FloatKernels<typeof reduce> = floatKernels('groupnorm_reduce', reduce);
 
 /** Adds the kernels for one type to the module. */
 export function emitGroupnorm(kernels: KernelBuilder, float: FloatKind): void {
@@ -31,17 +48,6 @@ export function emitGroupnorm(kernels: KernelBuilder, float: FloatKind): void {
     emitBackward(kernels, float, perElement);
   }
   emitReduce(kernels, float);
-}
-
-/** The name of a kernel; perElement: inner is 1. */
-export function groupnormName(float: FloatKind, direction: 'forward' | 'backward', perElement: boolean): string {
-  return `${float}_${perElement ? 'layernorm' : 'groupnorm'}_${direction}__simd128`;
-}
-
-type Body = Parameters<Parameters<KernelBuilder['define']>[1]>[0];
-
-function inverseDeviation(variance: Value, eps: Value): Value {
-  return constant('f64', 1).div(variance.add(eps).sqrt());
 }
 
 /** Calls write for every example of the task and every group in it. */
@@ -58,12 +64,8 @@ function eachSet(
 function emitForward(kernels: KernelBuilder, float: FloatKind, perElement: boolean): void {
   const bytes = bytesOf(float);
   const vector = vectorOf(float);
-  kernels.define(groupnormName(float, 'forward', perElement), (f, args, task) => {
-    const s = groupnormSlots.read(f, args, [
-      'x', 'out', 'gamma', 'beta', 'mean', 'variance', 'batch', 'groups', 'channels', 'inner', 'perTask',
-    ]);
-    const eps = groupnormSlots.readFloat(f, args, 'eps');
-    const count = f.let(s.channels.mul(s.inner));
+  kernels.define(groupnormForward[perElement ? 'perElement' : 'perChannel'][float], (f, s, task) => {
+    const count = f.let(s.channelsPerGroup.mul(s.inner));
     const [set, from, to, gammaAt, betaAt, channel] = f.locals('i32', 6);
     const [mean, inverse] = [f.local(float), f.local('f64')];
     const moments = new Moments(f, float);
@@ -76,12 +78,12 @@ function emitForward(kernels: KernelBuilder, float: FloatKind, perElement: boole
       f.set(mean, fromFloat64(float, moments.mean));
       f.store(s.mean.add(scale(set, bytes)), mean);
       f.store(s.variance.add(scale(set, bytes)), fromFloat64(float, moments.variance));
-      f.set(inverse, inverseDeviation(moments.variance, eps));
+      f.set(inverse, inverseDeviation(moments.variance, s.eps));
       f.set(wideMean, splat(vector, mean));
       f.set(from, s.x.add(scale(set.mul(count), bytes)));
       f.set(to, s.out.add(scale(set.mul(count), bytes)));
-      f.set(gammaAt, s.gamma.add(scale(group.mul(s.channels), bytes)));
-      f.set(betaAt, s.beta.add(scale(group.mul(s.channels), bytes)));
+      f.set(gammaAt, s.gamma.add(scale(group.mul(s.channelsPerGroup), bytes)));
+      f.set(betaAt, s.beta.add(scale(group.mul(s.channelsPerGroup), bytes)));
       if (perElement) {
         const factor = f.let(fromFloat64(float, inverse));
         eachRun(f, float, [from, to, gammaAt, betaAt], count, (kind) => {
@@ -90,7 +92,7 @@ function emitForward(kernels: KernelBuilder, float: FloatKind, perElement: boole
         });
         return;
       }
-      f.set(channel, s.channels);
+      f.set(channel, s.channelsPerGroup);
       f.repeat(channel, () => {
         const factor = f.let(fromFloat64(float, inverse.mul(toFloat64(load(float, gammaAt)))));
         const shift = f.let(load(float, betaAt));
@@ -110,13 +112,9 @@ function emitForward(kernels: KernelBuilder, float: FloatKind, perElement: boole
 function emitBackward(kernels: KernelBuilder, float: FloatKind, perElement: boolean): void {
   const bytes = bytesOf(float);
   const vector = vectorOf(float);
-  kernels.define(groupnormName(float, 'backward', perElement), (f, args, task) => {
-    const s = groupnormSlots.read(f, args, [
-      'x', 'out', 'dout', 'gamma', 'mean', 'variance', 'batch', 'groups', 'channels', 'inner', 'perTask', 'partial',
-    ]);
-    const eps = groupnormSlots.readFloat(f, args, 'eps');
-    const count = f.let(s.channels.mul(s.inner));
-    const sumsBytes = f.let(scale(s.groups.mul(s.channels), bytes));
+  kernels.define(groupnormBackward[perElement ? 'perElement' : 'perChannel'][float], (f, s, task) => {
+    const count = f.let(s.channelsPerGroup.mul(s.inner));
+    const sumsBytes = f.let(scale(s.groups.mul(s.channelsPerGroup), bytes));
     const dgammas = f.let(s.partial.add(task.mul(sumsBytes.shl(1))));
     f.fill(dgammas, 0, sumsBytes.shl(1));
     const [set, x, dout, to, gammaAt, dgammaAt, dbetaAt, channel] = f.locals('i32', 8);
@@ -129,15 +127,15 @@ function emitBackward(kernels: KernelBuilder, float: FloatKind, perElement: bool
       f.set(x, s.x.add(scale(set.mul(count), bytes)));
       f.set(dout, s.dout.add(scale(set.mul(count), bytes)));
       f.set(to, s.out.add(scale(set.mul(count), bytes)));
-      f.set(gammaAt, s.gamma.add(scale(group.mul(s.channels), bytes)));
-      f.set(dgammaAt, dgammas.add(scale(group.mul(s.channels), bytes)));
+      f.set(gammaAt, s.gamma.add(scale(group.mul(s.channelsPerGroup), bytes)));
+      f.set(dgammaAt, dgammas.add(scale(group.mul(s.channelsPerGroup), bytes)));
       f.set(dbetaAt, dgammaAt.add(sumsBytes));
     };
     eachSet(f, task, s.perTask, s.batch, s.groups, (example, group) => {
       f.set(set, example.mul(s.groups).add(group));
       f.set(mean, load(float, s.mean.add(scale(set, bytes))));
       f.set(wideMean, splat(vector, mean));
-      f.set(inverse, inverseDeviation(toFloat64(load(float, s.variance.add(scale(set, bytes)))), eps));
+      f.set(inverse, inverseDeviation(toFloat64(load(float, s.variance.add(scale(set, bytes)))), s.eps));
       f.set(sum, constant('f64', 0));
       f.set(product, constant('f64', 0));
       rewind(group);
@@ -147,7 +145,7 @@ function emitBackward(kernels: KernelBuilder, float: FloatKind, perElement: bool
           return [h, h.mul(deviation(kind, offset))];
         }));
       } else {
-        f.set(channel, s.channels);
+        f.set(channel, s.channelsPerGroup);
         f.repeat(channel, () => {
           f.set(channelSum, constant('f64', 0));
           f.set(channelProduct, constant('f64', 0));
@@ -180,7 +178,7 @@ function emitBackward(kernels: KernelBuilder, float: FloatKind, perElement: bool
         });
         return;
       }
-      f.set(channel, s.channels);
+      f.set(channel, s.channelsPerGroup);
       f.repeat(channel, () => {
         const factor = f.let(load(float, gammaAt).mul(k1));
         eachRun(f, float, [x, dout, to], s.inner, (kind) => {
@@ -195,15 +193,13 @@ function emitBackward(kernels: KernelBuilder, float: FloatKind, perElement: bool
 /** One task: dgamma and dbeta, the tasks' shares added up in order. */
 function emitReduce(kernels: KernelBuilder, float: FloatKind): void {
   const bytes = bytesOf(float);
-  kernels.define(`${float}_groupnorm_reduce__simd128`, (f, args) => {
-    const s = groupnormSlots.read(f, args, ['dgamma', 'dbeta', 'groups', 'channels', 'partial', 'tasks']);
-    const all = f.let(s.groups.mul(s.channels));
-    const shareBytes = f.let(scale(all, 2 * bytes));
+  kernels.define(groupnormReduce[float], (f, s) => {
+    const shareBytes = f.let(scale(s.channels, 2 * bytes));
     const [from, at, left, channel] = f.locals('i32', 4);
     const total = f.local('f64');
     f.set(from, s.partial);
     for (const to of [s.dgamma, s.dbeta]) {
-      f.set(channel, all);
+      f.set(channel, s.channels);
       f.repeat(channel, () => {
         f.set(total, constant('f64', 0));
         f.set(at, from);

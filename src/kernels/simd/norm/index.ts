@@ -1,7 +1,7 @@
 /** The normalisation family: emitters for the module, host functions for the registry. */
 
 import type { NormKernels } from '../../contract.ts';
-import type { KernelBuilder } from '../kernel-builder.ts';
+import type { KernelBuilder } from '../kernel.ts';
 import { emitColumnBatchnorm } from './batchnorm-column-kernels.ts';
 import { emitBatchnorm } from './batchnorm-kernels.ts';
 import { batchnormKernels } from './batchnorm.ts';

@@ -4,8 +4,8 @@
  * and LeVeque (1979), which keeps the precision that E[x^2] - mean^2 would lose.
  */
 
-import { type Body, constant, type FloatKind, lanesOf, type Local, splat, toFloat, type Value } from '../../../wasm/index.ts';
-import { addRun, at, eachPiece, fromFloat64 } from '../vectors.ts';
+import { type Body, constant, type FloatKind, type Local, toFloat, type Value } from '../../../wasm/index.ts';
+import { addRun, at, eachPiece, fromFloat64, spread } from '../vectors.ts';
 
 export class Moments {
   /** of the elements added so far */
@@ -43,8 +43,7 @@ export class Moments {
       f.set(narrowMean, fromFloat64(float, pieceMean));
       f.set(deviations, constant('f64', 0));
       addRun(f, float, [again], piece, [deviations], (kind, offset) => {
-        const center = lanesOf(kind) === 1 ? narrowMean : splat(kind as 'f32x4', narrowMean);
-        const deviation = f.let(at(kind, again, offset).sub(center));
+        const deviation = f.let(at(kind, again, offset).sub(spread(kind, narrowMean)));
         return [deviation.mul(deviation)];
       });
       f.set(all, this.#seen.add(size));

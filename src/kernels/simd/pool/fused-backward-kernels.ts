@@ -9,12 +9,21 @@
  */
 
 import {
-  type Body, bytesOf, constant, type FloatKind, load, type Local, scale, shuffle, splat, toFloat, type Value,
-  vectorConstant, vectorOf,
+  type Body, bytesOf, type FloatKind, load, type Local, scale, shuffle, splat, toFloat, type Value, vectorConstant,
+  vectorOf,
 } from '../../../wasm/index.ts';
-import type { KernelBuilder } from '../kernel-builder.ts';
-import { at, eachRun, fromFloat64, laneSum, toFloat64, wherePositive, zero } from '../vectors.ts';
-import { coversByPairs, pairOffsets, poolSlots, scatterPairs } from './pool-kernels.ts';
+import { type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
+import {
+  at, eachRun, fromFloat64, inverseDeviation, laneSum, toFloat64, wherePositive, zero,
+} from '../vectors.ts';
+import { coversByPairs, pairOffsets, poolSizes, scatterPairs } from './pool-kernels.ts';
+
+const fusedArguments = {
+  channels: 'i32', pairs: 'flag', dout: 'input', reluOut: 'input', argmax: 'input', x: 'input', gamma: 'input',
+  mean: 'input', variance: 'input', eps: 'f64', out: 'output', dgamma: 'output', dbeta: 'output',
+} as const;
+export const fusedBackward: FloatKernels<typeof poolSizes & typeof fusedArguments> =
+  floatKernels('batchnorm_relu_max_pool_backward', { ...poolSizes, ...fusedArguments });
 
 /** What all planes of a channel share. */
 interface Channel {
@@ -36,18 +45,13 @@ interface Plane {
 /** Adds the kernel for one type to the module. */
 export function emitFusedBackward(kernels: KernelBuilder, float: FloatKind): void {
   const bytes = bytesOf(float);
-  kernels.define(`${float}_batchnorm_relu_max_pool_backward__simd128`, (f, args, task) => {
-    const s = poolSlots.read(f, args, [
-      'x', 'out', 'argmax', 'dout', 'reluOut', 'gamma', 'mean', 'variance', 'dgamma', 'dbeta', 'planes', 'channels', 'height',
-      'width', 'outHeight', 'outWidth', 'pairs',
-    ]);
-    const eps = poolSlots.readFloat(f, args, 'eps');
+  kernels.define(fusedBackward[float], (f, s, task) => {
     const channel = f.let(scale(task, bytes));
     const pixels = f.let(s.height.mul(s.width));
     const outPixels = f.let(s.outHeight.mul(s.outWidth));
     const batch = f.let(s.planes.div(s.channels));
     const mean = f.let(load(float, s.mean.add(channel)));
-    const inverse = f.let(constant('f64', 1).div(toFloat64(load(float, s.variance.add(channel))).add(eps).sqrt()));
+    const inverse = f.let(inverseDeviation(toFloat64(load(float, s.variance.add(channel))), s.eps));
     const [dgamma, dbeta] = f.locals('f64', 2);
     const [example, x, out, dout, reluOut, argmax] = f.locals('i32', 6);
     const plane: Plane = { x, out, dout, reluOut, argmax };

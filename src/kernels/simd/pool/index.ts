@@ -1,6 +1,6 @@
 /** The pooling family: emitters for the module, host functions for the registry. */
 
-import type { KernelBuilder } from '../kernel-builder.ts';
+import type { KernelBuilder } from '../kernel.ts';
 import { emitFusedBackward } from './fused-backward-kernels.ts';
 import { emitPooling } from './pool-kernels.ts';
 

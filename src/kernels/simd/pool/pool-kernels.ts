@@ -8,34 +8,39 @@
  */
 
 import {
-  type Body, bytesOf, constant, type FloatKind, type Kind, lanesOf, load, type Local, scale, select, shuffle, splat,
-  type Value, vectorConstant, vectorOf,
+  type Body, bytesOf, type FloatKind, lanesOf, load, type Local, scale, select, shuffle, splat, type Value,
+  vectorConstant, vectorOf,
 } from '../../../wasm/index.ts';
-import { ArgumentSlots, type KernelBuilder } from '../kernel-builder.ts';
-import { fromFloat64, toFloat64, wherePositive, zero } from '../vectors.ts';
+import { type Arguments, type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
+import { fromFloat64, inverseDeviation, rectified, toFloat64, wherePositive } from '../vectors.ts';
 
-type Slot = 'x' | 'out' | 'argmax' | 'dout' | 'reluOut' | 'gamma' | 'beta' | 'mean' | 'variance' | 'dgamma' | 'dbeta' |
-  'planes' | 'channels' | 'height' | 'width' | 'poolHeight' | 'poolWidth' | 'stride' | 'outHeight' | 'outWidth' | 'perTask' |
-  'pairs';
+/** The sizes that all pooling kernels begin with: some of PoolGeometry. */
+export const poolSizes = { planes: 'i32', height: 'i32', width: 'i32', outHeight: 'i32', outWidth: 'i32' } as const;
+/** The windows' sizes, also of PoolGeometry. */
+export const windowSizes = { poolHeight: 'i32', poolWidth: 'i32', stride: 'i32' } as const;
 
-/** The arguments of all pooling kernels; `pairs` is 1 where windows are 2x2 with stride 2. */
-export const poolSlots: ArgumentSlots<Slot, 'eps'> = new ArgumentSlots([
-  'x', 'out', 'argmax', 'dout', 'reluOut', 'gamma', 'beta', 'mean', 'variance', 'dgamma', 'dbeta', 'planes', 'channels',
-  'height', 'width', 'poolHeight', 'poolWidth', 'stride', 'outHeight', 'outWidth', 'perTask', 'pairs',
-], ['eps']);
+// pairs: windows are 2x2 with stride 2; perTask is in planes
+const forward = { perTask: 'i32', pairs: 'flag', x: 'input', out: 'output', argmax: 'output?' } as const;
+const normalisation = {
+  channels: 'i32', gamma: 'input', beta: 'input', mean: 'input', variance: 'input', eps: 'f64',
+} as const;
+const backward = {
+  perTask: 'i32', pairs: 'flag', dout: 'input', argmax: 'input', reluOut: 'input?', out: 'output',
+} as const;
+
+type Forward = typeof poolSizes & typeof windowSizes & typeof forward;
+const forwardTypes: Forward = { ...poolSizes, ...windowSizes, ...forward };
+export const maxPool: FloatKernels<Forward> = floatKernels('max_pool', forwardTypes);
+export const batchnormReluMaxPool: FloatKernels<Forward & typeof normalisation> =
+  floatKernels('batchnorm_relu_max_pool', { ...forwardTypes, ...normalisation });
+export const maxPoolBackward: FloatKernels<typeof poolSizes & typeof backward> =
+  floatKernels('max_pool_backward', { ...poolSizes, ...backward });
 
 /** Adds the kernels for one type to the module. */
 export function emitPooling(kernels: KernelBuilder, float: FloatKind): void {
-  emitForward(kernels, float, false);
-  emitForward(kernels, float, true);
-  emitBackward(kernels, float);
-}
-
-/** One channel's batchnorm as numbers that a window's candidates go through: (x - mean) * factor + shift. */
-interface Affine {
-  readonly mean: Value;
-  readonly factor: Value;
-  readonly shift: Value;
+  kernels.define(maxPool[float], (f, s, task) => writeForward(f, s, task, float, null));
+  kernels.define(batchnormReluMaxPool[float], (f, s, task) => writeForward(f, s, task, float, s));
+  kernels.define(maxPoolBackward[float], (f, s, task) => writeBackward(f, s, task, float));
 }
 
 /** The planes of a task, one after another; write gets the number of each. */
@@ -53,89 +58,78 @@ function beats(candidate: Value, best: Value): Value {
   return candidate.le(best).eqz().and(best.eq(best));
 }
 
-function floorAtZero(kind: Kind, value: Value): Value {
-  return lanesOf(kind) > 1 ? value.pmax(zero(kind)) : select(value.lt(0), zero(kind), value);
-}
-
-/** Task: perTask planes of out and argmax; normalised: of relu(maxPool(batchnorm(x))). */
-function emitForward(kernels: KernelBuilder, float: FloatKind, normalised: boolean): void {
+/** Task: perTask planes of out and argmax; with normalise, of relu(maxPool(batchnorm(x))). */
+function writeForward(
+  f: Body, s: Arguments<Forward>, task: Local, float: FloatKind, normalise: Arguments<typeof normalisation> | null,
+): void {
   const vector = vectorOf(float);
   const lanes = lanesOf(vector);
   const bytes = bytesOf(float);
-  kernels.define(`${float}_${normalised ? 'batchnorm_relu_' : ''}max_pool__simd128`, (f, args, task) => {
-    const s = poolSlots.read(f, args, [
-      'x', 'out', 'argmax', 'planes', 'channels', 'height', 'width', 'poolHeight', 'poolWidth', 'stride', 'outHeight',
-      'outWidth', 'perTask', 'pairs', 'gamma', 'beta', 'mean', 'variance',
-    ]);
-    const eps = poolSlots.readFloat(f, args, 'eps');
-    const rowBytes = f.let(scale(s.width, bytes));
-    const outPixels = f.let(s.outHeight.mul(s.outWidth));
-    const [plane, y, x, upper, to, argmaxTo, ky, kx, window, place, count] = f.locals('i32', 11);
-    const scalars = f.locals(float, 3);
-    const vectors = f.locals(vector, 3);
-    const affine = (kind: Kind): Affine => {
-      const [mean, factor, shift] = kind === vector ? vectors : scalars;
-      return { mean, factor, shift };
-    };
-    const candidate = (kind: Kind, value: Value): Value => {
-      if (!normalised) return value;
-      const { mean, factor, shift } = affine(kind);
-      return value.sub(mean).mul(factor).add(shift);
-    };
-    const finish = (kind: Kind, value: Value): Value => normalised ? floorAtZero(kind, value) : value;
-    const best = f.local(float);
-    const next = f.local(float);
+  const rowBytes = f.let(scale(s.width, bytes));
+  const outPixels = f.let(s.outHeight.mul(s.outWidth));
+  const [plane, y, x, upper, to, argmaxTo, ky, kx, window, place, count] = f.locals('i32', 11);
+  // a channel's mean, factor and shift, with which a candidate becomes (value - mean) * factor + shift
+  const scalars = f.locals(float, 3);
+  const vectors = f.locals(vector, 3);
+  const candidate = (value: Value): Value => {
+    if (normalise === null) return value;
+    const [mean, factor, shift] = value.kind === vector ? vectors : scalars;
+    return value.sub(mean).mul(factor).add(shift);
+  };
+  const finish = (value: Value): Value => normalise === null ? value : rectified(value);
+  const best = f.local(float);
+  const next = f.local(float);
 
-    eachPlane(f, task, s.perTask, s.planes, (number) => {
-      f.set(plane, s.x.add(number.mul(s.height).mul(rowBytes)));
-      f.set(to, s.out.add(scale(number.mul(outPixels), bytes)));
-      f.set(argmaxTo, s.argmax.add(number.mul(outPixels).shl(2)));
-      if (normalised) {
-        const channel = f.let(scale(number.rem(s.channels), bytes));
-        const inverse = constant('f64', 1).div(toFloat64(load(float, s.variance.add(channel))).add(eps).sqrt());
-        f.set(scalars[0], load(float, s.mean.add(channel)));
-        f.set(scalars[1], fromFloat64(float, inverse.mul(toFloat64(load(float, s.gamma.add(channel))))));
-        f.set(scalars[2], load(float, s.beta.add(channel)));
-        vectors.forEach((wide, i) => f.set(wide, splat(vector, scalars[i])));
-      }
-      f.for(y, 0, s.outHeight, 1, () => {
-        f.set(window, y.mul(s.stride).mul(s.width)); // place of the row's first window
-        f.set(upper, plane.add(scale(window, bytes)));
-        f.set(x, 0);
-        f.if(s.pairs, () => {
-          f.set(count, s.outWidth.sub(lanes));
-          f.while(() => x.le(count), () => {
-            pairs(f, float, upper, rowBytes, window, s.width, (value) => candidate(vector, value), (value, places) => {
-              f.store(to, finish(vector, value));
-              f.if(s.argmax, () => storePlaces(f, float, argmaxTo, places));
+  eachPlane(f, task, s.perTask, s.planes, (number) => {
+    f.set(plane, s.x.add(number.mul(s.height).mul(rowBytes)));
+    f.set(to, s.out.add(scale(number.mul(outPixels), bytes)));
+    f.set(argmaxTo, s.argmax.add(number.mul(outPixels).shl(2)));
+    if (normalise !== null) {
+      const { channels, gamma, beta, mean, variance, eps } = normalise;
+      const channel = f.let(scale(number.rem(channels), bytes));
+      const inverse = inverseDeviation(toFloat64(load(float, variance.add(channel))), eps);
+      f.set(scalars[0], load(float, mean.add(channel)));
+      f.set(scalars[1], fromFloat64(float, inverse.mul(toFloat64(load(float, gamma.add(channel))))));
+      f.set(scalars[2], load(float, beta.add(channel)));
+      vectors.forEach((wide, i) => f.set(wide, splat(vector, scalars[i])));
+    }
+    f.for(y, 0, s.outHeight, 1, () => {
+      f.set(window, y.mul(s.stride).mul(s.width)); // place of the row's first window
+      f.set(upper, plane.add(scale(window, bytes)));
+      f.set(x, 0);
+      f.if(s.pairs, () => {
+        f.set(count, s.outWidth.sub(lanes));
+        f.while(() => x.le(count), () => {
+          pairs(f, float, upper, rowBytes, window, s.width, candidate, (value, places) => {
+            f.store(to, finish(value));
+            f.if(s.argmax, () => storePlaces(f, float, argmaxTo, places));
+          });
+          f.increase(upper, 32);
+          f.increase(to, 16);
+          f.increase(argmaxTo, 4 * lanes);
+          f.increase(window, 2 * lanes);
+          f.increase(x, lanes);
+        });
+      });
+      f.while(() => x.lt(s.outWidth), () => {
+        f.set(place, window);
+        f.set(best, candidate(load(float, upper)));
+        f.for(ky, 0, s.poolHeight, 1, () => {
+          f.for(kx, 0, s.poolWidth, 1, () => {
+            f.set(next, candidate(load(float, upper.add(ky.mul(rowBytes)).add(scale(kx, bytes)))));
+            f.if(beats(next, best), () => {
+              f.set(best, next);
+              f.set(place, window.add(ky.mul(s.width)).add(kx));
             });
-            f.increase(upper, 32);
-            f.increase(to, 16);
-            f.increase(argmaxTo, 4 * lanes);
-            f.increase(window, 2 * lanes);
-            f.increase(x, lanes);
           });
         });
-        f.while(() => x.lt(s.outWidth), () => {
-          f.set(place, window);
-          f.set(best, candidate(float, load(float, upper)));
-          f.for(ky, 0, s.poolHeight, 1, () => {
-            f.for(kx, 0, s.poolWidth, 1, () => {
-              f.set(next, candidate(float, load(float, upper.add(ky.mul(rowBytes)).add(scale(kx, bytes)))));
-              f.if(beats(next, best), () => {
-                f.set(best, next);
-                f.set(place, window.add(ky.mul(s.width)).add(kx));
-              });
-            });
-          });
-          f.store(to, finish(float, best));
-          f.if(s.argmax, () => f.store(argmaxTo, place));
-          f.increase(to, bytes);
-          f.increase(argmaxTo, 4);
-          f.increase(upper, scale(s.stride, bytes));
-          f.increase(window, s.stride);
-          f.increase(x, 1);
-        });
+        f.store(to, finish(best));
+        f.if(s.argmax, () => f.store(argmaxTo, place));
+        f.increase(to, bytes);
+        f.increase(argmaxTo, 4);
+        f.increase(upper, scale(s.stride, bytes));
+        f.increase(window, s.stride);
+        f.increase(x, 1);
       });
     });
   });
@@ -201,61 +195,58 @@ function pairs(
 }
 
 /** Task: perTask planes of dx. */
-function emitBackward(kernels: KernelBuilder, float: FloatKind): void {
+function writeBackward(
+  f: Body, s: Arguments<typeof poolSizes & typeof backward>, task: Local, float: FloatKind,
+): void {
   const bytes = bytesOf(float);
-  kernels.define(`${float}_max_pool_backward__simd128`, (f, args, task) => {
-    const s = poolSlots.read(f, args, [
-      'out', 'argmax', 'dout', 'reluOut', 'planes', 'height', 'width', 'outHeight', 'outWidth', 'perTask', 'pairs',
-    ]);
-    const planeBytes = f.let(scale(s.height.mul(s.width), bytes));
-    const outPixels = f.let(s.outHeight.mul(s.outWidth));
-    const rowBytes = f.let(scale(s.width, bytes));
-    const [plane, from, argmax, reluOut, left, to, y, x, window] = f.locals('i32', 9);
-    const gradient = f.local(float);
-    const scatter = (): void => {
-      f.set(gradient, load(float, from));
-      f.if(s.reluOut, () => f.set(gradient, wherePositive(load(float, reluOut), gradient)));
-      f.set(to, plane.add(scale(load('i32', argmax), bytes)));
-      f.store(to, load(float, to).add(gradient));
-      f.increase(from, bytes);
-      f.increase(reluOut, bytes);
-      f.increase(argmax, 4);
+  const planeBytes = f.let(scale(s.height.mul(s.width), bytes));
+  const outPixels = f.let(s.outHeight.mul(s.outWidth));
+  const rowBytes = f.let(scale(s.width, bytes));
+  const [plane, from, argmax, reluOut, left, to, y, x, window] = f.locals('i32', 9);
+  const gradient = f.local(float);
+  const scatter = (): void => {
+    f.set(gradient, load(float, from));
+    f.if(s.reluOut, () => f.set(gradient, wherePositive(load(float, reluOut), gradient)));
+    f.set(to, plane.add(scale(load('i32', argmax), bytes)));
+    f.store(to, load(float, to).add(gradient));
+    f.increase(from, bytes);
+    f.increase(reluOut, bytes);
+    f.increase(argmax, 4);
+  };
+  eachPlane(f, task, s.perTask, s.planes, (number) => {
+    f.set(plane, s.out.add(number.mul(planeBytes)));
+    f.set(from, s.dout.add(scale(number.mul(outPixels), bytes)));
+    f.set(reluOut, s.reluOut.add(scale(number.mul(outPixels), bytes)));
+    f.set(argmax, s.argmax.add(number.mul(outPixels).shl(2)));
+    const general = (): void => {
+      f.fill(plane, 0, planeBytes);
+      f.set(left, outPixels);
+      f.repeat(left, scatter);
     };
-    eachPlane(f, task, s.perTask, s.planes, (number) => {
-      f.set(plane, s.out.add(number.mul(planeBytes)));
-      f.set(from, s.dout.add(scale(number.mul(outPixels), bytes)));
-      f.set(reluOut, s.reluOut.add(scale(number.mul(outPixels), bytes)));
-      f.set(argmax, s.argmax.add(number.mul(outPixels).shl(2)));
-      const general = (): void => {
-        f.fill(plane, 0, planeBytes);
-        f.set(left, outPixels);
-        f.repeat(left, scatter);
-      };
-      if (float === 'f64') return general();
-      // 2x2 with stride 2 and nothing left over: every pixel belongs to one window, so none need be zeroed first
-      f.if(coversByPairs(s.pairs, s.width, s.height), () => {
-        f.set(window, 0);
-        f.set(to, plane);
-        f.set(y, s.outHeight);
-        f.repeat(y, () => {
-          f.set(x, s.outWidth.shrU(2));
-          f.countdown(x, () => {
-            const d = f.let(load('f32x4', from));
-            f.if(s.reluOut, () => f.set(d, wherePositive(load('f32x4', reluOut), d)));
-            const place = f.let(load('i32x4', argmax).sub(splat('i32x4', window)).sub(pairOffsets));
-            scatterPairs(f, d, place, s.width).forEach(([left4, right4], row) => {
-              const start = row === 0 ? to : to.add(rowBytes);
-              f.store(start, left4);
-              f.store(start, right4, 16);
-            });
-            f.increase(to, 32);
-            f.increase(window, 8);
-            for (const pointer of [from, reluOut, argmax]) f.increase(pointer, 16);
+    if (float === 'f64') return general();
+    // 2x2 with stride 2 and nothing left over: every pixel belongs to one window, so none need be zeroed first
+    f.if(coversByPairs(s.pairs, s.width, s.height), () => {
+      f.set(window, 0);
+      f.set(to, plane);
+      f.set(y, s.outHeight);
+      f.repeat(y, () => {
+        f.set(x, s.outWidth.shrU(2));
+        f.countdown(x, () => {
+          const d = f.let(load('f32x4', from));
+          f.if(s.reluOut, () => f.set(d, wherePositive(load('f32x4', reluOut), d)));
+          const place = f.let(load('i32x4', argmax).sub(splat('i32x4', window)).sub(pairOffsets));
+          scatterPairs(f, d, place, s.width).forEach(([left4, right4], row) => {
+            const start = row === 0 ? to : to.add(rowBytes);
+            f.store(start, left4);
+            f.store(start, right4, 16);
           });
-          f.increase(to, rowBytes);
-          f.increase(window, s.width);
+          f.increase(to, 32);
+          f.increase(window, 8);
+          for (const pointer of [from, reluOut, argmax]) f.increase(pointer, 16);
         });
-      }, general);
-    });
+        f.increase(to, rowBytes);
+        f.increase(window, s.width);
+      });
+    }, general);
   });
 }

@@ -1,103 +1,42 @@
 /** The host's side of pooling, and of batchnorm, relu and pooling in one (the kernels are in pool-kernels.ts). */
 
-import type { FloatArray, FusedKernels, PoolGeometry, PoolKernels } from '../../contract.ts';
-import { beginLaunch, floatKind, type Launch } from '../launch.ts';
-import { kernelIndex } from '../module.ts';
+import type { FusedKernels, PoolGeometry, PoolKernels } from '../../contract.ts';
+import { floatKind, launch, launched } from '../launch.ts';
 import { normTuning } from '../tuning.ts';
-import { poolSlots as slots } from './pool-kernels.ts';
+import { fusedBackward } from './fused-backward-kernels.ts';
+import { batchnormReluMaxPool, maxPool, maxPoolBackward, poolSizes, windowSizes } from './pool-kernels.ts';
 
-/** Sets the sizes and gives the number of tasks, where a task is some planes. */
-function setGeometry(launch: Launch, g: PoolGeometry): number {
-  const perTask = Math.max(1, Math.floor(normTuning.elementsPerTask / (g.height * g.width)));
-  slots.set(launch, 'planes', g.planes);
-  slots.set(launch, 'height', g.height);
-  slots.set(launch, 'width', g.width);
-  slots.set(launch, 'poolHeight', g.poolHeight);
-  slots.set(launch, 'poolWidth', g.poolWidth);
-  slots.set(launch, 'stride', g.stride);
-  slots.set(launch, 'outHeight', g.outHeight);
-  slots.set(launch, 'outWidth', g.outWidth);
-  slots.set(launch, 'pairs', g.poolHeight === 2 && g.poolWidth === 2 && g.stride === 2 ? 1 : 0);
-  slots.set(launch, 'perTask', perTask);
-  return Math.ceil(g.planes / perTask);
+function planesPerTask(g: PoolGeometry): number {
+  return Math.max(1, Math.floor(normTuning.elementsPerTask / (g.height * g.width)));
 }
 
-function maxPoolForward(x: FloatArray, out: FloatArray, argmax: Int32Array | null, g: PoolGeometry): void {
-  const launch = beginLaunch();
-  try {
-    slots.set(launch, 'x', launch.input(x));
-    slots.set(launch, 'out', launch.output(out));
-    slots.set(launch, 'argmax', argmax === null ? 0 : launch.output(argmax));
-    const tasks = setGeometry(launch, g);
-    launch.run(kernelIndex(`${floatKind(x)}_max_pool__simd128`), tasks);
-  } finally {
-    launch.finish();
-  }
-}
-
-function maxPoolBackward(
-  dout: FloatArray, argmax: Int32Array, dx: FloatArray, g: PoolGeometry, reluOut: FloatArray | null = null,
-): void {
-  const launch = beginLaunch();
-  try {
-    slots.set(launch, 'dout', launch.input(dout));
-    slots.set(launch, 'argmax', launch.input(argmax));
-    slots.set(launch, 'reluOut', reluOut === null ? 0 : launch.input(reluOut));
-    slots.set(launch, 'out', launch.output(dx));
-    const tasks = setGeometry(launch, g);
-    launch.run(kernelIndex(`${floatKind(dout)}_max_pool_backward__simd128`), tasks);
-  } finally {
-    launch.finish();
-  }
-}
-
-function batchnormReluPoolForward(
-  x: FloatArray, gamma: FloatArray, beta: FloatArray, mean: FloatArray, variance: FloatArray, out: FloatArray,
-  argmax: Int32Array, g: PoolGeometry, channels: number, eps: number,
-): void {
-  const launch = beginLaunch();
-  try {
-    slots.set(launch, 'x', launch.input(x));
-    slots.set(launch, 'gamma', launch.input(gamma));
-    slots.set(launch, 'beta', launch.input(beta));
-    slots.set(launch, 'mean', launch.input(mean));
-    slots.set(launch, 'variance', launch.input(variance));
-    slots.set(launch, 'out', launch.output(out));
-    slots.set(launch, 'argmax', launch.output(argmax));
-    slots.set(launch, 'channels', channels);
-    slots.setFloat(launch, 'eps', eps);
-    const tasks = setGeometry(launch, g);
-    launch.run(kernelIndex(`${floatKind(x)}_batchnorm_relu_max_pool__simd128`), tasks);
-  } finally {
-    launch.finish();
-  }
-}
-
-function batchnormReluPoolBackward(
-  dout: FloatArray, out: FloatArray, argmax: Int32Array, x: FloatArray, gamma: FloatArray, mean: FloatArray,
-  variance: FloatArray, dx: FloatArray, dgamma: FloatArray, dbeta: FloatArray, g: PoolGeometry, channels: number, eps: number,
-): void {
-  const launch = beginLaunch();
-  try {
-    slots.set(launch, 'dout', launch.input(dout));
-    slots.set(launch, 'reluOut', launch.input(out));
-    slots.set(launch, 'argmax', launch.input(argmax));
-    slots.set(launch, 'x', launch.input(x));
-    slots.set(launch, 'gamma', launch.input(gamma));
-    slots.set(launch, 'mean', launch.input(mean));
-    slots.set(launch, 'variance', launch.input(variance));
-    slots.set(launch, 'out', launch.output(dx));
-    slots.set(launch, 'dgamma', launch.output(dgamma));
-    slots.set(launch, 'dbeta', launch.output(dbeta));
-    slots.set(launch, 'channels', channels);
-    slots.setFloat(launch, 'eps', eps);
-    setGeometry(launch, g);
-    launch.run(kernelIndex(`${floatKind(x)}_batchnorm_relu_max_pool_backward__simd128`), channels);
-  } finally {
-    launch.finish();
-  }
+function inPairs(g: PoolGeometry): boolean {
+  return g.poolHeight === 2 && g.poolWidth === 2 && g.stride === 2;
 }
 
 export const poolKernels: Pick<PoolKernels, 'maxPoolForward' | 'maxPoolBackward'> & FusedKernels = {
-  maxPoolForward, maxPoolBackward, batchnormReluPoolForward, batchnormReluPoolBackward,
+  maxPoolForward: launched((x, out, argmax, g) => {
+    const perTask = planesPerTask(g);
+    launch(maxPool[floatKind(x)]).from(poolSizes, g).from(windowSizes, g).pairs(inPairs(g)).perTask(perTask)
+      .x(x).out(out).argmax(argmax).run(Math.ceil(g.planes / perTask));
+  }),
+
+  maxPoolBackward: launched((dout, argmax, dx, g, reluOut = null) => {
+    const perTask = planesPerTask(g);
+    launch(maxPoolBackward[floatKind(dout)]).from(poolSizes, g).pairs(inPairs(g)).perTask(perTask)
+      .dout(dout).argmax(argmax).reluOut(reluOut).out(dx).run(Math.ceil(g.planes / perTask));
+  }),
+
+  batchnormReluPoolForward: launched((x, gamma, beta, mean, variance, out, argmax, g, channels, eps) => {
+    const perTask = planesPerTask(g);
+    launch(batchnormReluMaxPool[floatKind(x)]).from(poolSizes, g).from(windowSizes, g).pairs(inPairs(g)).perTask(perTask)
+      .x(x).channels(channels).gamma(gamma).beta(beta).mean(mean).variance(variance).eps(eps).out(out).argmax(argmax)
+      .run(Math.ceil(g.planes / perTask));
+  }),
+
+  batchnormReluPoolBackward: launched((dout, out, argmax, x, gamma, mean, variance, dx, dgamma, dbeta, g, channels, eps) => {
+    launch(fusedBackward[floatKind(x)]).from(poolSizes, g).pairs(inPairs(g)).channels(channels)
+      .dout(dout).reluOut(out).argmax(argmax).x(x).gamma(gamma).mean(mean).variance(variance).eps(eps)
+      .out(dx).dgamma(dgamma).dbeta(dbeta).run(channels);
+  }),
 };

@@ -1,0 +1,256 @@
+/**
+ * Matrix multiplication as jobs. A task computes a rectangle of the result over the whole depth:
+ *
+ *   for each block of the depth                                      (partial sums of the result wait in memory)
+ *     pack the task's rows of S and columns of V, where that pays   (second-level cache)
+ *     for each panel of columns of V                                 (first-level cache)
+ *       for each tile of rows: the strip                             (registers)
+ */
+
+import {
+  type Body, bytesOf, constant, type FloatKind, lanesOf, load, type Local, scale, select, vectorOf,
+} from '../../../wasm/index.ts';
+import { type Arguments, type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
+import { gemmTileVectors, gemmTuning } from '../tuning.ts';
+import { least, zero } from '../vectors.ts';
+import { emitPacking, type Packing } from './packing.ts';
+import { emitStrips, gemmFlags, type Strips } from './strips.ts';
+
+const { tileRows, widestTile } = gemmTuning;
+
+/** How the vector operand reaches the strips. */
+export const vectorOperand = {
+  /** contiguous across and read where it lies; only a last, incomplete panel is packed */
+  direct: 0,
+  /** contiguous across, packed */
+  across: 1,
+  /** contiguous along the depth, packed by transposing */
+  along: 2,
+} as const;
+
+const gemmArguments = {
+  /** the scalar operand, and its distances from row to row and along the depth */
+  s: 'input', sRow: 'i32', sStep: 'i32', packS: 'flag',
+  /** the vector operand, the distance of its rows (of its columns, where it is contiguous along the depth) */
+  v: 'input', vStride: 'i32', vOrder: 'i32',
+  /** transposed: rows of the product are columns of the result */
+  out: 'inout', outRow: 'i32', outColumn: 'i32', transposed: 'flag',
+  bias: 'input?', flags: 'i32',
+  rows: 'i32', columns: 'i32', depth: 'i32', depthBlock: 'i32',
+  rowsPerTask: 'i32', columnsPerTask: 'i32', rowTasks: 'i32',
+  /** blockBytes: those that packed panels of V take of it */
+  scratch: 'perThread', blockBytes: 'i32',
+} as const;
+export const gemm: FloatKernels<typeof gemmArguments> = floatKernels('gemm', gemmArguments);
+
+const columnSumArguments = { x: 'input', out: 'output', rows: 'i32', columns: 'i32', columnsPerTask: 'i32' } as const;
+export const columnSums: FloatKernels<typeof columnSumArguments> = floatKernels('column_sums', columnSumArguments);
+
+/** Bytes between packed panels, so that they do not compete for the same sets of a cache. */
+export const panelPadding = 64;
+
+/** Room for the widest tile. */
+export const edgeBytes: number = tileRows * widestTile * 16;
+
+/** Adds the kernels of the family: gemm and column sums for float32 and float64. */
+export function emitGemm(kernels: KernelBuilder): void {
+  const { module, relaxed } = kernels;
+  for (const float of ['f32', 'f64'] as const) {
+    const tileVectors = gemmTileVectors(float, relaxed);
+    const strips = emitStrips(module, float, relaxed, tileRows, widestTile);
+    const packing = emitPacking(module, float, tileRows, tileVectors);
+    kernels.define(gemm[float], (f, a, task) => writeGemm(f, a, task, float, tileVectors, strips, packing));
+    kernels.define(columnSums[float], (f, a, task) => writeColumnSums(f, a, task, float));
+  }
+}
+
+/**
+ * Writes the product. The loops take for granted that a task has at least one row and one column and that the depth is
+ * at least 1 (its host sees to it), that rowsPerTask is a multiple of a tile's rows wherever a task is not the last of
+ * its column, and that columnsPerTask is a multiple of a tile's columns.
+ */
+function writeGemm(
+  f: Body, a: Arguments<typeof gemmArguments>, task: Local, float: FloatKind, tileVectors: number, strips: Strips,
+  packing: Packing,
+): void {
+  const bytes = bytesOf(float);
+  const lanes = lanesOf(vectorOf(float));
+  const panelColumns = tileVectors * lanes;
+
+  // The thread's scratch: room for a tile, a packed panel of V, a packed block of V, packed tiles of S.
+  const edge = a.scratch;
+  const panelRoom = f.let(edge.add(edgeBytes));
+  const blockV = f.let(panelRoom.add(a.depthBlock.mul(widestTile * 16)));
+  const packedS = f.let(blockV.add(a.blockBytes));
+
+  // The task's rectangle: rows firstRow.., in whole tiles and a rest, and columns firstColumn to columnEnd.
+  const firstRow = f.let(task.remU(a.rowTasks).mul(a.rowsPerTask));
+  const rows = f.let(least(a.rowsPerTask, f.let(a.rows.sub(firstRow))));
+  const tiles = f.let(rows.shrU(Math.log2(tileRows)));
+  const restRows = f.let(rows.and(tileRows - 1));
+  const firstColumn = f.let(task.divU(a.rowTasks).mul(a.columnsPerTask));
+  const columnEnd = f.let(least(f.let(firstColumn.add(a.columnsPerTask)), a.columns));
+  // Panels are as wide as the best tile, but for the last, which takes all that is left as soon as it can.
+  const wideColumns = f.let(columnEnd.sub(firstColumn).sub(widestTile * lanes));
+  const fullPanels = f.let(select(wideColumns.gt(0), wideColumns.add(panelColumns - 1).divU(panelColumns), 0));
+
+  // The block of the depth that is worked on, and how its strips end: flags, and the panel's bias or 0.
+  const depthAt = f.local('i32', 0);
+  const [depth, flags, bias] = f.locals('i32', 3);
+  // S as the strips read it in this block: where it lies, its distances from tile to tile, row to row, along the depth.
+  const [sAt, sTile, sRow, sStep] = f.locals('i32', 4);
+  // The panel: its first column, how many it has, in how many vectors; where the strips find V, and where the result.
+  const [column, width, vectors, vAt, vStep, out] = f.locals('i32', 6);
+
+  f.doWhile(() => {
+    f.set(depth, least(a.depthBlock, f.let(a.depth.sub(depthAt))));
+    chooseEnding();
+    placeS();
+    const blockPacked = f.let(a.vOrder.eq(vectorOperand.across).and(fullPanels.gt(0)));
+    const panelStride = f.let(depth.mul(tileVectors * 16).add(panelPadding));
+    f.if(blockPacked, () => {
+      const from = a.v.add(depthAt.mul(a.vStride)).add(scale(firstColumn, bytes));
+      f.call(packing.vectorPanels, from, a.vStride, fullPanels, depth, blockV, panelStride);
+    });
+    f.set(column, firstColumn);
+    f.doWhile(() => {
+      placePanel(blockPacked, panelStride);
+      f.set(out, a.out.add(firstRow.mul(a.outRow)).add(column.mul(a.outColumn)));
+      f.switch(vectors.sub(1), Array.from({ length: widestTile }, (_, i) => () => runStrips(i)));
+      f.if(bias, () => f.increase(bias, scale(width, bytes)));
+      f.increase(column, width);
+    }, () => column.lt(columnEnd));
+    f.increase(depthAt, depth);
+  }, () => depthAt.lt(a.depth));
+
+  /** The first block obeys the caller's accumulate, later ones add to it; bias and relu wait for the last. */
+  function chooseEnding(): void {
+    const last = f.let(depthAt.add(depth).eq(a.depth));
+    f.set(flags, select(depthAt, constant('i32', gemmFlags.accumulate), a.flags.and(gemmFlags.accumulate))
+      .or(select(last, a.flags.and(gemmFlags.relu), 0)));
+    f.set(bias, select(last.and(a.bias.ne(0)), a.bias.add(scale(firstColumn, bytes)), constant('i32', 0)));
+  }
+
+  /** S of this block: where it lies, or packed. */
+  function placeS(): void {
+    f.set(sAt, a.s.add(firstRow.mul(a.sRow)).add(depthAt.mul(a.sStep)));
+    f.set(sRow, a.sRow);
+    f.set(sStep, a.sStep);
+    f.set(sTile, sRow.mul(tileRows));
+    f.if(a.packS, () => {
+      f.set(sTile, scale(depth, tileRows * bytes).add(panelPadding));
+      packRowTiles();
+      f.set(sAt, packedS);
+      f.set(sRow, bytes);
+      f.set(sStep, tileRows * bytes);
+    });
+  }
+
+  /** Rows of S into tiles: element (p, i) of a tile at p * tileRows + i. */
+  function packRowTiles(): void {
+    f.if(tiles, () => f.call(packing.scalarPanels, sAt, a.sStep, tiles, depth, packedS, sTile));
+    const from = sAt.add(scale(tiles, tileRows * bytes));
+    const to = packedS.add(tiles.mul(sTile));
+    for (let row = 0; row < tileRows; row += lanes) {
+      const here = f.let(least(constant('i32', lanes), f.let(restRows.sub(row))));
+      f.if(here.gt(0), () => {
+        f.call(packing.across, from.add(row * bytes), a.sStep, here, depth, to.add(row * bytes), tileRows * bytes);
+      });
+    }
+  }
+
+  /** The panel's width, and V of it: in the packed block, packed now, or where it lies. */
+  function placePanel(blockPacked: Local, panelStride: Local): void {
+    const left = f.let(columnEnd.sub(column));
+    const full = f.let(left.gt(widestTile * lanes));
+    f.set(vectors, select(full, constant('i32', tileVectors), left.add(lanes - 1).divU(lanes)));
+    f.set(width, least(f.let(vectors.mul(lanes)), left));
+    const across = f.let(a.vOrder.ne(vectorOperand.along));
+    f.set(vAt, a.v.add(select(
+      across,
+      depthAt.mul(a.vStride).add(scale(column, bytes)),
+      scale(depthAt, bytes).add(column.mul(a.vStride)),
+    )));
+    f.set(vStep, a.vStride);
+    f.if(full.and(blockPacked), () => {
+      f.set(vAt, blockV.add(column.sub(firstColumn).divU(panelColumns).mul(panelStride)));
+      f.set(vStep, tileVectors * 16);
+    }, () => {
+      f.if(a.vOrder.or(width.ne(vectors.mul(lanes))), () => {
+        packPanel(across);
+        f.set(vAt, panelRoom);
+        f.set(vStep, vectors.shl(4));
+      });
+    });
+  }
+
+  /** Columns of V into the panel's room, a vector's width at a time. */
+  function packPanel(across: Local): void {
+    const [from, to, left] = [f.let(vAt), f.let(panelRoom), f.let(width)];
+    f.while(() => left.gt(0), () => {
+      const here = f.let(least(constant('i32', lanes), left));
+      f.if(across, () => {
+        f.call(packing.across, from, a.vStride, here, depth, to, vectors.shl(4));
+        f.increase(from, 16);
+      }, () => {
+        f.call(packing.along, from, a.vStride, here, depth, to, vectors.shl(4));
+        f.increase(from, a.vStride.mul(lanes));
+      });
+      f.increase(to, 16);
+      f.increase(left, -lanes);
+    });
+  }
+
+  /** The tiles of one panel of index + 1 vectors: the full ones, then the rows that are left over. */
+  function runStrips(index: number): void {
+    f.if(tiles, () => {
+      const parameters = [
+        tiles, sAt, sTile, sRow, sStep, vAt, vStep, depth, out, a.outRow, a.outColumn, flags, bias, width, edge,
+      ];
+      f.if(a.transposed,
+        () => f.call(strips.transposed[index], ...parameters),
+        () => f.call(strips.straight[tileRows - 1][index], ...parameters));
+    });
+    f.if(restRows, () => {
+      const s = sAt.add(tiles.mul(sTile));
+      const to = out.add(scale(tiles, tileRows).mul(a.outRow));
+      const how = f.let(select(a.transposed, flags.or(gemmFlags.scattered), flags));
+      f.switch(restRows.sub(1), Array.from({ length: tileRows - 1 }, (_, i) => () =>
+        f.call(strips.straight[i][index],
+          1, s, sTile, sRow, sStep, vAt, vStep, depth, to, a.outRow, a.outColumn, how, bias, width, edge)));
+    });
+  }
+}
+
+/** Sums over the rows of x (rows, columns), in groups of 64 rows so that rounding errors stay small. */
+function writeColumnSums(
+  f: Body, { x, out, rows, columns, columnsPerTask }: Arguments<typeof columnSumArguments>, task: Local, float: FloatKind,
+): void {
+  const bytes = bytesOf(float);
+  const vector = vectorOf(float);
+  const lanes = lanesOf(vector);
+  const column = f.let(task.mul(columnsPerTask));
+  const end = f.let(least(f.let(column.add(columnsPerTask)), columns));
+  const rowBytes = f.let(scale(columns, bytes));
+  const sumFrom = (kind: 'f32' | 'f64' | 'f32x4' | 'f64x2', width: number): void => {
+    const [total, group] = f.locals(kind, 2);
+    const [at, left, inGroup] = f.locals('i32', 3);
+    f.set(total, zero(kind));
+    f.set(at, x.add(scale(column, bytes)));
+    f.set(left, rows);
+    f.doWhile(() => {
+      f.set(group, zero(kind));
+      f.set(inGroup, least(left, constant('i32', 64)));
+      f.increase(left, constant('i32', 0).sub(inGroup));
+      f.countdown(inGroup, () => {
+        f.set(group, group.add(load(kind, at)));
+        f.increase(at, rowBytes);
+      });
+      f.set(total, total.add(group));
+    }, () => left.gt(0));
+    f.store(out.add(scale(column, bytes)), total);
+    f.increase(column, width);
+  };
+  f.while(() => column.add(lanes).le(end), () => sumFrom(vector, lanes));
+  f.while(() => column.lt(end), () => sumFrom(float, 1));
+}

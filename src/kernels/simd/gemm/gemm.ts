@@ -1,0 +1,114 @@
+/**
+ * Matrix kernels on the host side: which operand is broadcast, what gets packed, and how the result is cut into tasks.
+ */
+
+import { bytesOf, type FloatKind } from '../../../wasm/index.ts';
+import type { MatrixKernels } from '../../contract.ts';
+import { currentEngine } from '../../team/engine.ts';
+import { floatKind, launch, launched, type Place } from '../launch.ts';
+import { gemmTileVectors, gemmTuning } from '../tuning.ts';
+import { columnSums, edgeBytes, gemm, panelPadding, vectorOperand } from './gemm-kernels.ts';
+import { gemmFlags } from './strips.ts';
+
+/** The size of each of so many parts, all but the last a multiple of `multiple`. There may turn out to be fewer. */
+function evenShare(size: number, parts: number, multiple: number): number {
+  return Math.ceil(size / parts / multiple) * multiple;
+}
+
+/** Into how many parts rows and columns are cut. Columns first: that repeats no packing where S is read directly. */
+function cutIntoTasks(rows: number, columns: number, depth: number): { rowParts: number; columnParts: number } {
+  const { taskRows, taskColumns, taskOperations, mostTasks, leastSide } = gemmTuning;
+  let rowParts = Math.ceil(rows / taskRows);
+  let columnParts = Math.ceil(columns / taskColumns);
+  const wanted = Math.min(mostTasks, (2 * rows * columns * depth) / taskOperations);
+  while (rowParts * columnParts < wanted) {
+    if (columns / (columnParts + 1) >= leastSide) columnParts++;
+    else if (rows / (rowParts + 1) >= leastSide) rowParts++;
+    else break;
+  }
+  return { rowParts, columnParts };
+}
+
+/**
+ * A product inside a launch, its arguments those of MatrixKernels.gemm (m, n and k at least 1), with n elements that
+ * are added to every row, or null, and relu at the end.
+ */
+export function launchProduct(
+  float: FloatKind, a: Place, b: Place, out: Place, m: number, n: number, k: number, transposeA: boolean,
+  transposeB: boolean, accumulate: boolean = false, bias: Place | null = null, relu: boolean = false,
+): void {
+  // The strips want an operand that is contiguous across the result. Where B is not (it is given transposed), the
+  // product can be read as its transpose, out^T = op(b)^T op(a)^T, which makes A that operand; and if neither is
+  // contiguous, the smaller one is packed by transposing.
+  const swap = transposeB && (transposeA || m < n);
+  const rows = swap ? n : m;
+  const columns = swap ? m : n;
+  const bytes = bytesOf(float);
+  const aStride = bytes * (transposeA ? m : k);
+  const bStride = bytes * (transposeB ? k : n);
+  const sStride = swap ? bStride : aStride;
+  const sAlong = swap ? transposeB : !transposeA; // contiguous along the depth
+  const vAlong = swap ? !transposeA : transposeB;
+
+  const { relaxed } = currentEngine();
+  const depthBlock = evenShare(k, Math.ceil(k / gemmTuning.depthBlock), 4);
+  const tileBytes = 16 * gemmTileVectors(float, relaxed);
+  const { rowParts, columnParts } = cutIntoTasks(rows, columns, k);
+  const rowsPerTask = Math.min(rows, evenShare(rows, rowParts, gemmTuning.tileRows));
+  const columnsPerTask = evenShare(columns, columnParts, tileBytes / bytes);
+  const rowTasks = Math.ceil(rows / rowsPerTask);
+  const packS = !sAlong && columns >= gemmTuning.leastColumnsForPacking;
+  const packV = rows >= gemmTuning.leastRowsForPacking;
+  const packedTiles = packS ? Math.ceil(rowsPerTask / gemmTuning.tileRows) : 0;
+  const packedBytes = packedTiles * (depthBlock * gemmTuning.tileRows * bytes + panelPadding);
+  const vOrder = vAlong ? vectorOperand.along : packV ? vectorOperand.across : vectorOperand.direct;
+  const panelBytes = depthBlock * tileBytes + panelPadding;
+  const panels = Math.ceil((columnsPerTask * bytes) / tileBytes);
+  const blockBytes = vOrder === vectorOperand.across ? panels * panelBytes : 0;
+
+  launch(gemm[float])
+    .s(swap ? b : a).sRow(sAlong ? sStride : bytes).sStep(sAlong ? bytes : sStride).packS(packS)
+    .v(swap ? a : b).vStride(swap ? aStride : bStride).vOrder(vOrder)
+    .out(out, accumulate).outRow(swap ? bytes : n * bytes).outColumn(swap ? n * bytes : bytes).transposed(swap)
+    .bias(bias).flags((accumulate ? gemmFlags.accumulate : 0) | (relu ? gemmFlags.relu : 0))
+    .rows(rows).columns(columns).depth(k).depthBlock(depthBlock).blockBytes(blockBytes)
+    .rowsPerTask(rowsPerTask).columnsPerTask(columnsPerTask).rowTasks(rowTasks)
+    .scratch(edgeBytes + depthBlock * gemmTuning.widestTile * 16 + blockBytes + packedBytes)
+    .run(rowTasks * Math.ceil(columns / columnsPerTask));
+}
+
+/** out (columns) = column sums of x (rows, columns), inside a launch. */
+export function launchColumnSums(float: FloatKind, x: Place, out: Place, rows: number, columns: number): void {
+  const columnsPerTask = evenShare(columns, Math.ceil(columns / Math.max(64, 65_536 / rows)), 16);
+  launch(columnSums[float]).x(x).out(out).rows(rows).columns(columns).columnsPerTask(columnsPerTask)
+    .run(Math.ceil(columns / columnsPerTask));
+}
+
+export const gemmKernels: MatrixKernels = {
+  gemm: launched((a, b, out, m, n, k, transposeA, transposeB, accumulate) => {
+    if (m === 0 || n === 0) return;
+    if (k > 0) launchProduct(floatKind(out), a, b, out, m, n, k, transposeA, transposeB, accumulate);
+    else if (!accumulate) out.fill(0);
+  }),
+
+  affineForward: launched((x, w, b, out, n, d, m, epilogue) => {
+    if (n === 0 || m === 0) return;
+    const relu = epilogue.relu === true;
+    if (d > 0) return launchProduct(floatKind(out), x, w, out, n, m, d, false, false, false, b, relu);
+    for (let i = 0; i < n; i++) out.set(b, i * m);
+    if (relu) out.forEach((value, i) => (out[i] = value < 0 ? 0 : value));
+  }),
+
+  affineBackward: launched((dout, x, w, dx, dw, db, n, d, m) => {
+    if (n === 0 || d === 0 || m === 0) {
+      dx?.fill(0);
+      dw.fill(0);
+      db.fill(0);
+      return;
+    }
+    const float = floatKind(dw);
+    launchColumnSums(float, dout, db, n, m);
+    launchProduct(float, x, dout, dw, d, m, n, true, false);
+    if (dx !== null) launchProduct(float, dout, w, dx, n, d, m, false, true);
+  }),
+};
