@@ -5,6 +5,7 @@ import { settings } from '../../runtime/settings.ts';
 import type { Kernels } from '../contract.ts';
 import { type Heap, sharedHeap } from '../memory/heap.ts';
 import { createEngine, type Engine, installEngine } from '../team/engine.ts';
+import { whyGivenUp } from '../team/team.ts';
 import { convolutionKernels } from './conv/index.ts';
 import { elementwiseKernels } from './elementwise/index.ts';
 import { gemmKernels } from './gemm/gemm.ts';
@@ -32,6 +33,8 @@ function requirements(): { heap: Heap; variant: keyof typeof loaded } | string {
   if (!found.webAssembly) return 'simd: this runtime has no WebAssembly';
   if (!found.simd) return 'simd: the WebAssembly of this runtime has no 128-bit vectors';
   if (!found.threads) return 'simd: the WebAssembly of this runtime has no shared memory';
+  const unusable = whyGivenUp();
+  if (unusable !== null) return unusable;
   const heap = sharedHeap();
   if (typeof heap === 'string') return `simd: ${heap}`;
   return { heap, variant: settings().relaxedSimd && found.relaxedSimd ? 'relaxed' : 'plain' };

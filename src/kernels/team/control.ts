@@ -34,6 +34,8 @@ export const record = {
   state: 0,
   /** 1 + the number of the task that the thread is at, 0 when at none */
   claim: 4,
+  /** the number by which the platform knows the worker's thread, 0 where it has none */
+  thread: 8,
 } as const;
 
 /** What a worker's record says of it. */

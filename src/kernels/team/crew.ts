@@ -8,9 +8,10 @@ export interface WorkerTask {
   readonly module: WebAssembly.Module;
   readonly imports: Record<string, Record<string, WebAssembly.Memory>>;
   readonly memory: WebAssembly.Memory;
-  /** byte address of the worker's record, and its state's index among the memory's 32-bit words */
+  /** byte address of the worker's record, and where its state and thread are among the memory's 32-bit words */
   readonly record: number;
   readonly stateWord: number;
+  readonly threadWord: number;
   /** the state to leave there when a kernel has trapped */
   readonly trapped: number;
   readonly generation: number;
@@ -25,6 +26,11 @@ export interface Crew {
    * thread at once.
    */
   run(task: WorkerTask, signal: AbortSignal): Promise<void>;
+  /**
+   * Whether the thread of a worker that had joined the team has ended, found out without a turn of the event loop; null
+   * where the platform does not tell.
+   */
+  hasEnded(thread: number): boolean | null;
   /** Ends all threads. */
   destroy(): Promise<void>;
 }

@@ -1,5 +1,6 @@
 /** Threads in Node and Deno: Piscina starts them, replaces those that die, and ends them. */
 
+import type { Worker } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
 import type { Crew, WorkerTask } from './crew.ts';
 import { loadPiscina, workerFile, workerOptions } from './embedded.ts';
@@ -25,7 +26,24 @@ export function startPiscinaCrew(threads: number): Crew {
   });
   // A thread that dies is reported by the promise of its task. This event repeats it, and unheard it would be thrown.
   pool.on('error', () => undefined);
+  const known = new Map<number, Worker>();
+
+  /**
+   * A thread's event loop has a time it has been idle for as long as there is an environment to have it, and that goes
+   * only after all code has ended (Node's Worker::Run). Of one that never looked in vain before, all times are 0.
+   */
+  function hasEnded(thread: number): boolean | null {
+    for (const worker of pool.threads) known.set(worker.threadId, worker);
+    const worker = known.get(thread);
+    if (worker?.performance === undefined) return null; // Deno's and Bun's have none
+    const { idle, active } = worker.performance.eventLoopUtilization();
+    const ended = idle < 0 || active === 0;
+    if (ended) known.delete(thread);
+    return ended;
+  }
+
   return {
+    hasEnded,
     async run(task: WorkerTask, signal: AbortSignal): Promise<void> {
       await pool.run(task, { signal });
     },

@@ -19,8 +19,9 @@ const nap = 0.1;
 const looksPerRound = 20_000;
 
 /**
- * A worker that is still at a task when the leader has found no other for so long is given up for dead: at least this,
- * and ten times what the leader needed for all of its own tasks.
+ * A worker whose thread lives and that is still at a task when the leader has found no other for so long is taken for
+ * stuck: at least this, and ten times what the leader needed for all of its own tasks. One whose thread has ended is
+ * found in the next round, where the platform tells of it.
  */
 const leastPatience = 2000;
 const patienceFactor = 10;
@@ -72,7 +73,8 @@ function awaitRest(team: Team, patience: number, repeatable: boolean, failure: u
     const tasks = team.abandoned(outOfPatience);
     for (const task of tasks) failure = settle(team, task, repeatable, failure);
     if (outOfPatience && tasks.length === 0) {
-      // Nobody is at a task, and yet some are missing. No known event leads here; still, it must not hang.
+      // Nobody is at a task, and yet some are missing: a worker was stopped between taking one and saying so.
+      team.dismissAll();
       void shutdown();
       throw new Error('a worker thread was lost in the middle of an operation, whose result is lost with it');
     }

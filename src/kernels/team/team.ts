@@ -5,7 +5,7 @@
  */
 
 import { features, missingFeatures } from '../../runtime/features.ts';
-import { onConfigure, maxThreads, settings } from '../../runtime/settings.ts';
+import { configure, maxThreads, onConfigure, settings } from '../../runtime/settings.ts';
 import { control, leader, record, recordAddress, recordCount, states } from './control.ts';
 import type { Crew } from './crew.ts';
 import { currentEngine, type Engine, onEngine } from './engine.ts';
@@ -18,8 +18,17 @@ import { startWebCrew } from './web-workers.ts';
  */
 const looksBeforeSleep = 200_000;
 
-/** After so many deaths the team does without the workers that died. */
+/**
+ * After so many deaths the team does without the workers that die, for so many milliseconds; the next job then has
+ * others started.
+ */
 const mostReplacements = 8;
+const rest = 1000;
+
+/** How long the leader waits for the end of a thread that it has ordered to end, where the platform tells of it. */
+const longestEnd = 20_000;
+/** The same where it does not. A running thread ends at the next loop head, a thousand times sooner. */
+const blindEnd = 20;
 
 interface Seat {
   /** number of the worker's record */
@@ -35,6 +44,10 @@ function stateWord(index: number): number {
   return (recordAddress(index) + record.state) / 4;
 }
 
+function threadWord(index: number): number {
+  return (recordAddress(index) + record.thread) / 4;
+}
+
 function claimWord(index: number): number {
   return (recordAddress(index) + record.claim) / 4;
 }
@@ -43,10 +56,13 @@ export class Team {
   readonly engine: Engine;
   /** the control block */
   readonly #words: Int32Array;
-  /** why there are fewer threads than asked for, or none */
-  readonly why: string[] = [];
+  readonly #problems: string[] = [];
   readonly #generation: number;
   readonly #seats: Seat[] = [];
+  /** seats whose workers have died too often lately, until when, and how the last of them died */
+  readonly #resting: Seat[] = [];
+  #restEnd: number = 0;
+  #lastDeath: string = '';
   #crew: Crew | null = null;
   #replacements: number = 0;
   #dissolved: boolean = false;
@@ -59,18 +75,35 @@ export class Team {
     if (threads === 1) return;
     const start = crewOfPlatform();
     if (typeof start === 'string') {
-      this.why.push(start);
+      this.#problems.push(start);
       return;
     }
     try {
       this.#crew = start(threads - 1);
     } catch (error) {
-      this.why.push(`worker threads cannot be started (${message(error)}): one thread computes`);
+      this.#problems.push(`worker threads cannot be started (${message(error)}): one thread computes`);
       return;
     }
     const free = freeRecords(this.#words);
     for (const index of free.slice(0, threads - 1)) {
       const seat: Seat = { index, dismissal: new AbortController() };
+      this.#seats.push(seat);
+      this.#occupy(seat);
+    }
+  }
+
+  /** Why there are fewer threads than asked for, or none. */
+  get why(): readonly string[] {
+    if (this.#resting.length === 0) return this.#problems;
+    const ended = `${this.#resting.length} worker thread(s) ended too often (${this.#lastDeath})`;
+    return [...this.#problems, `${ended}: others are started for a large computation ${rest / 1000} s later`];
+  }
+
+  /** Has workers start again that have rested. */
+  recruit(): void {
+    if (this.#resting.length === 0 || performance.now() < this.#restEnd) return;
+    this.#replacements = 0;
+    for (const seat of this.#resting.splice(0)) {
       this.#seats.push(seat);
       this.#occupy(seat);
     }
@@ -87,7 +120,7 @@ export class Team {
   /** Threads that may take part in a job are numbered from 0, the caller, to participants - 1. */
   get participants(): number {
     let last = leader;
-    for (const { index } of this.#seats) last = Math.max(last, index);
+    for (const { index } of [...this.#seats, ...this.#resting]) last = Math.max(last, index);
     return last + 1;
   }
 
@@ -97,19 +130,28 @@ export class Team {
   }
 
   /**
-   * Tasks of the current job that no worker will finish, because a kernel has trapped in it; with `silent` also those
-   * of workers that are still at one, which are ended for good. They are taken away from the workers by this call.
+   * Tasks of the current job that no worker will finish, because a kernel has trapped in it or its thread has ended;
+   * with `silent` also those of workers that are still at one, whose threads are ended first. They are taken away from
+   * the workers by this call.
    */
   abandoned(silent: boolean): number[] {
     const tasks: number[] = [];
     for (const seat of this.#seats) {
-      const state = Atomics.load(this.#words, stateWord(seat.index));
-      if (Atomics.load(this.#words, claimWord(seat.index)) === 0 || !(silent || state === states.trapped)) continue;
-      if (state !== states.trapped) this.#dismiss(seat);
+      if (Atomics.load(this.#words, claimWord(seat.index)) === 0) continue;
+      const trapped = Atomics.load(this.#words, stateWord(seat.index)) === states.trapped;
+      if (!trapped && this.#hasEnded(seat) !== true) {
+        if (!silent) continue;
+        this.#dismiss(seat);
+      }
       const claim = Atomics.exchange(this.#words, claimWord(seat.index), 0);
       if (claim !== 0) tasks.push(claim - 1);
     }
     return tasks;
+  }
+
+  /** Ends all workers' threads. Throws, and gives the engine up, when one does not end. */
+  dismissAll(): void {
+    for (const seat of this.#seats) this.#dismiss(seat);
   }
 
   /** Blocks the calling thread for so many milliseconds: nobody ever wakes those who wait for this word. */
@@ -144,27 +186,50 @@ export class Team {
     const { index } = seat;
     const { module, imports, heap } = this.engine;
     Atomics.store(this.#words, stateWord(index), states.expected);
+    Atomics.store(this.#words, threadWord(index), 0);
     const task = {
       module, imports, memory: heap.memory, record: recordAddress(index), stateWord: stateWord(index),
-      trapped: states.trapped, generation: this.#generation, spins: looksBeforeSleep,
+      threadWord: threadWord(index), trapped: states.trapped, generation: this.#generation, spins: looksBeforeSleep,
     };
     this.#crew!.run(task, seat.dismissal.signal).catch((error: unknown) => {
       if (this.#dissolved) return;
+      const hadJoined = Atomics.load(this.#words, stateWord(index)) !== states.expected;
       this.#vacate(index);
+      seat.dismissal = new AbortController();
       if (this.#replacements++ < mostReplacements) {
-        seat.dismissal = new AbortController();
         this.#occupy(seat);
+        return;
+      }
+      this.#seats.splice(this.#seats.indexOf(seat), 1);
+      if (hadJoined) {
+        this.#resting.push(seat);
+        this.#restEnd = performance.now() + rest;
+        this.#lastDeath = message(error);
       } else {
-        this.#seats.splice(this.#seats.indexOf(seat), 1);
-        this.why.push(`a worker thread ended and was not replaced again (${message(error)})`);
+        this.#problems.push(`worker threads cannot be started (${message(error)})`);
       }
     });
   }
 
+  #hasEnded({ index }: Seat): boolean | null {
+    return this.#crew!.hasEnded(Atomics.load(this.#words, threadWord(index)));
+  }
+
+  /**
+   * Ends a worker's thread and waits until it has ended: a thread that is only kept from a processor, or stopped, would
+   * go on in the middle of its task, and write where other things lie by then. Throws, and gives the engine up, when it
+   * does not end.
+   */
   #dismiss(seat: Seat): void {
+    let ended = this.#hasEnded(seat);
     seat.dismissal.abort();
-    pause(dismissalMilliseconds);
+    const end = performance.now() + (ended === null ? blindEnd : longestEnd);
+    while (ended !== true && performance.now() < end) {
+      if (features().mayBlock) this.nap(1);
+      ended = this.#hasEnded(seat);
+    }
     Atomics.store(this.#words, stateWord(seat.index), states.left);
+    if (ended === false) throw giveUp();
   }
 
   /** Frees the record of a worker whose thread has ended. No job is under way: this runs from the event loop. */
@@ -174,17 +239,6 @@ export class Team {
     }
     Atomics.store(this.#words, claimWord(index), 0);
   }
-}
-
-/**
- * How long the leader waits between ordering a thread's end and doing its task again. The engine ends the thread at the
- * next loop head it comes to, so this is a thousand times more than it needs.
- */
-const dismissalMilliseconds = 20;
-
-function pause(milliseconds: number): void {
-  const end = performance.now() + milliseconds;
-  while (performance.now() < end);
 }
 
 function message(error: unknown): string {
@@ -211,6 +265,21 @@ function crewOfPlatform(): ((threads: number) => Crew) | string {
   }
 }
 
+let givenUp: string | null = null;
+
+/** Why no engine may run any more: a thread that cannot be ended may still write to its memory. */
+export function whyGivenUp(): string | null {
+  return givenUp;
+}
+
+/** Has the backend chosen anew, which will not be one with this engine, and gives the error to throw. */
+function giveUp(): Error {
+  givenUp = 'simd: a worker thread stopped in the middle of an operation and could not be ended; a new process can';
+  void shutdown();
+  configure({});
+  return new Error(`the result of an operation is lost (${givenUp})`);
+}
+
 let team: Team | null = null;
 /** the thread count that the team was put together for */
 let teamThreads = 0;
@@ -226,6 +295,7 @@ export function currentTeam(): Team {
     teamThreads = wantedThreads();
     team = new Team(currentEngine(), teamThreads);
   }
+  team.recruit();
   return team;
 }
 

@@ -26,7 +26,9 @@ export function startWebCrew(): Crew {
         else reject(error);
       };
       signal.addEventListener('abort', () => end(signal.reason), { once: true });
-      worker.onerror = (event) => end(new Error(event.message ?? 'the worker script could not be loaded'));
+      // a script that is not loaded, as a policy forbids it, has no message
+      worker.onerror = ({ message }) => end(new Error(message ?? "the page's Content-Security-Policy may lack " +
+      'worker-src blob:, which they need'));
       worker.onmessage = ({ data }: MessageEvent<WebWorkerAnswer>) => {
         end(data.error === null ? null : new Error(data.error));
       };
@@ -40,5 +42,5 @@ export function startWebCrew(): Crew {
     URL.revokeObjectURL(url);
   }
 
-  return { run, destroy };
+  return { run, hasEnded: () => null, destroy };
 }

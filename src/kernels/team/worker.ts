@@ -11,12 +11,16 @@ import type { TeamExports } from './loop.ts';
  * record, which the leader looks at.
  */
 export function join(task: WorkerTask): number {
+  const words = new Int32Array(task.memory.buffer);
+  const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } };
+  const threads = process?.getBuiltinModule?.('node:worker_threads') as { threadId?: number } | undefined;
+  Atomics.store(words, task.threadWord, threads?.threadId ?? 0);
   const instance = new WebAssembly.Instance(task.module, task.imports);
   const { work } = instance.exports as unknown as TeamExports;
   try {
     return work(task.record, task.generation, task.spins);
   } catch (error) {
-    Atomics.store(new Int32Array(task.memory.buffer), task.stateWord, task.trapped);
+    Atomics.store(words, task.stateWord, task.trapped);
     throw error;
   }
 }

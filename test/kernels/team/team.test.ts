@@ -1,12 +1,12 @@
 import type { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { Heap } from '../../../src/kernels/memory/heap.ts';
 import { argumentFrames, control, record, recordAddress, states } from '../../../src/kernels/team/control.ts';
 import { installEngine } from '../../../src/kernels/team/engine.ts';
 import { runJob } from '../../../src/kernels/team/run.ts';
-import { currentTeam, existingTeam, shutdown } from '../../../src/kernels/team/team.ts';
+import { currentTeam, existingTeam, shutdown, Team } from '../../../src/kernels/team/team.ts';
 import { configure } from '../../../src/runtime/settings.ts';
 import { kernels, testEngine } from './engine.ts';
 
@@ -177,7 +177,7 @@ describe('team, when a kernel traps', () => {
     expect(() => runJob(kernels.trap, args, 1, true)).toThrow(WebAssembly.RuntimeError);
   });
 
-  it('does the task again where only the worker trapped, and replaces the worker, but not for ever', async () => {
+  it('does the task again where only the worker trapped, and replaces the worker, at last after a rest', async () => {
     await teamOf(2);
     const team = currentTeam();
     while (team.expected > 0) {
@@ -191,10 +191,14 @@ describe('team, when a kernel traps', () => {
       }).not.toThrow();
       do await turn(); while (team.joined < team.expected);
     }
-    expect(team.why.join()).toMatch(/a worker thread ended and was not replaced/);
+    expect(team.why.join()).toMatch(/1 worker thread\(s\) ended too often .*others are started/);
     integers.fill(0);
     increment(10, 1000, 1);
     expect(integers.subarray(0, 1000).every((value) => value === 1)).toBe(true);
+    await joined(1); // after a rest, for the asking
+    expect(currentTeam()).toBe(team);
+    expect(team.why).toEqual([]);
+    meet(2);
   });
 
   it('throws where the task cannot be done again', async () => {
@@ -219,6 +223,26 @@ describe('team, when a worker dies', () => {
     expect(counters[1]).toBe(4); // three, and one again
     await joined(2);
     meet(3);
+  });
+
+  it('does not wait in vain for a worker whose thread ends in the middle of a task', async () => {
+    for (const repeatable of [true, false]) {
+      await teamOf(3);
+      const looks = vi.spyOn(Team.prototype, 'abandoned');
+      let ended: Array<Promise<number>> = [];
+      vi.spyOn(Team.prototype, 'nap').mockImplementationOnce(() => {
+        ended = threads.map((thread) => thread.terminate());
+      });
+      if (repeatable) hang(3, true);
+      else expect(() => hang(3, false)).toThrow(/worker thread died .* cannot be done again/);
+      expect(looks).not.toHaveBeenCalledWith(true);
+      vi.restoreAllMocks();
+      await Promise.all(ended);
+      await joined(2);
+      meet(3);
+      await shutdown();
+      threads.length = 0;
+    }
   });
 
   it('says so when they cannot be done again', async () => {
