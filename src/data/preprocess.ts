@@ -58,11 +58,10 @@ export const prepareOptionNames: readonly string[] = [
 /**
  * Splits and normalises a data set: CIFAR-10 as loaded, or the procedural one.
  *
- * @param dataset uint8 images (N,C,H,W), as many channels and pixels in both parts, with their labels (integers from 0,
- * of 64 bits too); it is not changed
- * @throws RangeError when the split asks for more images than there are, when the test images are of another shape (grey
- * or RGBA, say), and for labels that are no classes; TypeError for unknown options and for anything else than a data
- * set
+ * @param dataset uint8 images (N,C,H,W), of one shape in both parts, with their labels (integers from 0, also of 64
+ * bits); it is not changed
+ * @throws RangeError when the split asks for more images than there are, when the test images are of another shape
+ * (grey or RGBA, say), and for labels that are no classes; TypeError for unknown options and for anything but a data set
  */
 export function prepareImages(dataset: ImageDataset, options: PrepareOptions = {}): PreparedImages {
   const fn = 'prepareImages';

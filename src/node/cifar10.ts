@@ -62,7 +62,8 @@ export async function getCifar10Data(path: string, options: PrepareOptions = {})
   const set = await loadCifar10(path);
   const left = set.train.labels.length - (options.numValidation ?? 0);
   const numTraining = options.numTraining ?? (left >= 49000 ? 49000 : undefined);
-  return prepareImages(set, { ...options, numTraining, numTest: options.numTest ?? Math.min(1000, set.test.labels.length) });
+  const numTest = options.numTest ?? Math.min(1000, set.test.labels.length);
+  return prepareImages(set, { ...options, numTraining, numTest });
 }
 
 /** Where the batch files are: in a folder, or in an archive. */
