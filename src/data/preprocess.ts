@@ -8,7 +8,7 @@
 
 import { allocateCollected } from '../kernels/memory/allocate.ts';
 import { checkBoolean, checkInteger, checkOptions, describe } from '../runtime/check.ts';
-import { checkRank, checkTensor, checkTensorType, shapeText } from '../tensor/check.ts';
+import { checkRank, checkTensor, checkTensorShape, checkTensorType, shapeText } from '../tensor/check.ts';
 import { contiguousData } from '../tensor/internal.ts';
 import { checkLabels } from '../tensor/labels.ts';
 import { Tensor } from '../tensor/tensor.ts';
@@ -19,7 +19,7 @@ import type { ImageDataset, LabelledImages } from './cifar10.ts';
 export interface PrepareOptions {
   /** training images, from the first on; default: all that are not held back for validation */
   numTraining?: number;
-  /** validation images: those that follow the training images; default 1,000 */
+  /** validation images: those that follow the training images; default a tenth, at most 1,000, as far as there are */
   numValidation?: number;
   /** test images, from the first on; default: all */
   numTest?: number;
@@ -58,53 +58,22 @@ export const prepareOptionNames: readonly string[] = [
 /**
  * Splits and normalises a data set: CIFAR-10 as loaded, or the procedural one.
  *
- * @param dataset uint8 images (N,C,H,W) with their labels; it is not changed
- * @throws RangeError when the split asks for more images than there are, TypeError for unknown options
+ * @param dataset uint8 images (N,C,H,W), of one shape in both parts, with their labels (integers from 0, also of 64
+ * bits); it is not changed
+ * @throws RangeError when the split asks for more images than there are, when the test images are of another shape
+ * (grey or RGBA, say), and for labels that are no classes; TypeError for unknown options and for anything but a data set
  */
 export function prepareImages(dataset: ImageDataset, options: PrepareOptions = {}): PreparedImages {
   const fn = 'prepareImages';
-  const { train, test, classNames } = Object(dataset) as Partial<ImageDataset>;
-  const checked = { train: checkSet(fn, 'dataset.train', train), test: checkSet(fn, 'dataset.test', test) };
+  const { classNames, ...parts } = Object(dataset) as Partial<ImageDataset>;
+  const [train, test] = (['train', 'test'] as const).map((name) => checkPart(fn, `dataset.${name}`, parts[name]));
   if (!Array.isArray(classNames)) {
     throw new TypeError(`${fn}: dataset.classNames must be an array of strings, got ${describe(classNames)}`);
   }
-  const plan = planSplit(fn, options, checked.train.labels.length, checked.test.labels.length);
-  return applySplit({ ...checked, classNames }, plan);
-}
-
-/** Options with their defaults filled in. */
-export type SplitPlan = Required<PrepareOptions>;
-
-/** Checks the options against how many images there are. */
-export function planSplit(fn: string, options: PrepareOptions, trainCount: number, testCount: number): SplitPlan {
-  checkOptions(fn, options, prepareOptionNames);
-  const numValidation = checkInteger(fn, 'numValidation', options.numValidation ?? 1000, 0);
-  const rest = Math.max(1, trainCount - numValidation);
-  const numTraining = checkInteger(fn, 'numTraining', options.numTraining ?? rest, 1);
-  if (numTraining + numValidation > trainCount) {
-    throw new RangeError(
-      `${fn}: numTraining ${numTraining} and numValidation ${numValidation} ask for ${numTraining + numValidation} ` +
-      `training images, there are ${trainCount}`,
-    );
-  }
-  const numTest = checkInteger(fn, 'numTest', options.numTest ?? testCount, 0);
-  if (numTest > testCount) {
-    throw new RangeError(`${fn}: numTest asks for ${numTest} test images, there are ${testCount}`);
-  }
-  const normalize = checkBoolean(fn, 'normalize', options.normalize ?? false);
-  const subtractMean = checkBoolean(fn, 'subtractMean', options.subtractMean ?? !normalize);
-  return { numTraining, numValidation, numTest, subtractMean, normalize };
-}
-
-/** Throws unless value holds uint8 images (N,C,H,W) and a label for each. */
-function checkSet(fn: string, name: string, value: unknown): LabelledImages {
-  const { images, labels } = checkLabelledImages(fn, name, value);
-  checkImages(fn, `${name}.images`, images);
-  return { images, labels: checkLabels(fn, `${name}.labels`, labels, images.shape[0]) };
-}
-
-function applySplit(dataset: ImageDataset, plan: SplitPlan): PreparedImages {
-  const { train, test, classNames } = dataset;
+  const [, ...shape] = train.images.shape;
+  checkChannels(fn, 'dataset.test.images', test.images.shape[1], 'dataset.train.images', shape[0]);
+  checkTensorShape(fn, 'dataset.test.images', test.images, [test.images.shape[0], ...shape]);
+  const plan = planSplit(fn, options, train.labels.length, test.labels.length);
   const { numTraining, numValidation, numTest } = plan;
   const { mean, std } = imageStatistics(firstImages(train.images, 0, numTraining), plan);
   const part = (set: LabelledImages, start: number, count: number): [X: Tensor, y: Int32Array] => [
@@ -117,6 +86,31 @@ function applySplit(dataset: ImageDataset, plan: SplitPlan): PreparedImages {
   return { XTrain, yTrain, XVal, yVal, XTest, yTest, mean, std, classNames };
 }
 
+/** Options with their defaults filled in. */
+type SplitPlan = Required<PrepareOptions>;
+
+/** Checks the options against how many images there are. An error names only numbers that the caller gave. */
+function planSplit(fn: string, options: PrepareOptions, trainCount: number, testCount: number): SplitPlan {
+  checkOptions(fn, options, prepareOptionNames);
+  const asked = options.numTraining === undefined ? 1 : checkInteger(fn, 'numTraining', options.numTraining, 1);
+  const tenth = Math.max(0, Math.min(Math.ceil(trainCount / 10), 1000, trainCount - asked));
+  const numValidation = checkInteger(fn, 'numValidation', options.numValidation ?? tenth, 0);
+  const numTraining = options.numTraining ?? Math.max(1, trainCount - numValidation);
+  if (numTraining + numValidation > trainCount) {
+    const both = `numTraining ${numTraining} and numValidation ${numValidation} ask for ${numTraining + numValidation}`;
+    const what = options.numValidation === undefined ? `numTraining asks for ${numTraining}`
+      : options.numTraining === undefined ? `numValidation ${numValidation} leaves none to train on of the` : both;
+    throw new RangeError(`${fn}: ${what} training images, there are ${trainCount}`);
+  }
+  const numTest = checkInteger(fn, 'numTest', options.numTest ?? testCount, 0);
+  if (numTest > testCount) {
+    throw new RangeError(`${fn}: numTest asks for ${numTest} test images, there are ${testCount}`);
+  }
+  const normalize = checkBoolean(fn, 'normalize', options.normalize ?? false);
+  const subtractMean = checkBoolean(fn, 'subtractMean', options.subtractMean ?? !normalize);
+  return { numTraining, numValidation, numTest, subtractMean, normalize };
+}
+
 /**
  * Applies a training set's statistics to any images: (images - mean) / std, as float32.
  *
@@ -126,8 +120,12 @@ function applySplit(dataset: ImageDataset, plan: SplitPlan): PreparedImages {
  * @throws RangeError when the shapes do not fit
  */
 export function normalizeImages(images: Tensor, mean: Tensor, std: Tensor): Tensor {
-  const [count, channels, height, width] = checkRank('normalizeImages', 'images', images, 4).shape;
+  const fn = 'normalizeImages';
+  const [count, channels, height, width] = checkRank(fn, 'images', images, 4).shape;
   const plane = height * width;
+  // Where mean and std agree, it is the images that are of another kind.
+  const statistics = checkTensor(fn, 'mean', mean).shape[0];
+  if (checkTensor(fn, 'std', std).shape[0] === statistics) checkChannels(fn, 'images', channels, 'mean', statistics);
   checkStatistic('mean', mean, [channels, 1, 1], [channels, height, width]);
   checkStatistic('std', std, [channels, 1, 1]);
   const perPixel = mean.size === channels * plane;
@@ -151,13 +149,14 @@ export function normalizeImages(images: Tensor, mean: Tensor, std: Tensor): Tens
 }
 
 /**
- * The mean and standard deviation that a plan calls for, float32. Sums of bytes are exact in float64 up to 10^11
- * images, so one pass suffices. A channel without any variation gets the deviation 1, and so becomes 0.
+ * The mean and standard deviation of uint8 images (N,C,H,W) that a plan calls for, float32. Sums of bytes are exact in
+ * float64 up to 10^11 images, so one pass suffices. A channel without any variation gets the deviation 1, and so
+ * becomes 0.
  */
-export function imageStatistics(
+function imageStatistics(
   images: Tensor, { subtractMean, normalize }: Pick<SplitPlan, 'subtractMean' | 'normalize'>,
 ): { mean: Tensor; std: Tensor } {
-  const [count, channels, height, width] = checkImages('imageStatistics', 'images', images).shape;
+  const [count, channels, height, width] = images.shape;
   const plane = height * width;
   const mean = new Tensor(new Float32Array(subtractMean ? channels * plane : channels), subtractMean
     ? [channels, height, width] : [channels, 1, 1]);
@@ -197,9 +196,21 @@ export function imageStatistics(
   return { mean, std };
 }
 
-function checkImages(fn: string, name: string, images: Tensor): Tensor {
-  return checkTensorType(fn, name, checkRank(fn, name, images, 4), 'uint8');
+/** Throws TypeError or RangeError unless value has uint8 images (N,C,H,W) and a label for each. */
+function checkPart(fn: string, name: string, value: unknown): LabelledImages {
+  const { images, labels } = checkLabelledImages(fn, name, value);
+  checkTensorType(fn, `${name}.images`, checkRank(fn, `${name}.images`, images, 4), 'uint8');
+  return { images, labels: checkLabels(fn, `${name}.labels`, labels, images.shape[0]) };
 }
+
+/** Throws RangeError unless images have as many channels as another thing, saying what such images are called. */
+function checkChannels(fn: string, name: string, channels: number, other: string, expected: number): void {
+  if (channels === expected) return;
+  const [what, wanted] = [channels, expected].map((count) => `${count}${kinds[count] ?? ''}`);
+  throw new RangeError(`${fn}: ${name} must have the ${wanted} channels of ${other}, got ${what}: convert them first`);
+}
+
+const kinds: Readonly<Record<number, string>> = { 1: ' (grey)', 2: ' (grey and alpha)', 3: ' (RGB)', 4: ' (RGBA)' };
 
 /** A view of images start to start + count - 1. */
 function firstImages(images: Tensor, start: number, count: number): Tensor {

@@ -1,7 +1,7 @@
 /**
  * The checksum of zip entries and checkpoints: CRC-32 with the polynomial 0xEDB88320 (ISO 3309). Eight bytes are taken
- * at a time: table k says what a byte becomes after k more bytes, and the eight are independent of one another (Kounavis
- * & Berry, "A systematic approach to building high performance software-based CRC generators", 2005).
+ * at a time: table k says what a byte becomes after k more bytes, and the eight are independent of one another
+ * (Kounavis & Berry, "A systematic approach to building high performance software-based CRC generators", 2005).
  */
 
 const slices = 8;

@@ -29,8 +29,8 @@ export interface DeepConvNetOptions extends NetworkOptions {
   /** filters of each convolution, five times 8 unless given */
   numFilters?: readonly number[];
   /**
-   * which convolutions are followed by a pool, counted from 0; unless given, the first ones, as many as there are and as
-   * the image can be halved: [0, 1, 2, 3, 4] for five or more convolutions on 32x32
+   * which convolutions are followed by a pool, counted from 0; unless given, the first ones, as many as there are and
+   * as the image can be halved: [0, 1, 2, 3, 4] for five or more convolutions on 32x32
    */
   maxPools?: readonly number[];
   /** a batchnorm after each convolution; false unless given */

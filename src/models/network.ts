@@ -60,8 +60,8 @@ export abstract class Network implements Model {
 
   /**
    * Moves the parameters to memory that kernels reach without copying, and notes what there is: the last line of every
-   * network's constructor. The tensors stay ordinary ones; who replaces one by a tensor of their own, of the same shape,
-   * has it copied at every call, and no more.
+   * network's constructor. The tensors stay ordinary ones; who replaces one by a tensor of their own, of the same
+   * shape, has it copied at every call, and no more.
    */
   protected placeParams(): void {
     for (const [name, parameter] of Object.entries(this.params)) {
@@ -92,9 +92,9 @@ export abstract class Network implements Model {
    * loss(X, y): the training loss against the labels y (N), and its gradients under the names of the parameters.
    *
    * X (N, ...) may have any element type and is computed with in that of the parameters. NaN in X or in a parameter
-   * makes the scores and the loss NaN. Throws TypeError for arguments of the wrong kind, for parameters that are missing,
-   * unknown or no float tensors; RangeError for an empty batch, for examples or parameters of another shape, and for
-   * labels that are not integers in 0..classes-1; nothing has changed then.
+   * makes the scores and the loss NaN. Throws TypeError for arguments of the wrong kind, for parameters that are
+   * missing, unknown or no float tensors; RangeError for an empty batch, for examples or parameters of another shape,
+   * and for labels that are not integers in 0..classes-1; nothing has changed then.
    */
   loss(X: Tensor): Tensor;
   loss(X: Tensor, y: Labels): [loss: number, grads: Gradients];

@@ -50,7 +50,8 @@ export async function loadCifar10(path: string): Promise<ImageDataset> {
 
 /**
  * Reads the data set and prepares it for training as the course does: the first 49,000 training images to train on, the
- * next 1,000 for validation, the first 1,000 test images; the mean training image subtracted; float32.
+ * next 1,000 for validation, the first 1,000 test images; the mean training image subtracted; float32. From a folder
+ * with fewer images, all that there are, of which a tenth for validation.
  *
  * @param path as loadCifar10 takes it
  * @param options numTraining, numValidation, numTest (10,000 for all), subtractMean, normalize: see prepareImages
@@ -58,12 +59,11 @@ export async function loadCifar10(path: string): Promise<ImageDataset> {
  */
 export async function getCifar10Data(path: string, options: PrepareOptions = {}): Promise<PreparedImages> {
   checkOptions('getCifar10Data', options, prepareOptionNames);
-  const asked: PrepareOptions = { numTraining: 49000, numValidation: 1000, numTest: 1000, ...defined(options) };
-  return prepareImages(await loadCifar10(path), asked);
-}
-
-function defined(options: PrepareOptions): PrepareOptions {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  const set = await loadCifar10(path);
+  const left = set.train.labels.length - (options.numValidation ?? 0);
+  const numTraining = options.numTraining ?? (left >= 49000 ? 49000 : undefined);
+  const numTest = options.numTest ?? Math.min(1000, set.test.labels.length);
+  return prepareImages(set, { ...options, numTraining, numTest });
 }
 
 /** Where the batch files are: in a folder, or in an archive. */

@@ -8,8 +8,8 @@ import { mapTree } from './state-tree.ts';
 
 /**
  * Thrown by a Solver whose training diverged. After `train()` the model holds the best parameters so far, or those it
- * began with; no checkpoint with NaN or infinite parameters has been written. To go on, take a lower learning rate: in a
- * new Solver for the model as it is, or in one that restores the last checkpoint with `changedSettings`.
+ * began with; no checkpoint with NaN or infinite parameters has been written. To go on, take a lower learning rate: in
+ * a new Solver for the model as it is, or in one that restores the last checkpoint with `changedSettings`.
  */
 export class DivergenceError extends Error {
   override readonly name: string = 'DivergenceError';
@@ -29,13 +29,14 @@ export class DivergenceError extends Error {
   }
 }
 
-/** Says which number of a model's parameters and state is not finite ("parameter W1 became NaN"); null when all are finite. */
+/** What is not finite in a model's parameters and the tensors of its state ("parameter W1 became NaN"); else null. */
 export function findNonFinite({ params, state }: { params: Record<string, Tensor>; state: StateTree }): string | null {
   let found: string | null = null;
-  mapTree({ params, state }, (leaf, [part, ...path]) => {
-    const values = leaf instanceof Tensor ? contiguousData(leaf) : new Uint8Array(0);
+  mapTree({ parameter: params, state }, (leaf, [part, ...path]) => {
+    if (found !== null || !(leaf instanceof Tensor)) return leaf;
+    const values = contiguousData(leaf);
     const place = firstNonFinite(values);
-    if (place >= 0) found ??= `${part === 'params' ? 'parameter' : 'state'} ${path.join('/')} became ${values[place]}`;
+    if (place >= 0) found = `${part} ${path.join('/')} became ${values[place]}`;
     return leaf;
   }, 'Solver');
   return found;

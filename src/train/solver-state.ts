@@ -64,7 +64,24 @@ export function loadSnapshot(model: TrainableModel, snapshot: Snapshot): void {
   for (const [name, values] of Object.entries(snapshot.params)) model.params[name].assign(values);
 }
 
-/** The state as a safetensors file with the given texts in its metadata. Throws TypeError, with fn in front, for model or rule state that is not plain. */
+/**
+ * Loads snapshots in turn, so that the last one stays. Where the model refuses one, it is left as it was: a state that
+ * does not fit is to be refused now, not when training ends and the best parameters are put back.
+ */
+export function loadSnapshots(model: TrainableModel, ...snapshots: ReadonlyArray<Snapshot | null>): void {
+  const before = takeSnapshot(model);
+  try {
+    for (const snapshot of snapshots) if (snapshot !== null) loadSnapshot(model, snapshot);
+  } catch (error) {
+    loadSnapshot(model, before);
+    throw error;
+  }
+}
+
+/**
+ * The state as a safetensors file with the given texts in its metadata. Throws TypeError, with fn in front, for model
+ * or rule state that is not plain.
+ */
 export function encodeState(
   fn: string, state: SolverState, metadata: Readonly<Record<string, string>>,
 ): Uint8Array<ArrayBuffer> {

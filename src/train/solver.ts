@@ -17,7 +17,7 @@ import {
   type SolverOptions, type StopReason, type TrainOptions,
 } from './solver-options.ts';
 import {
-  contentsOf, decodeState, encodeState, loadSnapshot, takeSnapshot, type RunSettings, type Snapshot,
+  contentsOf, decodeState, encodeState, loadSnapshot, loadSnapshots, takeSnapshot, type RunSettings, type Snapshot,
 } from './solver-state.ts';
 import { batchType, TrainingStep } from './training-step.ts';
 
@@ -73,8 +73,9 @@ export class Solver {
 
   /**
    * Prepares training; the model is not changed yet. Throws TypeError or RangeError for anything wrong with the model,
-   * the data (counts that differ, labels that the model has no class for, NaN or infinite values) or the options (unknown
-   * names, values out of range). A model that does not say its numClasses is shown two validation examples to find it.
+   * the data (counts that differ, labels that the model has no class for, NaN or infinite values) or the options
+   * (unknown names, values out of range). A model that does not say its numClasses is shown two validation examples to
+   * find it.
    */
   constructor(model: TrainableModel, data: SolverData, options: SolverOptions = {}) {
     const fn = 'Solver';
@@ -107,10 +108,10 @@ export class Solver {
 
   /**
    * Trains until the last epoch, the time limit, the signal, or what else StopReason names, and returns which it was.
-   * However it ends, by an error too, the best parameters are in the model then; a later call goes on from where training
-   * stood. Control returns to the event loop many times a second.
-   * Rejects with what went wrong: DivergenceError when the loss, a score or a parameter is no longer finite (option
-   * stopWhenDiverged), a checkpoint that could not be written, an error thrown by a callback.
+   * However it ends, by an error too, the best parameters are in the model then; a later call goes on from where
+   * training stood. Control returns to the event loop many times a second. Rejects with what went wrong:
+   * DivergenceError when the loss, a score or a parameter is no longer finite (option stopWhenDiverged), a checkpoint
+   * that could not be written, an error thrown by a callback.
    */
   async train(options: TrainOptions = {}): Promise<StopReason> {
     const fn = 'Solver.train';
@@ -271,8 +272,8 @@ export class Solver {
   /**
    * The share, 0 to 1, of the examples X (N, ...) that the model as it stands classifies as y (N) says; of a random
    * sample of them when numSamples is given. The sample depends on the number of steps made and nothing else, and
-   * drawing it does not change the training. Throws TypeError or RangeError for unusable arguments, labels that the model
-   * has no class for among them, and DivergenceError for scores that are not finite (option stopWhenDiverged).
+   * drawing it does not change the training. Throws TypeError or RangeError for unusable arguments, labels that the
+   * model has no class for among them, and DivergenceError for scores that are not finite (option stopWhenDiverged).
    */
   checkAccuracy(X: Tensor, y: Labels, options: AccuracyOptions = {}): number {
     const fn = 'checkAccuracy';
@@ -293,8 +294,8 @@ export class Solver {
    * Everything that going on needs, as a safetensors file: parameters, the rule's state, the model's running averages
    * and generators, the order of examples and the place in it, the generator, histories, the best parameters; and a
    * checksum, by which `restore` knows a file that was altered.
-   * Throws TypeError when a custom rule's or the model's state holds something that is neither tensor nor plain data, and
-   * DivergenceError when parameters or the model's tensors hold NaN or infinity: no run could go on from these.
+   * Throws TypeError when a custom rule's or the model's state holds something that is neither tensor nor plain data,
+   * and DivergenceError when parameters or the model's tensors hold NaN or infinity: no run could go on from these.
    */
   checkpoint(): Uint8Array<ArrayBuffer> {
     const { iteration, epoch, trainSeconds, lossHistory, trainAccHistory, valAccHistory, bestValAcc } = this;
@@ -325,19 +326,16 @@ export class Solver {
     const { rng } = this.#options;
     const { model } = this;
     const { optimConfig, lrDecay, ...fixed } = this.#settings();
-    const saved = decodeState(fn, bytes, model, { ...fixed, ...(!changed && { optimConfig, lrDecay }) }, this.#train.size);
+    const settings = changed ? fixed : { ...fixed, optimConfig, lrDecay };
+    const saved = decodeState(fn, bytes, model, settings, this.#train.size);
     this.#step.optimizer.checkState(fn, saved.optimizer, model, saved.iteration);
     const rngBefore = rng.getState();
-    const before = takeSnapshot(model);
     rng.setState(saved.rng);
     try {
       this.#step.optimizer.own(model);
-      // The best ones first: a state that the model refuses shall be refused now, not when training ends.
-      if (saved.best !== null) loadSnapshot(model, saved.best);
-      loadSnapshot(model, saved.model);
+      loadSnapshots(model, saved.best, saved.model);
     } catch (error) {
       rng.setState(rngBefore);
-      loadSnapshot(model, before);
       throw error;
     }
     this.#step.optimizer.loadState(saved.optimizer, changed);
@@ -381,7 +379,7 @@ export class Solver {
     await checkpointStore?.write(checkpointName, bytes);
   }
 
-  /** Puts other parameters into the model, for as long as training rests, and keeps the latest, with which it goes on. */
+  /** Puts other parameters into the model while training rests, and keeps the latest, with which it goes on. */
   #show(snapshot: Snapshot | null): void {
     if (snapshot === null) return;
     this.#latest ??= takeSnapshot(this.model);

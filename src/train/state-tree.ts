@@ -93,7 +93,8 @@ export function decodeTree(fn: string, label: string, bytes: Uint8Array): StateT
 }
 
 /**
- * Copies a tree with every leaf, met with the keys that lead to it, replaced by what `leaf` makes of it. `resolve` may turn a whole object into a leaf; undefined leaves it alone.
+ * Copies a tree with every leaf, met with the keys that lead to it, replaced by what `leaf` makes of it. `resolve` may
+ * turn a whole object into a leaf; undefined leaves it alone.
  */
 export function mapTree(
   tree: StateTree, leaf: (value: StateTree, path: readonly string[]) => StateTree, fn: string = 'copyTree',

@@ -54,11 +54,16 @@ describe('batches', () => {
     const found = [...batches(X.transpose(0, 2, 3, 1), labels, { batchSize: count })];
     expect(found[0][0].shape).toEqual([count, 2, 2, 3]);
     expect(Array.from(found[0][1])).toEqual(Array.from(y));
+    const wide = [...batches(X, BigInt64Array.from(y, BigInt), { batchSize: count })];
+    expect(wide[0][1]).toEqual(y);
   });
 
   it('refuses bad arguments at the call, before the first batch', () => {
     expect(() => batches(X, y.slice(1))).toThrow('batches: y must have 23 labels, one an example, got 22');
     expect(() => batches(X, 5 as unknown as number[])).toThrow(TypeError);
+    expect(() => batches(X, Array.from(y, (label) => label + 0.5))).toThrow('batches: y[0] must be an integer from 0, got 100.5');
+    expect(() => shuffled(null as never, new Rng(0))).toThrow('shuffled: set must be an object, got null');
+    expect(() => shuffled({ images: X, labels: y.slice(2) }, new Rng(0))).toThrow('shuffled: set.labels must have 23 labels');
     expect(() => batches([1] as unknown as Tensor, y)).toThrow(TypeError);
     expect(() => batches(X, y, { batchSize: 0 })).toThrow(RangeError);
     expect(() => batches(X, y, { shuffle: true } as object)).toThrow(/unknown option "shuffle"/);

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { normalizeImages, prepareImages } from '../../src/data/index.ts';
-import type { ImageDataset, LabelledImages } from '../../src/data/index.ts';
+import type { ImageDataset, LabelledImages, PrepareOptions } from '../../src/data/index.ts';
 import { Rng, Tensor } from '../../src/tensor/index.ts';
 import { contiguousData } from '../../src/tensor/internal.ts';
 import { worstError } from '../support/errors.ts';
@@ -96,6 +96,50 @@ describe('prepareImages', () => {
   it('uses everything that validation leaves when no sizes are given', () => {
     const data = prepareImages(dataset, { numValidation: 4 });
     expect([data.yTrain.length, data.yVal.length, data.yTest.length]).toEqual([26, 4, 12]);
+  });
+
+  it('holds back a tenth for validation, at most 1,000, unless told otherwise', () => {
+    const counts = (count: number, options: PrepareOptions = {}): number[] => {
+      const images = new Tensor(new Uint8Array(count), [count, 1, 1, 1]);
+      const part = { images, labels: new Int32Array(count) };
+      const { yTrain, yVal } = prepareImages({ ...dataset, train: part, test: part }, options);
+      return [yTrain.length, yVal.length];
+    };
+    expect(counts(160)).toEqual([144, 16]);
+    expect(counts(50_000)).toEqual([49_000, 1_000]);
+    expect(counts(50_000, { numTraining: 500 })).toEqual([500, 1_000]);
+    expect([counts(5), counts(2), counts(1)]).toEqual([[4, 1], [1, 1], [1, 0]]);
+    expect([counts(160, { numTraining: 150 }), counts(160, { numTraining: 160 })]).toEqual([[150, 10], [160, 0]]);
+    expect(() => counts(160, { numTraining: 161 })).toThrow(new RangeError(
+      'prepareImages: numTraining asks for 161 training images, there are 160',
+    ));
+    expect(() => counts(160, { numValidation: 160 })).toThrow(new RangeError(
+      'prepareImages: numValidation 160 leaves none to train on of the training images, there are 160',
+    ));
+  });
+
+  it('takes labels of 64 bits, and refuses what is no data set, by name', () => {
+    const { train, test } = dataset;
+    const wide = { ...train, labels: BigInt64Array.from(train.labels, BigInt) as never };
+    expect(prepareImages({ ...dataset, train: wide }, sizes).yTrain).toEqual(train.labels.slice(0, 20));
+    const refused: ReadonlyArray<readonly [unknown, string]> = [
+      [null, 'prepareImages: dataset must be an object, got null'],
+      [{ ...dataset, test: undefined }, 'prepareImages: dataset.test must be an object, got undefined'],
+      [{ ...dataset, test: { ...test, images: [] } }, 'prepareImages: test.images must be a Tensor, got an array of 0'],
+      [{ ...dataset, train: { ...train, labels: [1] } }, 'prepareImages: train.labels must have 30 labels, one an example, got 1'],
+      [{ ...dataset, train: { ...train, images: train.images.astype('float32') } }, 'prepareImages: train.images must be uint8, got float32'],
+    ];
+    for (const [bad, message] of refused) expect(() => prepareImages(bad as never, sizes)).toThrow(message);
+  });
+
+  it.each([[1, 'grey'], [2, 'grey and alpha'], [4, 'RGBA']] as const)('names %d channels', (channels, kind) => {
+    const images = new Tensor(new Uint8Array(12 * channels * 16), [12, channels, 4, 4]);
+    const got = `3 (RGB) channels of train.images, got ${channels} (${kind}): convert them first`;
+    expect(() => prepareImages({ ...dataset, test: { ...dataset.test, images } }, sizes))
+      .toThrow(new RangeError(`prepareImages: test.images must have the ${got}`));
+    const { mean, std } = prepareImages(dataset, sizes);
+    expect(() => normalizeImages(images, mean, std))
+      .toThrow(new RangeError(`normalizeImages: images must have the ${got.replace('train.images', 'mean')}`));
   });
 
   it('gives empty parts when asked to', () => {

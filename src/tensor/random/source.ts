@@ -157,6 +157,11 @@ export function checkState(
   fn: string, state: GeneratorState, algorithm: GeneratorState['algorithm'], length: number,
 ): GeneratorState {
   if (typeof state !== 'object' || state === null) throw new TypeError(`${fn}: state must be an object, got ${describe(state)}`);
+  for (const key of Object.keys(state)) {
+    if (!['algorithm', 'words', 'position', 'spare'].includes(key)) {
+      throw new TypeError(`${fn}: state has an unknown entry ${describe(key)}`);
+    }
+  }
   checkOneOf(fn, 'state.algorithm', state.algorithm, [algorithm]);
   if (!Array.isArray(state.words) || state.words.length !== length) {
     throw new RangeError(`${fn}: state.words must hold ${length} integers, got ${describe(state.words)}`);

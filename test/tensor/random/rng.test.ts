@@ -113,6 +113,7 @@ describe('Rng', () => {
     expect([other.normal(), other.random(), other.integers(1000)]).toEqual(expected);
     expect(() => other.setState({ ...saved, words: [0, 0, 0, 0] })).toThrow('Rng.setState: state.words must not all be 0');
     expect(() => other.setState({ ...saved, algorithm: 'mt19937' })).toThrow(RangeError);
+    expect(() => other.setState({ ...saved, seed: 3 } as never)).toThrow('Rng.setState: state has an unknown entry "seed"');
   });
 
   it('gives one number without a shape and a tensor with one', () => {
