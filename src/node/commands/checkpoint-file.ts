@@ -1,7 +1,7 @@
 /**
  * The checkpoint of a run in its output folder: what Solver needs to go on, with the run's settings inside the same
- * file (Solver's option checkpointMetadata), so that the two cannot fall apart. The file is replaced as a whole (atomicWriteFile): a kill at any moment
- * leaves the previous checkpoint or the new one.
+ * file (Solver's option checkpointMetadata), so that the two cannot fall apart. The file is replaced as a whole
+ * (atomicWriteFile): a kill at any moment leaves the previous checkpoint or the new one.
  */
 
 import { readFile } from 'node:fs/promises';
@@ -11,8 +11,8 @@ import { decodeSafetensors } from '../../io/index.ts';
 import type { CheckpointStore } from '../../train/index.ts';
 import { atomicWriteFile } from '../atomic-write.ts';
 import { DataFileError, explainSystemError, systemErrorCode } from '../errors.ts';
+import { checkpointName } from './run-folder.ts';
 
-export const checkpointName = 'checkpoint.safetensors';
 /** The metadata entry that holds the settings, as JSON. */
 export const settingsKey = 'tilegrad run';
 
