@@ -82,7 +82,8 @@ export async function removeTemporaries(
   const prefix = temporaryPrefix(target);
   try {
     for (const name of await readdir(folder)) {
-      const pid = name.startsWith(prefix) ? /^(\d+)-[0-9a-f]{12}\.tmp$/.exec(name.slice(prefix.length))?.[1] : undefined;
+      if (!name.startsWith(prefix)) continue;
+      const [, pid] = /^(\d+)-[0-9a-f]{12}\.tmp$/.exec(name.slice(prefix.length)) ?? [];
       const path = join(folder, name);
       if (pid !== undefined && (await isAbandoned(Number(pid), path))) await unlink(path);
     }

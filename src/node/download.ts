@@ -26,8 +26,8 @@ export interface DownloadOptions {
   /** the file to write, or an existing folder to put it in; default: in cacheFolder() */
   destination?: string;
   /**
-   * replaces a file at the destination that is not the archive; true only in cacheFolder() unless given, elsewhere such a
-   * file is refused
+   * replaces a file at the destination that is not the archive; true only in cacheFolder() unless given, elsewhere such
+   * a file is refused
    */
   overwrite?: boolean;
   /** called when the size is known and after every piece */

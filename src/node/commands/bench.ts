@@ -40,8 +40,9 @@ export async function runComparisons(
   dtypes: readonly FloatName[], milliseconds: number,
 ): Promise<ComparisonResult[]> {
   await ready();
+  const tables = [convolutionComparisons, poolingComparisons, batchnormComparisons];
   return dtypes
-    .flatMap((dtype) => [convolutionComparisons, poolingComparisons, batchnormComparisons].flatMap((make) => make(dtype)))
+    .flatMap((dtype) => tables.flatMap((make) => make(dtype)))
     .map((comparison) => compare(comparison, milliseconds));
 }
 

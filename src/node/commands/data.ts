@@ -25,8 +25,9 @@ export async function runData({ out, url, overwrite }: DataOptions, surroundings
   const { stdout, env } = surroundings;
   const interrupt = interruptible(surroundings);
   const destination = out ?? join(cacheFolder({ env }), cifar10ArchiveName);
+  const options = { destination, url, overwrite: overwrite ?? out === undefined, signal: interrupt.signal };
   try {
-    await fetchArchive(stdout, { destination, url, overwrite: overwrite ?? out === undefined, signal: interrupt.signal });
+    await fetchArchive(stdout, options);
     return 0;
   } catch (error) {
     if (interrupt.name === null) throw error;
@@ -37,7 +38,7 @@ export async function runData({ out, url, overwrite }: DataOptions, surroundings
   }
 }
 
-/** Downloads and verifies the archive, shows how far that is, and says where it lies. Throws as downloadCifar10 does. */
+/** Downloads and verifies the archive, shows how far that is, says where it lies. Throws as downloadCifar10 does. */
 export async function fetchArchive(output: Output, options: DownloadOptions): Promise<void> {
   const line = new ProgressLine(output);
   const onProgress = (progress: DownloadProgress): void => {
@@ -54,6 +55,7 @@ export async function fetchArchive(output: Output, options: DownloadOptions): Pr
 /** "downloading: 12.3 MB of 170.1 MB, 7% (attempt 2)" */
 function downloadText({ receivedBytes, totalBytes, attempt }: DownloadProgress): string {
   const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
-  const share = totalBytes === null ? '' : ` of ${megabytes(totalBytes)}, ${Math.floor((100 * receivedBytes) / totalBytes)}%`;
-  return `downloading: ${megabytes(receivedBytes)}${share}${attempt > 1 ? ` (attempt ${attempt})` : ''}`;
+  const share = totalBytes === null ? null : Math.floor((100 * receivedBytes) / totalBytes);
+  const of = totalBytes === null ? '' : ` of ${megabytes(totalBytes)}, ${share}%`;
+  return `downloading: ${megabytes(receivedBytes)}${of}${attempt > 1 ? ` (attempt ${attempt})` : ''}`;
 }

@@ -59,7 +59,8 @@ async function train(
 ): Promise<void> {
   const { out } = options;
   const checkpoint = options.resume === true ? await readCheckpoint(out) : null;
-  const settings = checkpoint === null ? settingsFromOptions(options) : checkResumedSettings(checkpoint.settings, options);
+  const settings =
+    checkpoint === null ? settingsFromOptions(options) : checkResumedSettings(checkpoint.settings, options);
   const threads = ready();
   const data = await loadRunData(settings, surroundings.env);
   const count = (labels: ArrayLike<number>): string => labels.length.toLocaleString('en-US');
