@@ -12,9 +12,9 @@
 import { createHash } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
 import type { Stats } from 'node:fs';
-import { link, lstat, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { link, lstat, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { atomicWriteFile, syncFolder } from './atomic-write.ts';
+import { syncFolder } from './atomic-write.ts';
 import { DownloadError, explainSystemError, systemErrorCode } from './errors.ts';
 import { request, RetryableError, stalled, withStallTimeout } from './request.ts';
 
@@ -301,14 +301,17 @@ function recordOf(plan: DownloadPlan, response: Response): PartRecord {
 }
 
 async function writeRecord(part: string, record: PartRecord): Promise<void> {
-  await rm(part, { force: true });
-  await atomicWriteFile(recordPath(part), JSON.stringify(record));
+  await discard(part);
+  await writeFile(recordPath(part), JSON.stringify(record), { flag: 'wx' });
 }
 
 async function readRecord(part: string): Promise<PartRecord | null> {
   try {
     if ((await existing(recordPath(part)))?.isFile() !== true) return null;
-    const { url, etag, lastModified } = JSON.parse(await readFile(recordPath(part), 'utf8')) as Partial<PartRecord>;
+    const json = await readFile(recordPath(part), 'utf8');
+    // The computer stopped before the record was written: a record of no address.
+    if (json === '') return { url: '', etag: null, lastModified: null };
+    const { url, etag, lastModified } = JSON.parse(json) as Partial<PartRecord>;
     const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
     return typeof url === 'string' ? { url, etag: text(etag), lastModified: text(lastModified) } : null;
   } catch {

@@ -48,8 +48,8 @@ export interface DownloadOptions {
 }
 
 const optionNames: readonly string[] = [
-  'url', 'destination', 'overwrite', 'onProgress', 'signal', 'expectedSha256', 'expectedMd5', 'expectedBytes', 'retries',
-  'retryDelay', 'stallTimeout',
+  'url', 'destination', 'overwrite', 'onProgress', 'signal', 'expectedSha256', 'expectedMd5', 'expectedBytes',
+  'retries', 'retryDelay', 'stallTimeout',
 ];
 
 /**
@@ -85,8 +85,8 @@ export async function downloadCifar10(options: DownloadOptions = {}): Promise<st
   const overwrite = checkBoolean(fn, 'overwrite', options.overwrite ?? options.destination === undefined);
   signal?.throwIfAborted();
   await downloadFile({
-    url, destination, overwrite, checksum, expectedBytes, maxBytes: expectedBytes ?? maxBytes, retries, retryDelay, stallTimeout,
-    signal, onProgress,
+    url, destination, overwrite, checksum, expectedBytes, maxBytes: expectedBytes ?? maxBytes, retries, retryDelay,
+    stallTimeout, signal, onProgress,
   });
   return destination;
 }

@@ -1,7 +1,7 @@
 /** The options of `tilegrad train` that change a recipe's network and update rule, and which network takes which. */
 
 import { describe } from '../../runtime/check.ts';
-import { definitionOf, ruleNames } from '../../train/update-rules.ts';
+import { definitionOf, ruleNames } from '../../update/update-rules.ts';
 import type { RuleName } from '../../train/index.ts';
 import type { ModelName, Recipe } from './recipes.ts';
 import { UsageError } from './terminal.ts';

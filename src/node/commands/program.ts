@@ -3,7 +3,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { configure } from '../../runtime/settings.ts';
 import { longestMessage, printable } from '../../runtime/text.ts';
-import { ruleNames } from '../../train/update-rules.ts';
+import { ruleNames } from '../../update/update-rules.ts';
 import { comparisonTable, runComparisons } from './bench.ts';
 import { runData } from './data.ts';
 import type { DataOptions } from './data.ts';
