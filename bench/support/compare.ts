@@ -35,6 +35,7 @@ export function timeComparison(comparison: Comparison, milliseconds: number): Ti
   const [naive, fast] = ['naive', 'fast'].map((name) => statistics(comparison, bench.getTask(name)));
   return {
     name: comparison.name,
+    shape: comparison.shape,
     dtype: comparison.dtype,
     difference,
     naive: naive.p50,

@@ -5,7 +5,7 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { lstat, open, readdir, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { describe } from '../runtime/check.ts';
 import { DataFileError, explainSystemError, systemErrorCode } from './errors.ts';
@@ -14,7 +14,8 @@ import { DataFileError, explainSystemError, systemErrorCode } from './errors.ts'
 const abandonedAfter = 60 * 60 * 1000;
 
 /**
- * Writes contents to path, replacing what is there, all or nothing.
+ * Writes contents to path, replacing what is there, all or nothing. A file that is replaced hands on its permissions
+ * and, where that is allowed, its owner; a link is replaced, not followed.
  *
  * Throws TypeError for contents of another kind, and DataFileError, with the target untouched, when the folder is
  * missing or not writable or the disk is full.
@@ -30,9 +31,14 @@ export async function atomicWriteFile(path: string, contents: Uint8Array | strin
   const folder = dirname(target);
   const temporary = join(folder, `${temporaryPrefix(target)}${process.pid}-${randomBytes(6).toString('hex')}.tmp`);
   try {
+    const before = await lstat(target).then((found) => (found.isFile() ? found : null), () => null);
     // wx: never write through a file or link that someone else put there
-    const file = await open(temporary, 'wx');
+    const file = await open(temporary, 'wx', before?.mode);
     try {
+      if (before !== null) {
+        await file.chown(before.uid, before.gid).catch(() => undefined);
+        await file.chmod(before.mode & 0o7777).catch(() => undefined);
+      }
       await file.writeFile(contents);
       await file.sync();
     } finally {
@@ -44,7 +50,7 @@ export async function atomicWriteFile(path: string, contents: Uint8Array | strin
     await unlink(temporary).catch(() => undefined);
     throw new DataFileError(`atomicWriteFile: cannot write ${target}: ${explainSystemError(error)}`, target, error);
   }
-  await removeAbandoned(target);
+  await removeTemporaries(target, async (_, path) => Date.now() - (await lstat(path)).mtimeMs > abandonedAfter);
 }
 
 /** Flushes a folder's entries to the disk, where the platform can; Windows cannot open a folder, and needs no flush. */
@@ -65,16 +71,21 @@ function temporaryPrefix(target: string): string {
   return `.${basename(target)}.`;
 }
 
-/** Removes temporary files that killed processes left beside target; failing to is no reason to fail the write. */
-async function removeAbandoned(target: string): Promise<void> {
+/**
+ * Removes the temporary files beside target of which isAbandoned, told the writing process and the path, says that
+ * nobody will finish them. Failing to is no reason to fail whatever else is done.
+ */
+export async function removeTemporaries(
+  target: string, isAbandoned: (pid: number, path: string) => Promise<boolean>,
+): Promise<void> {
   const folder = dirname(target);
-  const pattern = /^\d+-[0-9a-f]{12}\.tmp$/;
   const prefix = temporaryPrefix(target);
   try {
     for (const name of await readdir(folder)) {
-      if (!name.startsWith(prefix) || !pattern.test(name.slice(prefix.length))) continue;
+      if (!name.startsWith(prefix)) continue;
+      const [, pid] = /^(\d+)-[0-9a-f]{12}\.tmp$/.exec(name.slice(prefix.length)) ?? [];
       const path = join(folder, name);
-      if (Date.now() - (await stat(path)).mtimeMs > abandonedAfter) await unlink(path);
+      if (pid !== undefined && (await isAbandoned(Number(pid), path))) await unlink(path);
     }
   } catch {
     // another process may have removed it first, or the folder may not be listable

@@ -1,6 +1,6 @@
 /** Where data sets are kept between runs, and where a CIFAR-10 that is already on this machine lies. */
 
-import { access } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { posix, win32 } from 'node:path';
 
@@ -41,7 +41,7 @@ export async function findCifar10(surroundings: CacheSurroundings = {}): Promise
   if (env.CIFAR10 !== undefined && env.CIFAR10 !== '') return env.CIFAR10;
   const cached = (platform === 'win32' ? win32 : posix).join(cacheFolder(surroundings), cifar10ArchiveName);
   try {
-    await access(cached);
+    await stat(cached);
     return cached;
   } catch {
     return null;

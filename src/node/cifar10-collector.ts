@@ -5,6 +5,7 @@ import { longestMessage, printable } from '../runtime/text.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { classNames, countRecords, imageBytes, imageShape, recordBytes, RecordDecoder } from '../data/cifar10.ts';
 import type { ImageDataset, LabelledImages } from '../data/cifar10.ts';
+import { cifar10ArchiveName } from './cache.ts';
 import { DataFileError } from './errors.ts';
 
 const trainFileNames: readonly string[] = [1, 2, 3, 4, 5].map((k) => `data_batch_${k}.bin`);
@@ -19,6 +20,22 @@ export const maxRecords = 10_000;
 export const maxForeignBytes: number = 1024 * 1024;
 /** Everything together: six full batches and room for headers and small companions. */
 export const maxInflatedBytes: number = batchFileNames.length * maxRecords * recordBytes + 16 * 1024 * 1024;
+
+/** The names of the release's other versions, which hold the same images in other formats. */
+export type OtherVersion = 'Python' | 'Matlab';
+
+/** Which other version of the release a file or folder of this name belongs to; null for none. */
+export function otherVersion(name: string): OtherVersion | null {
+  if (/^(data_batch_\d|test_batch|cifar-10-batches-py|cifar-10-python\.tar\.gz)$/.test(name)) return 'Python';
+  if (/^((data_batch_\d|test_batch)\.mat|cifar-10-batches-mat|cifar-10-matlab\.tar\.gz)$/.test(name)) return 'Matlab';
+  return null;
+}
+
+/** What to say of it. */
+export function otherVersionText(path: string, what: string, version: OtherVersion): string {
+  return `loadCifar10: ${path} ${what}: this is the ${version} version of CIFAR-10; take the binary version, ` +
+    `${cifar10ArchiveName} (\`tilegrad data cifar10\` downloads it)`;
+}
 
 interface Batch {
   images: Uint8Array;
@@ -55,12 +72,8 @@ export class Cifar10Collector {
 
   /** Takes note of a file that is no batch. Throws DataFileError where it shows that the archive is another one. */
   pass(name: string, size: number): void {
-    if (/^data_batch_\d(\.mat)?$/.test(posix.basename(name))) {
-      throw new DataFileError(
-        `loadCifar10: ${this.path} holds ${name}: this is the Python or Matlab version, expected the binary version`,
-        this.path,
-      );
-    }
+    const version = otherVersion(posix.basename(name));
+    if (version !== null) throw new DataFileError(otherVersionText(this.path, `holds ${name}`, version), this.path);
     if (size > maxForeignBytes) {
       throw new DataFileError(
         `loadCifar10: ${this.path} holds ${name} of ${size} bytes, which is no part of CIFAR-10's binary release`,

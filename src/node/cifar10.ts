@@ -7,8 +7,8 @@
  */
 
 import { createReadStream } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
-import { join, posix } from 'node:path';
+import { open, readdir, stat } from 'node:fs/promises';
+import { basename, join, posix } from 'node:path';
 import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { checkOptions, describe } from '../runtime/check.ts';
@@ -16,7 +16,9 @@ import type { ImageDataset } from '../data/cifar10.ts';
 import { prepareImages, prepareOptionNames } from '../data/preprocess.ts';
 import type { PreparedImages, PrepareOptions } from '../data/preprocess.ts';
 import { cifar10ArchiveName } from './cache.ts';
-import { batchFileNames, Cifar10Collector, maxInflatedBytes } from './cifar10-collector.ts';
+import {
+  batchFileNames, Cifar10Collector, maxInflatedBytes, otherVersion, otherVersionText,
+} from './cifar10-collector.ts';
 import { DataFileError, explainSystemError, systemErrorCode } from './errors.ts';
 import { readTar, TarError } from './tar.ts';
 
@@ -80,6 +82,10 @@ async function locate(path: string): Promise<Place> {
   }
   const archive = join(path, cifar10ArchiveName);
   if (await exists(archive)) return { file: archive };
+  for (const name of await readdir(path)) {
+    const version = otherVersion(name);
+    if (version !== null) throw new DataFileError(otherVersionText(path, `holds ${name}`, version), path);
+  }
   throw new DataFileError(
     `loadCifar10: the folder ${path} holds neither ${batchFileNames.join(', ')} nor ${cifar10ArchiveName}`, path,
   );
@@ -131,9 +137,10 @@ async function inflated(path: string): Promise<AsyncIterable<Uint8Array>> {
   const isGzip = head[0] === 0x1f && head[1] === 0x8b;
   const isTar = head.length === 512 && new TextDecoder().decode(head.subarray(257, 262)) === 'ustar';
   if (!isGzip && !isTar) {
+    const version = otherVersion(basename(path));
+    if (version !== null && startsAs(head, pickle)) throw new DataFileError(otherVersionText(path, 'is a pickle', version), path);
     throw new DataFileError(
-      `loadCifar10: ${path} must be a folder, a tar.gz or a tar with CIFAR-10's binary release; ` +
-      (head.length === 0 ? 'it is empty' : 'it is none of these'), path,
+      `loadCifar10: ${path} must be a folder, a tar.gz or a tar with CIFAR-10's binary release; it is ${kindOf(head)}`, path,
     );
   }
   const file = createReadStream(path, { highWaterMark: chunkBytes });
@@ -142,6 +149,19 @@ async function inflated(path: string): Promise<AsyncIterable<Uint8Array>> {
   // an error on either side destroys both and reaches whoever reads from gunzip
   pipeline(file, gunzip, () => undefined);
   return bounded(path, gunzip);
+}
+
+/** How formats that one may mistake for a release begin. */
+const zip: readonly number[] = [0x50, 0x4b, 0x03, 0x04];
+const pickle: readonly number[] = [0x80];
+
+function kindOf(head: Uint8Array): string {
+  if (head.length === 0) return 'empty';
+  return startsAs(head, zip) ? 'a zip archive' : 'none of these';
+}
+
+function startsAs(head: Uint8Array, signature: readonly number[]): boolean {
+  return signature.every((byte, i) => head[i] === byte);
 }
 
 async function readHead(path: string): Promise<Uint8Array> {

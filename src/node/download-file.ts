@@ -4,11 +4,15 @@
  * Bytes go to `<destination>.part`. When a connection breaks, stalls, or the program is killed, the next attempt asks
  * for the rest with Range, and with If-Range so that a file that has changed since is sent anew (RFC 9110, sections
  * 13.1.5 and 14.2). Only after size and checksum are right is the part renamed to the destination.
+ *
+ * Others may be able to write to the folder, and the part's name can be guessed: no link is followed there, and nothing
+ * is touched that this program has not put there, which the record beside a part tells.
  */
 
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { constants, createReadStream } from 'node:fs';
+import type { Stats } from 'node:fs';
+import { link, lstat, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { syncFolder } from './atomic-write.ts';
 import { DownloadError, explainSystemError, systemErrorCode } from './errors.ts';
@@ -35,6 +39,8 @@ export interface DownloadProgress {
 export interface DownloadPlan {
   url: string;
   destination: string;
+  /** whether another file at the destination is replaced; else it is refused */
+  overwrite: boolean;
   checksum: Checksum;
   /** the size that the file must have; null when unknown */
   expectedBytes: number | null;
@@ -68,7 +74,7 @@ const longestWait = 30_000;
 export async function downloadFile(plan: DownloadPlan): Promise<void> {
   const part = `${plan.destination}.part`;
   try {
-    if ((await fileChecksum(plan.destination, plan.checksum.algorithm)) === plan.checksum.hex) return;
+    if (await isThere(plan)) return;
     await mkdir(dirname(plan.destination), { recursive: true });
     for (let attempt = 1; ; attempt++) {
       try {
@@ -86,7 +92,7 @@ export async function downloadFile(plan: DownloadPlan): Promise<void> {
         await pause(wait, plan.signal);
       }
     }
-    await rename(part, plan.destination);
+    await putInPlace(plan, part);
     await rm(recordPath(part), { force: true });
     await syncFolder(dirname(plan.destination));
   } catch (error) {
@@ -100,15 +106,55 @@ export async function downloadFile(plan: DownloadPlan): Promise<void> {
   }
 }
 
-/** The checksum of a file, read as a stream; null when there is no file. */
-async function fileChecksum(path: string, algorithm: Checksum['algorithm']): Promise<string | null> {
-  const hash = createHash(algorithm);
+/** Whether the right file lies at the destination. Throws DownloadError where something else may not be replaced. */
+async function isThere(plan: DownloadPlan): Promise<boolean> {
+  const { destination, checksum } = plan;
+  const there = await existing(destination);
+  if (there === null) return false;
+  // A link to the right file serves as well; one that leads nowhere, a pipe or a device cannot be read.
+  const isFile = there.isFile() || (there.isSymbolicLink() && (await stat(destination).catch(() => null))?.isFile());
+  if (isFile && (await fileChecksum(destination, checksum.algorithm)) === checksum.hex) return true;
+  if (isFile && plan.overwrite) return false;
+  throw inTheWay(plan, destination);
+}
+
+/** Moves the verified part to the destination, where nothing may have come to lie in the meantime. */
+async function putInPlace(plan: DownloadPlan, part: string): Promise<void> {
+  const { destination } = plan;
+  if (!plan.overwrite) {
+    try {
+      // unlike rename, link never replaces
+      await link(part, destination);
+      await rm(part);
+      return;
+    } catch (error) {
+      // a file system without hard links
+      if (systemErrorCode(error) !== 'EEXIST' && (await existing(destination)) === null) return rename(part, destination);
+      throw inTheWay(plan, destination);
+    }
+  }
+  await rename(part, destination);
+}
+
+function inTheWay(plan: DownloadPlan, path: string): DownloadError {
+  const what = `${path} exists and is not the archive that ${plan.url} has`;
+  return new DownloadError(`${what}: it is left as it is; remove it, name another place, or say overwrite`, plan.url);
+}
+
+/** What lies at a path, links not followed; null for nothing. */
+async function existing(path: string): Promise<Stats | null> {
   try {
-    for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) hash.update(chunk as Buffer);
+    return await lstat(path);
   } catch (error) {
     if (systemErrorCode(error) === 'ENOENT') return null;
     throw error;
   }
+}
+
+/** The checksum of a file, read as a stream. */
+async function fileChecksum(path: string, algorithm: Checksum['algorithm']): Promise<string> {
+  const hash = createHash(algorithm);
+  for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) hash.update(chunk as Buffer);
   return hash.digest('hex');
 }
 
@@ -151,13 +197,18 @@ async function fetchRest(plan: DownloadPlan, part: string, attempt: number): Pro
   }
 }
 
-/** The length of a usable part and what is known of it; a part of another URL is removed. */
+/**
+ * The length of a usable part and what is known of it; a part of another URL is removed. Throws DownloadError for what
+ * no download has left there: a link, or a file without a record.
+ */
 async function partSoFar(plan: DownloadPlan, part: string): Promise<{ have: number; record: PartRecord | null }> {
-  const found = await stat(part).catch(() => null);
-  if (found === null || found.size === 0) return { have: 0, record: null };
+  const found = await existing(part);
   const record = await readRecord(part);
+  if (record === null && (await existing(recordPath(part))) !== null) throw inTheWay(plan, recordPath(part));
+  if (found === null) return { have: 0, record: null };
+  if (!found.isFile() || found.nlink > 1 || record === null) throw inTheWay(plan, part);
   const tooLong = plan.expectedBytes !== null && found.size > plan.expectedBytes;
-  if (record === null || record.url !== plan.url || tooLong) {
+  if (record.url !== plan.url || tooLong || found.size === 0) {
     await discard(part);
     return { have: 0, record: null };
   }
@@ -185,7 +236,8 @@ async function append(
 ): Promise<void> {
   let position = start;
   const limit = Math.min(total ?? Infinity, plan.maxBytes);
-  const file = await open(part, start > 0 ? 'r+' : 'w');
+  const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW = 0 } = constants;
+  const file = await open(part, O_RDWR | O_NOFOLLOW | (start > 0 ? 0 : O_CREAT | O_EXCL));
   const reader = response.body?.getReader();
   try {
     await file.truncate(start);
@@ -249,13 +301,17 @@ function recordOf(plan: DownloadPlan, response: Response): PartRecord {
 }
 
 async function writeRecord(part: string, record: PartRecord): Promise<void> {
-  await rm(part, { force: true });
-  await writeFile(recordPath(part), JSON.stringify(record));
+  await discard(part);
+  await writeFile(recordPath(part), JSON.stringify(record), { flag: 'wx' });
 }
 
 async function readRecord(part: string): Promise<PartRecord | null> {
   try {
-    const { url, etag, lastModified } = JSON.parse(await readFile(recordPath(part), 'utf8')) as Partial<PartRecord>;
+    if ((await existing(recordPath(part)))?.isFile() !== true) return null;
+    const json = await readFile(recordPath(part), 'utf8');
+    // The computer stopped before the record was written: a record of no address.
+    if (json === '') return { url: '', etag: null, lastModified: null };
+    const { url, etag, lastModified } = JSON.parse(json) as Partial<PartRecord>;
     const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
     return typeof url === 'string' ? { url, etag: text(etag), lastModified: text(lastModified) } : null;
   } catch {

@@ -1,9 +1,8 @@
-/** Getting CIFAR-10 from its authors' site, and the command `tilegrad data cifar10` that does so. */
+/** Getting CIFAR-10 from its authors' site. */
 
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { checkInteger, checkOptions, describe } from '../runtime/check.ts';
-import { longestMessage, printable } from '../runtime/text.ts';
+import { checkBoolean, checkInteger, checkOptions, describe } from '../runtime/check.ts';
 import { cacheFolder, cifar10ArchiveName } from './cache.ts';
 import { downloadFile } from './download-file.ts';
 import type { Checksum, DownloadProgress } from './download-file.ts';
@@ -26,6 +25,11 @@ export interface DownloadOptions {
   url?: string;
   /** the file to write, or an existing folder to put it in; default: in cacheFolder() */
   destination?: string;
+  /**
+   * replaces a file at the destination that is not the archive; true only in cacheFolder() unless given, elsewhere such
+   * a file is refused
+   */
+  overwrite?: boolean;
   /** called when the size is known and after every piece */
   onProgress?: (progress: DownloadProgress) => void;
   /** aborts; what has come so far is kept for the next time */
@@ -44,8 +48,8 @@ export interface DownloadOptions {
 }
 
 const optionNames: readonly string[] = [
-  'url', 'destination', 'onProgress', 'signal', 'expectedSha256', 'expectedMd5', 'expectedBytes', 'retries',
-  'retryDelay', 'stallTimeout',
+  'url', 'destination', 'overwrite', 'onProgress', 'signal', 'expectedSha256', 'expectedMd5', 'expectedBytes',
+  'retries', 'retryDelay', 'stallTimeout',
 ];
 
 /**
@@ -54,7 +58,8 @@ const optionNames: readonly string[] = [
  * on from there.
  *
  * @returns the path of the archive, which loadCifar10 takes
- * @throws DownloadError when the server refuses, sends something else, or cannot be reached; the signal's reason when
+ * @throws DownloadError when the server refuses, sends something else, or cannot be reached, and where something else
+ * lies at the destination or at its `.part`; the signal's reason when
  * aborted; TypeError or RangeError for bad options
  */
 export async function downloadCifar10(options: DownloadOptions = {}): Promise<string> {
@@ -77,10 +82,11 @@ export async function downloadCifar10(options: DownloadOptions = {}): Promise<st
   }
   const destination = await checkDestination(fn, options.destination);
   const { signal, onProgress } = options;
+  const overwrite = checkBoolean(fn, 'overwrite', options.overwrite ?? options.destination === undefined);
   signal?.throwIfAborted();
   await downloadFile({
-    url, destination, checksum, expectedBytes, maxBytes: expectedBytes ?? maxBytes, retries, retryDelay, stallTimeout,
-    signal, onProgress,
+    url, destination, overwrite, checksum, expectedBytes, maxBytes: expectedBytes ?? maxBytes, retries, retryDelay,
+    stallTimeout, signal, onProgress,
   });
   return destination;
 }
@@ -114,64 +120,4 @@ async function checkDestination(fn: string, destination: unknown): Promise<strin
   const path = resolve(destination);
   const found = await stat(path).catch(() => null);
   return found?.isDirectory() ? join(path, cifar10ArchiveName) : path;
-}
-
-/** Where a command writes: process.stdout fits. */
-export interface CommandOutput {
-  write(text: string): unknown;
-  /** true: one line is overwritten; else a line is written for every tenth */
-  isTTY?: boolean;
-}
-
-/** What dataCommand takes beside the data set's name: where to write, and downloadCifar10's options. */
-export interface DataCommandOptions extends Omit<DownloadOptions, 'onProgress'> {
-  output: CommandOutput;
-}
-
-/**
- * `tilegrad data NAME`: downloads and verifies the archive, showing progress, and says where it lies.
- *
- * @param name the data set; only cifar10 is known
- * @returns the path of the archive
- * @throws RangeError for another name, else what downloadCifar10 throws
- */
-export async function dataCommand(name: string, { output, ...options }: DataCommandOptions): Promise<string> {
-  if (name !== 'cifar10') throw new RangeError(`data: unknown data set ${describe(name)}, known is cifar10`);
-  const show = progressWriter(output);
-  let path: string;
-  try {
-    path = await downloadCifar10({ ...options, onProgress: show.update });
-  } finally {
-    show.end();
-  }
-  output.write(`CIFAR-10 is at ${printable(path, longestMessage)}, its checksum verified\n`);
-  return path;
-}
-
-function progressWriter(output: CommandOutput): { update: (progress: DownloadProgress) => void; end: () => void } {
-  let lastShown = '';
-  let lineOpen = false;
-  let lastTime = -Infinity;
-  const update = ({ receivedBytes, totalBytes, attempt }: DownloadProgress): void => {
-    const percent = totalBytes === null ? null : Math.floor((100 * receivedBytes) / totalBytes);
-    const amount = `${(receivedBytes / 1e6).toFixed(1)} MB`;
-    const of = totalBytes === null ? '' : ` of ${(totalBytes / 1e6).toFixed(1)} MB, ${percent}%`;
-    const line = `downloading: ${amount}${of}${attempt > 1 ? ` (attempt ${attempt})` : ''}`;
-    if (output.isTTY === true) {
-      const done = receivedBytes === totalBytes;
-      if (!done && performance.now() - lastTime < 100) return;
-      lastTime = performance.now();
-      lineOpen = true;
-      output.write(`\r${line}\u001b[K`);
-      return;
-    }
-    const step = percent === null ? Math.floor(receivedBytes / 20e6) : Math.floor(percent / 10);
-    if (`${attempt}/${step}` === lastShown) return;
-    lastShown = `${attempt}/${step}`;
-    output.write(`${line}\n`);
-  };
-  const end = (): void => {
-    if (lineOpen) output.write('\n');
-  };
-  return { update, end };
 }

@@ -15,15 +15,18 @@ describe('tilegrad bench', () => {
   it('prints naive, fast, speedup and difference of every operation', async () => {
     const terminal = recording();
     expect(await main(['bench', '--time', '1', '--dtype', 'float32'], terminal)).toBe(0);
-    const [backend, , heads, , ...rows] = terminal.out().trimEnd().split('\n').slice(0, -1);
+    const [backend, , heads, , ...rows] = terminal.out().trimEnd().split('\n').slice(0, -2);
     expect(backend).toMatch(/^backend (simd|js) on \d+ threads?$/);
-    expect(heads.split(/ {2,}/)).toEqual(['operation', 'type', 'naive', 'fast', 'speedup', 'difference']);
+    expect(heads.split(/ {2,}/)).toEqual(['operation', 'size', 'type', 'naive', 'fast', 'speedup', 'difference']);
     expect(rows.map((row) => row.split(/ {2,}/)[0])).toEqual([
       'convolution forward',
       'convolution backward',
       'max pooling forward',
       'max pooling backward',
+      'batchnorm backward, graph and formula',
     ]);
+    expect(rows[0]).toContain('100x3x31x31, 25 of 3x3, stride 2');
+    expect(rows[4]).toContain('128x2048');
     for (const row of rows) expect(row).toMatch(/ float32 +[\d.]+ m?s +[\d.]+ m?s +[\d.]+x +\d\.\de[+-]\d+$/);
   });
 
@@ -32,7 +35,7 @@ describe('tilegrad bench', () => {
     const compared =
       (fast: number[]): (() => unknown) =>
         () =>
-          validate({ name: 'sum', dtype: 'float32', naive: () => [right], fast: () => [tensor(fast)] });
+          validate({ name: 'sum', shape: '3', dtype: 'float32', naive: () => [right], fast: () => [tensor(fast)] });
     expect(compared([1, 2, 3])()).toEqual({ relative: 0, scaled: 0 });
     expect(compared([1, 2, 3.00001])).not.toThrow();
     expect(compared([1, 2, 3.001])).toThrow(
@@ -43,6 +46,7 @@ describe('tilegrad bench', () => {
     expect(() =>
       validate({
         name: 'sum',
+        shape: '1',
         dtype: 'float64',
         naive: () => [double],
         fast: () => [tensor([1 + 1e-8], null, 'float64')],
@@ -54,9 +58,10 @@ describe('tilegrad bench', () => {
     const difference = { relative: 1.23e-7, scaled: 1e-8 };
     expect(
       comparisonTable([
-        { name: 'convolution', dtype: 'float32', naive: 71.23, fast: 0.0871, speedup: 817.8, difference },
+        { name: 'convolution', shape: '2x3', dtype: 'float32', naive: 71.23, fast: 0.0871, speedup: 817.8, difference },
         {
           name: 'pooling',
+          shape: '100x3',
           dtype: 'float64',
           naive: 2.5,
           fast: 2,
@@ -66,11 +71,12 @@ describe('tilegrad bench', () => {
       ]),
     ).toBe(
       [
-        'operation    type       naive       fast  speedup  difference',
-        '-----------  -------  -------  ---------  -------  ----------',
-        'convolution  float32  71.2 ms  0.0871 ms     818x      1.0e-8',
-        'pooling      float64   2.5 ms       2 ms     1.3x      0.0e+0',
+        'operation    size   type       naive       fast  speedup  difference',
+        '-----------  -----  -------  -------  ---------  -------  ----------',
+        'convolution  2x3    float32  71.2 ms  0.0871 ms     818x      1.0e-8',
+        'pooling      100x3  float64   2.5 ms       2 ms     1.3x      0.0e+0',
         'difference: max |a - b| / max(1e-8, |a| + |b|) in float64, max |a - b| / max |a| in float32',
+        'max pooling backward only moves numbers to places known from the forward pass: the loops are as fast as anything',
         '',
       ].join('\n'),
     );

@@ -62,7 +62,7 @@ export const wellBehaved: Handler = (request, response) => send(request, respons
 /** Announces the whole archive, sends the first bytes of it, and drops the connection. */
 export function breakOffAfter(bytes: number, response: ServerResponse, tag: string = etag): void {
   response.writeHead(200, { 'Content-Length': archive.length, ETag: tag });
-  response.write(archive.subarray(0, bytes), () => setTimeout(() => response.destroy(), 20));
+  response.write(archive.subarray(0, bytes), () => setTimeout(() => response.destroy(), 100));
 }
 
 /** Options of a download from url into a folder of its own, impatient enough for a test. */

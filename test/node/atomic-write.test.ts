@@ -1,7 +1,9 @@
 /** Files that are replaced whole or not at all, also when the writer is killed. */
 
 import { spawn } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -65,6 +67,22 @@ describe('atomicWriteFile', () => {
       chmodSync(folder, 0o755);
     }
     expect(readFileSync(join(folder, 'file'), 'utf8')).toBe('old');
+  });
+
+  it.skipIf(process.platform === 'win32')('keeps the permissions of the file that it replaces', async () => {
+    const folder = temporaryFolder();
+    for (const mode of [0o600, 0o644, 0o664, 0o400]) {
+      const path = join(folder, String(mode));
+      writeFileSync(path, 'old');
+      chmodSync(path, mode);
+      await atomicWriteFile(path, 'new');
+      expect([statSync(path).mode & 0o7777, readFileSync(path, 'utf8')]).toEqual([mode, 'new']);
+    }
+    // a link is replaced, and what it led to is neither written nor asked
+    writeFileSync(join(folder, 'target'), 'old');
+    symlinkSync(join(folder, 'target'), join(folder, 'link'));
+    await atomicWriteFile(join(folder, 'link'), 'new');
+    expect([readFileSync(join(folder, 'target'), 'utf8'), lstatSync(join(folder, 'link')).isFile()]).toEqual(['old', true]);
   });
 
   it('clears away what a process killed long ago left, and nothing else', async () => {

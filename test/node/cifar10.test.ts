@@ -102,7 +102,16 @@ describe('loadCifar10', () => {
     await expectRefused(writeArchive(gzipSync(Buffer.alloc(5000, 'not a tar'))), 'is not a whole tar archive');
     const python = { name: 'cifar-10-batches-py/data_batch_1', bytes: Buffer.alloc(9) };
     await expectRefused(writeArchive(gzipSync(tarOf([python]))),
-      'this is the Python or Matlab version, expected the binary version');
+      'this is the Python version of CIFAR-10; take the binary version, cifar-10-binary.tar.gz');
+    for (const [name, version] of [
+      ['data_batch_1', 'Python'], ['cifar-10-batches-py', 'Python'], ['cifar-10-python.tar.gz', 'Python'],
+      ['data_batch_2.mat', 'Matlab'],
+    ]) {
+      await expectRefused(writeFolder({ [name]: new Uint8Array(9) }), `holds ${name}: this is the ${version} version`);
+    }
+    const pickle = join(writeFolder({ data_batch_1: Uint8Array.of(0x80, 2, 0x7d) }), 'data_batch_1');
+    await expectRefused(pickle, 'is a pickle: this is the Python version of CIFAR-10; take the binary version');
+    await expectRefused(writeArchive(Buffer.from('PK\x03\x04 and more', 'latin1')), 'it is a zip archive');
     await expectRefused(writeArchive(gzipSync(tarOf([{ name: 'train.bin', bytes: Buffer.alloc(2 ** 20 + 1) }]))),
       'holds train.bin of 1048577 bytes, which is no part of CIFAR-10');
   });

@@ -1,7 +1,9 @@
 /** Downloading, against a server on this machine that behaves in every way servers should not. */
 
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -57,14 +59,62 @@ describe('downloadCifar10', () => {
     expect((await failure(wrong)).message).toContain(`the sha256 is ${sha256}, expected `);
   });
 
-  it('does not ask for what is there and right, and replaces what is there and wrong', async () => {
+  it('does not ask for what is there and right, and replaces what is there and wrong only where told', async () => {
     const site = await serve(wellBehaved);
     const options = plan(site.url);
-    writeFileSync(options.destination, 'damaged');
-    await downloadCifar10(options);
+    writeFileSync(options.destination, "somebody's own");
+    await expect(downloadCifar10(options)).rejects.toThrow(`${options.destination} exists and is not the archive`);
+    expect(readFileSync(options.destination, 'utf8')).toBe("somebody's own");
+    expect(site.asked).toEqual([]);
+    await downloadCifar10({ ...options, overwrite: true });
     await downloadCifar10(options);
     expectWhole(options.destination);
     expect(site.asked).toEqual(['all']);
+  });
+
+  it('leaves alone what comes to lie at the destination while it downloads', async () => {
+    const options = plan('');
+    const site = await serve((request, response) => {
+      writeFileSync(options.destination, 'just come');
+      send(request, response);
+    });
+    await expect(downloadCifar10({ ...options, url: site.url })).rejects.toThrow('exists and is not the archive');
+    expect(readFileSync(options.destination, 'utf8')).toBe('just come');
+  });
+
+  it.skipIf(process.platform === 'win32')('follows no link and touches no file that it has not put there', async () => {
+    const site = await serve(wellBehaved);
+    for (const suffix of ['', '.part', '.part.json']) {
+      const options = plan(site.url);
+      const victim = join(temporaryFolder(), 'victim');
+      writeFileSync(victim, 'precious');
+      symlinkSync(victim, `${options.destination}${suffix}`);
+      await expect(downloadCifar10(options), suffix).rejects.toThrow(`${suffix} exists and is not the archive`);
+      expect(readFileSync(victim, 'utf8')).toBe('precious');
+      rmSync(`${options.destination}${suffix}`);
+      // the same with a file of somebody's own, and with a link to a file that is not there yet
+      symlinkSync(join(victim, '..', 'new'), `${options.destination}${suffix}`);
+      await expect(downloadCifar10(options), suffix).rejects.toThrow('exists and is not the archive');
+      expect(readdirSync(join(victim, '..'))).toEqual(['victim']);
+      rmSync(`${options.destination}${suffix}`);
+      writeFileSync(`${options.destination}${suffix}`, 'something');
+      await expect(downloadCifar10(options), suffix).rejects.toThrow('exists and is not the archive');
+      expect(readFileSync(`${options.destination}${suffix}`, 'utf8')).toBe('something');
+    }
+    expect(site.asked).toEqual([]);
+  });
+
+  it.skipIf(process.platform === 'win32')('resumes no link, though a record of its own lies beside it', async () => {
+    const site = await serve(wellBehaved);
+    for (const link of [symlinkSync, linkSync]) {
+      const options = plan(site.url);
+      const victim = join(temporaryFolder(), 'victim');
+      writeFileSync(victim, archive.subarray(0, 100));
+      link(victim, `${options.destination}.part`);
+      writeFileSync(`${options.destination}.part.json`, JSON.stringify({ url: site.url, etag }));
+      await expect(downloadCifar10(options)).rejects.toThrow('.part exists and is not the archive');
+      expect(readFileSync(victim).length).toBe(100);
+    }
   });
 
   it('expects the official archive unless told otherwise', async () => {
@@ -126,7 +176,7 @@ describe('downloadCifar10', () => {
       const site = await serve((request, response, count) => {
         if (count === 1) {
           response.writeHead(200, { 'Content-Length': archive.length });
-          response.write(other.subarray(0, 5000), () => setTimeout(() => response.destroy(), 20));
+          response.write(other.subarray(0, 5000), () => setTimeout(() => response.destroy(), 100));
         } else {
           send(request, response);
         }
@@ -137,12 +187,13 @@ describe('downloadCifar10', () => {
       expect(site.asked).toEqual(['all', 'bytes=5000-', 'all']);
     });
 
-    it('ignores a part of another address or of an unknown one', async () => {
+    it('ignores a part of another address, and one whose record was not finished', async () => {
       const site = await serve(wellBehaved);
       const options = plan(site.url);
       writeFileSync(`${options.destination}.part`, 'something');
+      writeFileSync(`${options.destination}.part.json`, '');
       await downloadCifar10(options);
-      writeFileSync(options.destination, '');
+      rmSync(options.destination);
       writeFileSync(`${options.destination}.part`, 'something');
       writeFileSync(`${options.destination}.part.json`, JSON.stringify({ url: 'http://else.where/', etag }));
       await downloadCifar10(options);

@@ -1,13 +1,12 @@
 /** `tilegrad bench`: how much the fast layers gain over the readable ones on this machine, in a few seconds. */
 
-import { convolutionComparisons, poolingComparisons, validate } from './comparisons.ts';
+import { ready } from '../../kernels/status.ts';
+import { batchnormComparisons, convolutionComparisons, poolingComparisons, validate } from './comparisons.ts';
 import type { Comparison, Difference, FloatName } from './comparisons.ts';
 import { formatMilliseconds, formatTable } from './table.ts';
 
 /** One row of the table; times are medians in milliseconds. */
-export interface ComparisonResult {
-  readonly name: string;
-  readonly dtype: FloatName;
+export interface ComparisonResult extends Pick<Comparison, 'name' | 'shape' | 'dtype'> {
   readonly naive: number;
   readonly fast: number;
   readonly speedup: number;
@@ -20,47 +19,41 @@ export interface ComparisonResult {
  */
 export function comparisonTable(results: readonly ComparisonResult[]): string {
   const table = formatTable(
-    ['operation', 'type', 'naive', 'fast', 'speedup', 'difference'],
+    ['operation', 'size', 'type', 'naive', 'fast', 'speedup', 'difference'],
     results.map((result) => [
       result.name,
+      result.shape,
       result.dtype,
       formatMilliseconds(result.naive),
       formatMilliseconds(result.fast),
       `${result.speedup >= 10 ? result.speedup.toFixed(0) : result.speedup.toPrecision(2)}x`,
       (result.dtype === 'float64' ? result.difference.relative : result.difference.scaled).toExponential(1),
     ]),
-    ['left', 'left', 'right', 'right', 'right', 'right'],
+    ['left', 'left', 'left', 'right', 'right', 'right', 'right'],
   );
-  return `${table}difference: max |a - b| / max(1e-8, |a| + |b|) in float64, max |a - b| / max |a| in float32\n`;
+  return `${table}difference: max |a - b| / max(1e-8, |a| + |b|) in float64, max |a - b| / max |a| in float32\n` +
+    'max pooling backward only moves numbers to places known from the forward pass: the loops are as fast as anything\n';
 }
 
-/**
- * Validates every comparison, then times it: one untimed call, then calls for `milliseconds` (at least 3) each way.
- * Calls onResult after each.
- */
-export function runComparisons(
-  dtypes: readonly FloatName[],
-  milliseconds: number,
-  onResult: (result: ComparisonResult) => void = () => undefined,
-): ComparisonResult[] {
-  const results: ComparisonResult[] = [];
-  for (const dtype of dtypes) {
-    for (const comparison of [...convolutionComparisons(dtype), ...poolingComparisons(dtype)]) {
-      const result = compare(comparison, milliseconds);
-      results.push(result);
-      onResult(result);
-    }
-  }
-  return results;
+/** Makes the kernels ready, validates every comparison and times it, `milliseconds` (and 3 calls at least) each way. */
+export async function runComparisons(
+  dtypes: readonly FloatName[], milliseconds: number,
+): Promise<ComparisonResult[]> {
+  await ready();
+  const tables = [convolutionComparisons, poolingComparisons, batchnormComparisons];
+  return dtypes
+    .flatMap((dtype) => tables.flatMap((make) => make(dtype)))
+    .map((comparison) => compare(comparison, milliseconds));
 }
 
 function compare(comparison: Comparison, milliseconds: number): ComparisonResult {
   const difference = validate(comparison);
-  const naive = median(() => comparison.naive(), milliseconds);
-  const fast = median(() => comparison.fast(), milliseconds);
-  return { name: comparison.name, dtype: comparison.dtype, naive, fast, speedup: naive / fast, difference };
+  const [naive, fast] = [comparison.naive, comparison.fast].map((run) => median(run, milliseconds));
+  const { name, shape, dtype } = comparison;
+  return { name, shape, dtype, naive, fast, speedup: naive / fast, difference };
 }
 
+/** The first call, which also draws memory and lets the engine compile, is not timed. */
 function median(run: () => void, milliseconds: number): number {
   run();
   const times: number[] = [];

@@ -11,8 +11,8 @@ import { decodeSafetensors } from '../../io/index.ts';
 import type { CheckpointStore } from '../../train/index.ts';
 import { atomicWriteFile } from '../atomic-write.ts';
 import { DataFileError, explainSystemError, systemErrorCode } from '../errors.ts';
+import { checkpointName } from './run-folder.ts';
 
-export const checkpointName = 'checkpoint.safetensors';
 /** The metadata entry that holds the settings, as JSON. */
 export const settingsKey = 'tilegrad run';
 

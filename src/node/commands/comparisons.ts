@@ -1,18 +1,12 @@
 /**
  * The course's comparison of readable loops with fast layers: the same inputs through both, results compared before
  * anything is timed. Sizes are the course's: convolution of x (100,3,31,31) with 25 filters 3x3, stride 2, pad 1; max
- * pooling of x (100,3,32,32) by 2x2 windows, stride 2.
+ * pooling of x (100,3,32,32) by 2x2 windows, stride 2; batchnorm of x (128,2048).
  */
 
 import {
-  convBackwardFast,
-  convBackwardNaive,
-  convForwardFast,
-  convForwardNaive,
-  maxPoolBackwardFast,
-  maxPoolBackwardNaive,
-  maxPoolForwardFast,
-  maxPoolForwardNaive,
+  batchnormBackward, batchnormBackwardAlt, batchnormForward, convBackwardFast, convBackwardNaive, convForwardFast,
+  convForwardNaive, maxPoolBackwardFast, maxPoolBackwardNaive, maxPoolForwardFast, maxPoolForwardNaive,
 } from '../../layers/index.ts';
 import { RandomState } from '../../tensor/index.ts';
 import type { Tensor } from '../../tensor/index.ts';
@@ -24,6 +18,8 @@ export type FloatName = 'float32' | 'float64';
 /** One operation computed in two ways from the same inputs. */
 export interface Comparison {
   readonly name: string;
+  /** the input's shape and what else tells the size: "100x3x31x31, 25 of 3x3, stride 2" */
+  readonly shape: string;
   readonly dtype: FloatName;
   /** the results, in one order for both */
   naive(): Tensor[];
@@ -52,20 +48,14 @@ export function convolutionComparisons(dtype: FloatName, seed: number = courseSe
   const param = { stride: 2, pad: 1 };
   const [, naiveCache] = convForwardNaive(x, w, b, param);
   const [, fastCache] = convForwardFast(x, w, b, param);
-  return [
-    {
-      name: 'convolution forward',
-      dtype,
-      naive: () => [convForwardNaive(x, w, b, param)[0]],
-      fast: () => [convForwardFast(x, w, b, param)[0]],
-    },
-    {
-      name: 'convolution backward',
-      dtype,
-      naive: () => convBackwardNaive(dout, naiveCache),
-      fast: () => convBackwardFast(dout, fastCache),
-    },
-  ];
+  const common = { shape: '100x3x31x31, 25 of 3x3, stride 2', dtype };
+  return [{
+    ...common, name: 'convolution forward',
+    naive: () => [convForwardNaive(x, w, b, param)[0]], fast: () => [convForwardFast(x, w, b, param)[0]],
+  }, {
+    ...common, name: 'convolution backward',
+    naive: () => convBackwardNaive(dout, naiveCache), fast: () => convBackwardFast(dout, fastCache),
+  }];
 }
 
 /** The poolings, forward and backward, in one type. */
@@ -76,20 +66,27 @@ export function poolingComparisons(dtype: FloatName, seed: number = courseSeed):
   const param = { poolHeight: 2, poolWidth: 2, stride: 2 };
   const [, naiveCache] = maxPoolForwardNaive(x, param);
   const [, fastCache] = maxPoolForwardFast(x, param);
-  return [
-    {
-      name: 'max pooling forward',
-      dtype,
-      naive: () => [maxPoolForwardNaive(x, param)[0]],
-      fast: () => [maxPoolForwardFast(x, param)[0]],
-    },
-    {
-      name: 'max pooling backward',
-      dtype,
-      naive: () => [maxPoolBackwardNaive(dout, naiveCache)],
-      fast: () => [maxPoolBackwardFast(dout, fastCache)],
-    },
-  ];
+  const common = { shape: '100x3x32x32, 2x2, stride 2', dtype };
+  return [{
+    ...common, name: 'max pooling forward',
+    naive: () => [maxPoolForwardNaive(x, param)[0]], fast: () => [maxPoolForwardFast(x, param)[0]],
+  }, {
+    ...common, name: 'max pooling backward',
+    naive: () => [maxPoolBackwardNaive(dout, naiveCache)], fast: () => [maxPoolBackwardFast(dout, fastCache)],
+  }];
+}
+
+/** Batchnorm's two backward forms in one type: node after node of the graph, and the formula it simplifies to. */
+export function batchnormComparisons(dtype: FloatName, seed: number = courseSeed): Comparison[] {
+  const random = new RandomState(seed);
+  const x = random.randn(128, 2048).mul(5).add(12).astype(dtype);
+  const [gamma, beta] = [random.randn(2048).astype(dtype), random.randn(2048).astype(dtype)];
+  const dout = random.randn(128, 2048).astype(dtype);
+  const [, cache] = batchnormForward(x, gamma, beta, { mode: 'train' });
+  return [{
+    name: 'batchnorm backward, graph and formula', shape: '128x2048', dtype,
+    naive: () => batchnormBackward(dout, cache), fast: () => batchnormBackwardAlt(dout, cache),
+  }];
 }
 
 /**

@@ -30,6 +30,8 @@ export interface RunResult {
   readonly seed: number;
   /** false where the run was stopped early */
   readonly complete: boolean;
+  /** finished, timeLimit, aborted or diverged */
+  readonly stopReason: string;
 }
 
 /** Test images shown in the report. */
@@ -39,43 +41,13 @@ const filterScale = 6;
 
 /** Writes all files into folder, each as a whole, and returns the report's path. Rejects with DataFileError. */
 export async function writeOutputs(folder: string, result: RunResult): Promise<string> {
-  const { network, data } = result;
+  const { network, data, predictions: _, ...history } = result;
   const report = join(folder, 'report.html');
-  await atomicWriteFile(join(folder, 'history.json'), `${JSON.stringify(historyOf(result), null, 2)}\n`);
+  await atomicWriteFile(join(folder, 'history.json'), `${JSON.stringify(history, null, 2)}\n`);
   await atomicWriteFile(join(folder, 'filters.png'), encodePng(filterPicture(network, data)));
   await atomicWriteFile(join(folder, 'model.safetensors'), encodeModel(network, data));
   await atomicWriteFile(report, reportOf(result));
   return report;
-}
-
-/** What history.json holds. */
-export function historyOf(result: RunResult): Record<string, unknown> {
-  const {
-    lossHistory,
-    trainAccHistory,
-    valAccHistory,
-    accuracyEpochs,
-    valAccuracy,
-    testAccuracy,
-    trainSeconds,
-    imagesPerSecond,
-    config,
-    seed,
-    complete,
-  } = result;
-  return {
-    lossHistory,
-    trainAccHistory,
-    valAccHistory,
-    accuracyEpochs,
-    valAccuracy,
-    testAccuracy,
-    trainSeconds,
-    imagesPerSecond,
-    config,
-    seed,
-    complete,
-  };
 }
 
 /**
@@ -120,8 +92,6 @@ function samplesOf({ data, predictions }: RunResult): SamplePrediction[] {
 
 function reportOf(result: RunResult): string {
   const { network, data, predictions, lossHistory, config } = result;
-  const parameters = Object.values(network.params).reduce((sum, parameter) => sum + parameter.size, 0);
-  const percent = (share: number): string => `${(100 * share).toFixed(1)}%`;
   const count = (value: number): string => value.toLocaleString('en-US');
   return reportHtml({
     title: `${network.name} on ${data.name}`,
@@ -130,15 +100,11 @@ function reportOf(result: RunResult): string {
       'The network is the one that did best on the validation images.',
     runs: { run: result },
     summary: [
-      {
-        label: 'Test accuracy',
-        value: percent(result.testAccuracy),
-        note: `${count(data.yTest.length)} images never trained on`,
-      },
+      { label: 'Test accuracy', value: percent(result.testAccuracy), note: `${count(data.yTest.length)} images never trained on` },
       { label: 'Validation accuracy', value: percent(result.valAccuracy), note: `${count(data.yVal.length)} images` },
       { label: 'Training time', value: `${result.trainSeconds.toFixed(1)} s`, note: 'in training steps' },
       { label: 'Speed', value: formatRate(result.imagesPerSecond), note: 'images a second' },
-      { label: 'Parameters', value: count(parameters), note: network.name },
+      { label: 'Parameters', value: count(parameterCount(network)), note: network.name },
     ],
     filters: filterPicture(network, data, 'transparent'),
     confusion: {
@@ -160,4 +126,14 @@ function flatten(values: Readonly<Record<string, unknown>>): Record<string, unkn
     else if (value !== null) flat[name] = value;
   }
   return flat;
+}
+
+/** Numbers that the network learns. */
+export function parameterCount(network: Network): number {
+  return Object.values(network.params).reduce((sum, parameter) => sum + parameter.size, 0);
+}
+
+/** 0.451 -> "45.1%" */
+export function percent(share: number): string {
+  return `${(100 * share).toFixed(1)}%`;
 }

@@ -1,14 +1,14 @@
 /** The command line: its commands and options, and what its errors and exit codes are. */
 
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { ready } from '../../kernels/status.ts';
-import { longestMessage, printable } from '../../runtime/text.ts';
 import { configure } from '../../runtime/settings.ts';
+import { longestMessage, printable } from '../../runtime/text.ts';
+import { ruleNames } from '../../update/update-rules.ts';
 import { comparisonTable, runComparisons } from './bench.ts';
 import { runData } from './data.ts';
 import type { DataOptions } from './data.ts';
 import { backendLine, runInfo } from './info.ts';
-import { modelNames, recipes } from './recipes.ts';
+import { modelNames, recipesText } from './recipes.ts';
 import type { TrainOptions } from './run-settings.ts';
 import { processSurroundings, UsageError } from './terminal.ts';
 import type { Surroundings } from './terminal.ts';
@@ -17,7 +17,7 @@ import { packageVersion } from './version.ts';
 
 /**
  * Runs the command line and returns the exit code: 0 for success, 1 for an error (one line on stderr says which), 2 for
- * a wrong command line, 130 and 143 after an interrupt. Never throws and never ends the process.
+ * a wrong command line, 129, 130 and 143 after an interrupt. Never throws and never ends the process.
  *
  * @param argv the arguments after the program's name
  */
@@ -42,6 +42,8 @@ export async function main(
 
 function buildProgram(surroundings: Surroundings, exit: (code: number) => void): Command {
   const { stdout, stderr } = surroundings;
+  // Where the output is the result, it must have been written.
+  const outputCode = (): number => (surroundings.outputError?.() ? 1 : 0);
   const program = new Command('tilegrad')
     .description('Convolutional networks in pure TypeScript: train them, look at them, measure them.')
     .version(packageVersion())
@@ -52,6 +54,8 @@ function buildProgram(surroundings: Surroundings, exit: (code: number) => void):
       outputError: (text, write) => write(`tilegrad: ${oneLine(text.replace(/^error: /, ''))}\n`),
       getOutHasColors: () => false,
       getErrHasColors: () => false,
+      getOutHelpWidth: () => stdout.columns ?? 80,
+      getErrHelpWidth: () => stderr.columns ?? 80,
     });
 
   program
@@ -63,21 +67,31 @@ function buildProgram(surroundings: Surroundings, exit: (code: number) => void):
       '(default: CIFAR-10 where the variable CIFAR10 or the cache folder has it, else shapes)',
     )
     .option('--model <name>', `what to train: ${modelNames.join(', ')} (default: deep)`)
-    .option(
-      '--recipe <name>',
-      `a network with all its settings: ${Object.keys(recipes).join(', ')} (default: the model's)`,
-    )
+    .option('--recipe <name>', "a network with all its settings, see below (default: the model's); what follows changes it")
+    .option('--filters <n,...>', 'filters of each convolution (three: one number)', integers)
+    .option('--filter-size <n>', "side of the filters, odd (three; deep's are 3)", oddInteger)
+    .option('--hidden <n,...>', 'sizes of the hidden layers (three, two: one number; fc: any)', integers)
+    .option('--normalization <name>', 'none, batchnorm, or layernorm (fc, deep: not layernorm)', normalization)
+    .option('--dropout-keep <p>', 'probability that dropout keeps a number, 1 for no dropout (fc)', share)
+    .option('--weight-scale <x>', 'deviation of the initial weights, or kaiming (deep)', weightScale)
+    .option('--reg <x>', 'strength of the L2 regularisation', notNegative)
+    .option('--reg-factor <x>', 'its factor: the loss gains factor * reg * sum(W^2) (default: 0.5)', notNegative)
+    .option('--rule <name>', `update rule: ${ruleNames.join(', ')}; its settings are then its own defaults`)
+    .option('--lr <x>', 'learning rate', positive)
+    .option('--momentum <x>', 'share of the velocity that is kept (sgdMomentum, nesterov)', properShare)
+    .option('--lr-decay <x>', 'what the learning rate is multiplied by after every epoch', share)
+    .option('--batch <n>', 'images a step', integer(1))
     .option('--epochs <n>', 'passes over the training images', integer(1))
     .option('--time <seconds>', 'seconds of training; with --epochs, whichever comes first', positive)
-    .option('--batch <n>', 'images a step', integer(1))
-    .option('--lr <x>', 'learning rate', positive)
-    .option('--threads <n>', 'threads that compute (default: one a core)', integer(1))
     .option('--seed <n>', 'seed of everything drawn at random (default: 0)', integer(0))
     .option('--num-train <n>', 'train on the first n images only', integer(1))
     .option('--num-val <n>', 'validate on n images (default: 1000)', integer(1))
     .option('--num-test <n>', 'test on the first n images only', integer(1))
+    .option('--threads <n>', 'threads that compute (default: one a core)', integer(1))
     .option('--out <folder>', 'where the results go', 'out')
-    .option('--resume', 'go on from the checkpoint in the output folder')
+    .option('--resume', 'go on from the checkpoint in the output folder, with its settings and until its limits')
+    .option('--overwrite', 'start over where the output folder holds another run')
+    .addHelpText('after', `\nRecipes:\n${recipesText()}`)
     .action(async (options: TrainOptions) => {
       if (options.threads !== undefined) configure({ threads: options.threads });
       exit(await runTrain(options, surroundings));
@@ -89,6 +103,7 @@ function buildProgram(surroundings: Surroundings, exit: (code: number) => void):
     .description('download CIFAR-10 (binary version, 170 MB), going on from what is there, and verify its checksum')
     .option('--out <path>', 'a file, or a folder to put it in (default: the cache folder, where train looks for it)')
     .option('--url <address>', "another server's copy of the same archive")
+    .option('--overwrite', 'replace another file that lies where the archive goes')
     .action(async (options: DataOptions) => exit(await runData(options, surroundings)));
 
   program
@@ -97,34 +112,62 @@ function buildProgram(surroundings: Surroundings, exit: (code: number) => void):
     .addOption(new Option('--dtype <type>', 'element type').choices(['float32', 'float64', 'both']).default('both'))
     .option('--time <ms>', 'milliseconds for each measurement', positive, 300)
     .action(async ({ dtype, time }: { dtype: 'float32' | 'float64' | 'both'; time: number }) => {
-      await ready();
-      stdout.write(`${backendLine()}\n\n`);
-      const results = runComparisons(dtype === 'both' ? ['float64', 'float32'] : [dtype], time);
-      stdout.write(comparisonTable(results));
+      const results = await runComparisons(dtype === 'both' ? ['float64', 'float32'] : [dtype], time);
+      stdout.write(`${backendLine()}\n\n${comparisonTable(results)}`);
+      exit(outputCode());
     });
 
   program
     .command('info')
     .description('say what computes on this machine, and why it is not faster')
-    .action(() => runInfo(stdout));
+    .action(async () => {
+      await runInfo(stdout);
+      exit(outputCode());
+    });
   return program;
 }
 
-function integer(min: number): (text: string) => number {
+const share: (text: string) => number = number('a number > 0 and <= 1', (value) => value > 0 && value <= 1);
+const properShare: (text: string) => number = number('a number from 0 to 1', (value) => value >= 0 && value <= 1);
+const positive: (text: string) => number = number('a number > 0', (value) => value > 0);
+const notNegative: (text: string) => number = number('a number >= 0', (value) => value >= 0);
+
+function number(expected: string, accepts: (value: number) => boolean): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (!/^\d+$/.test(text) || value < min || value > Number.MAX_SAFE_INTEGER) {
-      throw new InvalidArgumentError(`It must be an integer >= ${min}.`);
-    }
+    if (text.trim() === '' || !Number.isFinite(value) || !accepts(value)) refuse(expected);
     return value;
   };
 }
 
-function positive(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value) || value <= 0)
-    throw new InvalidArgumentError('It must be a number > 0.');
-  return value;
+function integer(min: number): (text: string) => number {
+  const read = number(`an integer >= ${min}`, (value) => Number.isSafeInteger(value) && value >= min);
+  return (text) => read(/^\d+$/.test(text) ? text : '');
+}
+
+function integers(text: string): number[] {
+  const sizes = text.split(',');
+  if (!sizes.every((size) => /^0*[1-9]\d*$/.test(size) && Number.isSafeInteger(Number(size)))) {
+    refuse('integers >= 1 with commas between them');
+  }
+  return sizes.map(Number);
+}
+
+function oddInteger(text: string): number {
+  const value = integer(1)(text);
+  return value % 2 === 1 ? value : refuse('odd, so that padding keeps the size of the image');
+}
+
+function weightScale(text: string): number | 'kaiming' {
+  return text === 'kaiming' ? text : number('a number >= 0, or kaiming', (value) => value >= 0)(text);
+}
+
+function normalization(text: string): string {
+  return ['none', 'batchnorm', 'layernorm'].includes(text) ? text : refuse('none, batchnorm or layernorm');
+}
+
+function refuse(expected: string): never {
+  throw new InvalidArgumentError(`It must be ${expected}.`);
 }
 
 function oneLine(text: string): string {

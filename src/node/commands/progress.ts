@@ -75,7 +75,7 @@ export class ProgressLine {
       return;
     }
     // One column stays free: writing into the last one makes some terminals wrap.
-    const width = Math.max(1, (this.#output.columns ?? 80) - 1);
+    const width = Math.max(1, (this.#output.columns || 80) - 1);
     this.#output.write(`\r${text.slice(0, width)}${clearToEnd}`);
     this.#visible = true;
   }

@@ -1,20 +1,22 @@
 /** The settings of one training run: a recipe, what the command line changed of it, and which data it gets. */
 
-import { resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { isRecord } from './json.ts';
-import { findRecipe } from './recipes.ts';
+import { flagOf, withNetworkOptions } from './network-options.ts';
+import type { NetworkOptions } from './network-options.ts';
+import { findRecipe, modelNames } from './recipes.ts';
 import type { Recipe } from './recipes.ts';
 import { UsageError } from './terminal.ts';
 
 /** The options of `tilegrad train` as the command line gives them, checked one by one. */
-export interface TrainOptions {
+export interface TrainOptions extends NetworkOptions {
   readonly data?: string;
   readonly model?: string;
   readonly recipe?: string;
   readonly epochs?: number;
   readonly time?: number;
   readonly batch?: number;
-  readonly lr?: number;
   readonly threads?: number;
   readonly seed?: number;
   readonly numTrain?: number;
@@ -22,6 +24,7 @@ export interface TrainOptions {
   readonly numTest?: number;
   readonly out: string;
   readonly resume?: boolean;
+  readonly overwrite?: boolean;
 }
 
 /** Plain values, kept in the checkpoint: what a run can be repeated and gone on with. */
@@ -42,8 +45,7 @@ export function settingsFromOptions(options: TrainOptions): RunSettings {
   const limited = options.epochs !== undefined || options.time !== undefined;
   return {
     recipe: recipeName,
-    ...recipe,
-    optimConfig: { ...recipe.optimConfig, ...(options.lr === undefined ? {} : { learningRate: options.lr }) },
+    ...withNetworkOptions(recipe, options),
     batchSize: options.batch ?? recipe.batchSize,
     epochs: limited ? (options.epochs ?? null) : recipe.epochs,
     time: limited ? (options.time ?? null) : recipe.time,
@@ -55,19 +57,23 @@ export function settingsFromOptions(options: TrainOptions): RunSettings {
   };
 }
 
-/** What --resume cannot change: the run would not be the same. */
-const fixedByRun = ['model', 'recipe', 'epochs', 'batch', 'lr', 'seed', 'numTrain', 'numVal', 'numTest'] as const;
+/** What may be given with --resume; everything else would make the run another one. */
+const freeOnResume: readonly string[] = ['data', 'time', 'threads', 'out', 'resume'];
 
-/** Throws UsageError where an option given with --resume is one that the checkpoint decides. */
-export function checkResumeOptions(options: TrainOptions): void {
-  for (const name of fixedByRun) {
-    if (options[name] !== undefined) {
-      const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-      throw new UsageError(
-        `--resume goes on with the settings of the run in ${options.out}; --${flag} cannot be given with it`,
-      );
-    }
-  }
+/**
+ * Throws UsageError where an option given with --resume is one that the checkpoint decides. A run that diverged may go
+ * on with another learning rate: with the same one it would diverge again.
+ */
+export async function checkResumeOptions(options: TrainOptions): Promise<void> {
+  const { out } = options;
+  const changed = Object.keys(options).find((name) => !freeOnResume.includes(name) && name !== 'lr');
+  if (changed === undefined && (options.lr === undefined || (await hasDiverged(out)))) return;
+  throw new UsageError(`--resume goes on with the settings of the run in ${out}; ${flagOf(changed ?? 'lr')} cannot be given with it`);
+}
+
+async function hasDiverged(out: string): Promise<boolean> {
+  const history: unknown = await readFile(join(out, 'history.json'), 'utf8').then(JSON.parse).catch(() => null);
+  return isRecord(history) && history.stopReason === 'diverged';
 }
 
 /**
@@ -79,15 +85,19 @@ export function checkResumedSettings(saved: unknown, options: TrainOptions): Run
   const fits =
     isRecord(saved) &&
     Object.keys(standard).every((name) => Object.hasOwn(saved, name)) &&
-    typeof saved.recipe === 'string' &&
+    ['recipe', 'model', 'updateRule', 'schedule'].every((name) => typeof saved[name] === 'string') &&
+    ['seed', 'batchSize', 'lrDecay'].every((name) => typeof saved[name] === 'number') &&
+    ['epochs', 'time', 'numTrain', 'numVal', 'numTest'].every((name) => /number|object/.test(typeof saved[name])) &&
+    modelNames.includes(saved.model as string) &&
     isRecord(saved.network) &&
     isRecord(saved.optimConfig);
   if (!fits) throw new RangeError(`the checkpoint in ${options.out} holds settings that this version cannot read`);
+  const { out, data } = options;
   const settings = saved as unknown as RunSettings;
   return {
     ...settings,
-    data:
-      options.data === undefined ? settings.data : settingsFromOptions({ out: options.out, data: options.data }).data,
+    data: data === undefined ? settings.data : settingsFromOptions({ out, data }).data,
     time: options.time ?? settings.time,
+    optimConfig: { ...settings.optimConfig, ...(options.lr === undefined ? {} : { learningRate: options.lr }) },
   };
 }

@@ -1,26 +1,24 @@
 /** `tilegrad train`: trains a network, shows how far it has come, and leaves a report. */
 
-import { constants } from 'node:fs';
-import { access, mkdir } from 'node:fs/promises';
 import { randomFlip } from '../../data/index.ts';
 import { ready } from '../../kernels/status.ts';
 import type { Network } from '../../models/index.ts';
 import { Rng } from '../../tensor/index.ts';
-import { Solver } from '../../train/index.ts';
-import type { Progress, SolverOptions, StopReason } from '../../train/index.ts';
-import { DataFileError, explainSystemError } from '../errors.ts';
-import { CheckpointFile, checkpointName, readCheckpoint, settingsKey } from './checkpoint-file.ts';
+import { DivergenceError, Solver } from '../../train/index.ts';
+import type { Progress, SolverOptions } from '../../train/index.ts';
+import { CheckpointFile, readCheckpoint, settingsKey } from './checkpoint-file.ts';
 import { accuracyOf, predict } from './evaluation.ts';
-import { writeOutputs } from './outputs.ts';
+import { parameterCount, percent, writeOutputs } from './outputs.ts';
 import { formatRate, ProgressLine } from './progress.ts';
 import { buildNetwork, buildSchedule } from './recipes.ts';
 import { backendLine } from './info.ts';
 import { loadRunData } from './run-data.ts';
 import type { RunData } from './run-data.ts';
+import { checkpointName, clearRunFolder, openRunFolder } from './run-folder.ts';
 import { checkResumedSettings, checkResumeOptions, settingsFromOptions } from './run-settings.ts';
 import type { RunSettings, TrainOptions } from './run-settings.ts';
-import { interruptExitCode } from './terminal.ts';
-import type { InterruptName, Surroundings } from './terminal.ts';
+import { interruptExitCode, interruptible } from './terminal.ts';
+import type { Surroundings } from './terminal.ts';
 
 /** Milliseconds from one checkpoint to the next inside an epoch. */
 const checkpointInterval = 30_000;
@@ -28,41 +26,41 @@ const checkpointInterval = 30_000;
 const endlessEpochs = 1_000_000;
 
 /**
- * Runs the command and returns the exit code: 0 when training came to its end, 130 or 143 when a signal stopped it
- * (then the checkpoint and all outputs are written first). Throws UsageError for options that do not fit together, and
- * whatever went wrong with data or files.
+ * Runs the command and returns the exit code: 0 when training came to its end, 129, 130 or 143 when a signal stopped it
+ * (then the checkpoint and all outputs are written first). Throws UsageError for options that do not fit together or
+ * would replace another run, Error where training diverged (the best network so far is then written with all outputs,
+ * and the message says how to go on), and whatever went wrong with data or files.
  */
 export async function runTrain(options: TrainOptions, surroundings: Surroundings): Promise<number> {
+  const { out } = options;
   const line = new ProgressLine(surroundings.stdout);
-  const controller = new AbortController();
-  let interrupted: InterruptName | null = null;
-  const stopListening = surroundings.onInterrupt((signal) => {
-    interrupted = signal;
-    controller.abort();
+  const resume = options.resume === true;
+  if (resume) await checkResumeOptions(options);
+  else settingsFromOptions(options);
+  const interrupt = interruptible(surroundings, () => {
     line.print('stopping: the step under way is finished and everything is saved (Ctrl-C again ends at once)');
   });
   try {
-    await train(options, surroundings, line, controller.signal);
+    const closeFolder = await openRunFolder(out, resume ? 'resume' : options.overwrite === true ? 'overwrite' : 'fresh');
+    try {
+      await train(options, surroundings, line, interrupt.signal);
+    } finally {
+      await closeFolder();
+    }
   } finally {
     line.clear();
-    stopListening();
+    interrupt.stop();
   }
-  return interrupted === null ? 0 : interruptExitCode[interrupted];
+  return interrupt.name === null ? 0 : interruptExitCode[interrupt.name];
 }
 
 async function train(
-  options: TrainOptions,
-  surroundings: Surroundings,
-  line: ProgressLine,
-  signal: AbortSignal,
+  options: TrainOptions, surroundings: Surroundings, line: ProgressLine, signal: AbortSignal,
 ): Promise<void> {
   const { out } = options;
-  if (options.resume === true) checkResumeOptions(options);
   const checkpoint = options.resume === true ? await readCheckpoint(out) : null;
   const settings =
     checkpoint === null ? settingsFromOptions(options) : checkResumedSettings(checkpoint.settings, options);
-  await prepareFolder(out);
-
   const threads = ready();
   const data = await loadRunData(settings, surroundings.env);
   const count = (labels: ArrayLike<number>): string => labels.length.toLocaleString('en-US');
@@ -83,7 +81,6 @@ async function train(
     for (; shown < solver.valAccHistory.length; shown++) line.print(accuracyLine(solver, shown));
   };
   const onProgress = (progress: Progress): void => {
-    printAccuracies();
     const { iteration } = progress;
     line.update({
       ...progress,
@@ -98,21 +95,51 @@ async function train(
   const solver: Solver = new Solver(network, data, {
     ...solverOptions(settings, () => solver.trainSeconds),
     onProgress,
+    onEpoch: printAccuracies,
     checkpointName,
     checkpointStore: file,
     checkpointMetadata: { [settingsKey]: JSON.stringify(settings) },
   });
-  if (checkpoint !== null) {
-    solver.restore(checkpoint.bytes);
+  if (checkpoint === null) {
+    await clearRunFolder(out);
+  } else {
+    solver.restore(checkpoint.bytes, { changedSettings: options.lr !== undefined });
     shown = solver.valAccHistory.length;
     line.print(`going on after iteration ${solver.iteration} of the run in ${out}`);
+    const reached = reachedLimit(solver, settings);
+    if (reached !== null) line.print(reached);
   }
   const timeLimit = settings.time === null ? undefined : Math.max(0, settings.time - solver.trainSeconds);
-  const reason = await solver.train({ timeLimit, signal });
-  await file.done();
-  line.clear();
-  printAccuracies();
-  if (solver.iteration > 0) await report({ solver, network, data, settings, reason, out, line });
+  const finish = async (reason: string): Promise<void> => {
+    await file.done();
+    line.clear();
+    printAccuracies();
+    if (solver.iteration > 0) await report({ solver, network, data, settings, reason, out, line });
+  };
+  let reason: string;
+  try {
+    reason = await solver.train({ timeLimit, signal });
+  } catch (error) {
+    if (!(error instanceof DivergenceError)) throw error;
+    const lower = `--lr ${Number((settings.optimConfig.learningRate / 10).toPrecision(2))}`;
+    if (solver.valAccHistory.length === 0) {
+      throw new Error(`${error.message}. Nothing was learnt and nothing is kept: try ${lower}`, { cause: error });
+    }
+    await finish('diverged');
+    const kept = `The best network so far is kept in ${out}: --resume ${lower} goes on from the last checkpoint`;
+    throw new Error(`${error.message}. ${kept}, --overwrite ${lower} starts over`, { cause: error });
+  }
+  await finish(reason);
+}
+
+/** Why a run that goes on has nothing left to do, and what to do about it; null where it has. */
+function reachedLimit({ trainSeconds, iteration, iterations }: Solver, { time, epochs }: RunSettings): string | null {
+  if (time !== null && trainSeconds >= time) {
+    return `the limit of ${time} s is reached, the run has trained for ${trainSeconds.toFixed(1)} s: ` +
+      `--resume --time ${Math.ceil(2 * trainSeconds)} goes on`;
+  }
+  if (iteration < iterations) return null;
+  return `all ${epochs} epochs are done: a longer run starts over, with --overwrite and more --epochs`;
 }
 
 interface FinishedRun {
@@ -120,7 +147,7 @@ interface FinishedRun {
   readonly network: Network;
   readonly data: RunData;
   readonly settings: RunSettings;
-  readonly reason: StopReason;
+  readonly reason: string;
   readonly out: string;
   readonly line: ProgressLine;
 }
@@ -148,7 +175,8 @@ async function report({ solver, network, data, settings, reason, out, line }: Fi
     trainSeconds: solver.trainSeconds,
     seed: settings.seed,
     config: { ...settings, data: data.source, network: network.config, backend: backendLine() },
-    complete: reason !== 'aborted',
+    complete: reason === 'finished' || reason === 'timeLimit',
+    stopReason: reason,
   });
   line.print(
     `${reason === 'aborted' ? 'stopped after' : 'trained for'} ${solver.trainSeconds.toFixed(1)} s: ` +
@@ -156,16 +184,6 @@ async function report({ solver, network, data, settings, reason, out, line }: Fi
   );
   line.print(`validation accuracy ${percent(valAccuracy)}, test accuracy ${percent(testAccuracy)}`);
   line.print(`report: ${path}`);
-}
-
-/** Makes the output folder and sees that it can be written to: better now than after an hour of training. */
-async function prepareFolder(out: string): Promise<void> {
-  try {
-    await mkdir(out, { recursive: true });
-    await access(out, constants.W_OK | constants.X_OK);
-  } catch (error) {
-    throw new DataFileError(`cannot write to the output folder ${out}: ${explainSystemError(error)}`, out, error);
-  }
 }
 
 function networkOf(settings: RunSettings, data: RunData): Network {
@@ -207,12 +225,4 @@ function accuracyEpochs({ epoch, iteration, iterationsPerEpoch, valAccHistory }:
   const epochs = Array.from({ length: epoch + 1 }, (_, i) => i).slice(iterationsPerEpoch === 1 ? 1 : 0);
   if (epochs.length < valAccHistory.length) epochs.push(iteration / iterationsPerEpoch);
   return epochs.slice(0, valAccHistory.length);
-}
-
-function parameterCount(network: Network): number {
-  return Object.values(network.params).reduce((sum, parameter) => sum + parameter.size, 0);
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)}%`;
 }

@@ -1,0 +1,65 @@
+/** The folder of a run: it belongs to one run at a time, and what a run left there is not replaced unasked. */
+
+import { lstat, mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { removeTemporaries } from '../atomic-write.ts';
+import { DataFileError, explainSystemError, systemErrorCode } from '../errors.ts';
+import { isProcessAlive, LockedError, takeLock } from './lock.ts';
+import { UsageError } from './terminal.ts';
+
+export const checkpointName = 'checkpoint.safetensors';
+/** Everything that a run leaves in its folder. */
+const runFiles: readonly string[] = [
+  checkpointName, 'history.json', 'filters.png', 'model.safetensors', 'report.html',
+];
+const lockName = '.tilegrad-run.lock';
+
+/** What to do with a folder that holds a run: refuse it, go on, or start over. */
+export type FolderUse = 'fresh' | 'resume' | 'overwrite';
+
+/**
+ * Makes the folder, locks it, and clears away what killed runs left half written; the function that comes back unlocks
+ * it. Better now than after an hour of training, it rejects with DataFileError where the folder cannot be written to or
+ * another run has it, and with UsageError where it holds a run and use is fresh.
+ */
+export async function openRunFolder(out: string, use: FolderUse): Promise<() => Promise<void>> {
+  let unlock: () => Promise<void>;
+  try {
+    if (use !== 'resume') await mkdir(out, { recursive: true });
+    unlock = await takeLock(join(out, lockName));
+  } catch (error) {
+    if (use === 'resume' && systemErrorCode(error) === 'ENOENT') return () => Promise.resolve();
+    throw new DataFileError(`cannot write to the output folder ${out}: ${whyNot(out, error)}`, out, error);
+  }
+  try {
+    for (const name of runFiles) await removeTemporaries(join(out, name), async (pid) => !(await isProcessAlive(pid)));
+    if (use === 'fresh') await refuseRun(out);
+    return unlock;
+  } catch (error) {
+    await unlock();
+    throw error;
+  }
+}
+
+/** Removes what an earlier run left, so that its results never lie beside the checkpoint of this one. */
+export async function clearRunFolder(out: string): Promise<void> {
+  for (const name of runFiles) await rm(join(out, name), { force: true });
+}
+
+async function refuseRun(out: string): Promise<void> {
+  const found: string[] = [];
+  for (const name of runFiles) if (await lstat(join(out, name)).then(() => true, () => false)) found.push(name);
+  if (found.length === 0) return;
+  const resume = found.includes(checkpointName) ? '--resume goes on with it, ' : '';
+  throw new UsageError(
+    `${out} holds another run (${found.join(', ')}): ${resume}--overwrite starts over, --out names another folder`,
+  );
+}
+
+function whyNot(out: string, error: unknown): string {
+  if (!(error instanceof LockedError)) return explainSystemError(error);
+  const { holder } = error;
+  if (holder === null) return 'another run is just starting there';
+  return `the run of process ${holder.pid} on ${holder.host || 'this machine'} is under way there ` +
+    `(if it has died, remove ${join(out, lockName)})`;
+}
