@@ -7,7 +7,7 @@
 import { describe } from '../runtime/check.ts';
 import { checkTensor, checkTensorType } from '../tensor/check.ts';
 import { contiguousData } from '../tensor/internal.ts';
-import { checkLabels, type Labels } from '../tensor/labels.ts';
+import { labelValues, type Labels } from '../tensor/labels.ts';
 import { Tensor } from '../tensor/tensor.ts';
 
 /** Images with their labels. */
@@ -77,11 +77,16 @@ export function parseCifar10(bytes: Uint8Array | ArrayBuffer): LabelledImages {
 export function encodeCifar10(images: Tensor, labels: Labels): Uint8Array {
   checkImageShape('encodeCifar10', checkTensorType('encodeCifar10', 'images', images, 'uint8'));
   const count = images.shape[0];
-  const classes = checkLabels('encodeCifar10', 'labels', labels, count, classNames.length);
+  const classes = labelValues('encodeCifar10', 'labels', labels);
+  if (classes.length !== count) {
+    throw new RangeError(`encodeCifar10: labels must be ${count}, one an image, got ${classes.length}`);
+  }
   const pixels = contiguousData(images) as Uint8Array;
   const bytes = new Uint8Array(count * recordBytes);
   for (let n = 0; n < count; n++) {
-    bytes[n * recordBytes] = classes[n];
+    const label = Number(classes[n]);
+    checkLabel('encodeCifar10', n, label);
+    bytes[n * recordBytes] = label;
     bytes.set(pixels.subarray(n * imageBytes, (n + 1) * imageBytes), n * recordBytes + 1);
   }
   return bytes;

@@ -20,7 +20,7 @@ type NestedBooleans = boolean | readonly NestedBooleans[];
  *
  * The shape is that of the nesting unless one is given. The type of a tensor or typed array is kept; where no tensor
  * has it, the narrowest that holds every value exactly takes its place: int32 for 8- and 16-bit integers, float64 for
- * unsigned 32-bit and for 64-bit ones (RangeError beyond 2^53). Numbers are float32. `dtype` overrides all of these.
+ * unsigned 32-bit ones; for 64-bit ones there is none. Numbers are float32. `dtype` overrides all of these.
  * Conversion is that of typed arrays: integers wrap, fractions are cut off, NaN becomes 0 in an integer type.
  * To wrap a typed array without copying, use `new Tensor(array, shape)`.
  *

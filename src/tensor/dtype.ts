@@ -1,7 +1,7 @@
 /** Element types: names, the typed arrays behind them, and how mixed operands are promoted. */
 
 import type { DType, TypedArray } from '../kernels/memory/allocate.ts';
-import { checkInteger, checkOneOf, describe } from '../runtime/check.ts';
+import { checkOneOf, describe } from '../runtime/check.ts';
 
 /** Every element type, narrowest first. */
 export const dtypes: readonly DType[] = ['uint8', 'int32', 'float32', 'float64'];
@@ -49,11 +49,6 @@ export function promoteNumber(dtype: DType, value: number): DType {
   return value >= -(2 ** 31) && value < 2 ** 31 ? 'int32' : 'float64';
 }
 
-/** A 64-bit integer as a number. Throws RangeError beyond 2^53, where numbers have gaps. */
-function exactNumber(fn: string, name: string, value: bigint): number {
-  return checkInteger(fn, name, Number(value), Number.MIN_SAFE_INTEGER);
-}
-
 /** A typed array of the tensor's own types that holds the same values as any other numeric typed array. */
 export function supportedArray(fn: string, values: ArrayBufferView): TypedArray {
   if (values instanceof Int8Array || values instanceof Int16Array || values instanceof Uint16Array) {
@@ -61,9 +56,6 @@ export function supportedArray(fn: string, values: ArrayBufferView): TypedArray 
   }
   if (values instanceof Uint8ClampedArray) return Uint8Array.from(values);
   if (values instanceof Uint32Array) return Float64Array.from(values);
-  if (values instanceof BigInt64Array || values instanceof BigUint64Array) {
-    return Float64Array.from(values, (value) => exactNumber(fn, 'values', value));
-  }
   dtypeOf(fn, values);
   return values as TypedArray;
 }

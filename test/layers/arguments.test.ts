@@ -3,8 +3,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   affineBackward, affineForward, avgPoolForward, batchnormForward, convForwardFast, convForwardNaive, convReluForward,
-  convReluPoolForward, layernormForward, maxPoolForwardFast, maxPoolForwardNaive, reluBackward, reluForward,
-  sigmoidForward, softmaxLoss, svmLoss,
+  convReluPoolForward, dropoutForward, eluForward, globalAvgPoolForward, layernormForward, leakyReluForward,
+  maxPoolForwardFast, maxPoolForwardNaive, reluBackward, reluForward, sigmoidForward, softmaxLoss, svmLoss, tanhForward,
 } from '../../src/layers/index.ts';
 import type { BatchnormParam } from '../../src/layers/index.ts';
 import { allocateCollected, inStep, installStepMemory } from '../../src/kernels/memory/allocate.ts';
@@ -31,14 +31,25 @@ describeOnEveryBackend('arguments', () => {
       .toEqual(affineBackward(dout.clone(), cache).map((t) => t.toArray()));
   });
 
-  it('are promoted to the widest float type, integers to that of the weights', () => {
+  it('are promoted to the widest float type; integers become float32 unless a float64 stands beside them', () => {
     const pixels = arange(12).astype('uint8').reshape(2, 6);
     const w = ones([6, 3]);
     expect(affineForward(pixels, w, zeros(3))[0].dtype).toBe('float32');
     expect(affineForward(pixels, w, zeros(3))[0].toArray()).toEqual([[15, 15, 15], [51, 51, 51]]);
     expect(affineForward(pixels, w.astype('float64'), zeros(3))[0].dtype).toBe('float64');
     expect(affineForward(pixels.astype('float64'), w, zeros(3))[0].dtype).toBe('float64');
-    expect(reluForward(tensor([-1, 2], null, 'int32'))[0].dtype).toBe('float64');
+    const bytes = arange(16).astype('uint8').reshape(1, 1, 4, 4);
+    const pool = { poolHeight: 2, poolWidth: 2, stride: 2 };
+    for (const [out] of [
+      reluForward(tensor([-1, 2], null, 'int32')), sigmoidForward(bytes), tanhForward(bytes), leakyReluForward(bytes),
+      eluForward(bytes), maxPoolForwardNaive(bytes, pool), maxPoolForwardFast(bytes, pool), avgPoolForward(bytes, pool),
+      globalAvgPoolForward(bytes), dropoutForward(bytes, { keepProb: 1, mode: 'test' }),
+      convForwardFast(bytes, arange(4).reshape(1, 1, 2, 2), arange(1)),
+      affineForward(pixels, arange(18).reshape(6, 3), arange(3)), layernormForward(pixels, arange(6), arange(6)),
+      batchnormForward(pixels, arange(6), arange(6), { mode: 'train' }),
+    ]) expect(out.dtype).toBe('float32');
+    expect(softmaxLoss(pixels, [0, 1])[1].dtype).toBe('float32');
+    expect(convForwardFast(bytes, ones([1, 1, 2, 2]), zeros(1, 'float64'))[0].dtype).toBe('float64');
     expect(reluForward(tensor([-1, 2]))[0].dtype).toBe('float32');
   });
 

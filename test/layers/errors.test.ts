@@ -75,60 +75,60 @@ describe('activations', () => {
 
 describe.each([
   ['Naive', layers.convForwardNaive, layers.convBackwardNaive],
-  ['Fast', layers.convForwardFast, layers.convBackwardFast],
+  ['Fast', layers.convForwardFast, layers.convBackwardFast], ['', layers.convForward, layers.convBackward],
 ] as const)('convolution %s', (_, forward, backward) => {
   expectThrown({
     'channels that do not fit': [
       () => forward(images, zeros([6, 4, 3, 3]), b6), RangeError,
-      'convForward: w has 4 input channels, x has 3 (x 2x3x8x8, w 6x4x3x3)',
+      `${forward.name}: w has 4 input channels, x has 3 (x 2x3x8x8, w 6x4x3x3)`,
     ],
     'x of another rank': [
-      () => forward(zeros([3, 8, 8]), filters, b6), RangeError, 'convForward: x must have 4 axes, got 3 (x 3x8x8)',
+      () => forward(zeros([3, 8, 8]), filters, b6), RangeError, `${forward.name}: x must have 4 axes, got 3 (x 3x8x8)`,
     ],
-    'w of another rank': [() => forward(images, zeros([6, 27]), b6), RangeError, 'convForward: w must have 4 axes, got 2'],
+    'w of another rank': [() => forward(images, zeros([6, 27]), b6), RangeError, `${forward.name}: w must have 4 axes, got 2`],
     'b of another length': [
-      () => forward(images, filters, zeros(5)), RangeError, 'convForward: b has 5 elements, w has 6 filters (w 6x3x3x3)',
+      () => forward(images, filters, zeros(5)), RangeError, `${forward.name}: b has 5 elements, w has 6 filters (w 6x3x3x3)`,
     ],
     'a window larger than the padded input': [
       () => forward(images, zeros([6, 3, 11, 3]), b6, { pad: 1 }), RangeError,
-      'convForward: w has a window of 11x3, larger than the padded input of 10x10 (x 2x3x8x8, w 6x3x11x3)',
+      `${forward.name}: w has a window of 11x3, larger than the padded input of 10x10 (x 2x3x8x8, w 6x3x11x3)`,
     ],
     'a stride of 0': [
-      () => forward(images, filters, b6, { stride: 0 }), RangeError, 'convForward: stride must be an integer >= 1, got 0',
+      () => forward(images, filters, b6, { stride: 0 }), RangeError, `${forward.name}: stride must be an integer >= 1, got 0`,
     ],
     'a fractional stride': [
       () => forward(images, filters, b6, { stride: 1.5 }), RangeError,
-      'convForward: stride must be an integer >= 1, got 1.5',
+      `${forward.name}: stride must be an integer >= 1, got 1.5`,
     ],
     'a negative pad': [
-      () => forward(images, filters, b6, { pad: -1 }), RangeError, 'convForward: pad must be an integer >= 0, got -1',
+      () => forward(images, filters, b6, { pad: -1 }), RangeError, `${forward.name}: pad must be an integer >= 0, got -1`,
     ],
     'a stride that is no number': [
       () => forward(images, filters, b6, { stride: '2' as never }), TypeError,
-      'convForward: stride must be an integer, got "2"',
+      `${forward.name}: stride must be an integer, got "2"`,
     ],
     'an unknown option': [
       () => forward(images, filters, b6, { padding: 1 } as ConvParam), TypeError,
-      'convForward: unknown option "padding", known options are stride, pad',
+      `${forward.name}: unknown option "padding", known options are stride, pad`,
     ],
     'options that are no object': [
-      () => forward(images, filters, b6, 1 as never), TypeError, 'convForward: options must be an object, got 1',
+      () => forward(images, filters, b6, 1 as never), TypeError, `${forward.name}: options must be an object, got 1`,
     ],
     'an empty batch': [
-      () => forward(zeros([0, 3, 8, 8]), filters, b6), RangeError, 'convForward: x must not be empty, got shape 0x3x8x8',
+      () => forward(zeros([0, 3, 8, 8]), filters, b6), RangeError, `${forward.name}: x must not be empty, got shape 0x3x8x8`,
     ],
     'no filters': [
-      () => forward(images, zeros([0, 3, 3, 3]), zeros(0)), RangeError, 'convForward: w must not be empty',
+      () => forward(images, zeros([0, 3, 3, 3]), zeros(0)), RangeError, `${forward.name}: w must not be empty`,
     ],
     'dout of another shape': [
       () => backward(zeros([2, 6, 8, 8]), forward(images, filters, b6)[1]), RangeError,
-      'convBackward: dout must have shape 2x6x6x6, got 2x6x8x8',
+      `${backward.name}: dout must have shape 2x6x6x6, got 2x6x8x8`,
     ],
   });
 });
 
 describe.each([
-  ['maxPoolForward', layers.maxPoolForwardNaive], ['maxPoolForward', layers.maxPoolForwardFast],
+  ['maxPoolForwardNaive', layers.maxPoolForwardNaive], ['maxPoolForwardFast', layers.maxPoolForwardFast],
   ['avgPoolForward', layers.avgPoolForward],
 ] as const)('%s', (name, forward) => {
   const param = { poolHeight: 2, poolWidth: 2, stride: 2 };
@@ -200,6 +200,18 @@ describe('normalisations', () => {
       () => layers.batchnormForward(x, gamma, beta, { mode: 'train', runningVar: ones(3) }), RangeError,
       'batchnormForward: runningVar must have shape 5, got 3',
     ],
+    'one value per channel in training': [
+      () => layers.batchnormForward(zeros([1, 5]), gamma, beta, train), RangeError,
+      "batchnormForward: x must have more than 1 value per channel in mode 'train'",
+    ],
+    'one pixel per channel in training': [
+      () => layers.spatialBatchnormForward(zeros([1, 3, 1, 1]), ones(3), zeros(3), train), RangeError,
+      "spatialBatchnormForward: x must have more than 1 value per channel in mode 'train'",
+    ],
+    'a param that cannot keep the running averages': [
+      () => layers.batchnormForward(x, gamma, beta, Object.freeze({ mode: 'train' })), TypeError,
+      'batchnormForward: the batchnorm param must be writable, got one whose runningMean is frozen or read-only',
+    ],
     'an empty batch for batchnorm': [
       () => layers.batchnormForward(zeros([0, 5]), gamma, beta, train), RangeError, 'batchnormForward: x must not be empty',
     ],
@@ -208,11 +220,12 @@ describe('normalisations', () => {
       'spatialGroupnormForward: gnParam.G must repeat the argument G, got 4 and 2',
     ],
     'an unknown option of groupnorm': [
-      () => layers.spatialGroupnormForward(zeros([2, 4, 3, 3]), ones(4), zeros(4), 2, train as never), TypeError,
-      'spatialGroupnormForward: unknown option "mode", known options are G, eps',
+      () => layers.spatialGroupnormForward(zeros([2, 4, 3, 3]), ones(4), zeros(4), 2, { momentum: 1 } as never), TypeError,
+      'spatialGroupnormForward: unknown option "momentum", known options are G, eps, mode',
     ],
-    'an unknown option of layernorm': [
-      () => layers.layernormForward(x, gamma, beta, train as never), TypeError, 'layernormForward: unknown option "mode"',
+    'an unknown mode of layernorm': [
+      () => layers.layernormForward(x, gamma, beta, { mode: 'eval' as never }), RangeError,
+      'layernormForward: mode must be one of train, test, got "eval"',
     ],
     'groups that do not divide the channels': [
       () => layers.spatialGroupnormForward(images, ones(3), zeros(3), 2), RangeError,
