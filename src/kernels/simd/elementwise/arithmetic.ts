@@ -2,9 +2,10 @@
 
 import { constant, select, type Value } from '../../../wasm/index.ts';
 import type { ActivationKernels, BinaryOperation, ElementwiseKernels, UnaryOperation } from '../../contract.ts';
-import { jsKernels } from '../../js/index.ts';
 import type { KernelBuilder } from '../kernel-builder.ts';
-import { exponential, exponentialLessOne, hyperbolicTangent, type Keep, logistic, normal } from './functions.ts';
+import {
+  exponential, exponentialLessOne, hyperbolicTangent, type Keep, logarithm, logistic, normal,
+} from './functions.ts';
 import { wherePositive, zero } from '../vectors.ts';
 import { emitMap, type MapDescription, runMap } from './map.ts';
 
@@ -21,14 +22,14 @@ const binaries: Record<BinaryOperation, (a: Value, b: Value) => Value> = {
   minimum: (a, b) => a.min(b),
 };
 
-/** The unary operations that have a SIMD form; the others are left to the js backend. */
-const unaries: Partial<Record<UnaryOperation, (x: Value, keep: Keep) => Value>> = {
+const unaries: Record<UnaryOperation, (x: Value, keep: Keep) => Value> = {
   neg: (x) => x.neg(),
   sqrt: (x) => x.sqrt(),
   abs: (x) => x.abs(),
   square: (x) => x.mul(x),
   relu: (x) => x.pmax(zero(x.kind)), // x < 0 ? 0 : x, which keeps NaN
   exp: (x, keep) => exponential(keep, x),
+  log: (x, keep) => logarithm(keep, x),
   tanh: (x, keep) => hyperbolicTangent(keep, x),
   sigmoid: (x, keep) => logistic(keep, x).here,
 };
@@ -107,9 +108,6 @@ export const arithmeticKernels: Partial<ActivationKernels & ElementwiseKernels> 
   siluBackward: (dout, x, dx) => runMap('silu_backward', [dout, x], [dx], []),
   binary: (operation, a, b, out) => runMap(operation, [a, b], [out], []),
   binaryScalar: (operation, a, s, out) => runMap(`${operation}_scalar`, [a], [out], [s]),
-  unary(operation, x, out) {
-    if (unaries[operation] !== undefined) runMap(operation, [x], [out], []);
-    else jsKernels.unary!(operation, x, out);
-  },
+  unary: (operation, x, out) => runMap(operation, [x], [out], []),
   axpy: (alpha, x, y) => runMap('axpy', [x, y], [y], [alpha]),
 };
