@@ -69,6 +69,10 @@ function activations(size: number): KernelCase[] {
     unary('silu', size, ({ siluForward }, x, out) => siluForward(x, out)),
     binary('silu backward', size, ({ siluBackward }, dout, x, dx) => siluBackward(dout, x, dx)),
     unary('exp', size, (kernels, x, out) => kernels.unary('exp', x, out)),
+    pass('log', size, [1, 1, 2], (arrays) => {
+      const [x, out] = [arrays.uniform(size), arrays.zeros(size)];
+      return { run: (kernels) => kernels.unary('log', x, out), results: [out] };
+    }),
   ];
 }
 

@@ -9,12 +9,20 @@
  * - Outputs do not overlap inputs, except where a line says "may be the same array".
  * - The caller has checked the arguments; kernels do not.
  *
- * NaN and infinities travel as arithmetic makes them, and as the docstrings say where a comparison decides. One freedom
- * is left to backends: a padded pixel may be skipped or multiplied as a 0, so an infinite weight may or may not make
- * NaN at the border of a convolution; and the sign of a zero is free.
+ * NaN and infinities travel as arithmetic makes them, and as the docstrings say where a comparison decides. Three
+ * freedoms are left to backends. A padded pixel may be skipped or multiplied as a 0, so an infinite weight may or may
+ * not make NaN at the border of a convolution. A convolution may be computed by other products than its definition's
+ * (Winograd's, of tiles of 4x4 outputs; or one matrix for a whole tiny image): a NaN or an infinity then reaches all
+ * outputs that share a tile or an image with those that the definition spoils, never others, and comes out as NaN; with
+ * configure({ strict: true }) it reaches just the definition's. And the sign of a zero is free.
+ *
+ * Subnormal numbers (in float32 below 1.2e-38) are computed exactly. Many processors take a hundred times as long for
+ * an operation in which one takes part (Intel's do, AMD's do not), and WebAssembly has no switch that makes them 0: a
+ * matrix product or a convolution of such numbers may take 70 times its usual time. Only kernels that would make
+ * subnormal numbers by themselves, because what an update rule remembers fades away, set them to 0.
  *
  * `naive/` defines each kernel by plain loops. Every other backend is tested against it and may leave kernels out:
- * the registry then falls back to the naive one.
+ * the next simpler backend's stands in, info().fallbacks says which, and strict makes it an error.
  */
 
 /** Element types that kernels compute in. */

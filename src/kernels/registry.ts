@@ -1,6 +1,6 @@
 /**
- * Which backend computes: the table of kernels by backend, the choice between them and the fallback to naive.
- * Adding a backend is one line in `backends`.
+ * Which backend computes: the table of kernels by backend, the choice between them, and who stands in where a backend
+ * lacks a kernel. Adding a backend is one line in `backends`, at its place by speed.
  */
 
 import { onConfigure, settings } from '../runtime/settings.ts';
@@ -12,22 +12,24 @@ import { naiveKernels } from './naive/index.ts';
 import { loadSimd } from './simd/backend.ts';
 
 interface Backend {
+  readonly name: BackendName;
   /** the kernels, or a reason why this machine cannot run them */
   load(): Partial<Kernels> | string;
 }
 
-const backends: Record<Exclude<BackendName, 'naive'>, Backend> = {
-  simd: { load: loadSimdOverJs },
-  js: { load: () => jsKernels },
-};
+/** From the fastest to the definition: what one lacks, the next one that has it computes. */
+const backends: readonly Backend[] = [
+  { name: 'simd', load: loadSimdWithinMemory },
+  { name: 'js', load: () => jsKernels },
+  { name: 'naive', load: () => naiveKernels },
+];
 
-/** The SIMD kernels, and those of js where there is no SIMD one, or not the memory for a call. */
-function loadSimdOverJs(): Partial<Kernels> | string {
+/** The SIMD kernels; unless strict, js takes their place in calls that the heap cannot hold. */
+function loadSimdWithinMemory(): Partial<Kernels> | string {
   const simd = loadSimd();
-  if (typeof simd === 'string') return simd;
+  if (typeof simd === 'string' || settings().strict) return simd;
   const names = Object.keys(simd) as KernelName[];
-  const guarded = names.map((name) => [name, withinMemory(simd[name]!, jsKernels[name]!)]);
-  return { ...jsKernels, ...Object.fromEntries(guarded) as Partial<Kernels> };
+  return Object.fromEntries(names.map((name) => [name, withinMemory(simd[name]!, jsKernels[name]!)]));
 }
 
 /**
@@ -39,24 +41,18 @@ function withinMemory(simd: Kernels[KernelName], js: Kernels[KernelName]): (...p
     try {
       return (simd as (...parameters: unknown[]) => unknown)(...parameters);
     } catch (error) {
-      if (!(error instanceof HeapExhausted) || settings().strict) throw error;
+      if (!(error instanceof HeapExhausted)) throw error;
       return (js as (...parameters: unknown[]) => unknown)(...parameters);
     }
   };
 }
 
-/** Says which kernels of the SIMD backend are those of js. */
-function standIns(kernels: Partial<Kernels>): string[] {
-  const names = (Object.keys(jsKernels) as KernelName[]).filter((name) => kernels[name] === jsKernels[name]);
-  return names.length === 0 ? [] : [`computed in JavaScript, because they have no SIMD form: ${names.join(', ')}`];
-}
-
 interface Selection {
   readonly name: BackendName;
   readonly kernels: Kernels;
-  /** kernels that the backend lacks and naive provides */
-  readonly fallbacks: readonly KernelName[];
-  /** why a faster backend was passed over, and what is slower than it could be */
+  /** whose kernel each one is: that of the chosen backend, or of the one that stands in for it */
+  readonly computedBy: Readonly<Record<KernelName, BackendName>>;
+  /** why a faster backend was passed over */
   readonly why: readonly string[];
 }
 
@@ -72,38 +68,40 @@ export function reselect(): void {
   installStepMemory(null); // a backend with memory of its own installs that when it is loaded
 }
 
-function complete(name: BackendName, partial: Partial<Kernels>, why: readonly string[]): Selection {
-  const fallbacks = (Object.keys(naiveKernels) as KernelName[]).filter((kernel) => partial[kernel] === undefined);
-  const kernels: Kernels = { ...naiveKernels, ...partial };
-  if (settings().strict) {
-    for (const missing of fallbacks) {
-      Object.assign(kernels, {
-        [missing]: () => {
-          throw new Error(`${missing}: backend ${name} has no such kernel, and strict forbids the naive one`);
-        },
-      });
+/** A kernel that throws, for strict. */
+function refused(kernel: KernelName, name: BackendName, other: BackendName): () => never {
+  return () => {
+    throw new Error(`${kernel}: backend ${name} has no such kernel, and strict forbids that ${other} stands in`);
+  };
+}
+
+/** The backend at a place of the list, completed by those after it; under strict the others' kernels throw. */
+function complete(place: number, own: Partial<Kernels>, why: readonly string[]): Selection {
+  const { name } = backends[place];
+  const computedBy: Partial<Record<KernelName, BackendName>> = {};
+  const kernels: Partial<Kernels> = {};
+  const tables = backends.slice(place).map((each) => [each.name, each.name === name ? own : each.load()] as const);
+  for (const [by, table] of tables) {
+    for (const kernel of Object.keys(table) as KernelName[]) {
+      if (computedBy[kernel] !== undefined) continue;
+      computedBy[kernel] = by;
+      const provided = by === name || !settings().strict ? (table as Kernels)[kernel] : refused(kernel, name, by);
+      Object.assign(kernels, { [kernel]: provided });
     }
   }
-  return { name, kernels, fallbacks, why };
+  return { name, kernels: kernels as Kernels, computedBy: computedBy as Selection['computedBy'], why };
 }
 
 function select(): Selection {
   const wanted = settings().backend;
   const why: string[] = [];
-  if (wanted !== 'naive') {
-    const order: Array<Exclude<BackendName, 'naive'>> = wanted === 'auto' ? ['simd', 'js'] : [wanted];
-    for (const name of order) {
-      const loaded = backends[name].load();
-      if (typeof loaded === 'string') {
-        why.push(loaded);
-        continue;
-      }
-      if (name === 'simd') why.push(...standIns(loaded));
-      return complete(name, loaded, why);
-    }
-    if (wanted !== 'auto') throw new Error(`configure: backend ${wanted} cannot run here: ${why.join('; ')}`);
+  for (const [place, { name, load }] of backends.entries()) {
+    if (wanted !== 'auto' && wanted !== name) continue;
+    const loaded = load();
+    if (typeof loaded !== 'string') return complete(place, loaded, why);
+    why.push(loaded);
   }
-  return { name: 'naive', kernels: naiveKernels, fallbacks: [], why };
+  throw new Error(`configure: backend ${wanted} cannot run here: ${why.join('; ')}`);
 }
 
 /** The kernels of the configured backend, completed by the naive ones. */
@@ -115,11 +113,11 @@ export function activeKernels(): Kernels {
 /** The same, but js where the configured backend is naive: what the layers called ...Fast compute with. */
 export function activeFastKernels(): Kernels {
   selected ??= select();
-  return selected.name === 'naive' ? { ...naiveKernels, ...jsKernels } : selected.kernels;
+  return selected.name === 'naive' ? jsKernels : selected.kernels;
 }
 
 /** What was selected and why, for info(). */
-export function selection(): Pick<Selection, 'name' | 'fallbacks' | 'why'> {
+export function selection(): Omit<Selection, 'kernels'> {
   selected ??= select();
   return selected;
 }

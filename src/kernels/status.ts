@@ -13,7 +13,8 @@ const joinMilliseconds = 5000;
  * how to turn it on.
  */
 export function info(): Info {
-  const { name, fallbacks, why } = selection();
+  const { name, computedBy, why } = selection();
+  const fallbacks = Object.entries(computedBy).filter(([, by]) => by !== name).map(([kernel, by]) => `${kernel}: ${by}`);
   const simd = name === 'simd';
   const { threads, why: whyThreads } = simd ? expectedThreads() : { threads: 1, why: [] };
   return describeComputing({ backend: name, threads, fallbacks, why: [...why, ...whyThreads] });

@@ -9,7 +9,10 @@ export interface Settings {
   threads: 'auto' | number;
   /** allow f32x4.relaxed_madd where the engine has it: faster, rounds differently from machine to machine */
   relaxedSimd: boolean;
-  /** throw where a backend lacks a kernel, instead of falling back to the naive one */
+  /**
+   * throw where the backend lacks a kernel, instead of having another one stand in, and convolve by the definition's
+   * own products, so that NaN and infinity reach the outputs that it says and no others
+   */
   strict: boolean;
 }
 

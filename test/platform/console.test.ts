@@ -45,7 +45,7 @@ describe('a program that trains', () => {
     const { info, threads, results } = await outcomeOf(process.execPath, ['console.mjs']);
     expect(threads).toEqual([1, 2, 3]);
     expect(new Set(results).size).toBe(1);
-    expect(info).toMatchObject({ backend: 'simd', runtime: 'node', sharedMemory: true, fallbacks: [] });
+    expect(info).toMatchObject({ backend: 'simd', runtime: 'node', sharedMemory: true });
   });
 
   it.skipIf(deno === null)('does the same in Deno (DENO names it where it is not on the path)', async () => {

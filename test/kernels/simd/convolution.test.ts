@@ -47,6 +47,18 @@ function gradients(type: FloatType, g: ConvGeometry, kernels: typeof simd): Floa
   return [out, dx, dw, db];
 }
 
+/** Where out, and dx, are not numbers when one pixel of x, and one of dout, is infinite and another is NaN. */
+function brokenPlaces(g: ConvGeometry, kernels: typeof simd): number[][] {
+  const x = randomFloats('float32', g.batch * g.channels * g.height * g.width, 1);
+  const w = randomFloats('float32', g.filters * g.channels * g.kernelHeight * g.kernelWidth, 2);
+  const dout = randomFloats('float32', g.batch * g.filters * g.outHeight * g.outWidth, 3);
+  [x[x.length - 20], x[1], dout[dout.length - 20], dout[1]] = [Infinity, NaN, Infinity, NaN];
+  const [out, dx, dw, db] = [dout, x, w, new Float32Array(g.filters)].map((each) => new Float32Array(each.length));
+  kernels.convForward(x, w, null, out, g, {});
+  kernels.convBackward(dout, x, w, dx, dw, db, g);
+  return [out, dx].map((array) => [...array.keys()].filter((place) => !Number.isFinite(array[place])));
+}
+
 /** Tiny images in numbers: these become matrix products. */
 const denseShapes = fc.record({
   batch: between(16, 40), channels: between(1, 9), height: between(1, 2),
@@ -73,6 +85,22 @@ describe('convolution', () => {
         expect(worstError(array, expected[i])).toBeLessThan(5e-6 * Math.sqrt(terms[i]));
       });
     }), { numRuns: 60 });
+  });
+
+  it('spreads NaN and infinity as the definition does under strict, and otherwise to all of a tile or image', () => {
+    const shapes = [geometry(2, 6, 12, 12, 6, 3, 3, 1, 1), geometry(20, 7, 2, 2, 8, 1, 1, 1, 0)];
+    for (const [i, g] of shapes.entries()) {
+      const naive = brokenPlaces(g, naiveKernels as typeof simd);
+      const usual = brokenPlaces(g, simd);
+      configure({ strict: true });
+      const strict = brokenPlaces(g, simd);
+      configure({ strict: false });
+      expect(strict, `shape ${i}`).toEqual(naive);
+      usual.forEach((places, result) => {
+        expect(places.length, `shape ${i}, result ${result}`).toBeGreaterThan(naive[result].length);
+        expect(places).toEqual(expect.arrayContaining(naive[result]));
+      });
+    }
   });
 
   it('of one image notices when its filters have changed since the last call', () => {

@@ -5,8 +5,12 @@
  * and channels to share them or few. Forward, on one core, effective GFLOP/s of Winograd : direct, batch 100 (the last,
  * 16): 4 -> 4 at 16x16 28 : 31, 6 -> 6 30 : 26, 8 -> 16 70 : 36, 16 -> 32 99 : 38, 32 -> 64 at 4x4 103 : 19, 64 -> 64
  * at 32x32 123 : 39.
+ *
+ * Under strict every convolution is direct: the other two multiply and add pixels that the definition keeps apart, and
+ * so hand NaN and infinity to more outputs.
  */
 
+import { settings } from '../../../runtime/settings.ts';
 import type { ConvGeometry, FloatArray } from '../../contract.ts';
 
 /** Pixels of the image, and of the output, up to which a convolution is a matrix product, and the batch it takes. */
@@ -18,7 +22,8 @@ const denseLeastBatch = 16;
  * Winograd's tiles of 4x4 outputs would be three quarters empty. The matrix must be small beside the batch's work.
  */
 export function takesDense(g: ConvGeometry): boolean {
-  return g.height * g.width <= denseMostPixels && g.outHeight * g.outWidth <= denseMostPixels && g.batch >= denseLeastBatch;
+  const isTiny = g.height * g.width <= denseMostPixels && g.outHeight * g.outWidth <= denseMostPixels;
+  return isTiny && g.batch >= denseLeastBatch && !settings().strict;
 }
 
 /** Fewest channels, and fewest filters, for which Winograd is taken. */
@@ -37,7 +42,8 @@ export function takesWinogradGradient(x: FloatArray, g: ConvGeometry): boolean {
 }
 
 function fitsWinograd(x: FloatArray, g: ConvGeometry): boolean {
-  return x instanceof Float32Array && g.kernelHeight === 3 && g.kernelWidth === 3 && g.stride === 1 && g.pad <= 2;
+  const is3x3 = g.kernelHeight === 3 && g.kernelWidth === 3 && g.stride === 1 && g.pad <= 2;
+  return is3x3 && x instanceof Float32Array && !settings().strict;
 }
 
 /** Bytes of transformed tiles that a Winograd task works on at a time: what stays in the second-level cache. */

@@ -2,8 +2,9 @@
 
 import { constant, select, type Value } from '../../../wasm/index.ts';
 import type { ActivationKernels, BinaryOperation, ElementwiseKernels, UnaryOperation } from '../../contract.ts';
-import { jsKernels } from '../../js/index.ts';
-import { exponential, exponentialLessOne, hyperbolicTangent, type Keep, logistic, normal } from './functions.ts';
+import {
+  exponential, exponentialLessOne, hyperbolicTangent, type Keep, logarithm, logistic, normal,
+} from './functions.ts';
 import type { KernelBuilder } from '../kernel.ts';
 import { launched } from '../launch.ts';
 import { rectified, wherePositive, zero } from '../vectors.ts';
@@ -22,14 +23,14 @@ const combinations: Record<BinaryOperation, (a: Value, b: Value) => Value> = {
   minimum: (a, b) => a.min(b),
 };
 
-/** The unary operations that have a SIMD form; the others are left to the js backend. */
-const transforms: Partial<Record<UnaryOperation, (x: Value, keep: Keep) => Value>> = {
+const transforms: Record<UnaryOperation, (x: Value, keep: Keep) => Value> = {
   neg: (x) => x.neg(),
   sqrt: (x) => x.sqrt(),
   abs: (x) => x.abs(),
   square: (x) => x.mul(x),
   relu: rectified,
   exp: (x, keep) => exponential(keep, x),
+  log: (x, keep) => logarithm(keep, x),
   tanh: (x, keep) => hyperbolicTangent(keep, x),
   sigmoid: (x, keep) => logistic(keep, x).here,
 };
@@ -40,7 +41,7 @@ const scalarTypes = { a: 'input', s: 'f64', out: 'output' } as const;
 
 /** The same keys, each with what `make` gives for it. */
 function mapped<Name extends string, From, To>(
-  from: Readonly<Partial<Record<Name, From>>>, make: (name: Name, value: From) => To,
+  from: Readonly<Record<Name, From>>, make: (name: Name, value: From) => To,
 ): Record<Name, To> {
   const entries = Object.entries(from) as Array<[Name, From]>;
   return Object.fromEntries(entries.map(([name, value]) => [name, make(name, value)])) as Record<Name, To>;
@@ -49,12 +50,10 @@ function mapped<Name extends string, From, To>(
 const binaries = mapped(combinations, (name, combine) => map(name, binaryTypes, ({ a, b }) => ({ out: combine(a, b) })));
 const binaryScalars = mapped(combinations, (name, combine) =>
   map(`${name}_scalar`, scalarTypes, ({ a, s }) => ({ out: combine(a, s) })));
-const unaries: Partial<Record<UnaryOperation, MapKernel<typeof unaryTypes>>> =
+const unaries: Record<UnaryOperation, MapKernel<typeof unaryTypes>> =
   mapped(transforms, (name, transform) => map(name, unaryTypes, ({ x }, keep) => ({ out: transform(x, keep) })));
 
-const relu = unaries.relu!;
-const sigmoid = unaries.sigmoid!;
-const tanh = unaries.tanh!;
+const { relu, sigmoid, tanh } = unaries;
 const reluBackward = map('relu_backward', { dout: 'input', x: 'input', dx: 'output' },
   ({ dout, x }) => ({ dx: wherePositive(x, dout) }));
 const leakyRelu = map('leaky_relu', { x: 'input', alpha: 'f64', out: 'output' },
@@ -114,10 +113,6 @@ export const arithmeticKernels: Partial<ActivationKernels & ElementwiseKernels> 
   binary: launched((operation, a, b, out) => over(binaries[operation], out).a(a).b(b).out(out).run(tasksOver(out))),
   binaryScalar: launched((operation, a, s, out) =>
     over(binaryScalars[operation], out).a(a).s(s).out(out).run(tasksOver(out))),
-  unary: launched((operation, x, out) => {
-    const kernel = unaries[operation];
-    if (kernel === undefined) jsKernels.unary!(operation, x, out);
-    else over(kernel, x).x(x).out(out).run(tasksOver(x));
-  }),
+  unary: launched((operation, x, out) => over(unaries[operation], x).x(x).out(out).run(tasksOver(x))),
   axpy: launched((alpha, x, y) => over(axpy, y).alpha(alpha).x(x).y(y).nextY(y).run(tasksOver(y))),
 };

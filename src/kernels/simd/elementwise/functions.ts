@@ -21,22 +21,27 @@ interface ExponentialFacts {
   readonly toInteger: number;
   readonly integers: 'i32x4' | 'i64x2';
   readonly mantissaBits: number;
+  /** what is added to an exponent to store it; numbers below 2^(1 - bias) are subnormal */
+  readonly bias: number;
   /** below this exp is 0, above that infinite */
   readonly underflow: number;
   readonly overflow: number;
   /** results below exp(small) may be subnormal: they are made 2^shift times as large and then scaled down */
   readonly small: number;
   readonly shift: number;
+  /** terms of the series of atanh(s) / s, s^2 <= 0.03 */
+  readonly logarithmTerms: number;
 }
 
 const facts: Readonly<Record<'f32x4' | 'f64x2', ExponentialFacts>> = {
   f32x4: {
-    high: 0.693359375, low: -2.12194440e-4, terms: 7, toInteger: 1.5 * 2 ** 23, integers: 'i32x4', mantissaBits: 23,
-    underflow: -104, overflow: 88.72283, small: -80, shift: 64,
+    integers: 'i32x4', mantissaBits: 23, bias: 127, toInteger: 1.5 * 2 ** 23, high: 0.693359375, low: -2.12194440e-4,
+    terms: 7, logarithmTerms: 5, underflow: -104, overflow: 88.72283, small: -80, shift: 64,
   },
   f64x2: {
-    high: 0.6931471803691238, low: 1.9082149292705877e-10, terms: 13, toInteger: 1.5 * 2 ** 52, integers: 'i64x2',
-    mantissaBits: 52, underflow: -746, overflow: Math.log(Number.MAX_VALUE), small: -700, shift: 128,
+    integers: 'i64x2', mantissaBits: 52, bias: 1023, toInteger: 1.5 * 2 ** 52, high: 0.6931471803691238,
+    low: 1.9082149292705877e-10, terms: 13, logarithmTerms: 11, underflow: -746, overflow: Math.log(Number.MAX_VALUE),
+    small: -700, shift: 128,
   },
 };
 
@@ -96,6 +101,31 @@ export function exponentialLessOne(keep: Keep, x: Value): Value {
   const series = keep(polynomial(r, coefficients).mul(r));
   const power = keep(constant(x.kind, 1).as(integers).add(asExponent(n)).as(x.kind));
   return power.mul(series).add(power.sub(1));
+}
+
+/**
+ * log x = n ln 2 + log m with x = 2^n m and m between sqrt(1/2) and sqrt(2), and log m = 2 atanh((m - 1) / (m + 1)) by
+ * its Taylor series. A subnormal x is made normal first.
+ */
+export function logarithm(keep: Keep, x: Value): Value {
+  const { kind } = x;
+  const { high, low, toInteger, integers, mantissaBits, bias, logarithmTerms } = factsOf(x);
+  const lift = mantissaBits + 1;
+  const isTiny = keep(x.lt(2 ** (1 - bias)));
+  const lifted = keep(x.mul(select(isTiny, constant(kind, 2 ** lift), 1)));
+  const mantissa = keep(lifted.and(constant(integers, 2 ** mantissaBits - 1)).or(constant(kind, 1)));
+  const isLarge = keep(mantissa.gt(Math.SQRT2));
+  const exponent = lifted.as(integers).shrU(mantissaBits).or(constant(kind, toInteger)).as(kind).sub(toInteger + bias);
+  const n = keep(exponent.sub(isTiny.and(constant(kind, lift))).add(isLarge.and(constant(kind, 1))));
+  const f = keep(mantissa.mul(select(isLarge, constant(kind, 0.5), 1)).sub(1));
+  const s = keep(f.div(f.add(2)));
+  const square = keep(s.mul(s));
+  const inverseOdds = Array.from({ length: logarithmTerms - 1 }, (_, k) => 1 / (2 * k + 3));
+  const twice = keep(s.add(s));
+  const rest = twice.mul(square).mul(polynomial(square, inverseOdds));
+  const result = n.mul(high).add(n.mul(low).add(rest).add(twice));
+  const outside = select(x.eq(0), constant(kind, -Infinity), NaN);
+  return select(x.lt(Infinity), select(x.gt(0), result, outside), x);
 }
 
 /** The logistic function 1 / (1 + exp(-x)) at x and at -x, with exp only of what is not positive. */
