@@ -1,5 +1,6 @@
 /** Everything that a Solver needs to go on exactly where it was, as one value; and that value as bytes. */
 
+import type { Bytes } from '../io/bytes.ts';
 import type { StateTree, TrainableModel } from '../models/model.ts';
 import { describe } from '../runtime/check.ts';
 import { printable } from '../runtime/text.ts';
@@ -67,7 +68,7 @@ export function loadSnapshot(model: TrainableModel, snapshot: Snapshot): void {
 /** The state as a safetensors file with the given texts in its metadata. Throws TypeError, with fn in front, for model or rule state that is not plain. */
 export function encodeState(
   fn: string, state: SolverState, metadata: Readonly<Record<string, string>>,
-): Uint8Array<ArrayBuffer> {
+): Bytes {
   const tree = {
     ...state,
     version,
