@@ -2,6 +2,9 @@
 
 import { describe } from '../runtime/check.ts';
 
+/** Bytes in a plain, unshared buffer: Uint8Array<ArrayBuffer>, written so that TypeScript 5.6 understands it too. */
+export type Bytes = ReturnType<Uint8ArrayConstructor['of']>;
+
 export { checkRecord } from '../runtime/check.ts';
 
 /** Throws TypeError unless value is a Uint8Array (Node's Buffer is one). */

@@ -7,7 +7,7 @@ import { contiguousData } from '../tensor/internal.ts';
 import { checkTensor } from '../tensor/check.ts';
 import { checkShape, rowMajorStrides, shapeText } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
-import { checkBytes, decodeUtf8, formatHint, product } from './bytes.ts';
+import { checkBytes, decodeUtf8, formatHint, product, type Bytes } from './bytes.ts';
 import { elementBytes, readElements, storedBytes, storedName } from './elements.ts';
 import { parseNpyHeader } from './npy-header.ts';
 
@@ -20,7 +20,7 @@ const maxHeaderLength = 10_000;
  * Encodes a tensor as a version 1.0 .npy file that numpy.load reads: row-major, little-endian, the elements starting at
  * a multiple of 64 bytes. Throws TypeError for anything but a Tensor.
  */
-export function encodeNpy(t: Tensor): Uint8Array<ArrayBuffer> {
+export function encodeNpy(t: Tensor): Bytes {
   checkTensor('encodeNpy', 't', t);
   const shape = t.ndim === 1 ? `(${t.shape[0]},)` : `(${t.shape.join(', ')})`;
   const order = storedBytes(t.dtype) === 1 ? '|' : '<';

@@ -5,7 +5,7 @@ import { checkBoolean, checkInteger, checkOptions, describe } from '../runtime/c
 import { printable } from '../runtime/text.ts';
 import { checkTensor } from '../tensor/check.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { checkBytes, checkRecord } from './bytes.ts';
+import { checkBytes, checkRecord, type Bytes } from './bytes.ts';
 import { decodeNpyAs, encodeNpy } from './npy.ts';
 import { listZip, readZipEntry } from './zip.ts';
 
@@ -32,7 +32,7 @@ const entryDate: Date = new Date(1980, 0, 1);
  * Encodes named tensors as an .npz archive that numpy.load reads. Throws TypeError for anything but tensors, RangeError
  * for a name that a zip archive cannot hold (empty, too long, or with a NUL).
  */
-export function encodeNpz(record: Record<string, Tensor>, options: EncodeNpzOptions = {}): Uint8Array<ArrayBuffer> {
+export function encodeNpz(record: Record<string, Tensor>, options: EncodeNpzOptions = {}): Bytes {
   const fn = 'encodeNpz';
   checkRecord(fn, 'record', record);
   checkOptions(fn, options, ['compress']);

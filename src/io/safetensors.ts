@@ -8,7 +8,7 @@ import { checkShape, shapeText } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { checkTensor } from '../tensor/check.ts';
 import { describe } from '../runtime/check.ts';
-import { checkBytes, checkRecord, decodeUtf8, formatHint, product } from './bytes.ts';
+import { checkBytes, checkRecord, decodeUtf8, formatHint, product, type Bytes } from './bytes.ts';
 import { elementBytes, readElements, storedBytes, storedName, storedTypes, type StoredType } from './elements.ts';
 import { members, parseJson } from './json.ts';
 
@@ -40,7 +40,7 @@ const types = storedTypes('safetensors');
  */
 export function encodeSafetensors(
   record: Record<string, Tensor>, metadata: Record<string, string> = {},
-): Uint8Array<ArrayBuffer> {
+): Bytes {
   const fn = 'encodeSafetensors';
   checkRecord(fn, 'record', record);
   checkRecord(fn, 'metadata', metadata);

@@ -32,8 +32,8 @@ export interface DownloadOptions {
   overwrite?: boolean;
   /** called when the size is known and after every piece */
   onProgress?: (progress: DownloadProgress) => void;
-  /** aborts; what has come so far is kept for the next time */
-  signal?: AbortSignal;
+  /** an AbortSignal; what has come so far is kept for the next time */
+  signal?: { readonly aborted: boolean };
   /** checksums in hexadecimal, for an archive other than the official one, which is expected by default */
   expectedSha256?: string;
   expectedMd5?: string;

@@ -22,8 +22,8 @@ export interface SolverData {
 export interface TrainOptions {
   /** stop once this many seconds of this call have been spent in training steps */
   timeLimit?: number;
-  /** stop after the step under way, with a checkpoint if one is kept */
-  signal?: AbortSignal;
+  /** an AbortSignal: stop after the step under way, with a checkpoint if one is kept */
+  signal?: { readonly aborted: boolean };
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Everything that a Solver needs to go on exactly where it was, as one value; and that value as bytes. */
 
+import type { Bytes } from '../io/bytes.ts';
 import type { StateTree, TrainableModel } from '../models/model.ts';
 import { describe } from '../runtime/check.ts';
 import { printable } from '../runtime/text.ts';
@@ -84,7 +85,7 @@ export function loadSnapshots(model: TrainableModel, ...snapshots: ReadonlyArray
  */
 export function encodeState(
   fn: string, state: SolverState, metadata: Readonly<Record<string, string>>,
-): Uint8Array<ArrayBuffer> {
+): Bytes {
   const tree = {
     ...state,
     version,

@@ -3,6 +3,7 @@
  * after every epoch, keeps the best parameters, and can stop at any step and go on later with the same bits.
  */
 
+import type { Bytes } from '../io/bytes.ts';
 import type { Labels } from '../layers/loss.ts';
 import type { TrainableModel } from '../models/model.ts';
 import { checkBoolean, checkInteger, checkNumber, checkOptions, describe } from '../runtime/check.ts';
@@ -138,7 +139,7 @@ export class Solver {
     }
   }
 
-  async #run(endSeconds: number, signal: AbortSignal | undefined): Promise<StopReason> {
+  async #run(endSeconds: number, signal: TrainOptions['signal']): Promise<StopReason> {
     const pacer = new Pacer();
     const { patience } = this.#options;
     for (;;) {
@@ -220,7 +221,7 @@ export class Solver {
    * Measures both accuracies, notes the best parameters, keeps a checkpoint, tells onEpoch. Returns why to stop, if so.
    */
   async #measure(
-    pacer: Pacer, signal: AbortSignal | undefined, checkpoint: boolean = true,
+    pacer: Pacer, signal: TrainOptions['signal'], checkpoint: boolean = true,
   ): Promise<'aborted' | 'stopped' | null> {
     const { numTrainSamples, numValSamples, verbose, numEpochs, onEpoch } = this.#options;
     const accuracies: number[] = [];
@@ -297,7 +298,7 @@ export class Solver {
    * Throws TypeError when a custom rule's or the model's state holds something that is neither tensor nor plain data,
    * and DivergenceError when parameters or the model's tensors hold NaN or infinity: no run could go on from these.
    */
-  checkpoint(): Uint8Array<ArrayBuffer> {
+  checkpoint(): Bytes {
     const { iteration, epoch, trainSeconds, lossHistory, trainAccHistory, valAccHistory, bestValAcc } = this;
     const model = this.#latest ?? contentsOf(this.model);
     const bad = findNonFinite(model);

@@ -5,6 +5,7 @@
  * the last four bytes of the file are the CRC-32 of all before them, so that a file altered anywhere is refused.
  */
 
+import type { Bytes } from '../io/bytes.ts';
 import { crc32 } from '../io/crc32.ts';
 import { decodeSafetensors, encodeSafetensors } from '../io/safetensors.ts';
 import { checkStructure, parseJson } from '../io/json.ts';
@@ -38,7 +39,7 @@ export function copyTree<T extends StateTree>(tree: T): T {
  */
 export function encodeTree(
   fn: string, label: string, tree: StateTree, metadata: Readonly<Record<string, string>> = {},
-): Uint8Array<ArrayBuffer> {
+): Bytes {
   const tensors: Record<string, Tensor> = {};
   const json = mapTree(tree, (leaf, path) => {
     if (leaf instanceof Tensor) {
