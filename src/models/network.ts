@@ -47,8 +47,8 @@ export abstract class Network implements Model {
   /** where dropout draws from, unless it is seeded anew every time */
   protected dropoutRng: RandomSource | null = null;
   readonly numClasses: number;
-  /** of every parameter, by name, as it was built */
-  private readonly paramShapes: Map<string, readonly number[]> = new Map();
+  /** every parameter, by name, as it was when it was last found to be of the shape it was built with */
+  private readonly accepted: Map<string, Tensor> = new Map();
 
   constructor(options: Required<NetworkOptions>, config: Readonly<Record<string, unknown>>) {
     const { numClasses, reg, l2Factor, dtype } = options;
@@ -66,7 +66,7 @@ export abstract class Network implements Model {
   protected placeParams(): void {
     for (const [name, parameter] of Object.entries(this.params)) {
       this.params[name] = new Tensor(residentArray(parameter.dtype, parameter.size), parameter.shape).assign(parameter);
-      this.paramShapes.set(name, parameter.shape);
+      this.accepted.set(name, this.params[name]);
     }
   }
 
@@ -126,7 +126,7 @@ export abstract class Network implements Model {
 
   /** Takes up what state() returned. Throws, and changes nothing, unless that is all there and fits this network. */
   loadState(state: Readonly<Record<string, Tensor>>): void {
-    const shapeOf = (l: number): readonly number[] => this.paramShapes.get(`gamma${l}`) ?? [];
+    const shapeOf = (l: number): readonly number[] => this.accepted.get(`gamma${l}`)?.shape ?? [];
     restoreState(`${this.name}.loadState`, state, this.bnParams, this.dropoutRng, shapeOf);
   }
 
@@ -137,13 +137,15 @@ export abstract class Network implements Model {
 
   private checkParams(fn: string): void {
     checkRecord(fn, 'params', this.params);
-    for (const [name, shape] of this.paramShapes) {
-      checkTensorShape(fn, `params.${name}`, this.params[name], shape);
-      checkTensorType(fn, `params.${name}`, this.params[name], 'float32', 'float64');
+    for (const [name, before] of this.accepted) {
+      const now = this.params[name];
+      if (now === before) continue; // as in every step but the first: a tensor keeps its shape and type
+      checkTensorShape(fn, `params.${name}`, now, before.shape);
+      this.accepted.set(name, checkTensorType(fn, `params.${name}`, now, 'float32', 'float64'));
     }
-    for (const name of Object.keys(this.params)) {
-      if (this.paramShapes.has(name)) continue;
-      const known = [...this.paramShapes.keys()].join(', ');
+    for (const name in this.params) {
+      if (this.accepted.has(name)) continue;
+      const known = [...this.accepted.keys()].join(', ');
       throw new TypeError(`${fn}: params has an unknown name ${describe(name)}, this network's are ${known}`);
     }
   }

@@ -1,11 +1,13 @@
 /** What Solver asks of a model, verified before anything is trained. */
 
 import type { TrainableModel } from '../models/model.ts';
-import { describe } from '../runtime/check.ts';
+import { checkWritable, describe } from '../runtime/check.ts';
 import { checkTensorType } from '../tensor/check.ts';
 
-/** Throws TypeError, with fn in front, unless model has float parameters that can be replaced, a loss, and both or none
- * of state and loadState. */
+/**
+ * Throws TypeError, with fn in front, unless model has float parameters that can be replaced, a loss, and both or none
+ * of state and loadState.
+ */
 export function checkModel(fn: string, model: unknown): TrainableModel {
   if (typeof model !== 'object' || model === null || typeof (model as TrainableModel).loss !== 'function') {
     throw new TypeError(`${fn}: model must have params and loss(X, y), got ${describe(model)}`);
@@ -17,9 +19,7 @@ export function checkModel(fn: string, model: unknown): TrainableModel {
   for (const [name, parameter] of Object.entries(params)) {
     checkTensorType(fn, `model.params.${name}`, parameter, 'float32', 'float64');
   }
-  if (Object.isFrozen(params)) {
-    throw new TypeError(`${fn}: model.params must not be frozen: training puts tensors of its own there`);
-  }
+  checkWritable(fn, 'model.params', params, Object.keys(params)); // training puts tensors of its own there
   if ((typeof state === 'function') !== (typeof loadState === 'function')) {
     throw new TypeError(`${fn}: model must have both of state() and loadState(), or neither`);
   }

@@ -62,8 +62,8 @@ describe('batches', () => {
     expect(() => batches(X, y.slice(1))).toThrow('batches: y must have 23 labels, one an example, got 22');
     expect(() => batches(X, 5 as unknown as number[])).toThrow(TypeError);
     expect(() => batches(X, Array.from(y, (label) => label + 0.5))).toThrow('batches: y[0] must be an integer from 0, got 100.5');
-    expect(() => shuffled(null as never, new Rng(0))).toThrow('shuffled: set must be an object, got null');
-    expect(() => shuffled({ images: X, labels: y.slice(2) }, new Rng(0))).toThrow('shuffled: set.labels must have 23 labels');
+    expect(() => shuffled(null as never, new Rng(0))).toThrow('shuffled: set must have images and labels, got null');
+    expect(() => shuffled({ images: X, labels: y.slice(2) }, new Rng(0))).toThrow('shuffled: y must have 23 labels');
     expect(() => batches([1] as unknown as Tensor, y)).toThrow(TypeError);
     expect(() => batches(X, y, { batchSize: 0 })).toThrow(RangeError);
     expect(() => batches(X, y, { shuffle: true } as object)).toThrow(/unknown option "shuffle"/);

@@ -123,23 +123,23 @@ describe('prepareImages', () => {
     const wide = { ...train, labels: BigInt64Array.from(train.labels, BigInt) as never };
     expect(prepareImages({ ...dataset, train: wide }, sizes).yTrain).toEqual(train.labels.slice(0, 20));
     const refused: ReadonlyArray<readonly [unknown, string]> = [
-      [null, 'prepareImages: dataset must be an object, got null'],
-      [{ ...dataset, test: undefined }, 'prepareImages: dataset.test must be an object, got undefined'],
-      [{ ...dataset, test: { ...test, images: [] } }, 'prepareImages: test.images must be a Tensor, got an array of 0'],
-      [{ ...dataset, train: { ...train, labels: [1] } }, 'prepareImages: train.labels must have 30 labels, one an example, got 1'],
-      [{ ...dataset, train: { ...train, images: train.images.astype('float32') } }, 'prepareImages: train.images must be uint8, got float32'],
+      [null, 'prepareImages: dataset.train must have images and labels, got undefined'],
+      [{ ...dataset, test: undefined }, 'prepareImages: dataset.test must have images and labels, got undefined'],
+      [{ ...dataset, test: { ...test, images: [] } }, 'prepareImages: dataset.test.images must be a Tensor, got an array of 0'],
+      [{ ...dataset, train: { ...train, labels: [1] } }, 'prepareImages: dataset.train.labels must have 30 labels, one an example, got 1'],
+      [{ ...dataset, train: { ...train, images: train.images.astype('float32') } }, 'prepareImages: dataset.train.images must be uint8, got float32'],
     ];
     for (const [bad, message] of refused) expect(() => prepareImages(bad as never, sizes)).toThrow(message);
   });
 
   it.each([[1, 'grey'], [2, 'grey and alpha'], [4, 'RGBA']] as const)('names %d channels', (channels, kind) => {
     const images = new Tensor(new Uint8Array(12 * channels * 16), [12, channels, 4, 4]);
-    const got = `3 (RGB) channels of train.images, got ${channels} (${kind}): convert them first`;
+    const got = `3 (RGB) channels of dataset.train.images, got ${channels} (${kind}): convert them first`;
     expect(() => prepareImages({ ...dataset, test: { ...dataset.test, images } }, sizes))
-      .toThrow(new RangeError(`prepareImages: test.images must have the ${got}`));
+      .toThrow(new RangeError(`prepareImages: dataset.test.images must have the ${got}`));
     const { mean, std } = prepareImages(dataset, sizes);
     expect(() => normalizeImages(images, mean, std))
-      .toThrow(new RangeError(`normalizeImages: images must have the ${got.replace('train.images', 'mean')}`));
+      .toThrow(new RangeError(`normalizeImages: images must have the ${got.replace('dataset.train.images', 'mean')}`));
   });
 
   it('gives empty parts when asked to', () => {

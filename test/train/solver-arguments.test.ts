@@ -17,7 +17,7 @@ describe('Solver refuses', () => {
     ['no model', make({}, {}, null), 'Solver: model must have params and loss(X, y), got null'],
     ['a model without parameters', make({}, {}, { params: {}, loss: () => zeros(1) }), 'model.params must be an object of tensors'],
     ['integer parameters', make({}, {}, { params: { W: arange(2) }, loss: () => zeros(1) }), 'model.params.W must be float32 or float64, got int32'],
-    ['frozen parameters', make({}, {}, { params: Object.freeze({ W: zeros(1) }), loss: () => zeros(1) }), 'model.params must not be frozen'],
+    ['frozen parameters', make({}, {}, { params: Object.freeze({ W: zeros(1) }), loss: () => zeros(1) }), 'model.params must be writable, got one whose W is frozen or read-only'],
     ['state without loadState', make({}, {}, { params: { W: zeros(1) }, loss: () => zeros(1), state: () => null }), 'both of state() and loadState()'],
     ['images that are no tensor', make({ XTrain: [[1]] }), 'Solver: XTrain must be a Tensor, got an array of 1'],
     ['no images', make({ XTrain: zeros([0, 6]), yTrain: [] }), 'Solver: XTrain must hold examples along its first axis, got shape 0x6'],
