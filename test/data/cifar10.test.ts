@@ -113,7 +113,7 @@ describe('encodeCifar10', () => {
     expect(() => encodeCifar10([1] as unknown as Tensor, [0, 1])).toThrow(TypeError);
     expect(() => encodeCifar10(images.reshape(2, 3, 1024, 1), [0, 1]))
       .toThrow('encodeCifar10: images must be (N,3,32,32), got 2x3x1024x1');
-    expect(() => encodeCifar10(images, [0])).toThrow('encodeCifar10: labels must have 2 labels, one an example, got 1');
+    expect(() => encodeCifar10(images, [0])).toThrow('encodeCifar10: labels must be 2, one an image, got 1');
     for (const label of [-1, 10, 1.5, NaN]) {
       expect(() => encodeCifar10(images, [0, label]))
         .toThrow(`encodeCifar10: record 1 has label ${label}, expected 0 to 9`);
