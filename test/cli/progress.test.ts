@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { formatDuration, formatRate, ProgressLine, progressText } from '../../src/node/commands/progress.ts';
+import { steadyOutput } from '../../src/node/commands/terminal.ts';
+import type { OutputStream } from '../../src/node/commands/terminal.ts';
 import { formatMilliseconds, formatTable } from '../../src/node/commands/table.ts';
 import { recording } from './terminal.ts';
 
@@ -76,6 +78,12 @@ describe('ProgressLine', () => {
     expect(terminal.out()).not.toContain('\n');
   });
 
+  it('takes a width of 0 for an unknown one', () => {
+    const terminal = recording({ isTTY: true, columns: 0 });
+    new ProgressLine(terminal.stdout, () => 0).update(state);
+    expect(screen(terminal.out(), 80)).toEqual([progressText(state)]);
+  });
+
   it('draws in one write, not more often than twelve times a second', () => {
     let now = 0;
     const writes: string[] = [];
@@ -123,6 +131,43 @@ describe('ProgressLine', () => {
     expect(lines).toHaveLength(5);
     expect(lines.slice(0, 3).map((text) => text.split(' ')[1])).toEqual(['0/980', '2000/980', '4000/980']);
     for (const unwanted of ['\r', escape, 'measuring']) expect(pipe.out()).not.toContain(unwanted);
+  });
+});
+
+describe('steadyOutput', () => {
+  const stream = (change: Partial<OutputStream>): OutputStream =>
+    ({ write: () => true, on: () => undefined, ...change });
+
+  it('survives a stream that fails, says so once and writes no more', () => {
+    const failures: unknown[] = [];
+    const thrown = new Error('full');
+    let writes = 0;
+    const write = (): never => {
+      writes++;
+      throw thrown;
+    };
+    const note = (error: unknown): void => void failures.push(error);
+    const throwing = steadyOutput(stream({ write }), () => false, note);
+    throwing.write('a');
+    throwing.write('b');
+    expect([failures, writes]).toEqual([[thrown], 1]);
+
+    let emit: (error: Error) => void = () => undefined;
+    const on = (_: string, listener: (error: Error) => void): void => {
+      emit = listener;
+    };
+    const emitting = steadyOutput(stream({ on }), () => false, note);
+    emit(thrown);
+    emit(thrown);
+    emitting.write('a');
+    expect(failures).toHaveLength(2);
+  });
+
+  it('takes a dumb terminal for none and a width of 0 for unknown', () => {
+    const terminal = stream({ isTTY: true, columns: 0 });
+    expect(steadyOutput(terminal, () => true, () => undefined).isTTY).toBe(false);
+    const steady = steadyOutput(terminal, () => false, () => undefined);
+    expect([steady.isTTY, steady.columns]).toEqual([true, undefined]);
   });
 });
 

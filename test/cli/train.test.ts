@@ -1,8 +1,10 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { readdirSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { main } from '../../src/node/commands/program.ts';
-import { buildSchedule } from '../../src/node/commands/recipes.ts';
+import { buildSchedule, findRecipe } from '../../src/node/commands/recipes.ts';
 import { decodeSafetensors } from '../../src/io/index.ts';
 import { decodePng } from '../../src/viz/index.ts';
 import { recording } from './terminal.ts';
@@ -15,7 +17,8 @@ let small: string[];
 
 beforeAll(async () => {
   tiny = await tinyCifar(10, 20);
-  small = ['train', '--data', tiny.data, '--model', 'fc', '--batch', '10', '--num-train', '40', '--num-val', '10'];
+  small = ['train', '--data', tiny.data, '--model', 'fc', '--batch', '10', '--num-train', '40', '--num-val', '10',
+    '--hidden', '100,10'];
 });
 afterAll(() => tiny.remove());
 
@@ -65,7 +68,7 @@ describe('tilegrad train', () => {
     expect(saved.valAccuracy).toBe(Math.max(...(saved.valAccHistory as number[])));
     expect(saved.trainSeconds).toBeGreaterThan(0);
     expect(saved.seed).toBe(5);
-    expect(saved.complete).toBe(true);
+    expect([saved.complete, saved.stopReason]).toEqual([true, 'finished']);
     expect(saved.config).toMatchObject({
       recipe: 'fully-connected',
       model: 'fc',
@@ -122,12 +125,13 @@ describe('tilegrad train', () => {
     expect(first.out).toContain('stopping: ');
     const stopped = await history(parts);
     expect(stopped.complete).toBe(false);
-    expect(stopped.lossHistory).toHaveLength(9);
+    expect(stopped.stopReason).toBe('aborted');
+    expect(stopped.lossHistory).toHaveLength(8);
     expect((await readdir(parts)).sort()).toEqual((await readdir(whole)).sort());
 
     const second = await run(['train', '--resume', '--out', parts]);
     expect([second.code, second.err]).toEqual([0, '']);
-    expect(second.out).toContain('going on after iteration 9');
+    expect(second.out).toContain('going on after iteration 8');
     const [expected, resumed] = [await history(whole), await history(parts)];
     for (const key of [
       'lossHistory',
@@ -143,9 +147,27 @@ describe('tilegrad train', () => {
     expect(models[0].equals(models[1])).toBe(true);
   });
 
-  it('ends on SIGTERM with its own code', async () => {
-    const terminal = recording({ onWrite: (text) => text.startsWith('epoch 1') && terminal.interrupt('SIGTERM') });
-    expect((await run([...small, '--epochs', '4', '--out', outFolder('terminated')], terminal)).code).toBe(143);
+  it.each([['SIGTERM', 143], ['SIGHUP', 129]] as const)('ends on %s with code %i and saves', async (signal, code) => {
+    const out = outFolder(signal);
+    const terminal = recording({ onWrite: (text) => text.startsWith('epoch 1') && terminal.interrupt(signal) });
+    expect((await run([...small, '--epochs', '4', '--out', out], terminal)).code).toBe(code);
+    expect(await readdir(out)).toContain('checkpoint.safetensors');
+  });
+
+  it('says when a run that goes on has nothing left to do, and how it could go on', async () => {
+    const out = outFolder('reached');
+    await run([...small, '--time', '0.2', '--out', out]);
+    const again = await run(['train', '--resume', '--time', '0.2', '--out', out]);
+    expect(again.code).toBe(0);
+    expect(again.out).toMatch(
+      /^the limit of 0\.2 s is reached, the run has trained for 0\.\d s: --resume --time 1 goes on$/m,
+    );
+    const more = await run(['train', '--resume', '--time', '0.6', '--out', out]);
+    expect(more.out).not.toContain('is reached');
+    expect((await history(out)).trainSeconds).toBeGreaterThanOrEqual(0.6);
+    const counted = outFolder('reached-epochs');
+    await run([...small, '--epochs', '1', '--out', counted]);
+    expect((await run(['train', '--resume', '--out', counted])).out).toContain('all 1 epochs are done: a longer run');
   });
 
   it('trains for a limited time', async () => {
@@ -246,6 +268,127 @@ describe('tilegrad train', () => {
   });
 });
 
+describe('the folder of a run', () => {
+  it('is not written over unless told, and is left as it was', async () => {
+    const out = outFolder('kept');
+    await run([...small, '--epochs', '1', '--out', out]);
+    const contents = (): Promise<string[]> => Promise.all(
+      readdirSync(out).map(async (name) => createHash('md5').update(await readFile(join(out, name))).digest('hex')),
+    );
+    const before = await contents();
+    const second = await run([...small, '--epochs', '2', '--out', out]);
+    expect([second.code, second.out]).toEqual([2, '']);
+    expect(second.err).toBe(
+      `tilegrad: ${out} holds another run (checkpoint.safetensors, history.json, filters.png, model.safetensors, ` +
+      'report.html): --resume goes on with it, --overwrite starts over, --out names another folder\n',
+    );
+    expect(await contents()).toEqual(before);
+    await rm(join(out, 'checkpoint.safetensors'));
+    expect((await run([...small, '--out', out])).err).not.toContain('--resume');
+    const over = await run([...small, '--epochs', '2', '--overwrite', '--out', out]);
+    expect([over.code, over.err]).toEqual([0, '']);
+    expect((await history(out)).lossHistory).toHaveLength(8);
+  });
+
+  it('keeps the old results when a run that would start over cannot begin', async () => {
+    const out = outFolder('kept-too');
+    await run([...small, '--epochs', '1', '--out', out]);
+    const missing = ['train', '--data', join(tiny.folder, 'missing'), '--overwrite', '--out', out];
+    expect((await run(missing)).code).toBe(1);
+    expect(await readdir(out)).toHaveLength(5);
+  });
+
+  it('belongs to one run at a time', async () => {
+    const out = outFolder('shared');
+    let inside: Promise<{ code: number; err: string }> | null = null;
+    const terminal = recording({
+      onWrite: (text) => {
+        if (text.startsWith('epoch 1')) inside ??= run([...small, '--overwrite', '--out', out]);
+      },
+    });
+    const first = await run([...small, '--epochs', '3', '--out', out], terminal);
+    expect([first.code, first.err]).toEqual([0, '']);
+    const { code, err } = await inside!;
+    expect([code, err]).toEqual([1, expect.stringContaining(`the run of process ${process.pid} on `)]);
+    expect(await readdir(out)).toHaveLength(5);
+  });
+
+  it('is cleared of what killed runs left half written, and of nothing else', async () => {
+    const out = outFolder('half');
+    await mkdir(out);
+    // no process has so high a number; the other one is alive
+    const [dead, alive] = [2 ** 30, process.pid].map((pid) => `${pid}-0123456789ab.tmp`);
+    const foreign = [`.history.json.${alive}`, `.notes.${dead}`, '.history.json.5.tmp', 'history.json.tmp'];
+    for (const name of [`.history.json.${dead}`, `.checkpoint.safetensors.${dead}`, ...foreign]) {
+      await writeFile(join(out, name), 'x');
+    }
+    expect((await run([...small, '--epochs', '1', '--out', out])).code).toBe(0);
+    expect((await readdir(out)).filter((name) => name.includes('tmp')).sort()).toEqual(foreign.sort());
+  });
+});
+
+describe('options of network and rule', () => {
+  it.each([
+    ['three', '--filters 4 --filter-size 3 --hidden 5 --weight-scale 0.01 --reg 0.1 --reg-factor 1', {
+      network: { numFilters: 4, filterSize: 3, hiddenDim: 5, weightScale: 0.01, reg: 0.1, l2Factor: 1 },
+    }],
+    ['deep', '--filters 4,6 --normalization none --weight-scale kaiming --rule adam --lr-decay 0.5', {
+      network: { numFilters: [4, 6], batchnorm: false, weightScale: 'kaiming' },
+      updateRule: 'adam', optimConfig: { learningRate: 1e-3, beta1: 0.9 }, lrDecay: 0.5,
+    }],
+    ['fc', '--hidden 7,8,9 --normalization layernorm --dropout-keep 0.8 --rule sgdMomentum --momentum 0.7 --lr 0.02', {
+      network: { hiddenDims: [7, 8, 9], normalization: 'layernorm', dropoutKeep: 0.8 },
+      updateRule: 'sgdMomentum', optimConfig: { learningRate: 0.02, momentum: 0.7 },
+    }],
+    ['two', '--hidden 6 --rule rmsprop', { network: { hiddenDim: 6 }, optimConfig: { learningRate: 1e-2 } }],
+  ])('of %s appear in the configuration: %s', async (model, flags, expected) => {
+    const out = outFolder(`flags-${model}`);
+    const data = ['--data', tiny.data, '--num-train', '20', '--num-val', '5', '--num-test', '5', '--batch', '10'];
+    const { code, err } = await run(
+      ['train', '--model', model, ...data, '--epochs', '1', '--out', out, ...flags.split(' ')],
+    );
+    expect([code, err]).toEqual([0, '']);
+    expect((await history(out)).config).toMatchObject(expected);
+  });
+
+  it.each([
+    ['--model two --filters 3', '--filters is no setting of the model two, only of three, deep'],
+    ['--model three --dropout-keep 0.5', '--dropout-keep is no setting of the model three, only of fc'],
+    ['--model three --hidden 3,4', '--hidden of the model three must be one number, got 3,4'],
+    ['--model deep --normalization layernorm', '--normalization of the model deep must be none or batchnorm'],
+    ['--model fc --weight-scale kaiming', '--weight-scale of the model fc must be a number'],
+    ['--rule adam --momentum 0.5', '--momentum is no setting of the rule adam, only of sgdMomentum, nesterov'],
+    ['--rule newton', '--rule must be one of sgd, sgdMomentum, nesterov'],
+    ['--filters 4,,5', 'It must be integers >= 1 with commas between them.'],
+    ['--filter-size 4', 'It must be odd'],
+    ['--dropout-keep 0', 'It must be a number > 0 and <= 1.'],
+    ['--momentum 2', 'It must be a number from 0 to 1.'],
+    ['--normalization soup', 'It must be none, batchnorm or layernorm.'],
+    ['--resume --reg 1', '--reg cannot be given with it'],
+    ['--resume --hidden 3', '--hidden cannot be given with it'],
+    ['--resume --overwrite', '--overwrite cannot be given with it'],
+  ])('%s is refused', async (flags, message) => {
+    const { code, err } = await run(['train', '--out', outFolder('never'), ...flags.split(' ')]);
+    expect([code, err]).toEqual([2, expect.stringContaining(message)]);
+    expect(await readdir(tiny.folder)).not.toContain('never');
+  });
+
+  it('the recipes are those of the course', () => {
+    const names = ['wide', 'course-64', 'minute', 'two-layer'];
+    const [wide, course64, minute, two] = names.map((name) => findRecipe(name, undefined)[1]);
+    expect(wide).toMatchObject({
+      lrDecay: 0.9, batchSize: 500, epochs: 10, network: { numFilters: 64, filterSize: 3, hiddenDim: 500 },
+    });
+    expect(course64.network).toMatchObject({ weightScale: 1e-3, l2Factor: 1 });
+    expect([course64.optimConfig, course64.batchSize]).toEqual([{ learningRate: 2e-3 }, 64]);
+    expect(minute.network).toMatchObject({ l2Factor: 1 });
+    expect(two).toMatchObject({
+      updateRule: 'sgd', optimConfig: { learningRate: 1e-3 }, epochs: 20, lrDecay: 0.95,
+      network: { hiddenDim: 1000, reg: 0 },
+    });
+  });
+});
+
 describe('errors', () => {
   const cases: Array<[argv: string, code: number, message: RegExp]> = [
     ['', 2, /^Usage: tilegrad/],
@@ -315,24 +458,33 @@ describe('errors', () => {
     expect([code, err]).toEqual([1, expect.stringMatching(/numTraining 40/)]);
   });
 
-  it('says that training diverged instead of training on', async () => {
-    const { code, err } = await run([
-      'train',
-      '--data',
-      tiny.data,
-      '--model',
-      'two',
-      '--lr',
-      '1e30',
-      '--num-train',
-      '40',
-      '--num-val',
-      '10',
-      '--out',
-      outFolder('diverged'),
-    ]);
+  it('keeps the best network when training diverges, and goes on with a lower rate', async () => {
+    const out = outFolder('diverged');
+    const sizes = ['--num-train', '40', '--num-val', '10', '--batch', '10', '--rule', 'sgd', '--epochs', '3'];
+    const two = ['train', '--data', tiny.data, '--model', 'two', ...sizes];
+    // far too much, yet the first step's parameters are still finite
+    const { code, out: text, err } = await run([...two, '--lr', '1', '--out', out]);
     expect(code).toBe(1);
-    expect(err).toMatch(/^tilegrad: Solver: .* became .* at iteration \d+ .*: training diverged/);
+    expect(err).toMatch(/^tilegrad: Solver: .* became .* at iteration \d+ .*--resume --lr 0\.1 goes on.*--overwrite /);
+    expect(text).toContain(`report: ${join(out, 'report.html')}`);
+    const saved = await history(out);
+    expect([saved.complete, saved.stopReason]).toEqual([false, 'diverged']);
+    const { tensors } = decodeSafetensors(await readFile(join(out, 'model.safetensors')));
+    for (const tensor of Object.values(tensors)) expect([...tensor.data].every(Number.isFinite)).toBe(true);
+
+    expect((await run(['train', '--resume', '--lr', '1e-3', '--batch', '3', '--out', out])).code).toBe(2);
+    const lower = await run(['train', '--resume', '--lr', '1e-9', '--out', out]);
+    expect([lower.code, lower.err]).toEqual([0, '']);
+    const after = await history(out);
+    expect(after).toMatchObject({ stopReason: 'finished', config: { optimConfig: { learningRate: 1e-9 } } });
+    expect(after.lossHistory).toHaveLength(12);
+  });
+
+  it('keeps nothing of a run that diverges at once', async () => {
+    const out = outFolder('at-once');
+    const { code, err } = await run([...small, '--lr', '1e308', '--out', out]);
+    expect([code, err]).toEqual([1, expect.stringMatching(/Nothing was learnt and nothing is kept: try --lr 1e\+307/)]);
+    expect(await readdir(out)).toEqual([]);
   });
 });
 
@@ -355,6 +507,11 @@ describe('other commands', () => {
     ]) {
       expect(help.out).toContain(option);
     }
+    for (const recipe of ['quick', 'course', 'course-64', 'wide', 'minute', 'two-layer', 'fully-connected']) {
+      expect(help.out).toContain(`\n  ${recipe} (--model `);
+    }
+    const settings = 'hiddenDim 1000, weightScale 0.001, reg 0; sgd with learningRate 0.001; rate x 0.95 an epoch';
+    expect(help.out.replace(/\s+/g, ' ')).toContain(settings);
     const version = JSON.parse(await readFile('package.json', 'utf8')).version as string;
     expect(await run(['--version'])).toEqual({ code: 0, out: `${version}\n`, err: '' });
   });

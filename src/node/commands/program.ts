@@ -42,8 +42,11 @@ export async function main(
 
 function buildProgram(surroundings: Surroundings, exit: (code: number) => void): Command {
   const { stdout, stderr } = surroundings;
-  // Where the output is the result, it must have been written.
-  const outputCode = (): number => (surroundings.outputError?.() ? 1 : 0);
+  // Where the output is the result, it must have been written; streams say a moment later that it was not.
+  const outputCode = async (): Promise<number> => {
+    await new Promise((resolve) => setImmediate(resolve));
+    return surroundings.outputError?.() ? 1 : 0;
+  };
   const program = new Command('tilegrad')
     .description('Convolutional networks in pure TypeScript: train them, look at them, measure them.')
     .version(packageVersion())
@@ -114,7 +117,7 @@ function buildProgram(surroundings: Surroundings, exit: (code: number) => void):
     .action(async ({ dtype, time }: { dtype: 'float32' | 'float64' | 'both'; time: number }) => {
       const results = await runComparisons(dtype === 'both' ? ['float64', 'float32'] : [dtype], time);
       stdout.write(`${backendLine()}\n\n${comparisonTable(results)}`);
-      exit(outputCode());
+      exit(await outputCode());
     });
 
   program
@@ -122,7 +125,7 @@ function buildProgram(surroundings: Surroundings, exit: (code: number) => void):
     .description('say what computes on this machine, and why it is not faster')
     .action(async () => {
       await runInfo(stdout);
-      exit(outputCode());
+      exit(await outputCode());
     });
   return program;
 }

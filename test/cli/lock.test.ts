@@ -1,0 +1,79 @@
+/** A lock has one holder at a time, also when its last one was killed and several want it. */
+
+import { spawn } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isProcessAlive, LockedError, takeLock } from '../../src/node/commands/lock.ts';
+
+let folder: string;
+let path: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tilegrad-lock-'));
+  path = join(folder, 'lock');
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** No process has so high a number. */
+const nobody = 2 ** 30;
+const holder = (change: object): string => JSON.stringify({ pid: nobody, host: hostname(), start: null, id: 'a', ...change });
+
+describe('takeLock', () => {
+  it('gives the lock to one, and to the next when that gives it up', async () => {
+    const release = await takeLock(path);
+    await expect(takeLock(path)).rejects.toThrow(LockedError);
+    await release();
+    await (await takeLock(path))();
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('takes over from a process that is gone, one alone of many that try at once', async () => {
+    for (let round = 0; round < 10; round++) {
+      await writeFile(path, holder({ id: String(round) }));
+      const tries = await Promise.allSettled(Array.from({ length: 8 }, () => takeLock(path)));
+      const won = tries.filter((one) => one.status === 'fulfilled');
+      expect(won).toHaveLength(1);
+      for (const one of tries) if (one.status === 'rejected') expect(one.reason).toBeInstanceOf(LockedError);
+      await won[0].value();
+      expect(await readdir(folder)).toEqual([]);
+    }
+  });
+
+  it('takes over from a killed taker, too', async () => {
+    await writeFile(path, holder({}));
+    await writeFile(`${path}.takeover`, holder({}));
+    await (await takeLock(path))();
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('tells a process from an earlier one of the same number', async () => {
+    await writeFile(path, holder({ pid: process.pid, start: '1' }));
+    if (process.platform === 'linux') await (await takeLock(path))();
+    else await expect(takeLock(path)).rejects.toThrow(LockedError);
+  });
+
+  it('leaves a living process its lock, and one on another machine, of which it cannot tell', async () => {
+    for (const text of [holder({ pid: process.pid }), holder({ host: 'elsewhere' })]) {
+      await writeFile(path, text);
+      await expect(takeLock(path)).rejects.toThrow('is held by process');
+      expect(await readFile(path, 'utf8')).toBe(text);
+    }
+  });
+
+  it.each(['', '{', '5', '{"pid":-1}', '{"pid":"x"}'])('waits a while for the owner of %j, then takes over', async (text) => {
+    await writeFile(path, text);
+    await expect(takeLock(path)).rejects.toThrow('is held by another process');
+    await utimes(path, 1, 1);
+    await (await takeLock(path))();
+  });
+});
+
+it.skipIf(process.platform === 'win32')('a process that has ended is not alive', async () => {
+  const child = spawn('sleep', ['60'], { stdio: 'ignore' });
+  expect(await isProcessAlive(child.pid!)).toBe(true);
+  const ended = new Promise((resolve) => child.once('close', resolve));
+  child.kill('SIGKILL');
+  await ended;
+  expect(await isProcessAlive(child.pid!)).toBe(false);
+});
