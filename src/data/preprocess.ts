@@ -76,7 +76,7 @@ export function prepareImages(dataset: ImageDataset, options: PrepareOptions = {
 export type SplitPlan = Required<PrepareOptions>;
 
 /** Checks the options against how many images there are. */
-export function planSplit(fn: string, options: PrepareOptions, trainCount: number, testCount: number): SplitPlan {
+function planSplit(fn: string, options: PrepareOptions, trainCount: number, testCount: number): SplitPlan {
   checkOptions(fn, options, prepareOptionNames);
   const numValidation = checkInteger(fn, 'numValidation', options.numValidation ?? 1000, 0);
   const rest = Math.max(1, trainCount - numValidation);
@@ -154,7 +154,7 @@ export function normalizeImages(images: Tensor, mean: Tensor, std: Tensor): Tens
  * The mean and standard deviation that a plan calls for, float32. Sums of bytes are exact in float64 up to 10^11
  * images, so one pass suffices. A channel without any variation gets the deviation 1, and so becomes 0.
  */
-export function imageStatistics(
+function imageStatistics(
   images: Tensor, { subtractMean, normalize }: Pick<SplitPlan, 'subtractMean' | 'normalize'>,
 ): { mean: Tensor; std: Tensor } {
   const [count, channels, height, width] = checkImages('imageStatistics', 'images', images).shape;

@@ -49,7 +49,7 @@ export async function writeOutputs(folder: string, result: RunResult): Promise<s
 }
 
 /** What history.json holds. */
-export function historyOf(result: RunResult): Record<string, unknown> {
+function historyOf(result: RunResult): Record<string, unknown> {
   const {
     lossHistory,
     trainAccHistory,

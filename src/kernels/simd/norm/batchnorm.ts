@@ -19,7 +19,7 @@ function columnTasks(launch: Launch, g: ChannelGeometry): number {
   return Math.ceil(g.channels / normTuning.columnsPerTask);
 }
 
-export function batchnormStatistics(x: FloatArray, mean: FloatArray, variance: FloatArray, g: ChannelGeometry): void {
+function batchnormStatistics(x: FloatArray, mean: FloatArray, variance: FloatArray, g: ChannelGeometry): void {
   const launch = beginLaunch();
   try {
     slots.set(launch, 'x', launch.input(x));
@@ -34,7 +34,7 @@ export function batchnormStatistics(x: FloatArray, mean: FloatArray, variance: F
   }
 }
 
-export function batchnormApply(
+function batchnormApply(
   x: FloatArray, gamma: FloatArray, beta: FloatArray, mean: FloatArray, variance: FloatArray, out: FloatArray,
   g: ChannelGeometry, eps: number, relu: boolean,
 ): void {
