@@ -1,6 +1,7 @@
 import { defineConfig, type Options } from 'tsup';
 
-import { embedWorker } from './scripts/embed-worker.ts';
+import { embeddedPackages, embedWorker } from './scripts/embed-worker.ts';
+import { writeLicenses } from './scripts/licenses.ts';
 import { nodeModules } from './scripts/node-modules.ts';
 
 /**
@@ -30,7 +31,7 @@ const options: Options = {
   noExternal: [/.*/],
   // nodeModules keeps the prefix of node:fs and the like, which tsup would take off
   removeNodeProtocol: false,
-  esbuildPlugins: [embedWorker(), nodeModules()],
+  esbuildPlugins: [embedWorker(), nodeModules(), writeLicenses('dist/THIRD-PARTY-LICENSES.txt', embeddedPackages)],
 };
 
 export default defineConfig(options) as unknown;

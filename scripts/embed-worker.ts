@@ -17,6 +17,7 @@ import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type BuildOptions, type Plugin } from 'esbuild';
+import { bundledPackages } from './licenses.ts';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const team = join(root, 'src', 'kernels', 'team');
@@ -73,11 +74,15 @@ const switches = Object.fromEntries(
   ['PISCINA_DISABLE_ATOMICS', 'PISCINA_ENABLE_ASYNC_ATOMICS'].map((name) => [`process.env.${name}`, '"0"']),
 );
 
+/** The packages that the embedded text holds; known once it was made. */
+export const embeddedPackages: Map<string, string> = new Map();
+
 async function bundle(options: BuildOptions): Promise<string> {
-  const { outputFiles } = await build({
-    define: switches, bundle: true, write: false, minify: true, target: 'es2022', format: 'esm', platform: 'neutral', logLevel: 'error',
+  const { outputFiles, metafile } = await build({
+    define: switches, bundle: true, write: false, metafile: true, minify: true, target: 'es2022', format: 'esm', platform: 'neutral', logLevel: 'error',
     ...options,
   });
+  for (const [name, folder] of bundledPackages(metafile!)) embeddedPackages.set(name, folder);
   return outputFiles![0].text;
 }
 

@@ -1,7 +1,7 @@
 /**
  * Proves the package as a stranger gets it: build, pack, install the tarball in an empty folder, and run programs
- * there. Prints one line a check and `smoke: N passed, N failed` at the end; exits 1 when anything failed. With --json
- * FILE the two numbers also go to a file.
+ * there. Prints one line a check, which says what was checked, and `smoke: N passed, N failed` at the end; exits 1 when
+ * anything failed. With --json FILE the numbers and the names of the checks also go to a file.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -13,16 +13,16 @@ import { build } from 'esbuild';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const folder = mkdtempSync(join(tmpdir(), 'tilegrad-smoke-'));
-let passed = 0;
-let failed = 0;
+const passed = [];
+const failed = [];
 
 async function check(name, fn) {
   try {
     const note = await fn();
-    passed++;
+    passed.push(name);
     console.log(`ok   ${name}${note ? ` (${note})` : ''}`);
   } catch (error) {
-    failed++;
+    failed.push(name);
     console.log(`FAIL ${name}\n     ${String(error.stderr?.toString() || error.message).trim().split('\n').join('\n     ')}`);
   }
 }
@@ -70,7 +70,7 @@ for (const threads of [1, 2]) {
 `;
 
 console.log(`smoke: building and packing ${root}`);
-run('npm', ['run', 'build', '--silent'], { cwd: root });
+run('npm', ['run', 'build', '--silent'], { cwd: root, timeout: 900_000 });
 const tarball = JSON.parse(run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], { cwd: root }));
 const packed = Array.isArray(tarball) ? tarball[0] : Object.values(tarball)[0];
 const file = join(folder, packed.filename);
@@ -78,8 +78,8 @@ const file = join(folder, packed.filename);
 await check('the tarball installs with nothing beside it', () => {
   writeFileSync(join(folder, 'package.json'), '{ "name": "smoke", "private": true, "type": "module" }');
   run('npm', ['install', '--offline', '--no-audit', '--no-fund', file]);
-  const installed = readdirSync(join(folder, 'node_modules')).filter((name) => !name.startsWith('.'));
-  assert(installed.length === 1 && installed[0] === 'tilegrad', `node_modules holds ${installed}`);
+  const packages = readdirSync(join(folder, 'node_modules')).filter((name) => !name.startsWith('.'));
+  assert(packages.length === 1 && packages[0] === 'tilegrad', `node_modules holds ${packages}`);
   const manifest = JSON.parse(readFileSync(join(folder, 'node_modules/tilegrad/package.json'), 'utf8'));
   assert(Object.keys(manifest.dependencies ?? {}).length === 0, 'the package has dependencies');
   assert(manifest.scripts?.install === undefined && manifest.scripts?.postinstall === undefined, 'the package has install scripts');
@@ -87,19 +87,76 @@ await check('the tarball installs with nothing beside it', () => {
 });
 
 for (const [subpath, names] of Object.entries(exported)) {
-  await check(`import ${subpath}`, () => {
+  await check(`${subpath} imports, with the ${names.length} names that programs rely on`, () => {
     const source = `const m = await import(${JSON.stringify(subpath)}); const missing = ${JSON.stringify(names)}.filter((n) => m[n] === undefined);
       if (missing.length > 0) throw new Error('missing ' + missing); console.log(Object.keys(m).length)`;
-    return `${run('node', ['--input-type=module', '-e', source]).trim()} names`;
+    return `${run('node', ['--input-type=module', '-e', source]).trim()} names in all`;
   });
 }
 
-await check('every subpath has its type declarations', () => {
-  const manifest = JSON.parse(readFileSync(join(folder, 'node_modules/tilegrad/package.json'), 'utf8'));
-  for (const entry of Object.values(manifest.exports)) {
-    if (typeof entry === 'object') assert(existsSync(join(folder, 'node_modules/tilegrad', entry.types)), `no ${entry.types}`);
+const installed = join(folder, 'node_modules/tilegrad');
+
+/** The packages with all that they depend on. */
+function closure(names, found = new Set()) {
+  for (const name of names.filter((name) => !found.has(name))) {
+    found.add(name);
+    closure(Object.keys(JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8')).dependencies ?? {}), found);
+  }
+  return [...found].sort();
+}
+
+await check('the licence of every bundled package is in the tarball, word for word', () => {
+  const notices = readFileSync(join(installed, 'dist/THIRD-PARTY-LICENSES.txt'), 'utf8');
+  const names = closure(['commander', 'fast-png', 'fflate', 'piscina']);
+  for (const name of names) {
+    const license = readFileSync(join(root, 'node_modules', name, 'LICENSE'), 'utf8').trim();
+    assert(notices.includes(`${name} `) && notices.includes(license), `the notices lack ${name}`);
+  }
+  return names.join(', ');
+});
+
+await check('the tarball carries the commented sources and says where they come from', () => {
+  const manifest = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
+  for (const field of ['homepage', 'repository', 'bugs', 'license']) assert(manifest[field], `package.json has no ${field}`);
+  assert(/^git\+https:\/\/\S+\.git$/.test(manifest.repository.url), `repository.url is ${manifest.repository.url}`);
+  for (const { default: built } of Object.values(manifest.exports).filter((entry) => typeof entry === 'object')) {
+    const source = join(installed, built.replace('./dist/', 'src/').replace(/js$/, 'ts'));
+    assert(readFileSync(source, 'utf8').startsWith('/**'), `${source} does not begin with a comment`);
   }
 });
+
+await check('every link and picture of the packed README is absolute or within the page', () => {
+  const text = readFileSync(join(installed, 'README.md'), 'utf8');
+  const links = /\]\(\s*([^)\s]+)|(?:src|href)=["']([^"']+)/g;
+  const targets = [...text.matchAll(links)].map((match) => match[1] ?? match[2]);
+  const relative = targets.filter((target) => !/^(https:\/\/|#)/.test(target));
+  assert(targets.length > 0 && relative.length === 0, `relative: ${relative}`);
+  return `${targets.length} links`;
+});
+
+const subpaths = Object.keys(exported);
+for (const compiler of ['typescript-5.6', 'typescript']) {
+  for (const resolution of ['nodenext', 'bundler']) {
+    const tsc = join(root, 'node_modules', compiler, 'bin/tsc');
+    const { version } = JSON.parse(readFileSync(join(root, 'node_modules', compiler, 'package.json'), 'utf8'));
+    await check(`the declarations stand without DOM and Node types: TypeScript ${version}, ${resolution}`, () => {
+      const lines = subpaths.map((subpath, i) => `import * as room${i} from '${subpath}';\nexport const names${i} = Object.keys(room${i});`);
+      writeFileSync(join(folder, 'use.ts'), lines.join('\n'));
+      writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({
+        compilerOptions: {
+          noEmit: true, strict: true, skipLibCheck: false, lib: ['ES2022'], types: [], target: 'ES2022',
+          module: resolution === 'bundler' ? 'esnext' : 'nodenext', moduleResolution: resolution,
+        },
+        files: ['use.ts'],
+      }));
+      try {
+        run('node', [tsc, '--project', '.']);
+      } catch (error) {
+        throw new Error(error.stdout, { cause: error });
+      }
+    });
+  }
+}
 
 await check('a program trains, on one thread and on two, and exits by itself', () => {
   writeFileSync(join(folder, 'program.mjs'), program);
@@ -108,7 +165,7 @@ await check('a program trains, on one thread and on two, and exits by itself', (
   return `${lines[0][1]}, loss ${lines[0][2]} both times`;
 });
 
-await check('the program survives a bundler', async () => {
+await check('that program, bundled into one file for Node, still trains on worker threads', async () => {
   await build({ entryPoints: [join(folder, 'program.mjs')], outfile: join(folder, 'bundled/app.mjs'), bundle: true, format: 'esm', platform: 'node', logLevel: 'silent' });
   rmSync(join(folder, 'bundled/node_modules'), { recursive: true, force: true });
   return run('node', ['bundled/app.mjs'], { timeout: 60_000 }).trim().split('\n').pop();
@@ -122,12 +179,12 @@ await check('the core bundles for a browser, with no node: import that a page wo
   return `${(result.outputFiles[0].contents.length / 1024).toFixed(0)} KiB unminified`;
 });
 
-await check('tilegrad info and tilegrad --help run', () => {
+await check('tilegrad info names the backend, tilegrad --help the commands', () => {
   assert(/backend/.test(run('npx', ['--no-install', 'tilegrad', 'info'])), 'info prints no backend');
   assert(/train/.test(run('npx', ['--no-install', 'tilegrad', '--help'])), 'help names no train');
 });
 
-await check('tilegrad train writes its four files', () => {
+await check('tilegrad train writes history.json with its fields, report.html, filters.png and model.safetensors', () => {
   run('npx', ['--no-install', 'tilegrad', 'train', '--time', '3', '--out', 'run'], { env: { ...process.env, CIFAR10: '' } });
   const history = JSON.parse(readFileSync(join(folder, 'run/history.json'), 'utf8'));
   for (const key of ['lossHistory', 'trainAccHistory', 'valAccHistory', 'valAccuracy', 'testAccuracy', 'trainSeconds', 'config', 'seed']) {
@@ -138,7 +195,7 @@ await check('tilegrad train writes its four files', () => {
 });
 
 rmSync(folder, { recursive: true, force: true });
-console.log(`smoke: ${passed} passed, ${failed} failed`);
+console.log(`smoke: ${passed.length} passed, ${failed.length} failed`);
 const json = process.argv.indexOf('--json');
 if (json > 0) writeFileSync(process.argv[json + 1], JSON.stringify({ passed, failed }));
-process.exit(failed === 0 ? 0 : 1);
+process.exit(failed.length === 0 ? 0 : 1);

@@ -42,6 +42,15 @@ function roomOf(path: string): string {
   return path.includes('/') ? path.slice(0, path.indexOf('/')) : 'root';
 }
 
+/** A table with one line an opcode may be as long as there are opcodes. */
+const tables: readonly string[] = ['wasm/opcodes.ts'];
+
+function files(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'));
+}
+
 describe('architecture', () => {
   const all = imports();
 
@@ -72,5 +81,18 @@ describe('architecture', () => {
 
   it('names relative imports with their extension, so that Deno and Node run the source as it stands', () => {
     expect(all.filter(({ specifier }) => specifier.startsWith('.') && !/\.(ts|js|json)$/.test(specifier))).toEqual([]);
+  });
+
+  it('names files in kebab case', () => {
+    const all = ['src', 'test', 'bench', 'scripts', 'examples'].flatMap((room) => files(join(source, '..', room)));
+    const code = all.filter((file) => /\.(ts|mjs|html|py)$/.test(file));
+    expect(code.length).toBeGreaterThan(100);
+    const kebab = /^([a-z0-9]+(-[a-z0-9]+)*\/)*[a-z0-9]+(-[a-z0-9]+)*(\.(test|d))?\.[a-z]+$/;
+    expect(code.filter((file) => !kebab.test(file))).toEqual([]);
+  });
+
+  it('has no file of more than 400 lines but for tables', () => {
+    const lines = (file: string): number => readFileSync(join(source, file), 'utf8').trimEnd().split('\n').length;
+    expect(files(source).filter((file) => !tables.includes(file) && lines(file) > 400)).toEqual([]);
   });
 });

@@ -93,7 +93,7 @@ export function encodeCifar10(images: Tensor, labels: Labels): Uint8Array {
 }
 
 /** Throws RangeError unless images is (N,3,32,32). */
-export function checkImageShape(fn: string, images: Tensor): void {
+function checkImageShape(fn: string, images: Tensor): void {
   const [, channels, height, width] = images.shape;
   if (images.ndim !== 4 || channels !== 3 || height !== 32 || width !== 32) {
     throw new RangeError(`${fn}: images must be (N,3,32,32), got ${images.shape.join('x')}`);

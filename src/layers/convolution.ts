@@ -115,12 +115,12 @@ export function convolutionGradients<Input extends boolean>(
 }
 
 /** The shape of the output, (N, F, OH, OW). */
-export function convOutputShape(g: ConvGeometry): number[] {
+function convOutputShape(g: ConvGeometry): number[] {
   return [g.batch, g.filters, g.outHeight, g.outWidth];
 }
 
 /** Checks the arguments of a convolution and returns its sizes. */
-export function convGeometry(fn: string, x: Tensor, w: Tensor, b: Tensor, convParam: ConvParam): ConvGeometry {
+function convGeometry(fn: string, x: Tensor, w: Tensor, b: Tensor, convParam: ConvParam): ConvGeometry {
   checkRank(fn, 'x', x, 4);
   checkRank(fn, 'w', w, 4);
   checkRank(fn, 'b', b, 1);

@@ -15,9 +15,9 @@ const testFileName = 'test_batch.bin';
 export const batchFileNames: readonly string[] = [...trainFileNames, testFileName];
 
 /** Records in a batch file of the release. More are refused, which bounds the memory that a file can claim. */
-export const maxRecords = 10_000;
+const maxRecords = 10_000;
 /** What may lie beside the batch files (batches.meta.txt, readme.html, notes), each. */
-export const maxForeignBytes: number = 1024 * 1024;
+const maxForeignBytes: number = 1024 * 1024;
 /** Everything together: six full batches and room for headers and small companions. */
 export const maxInflatedBytes: number = batchFileNames.length * maxRecords * recordBytes + 16 * 1024 * 1024;
 

@@ -4,7 +4,7 @@ import type { DType, TypedArray } from '../kernels/memory/allocate.ts';
 import { checkOneOf, describe } from '../runtime/check.ts';
 
 /** Every element type, narrowest first. */
-export const dtypes: readonly DType[] = ['uint8', 'int32', 'float32', 'float64'];
+const dtypes: readonly DType[] = ['uint8', 'int32', 'float32', 'float64'];
 
 /** Throws RangeError unless value names an element type. */
 export function checkDType(fn: string, value: unknown): DType {

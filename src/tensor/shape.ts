@@ -6,7 +6,7 @@ import { checkInteger, describe } from '../runtime/check.ts';
 export const maxDimensions = 32;
 
 /** The longest tensor: positions inside it must fit an int32, so that argmax and friends can name each of them. */
-export const maxElements: number = 2 ** 31 - 1;
+const maxElements: number = 2 ** 31 - 1;
 
 /** A shape given to a function: a list of sizes, or one number for a 1-d tensor. */
 export type ShapeLike = number | readonly number[];

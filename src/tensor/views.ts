@@ -6,7 +6,7 @@
 import { checkInteger, describe } from '../runtime/check.ts';
 import { checkTensor } from './check.ts';
 import {
-  broadcastShapes, checkShape, maxDimensions, normalizeAxes, normalizeAxis, rowMajorStrides, sameShape, shapeText, sizeOf,
+  checkShape, maxDimensions, normalizeAxes, normalizeAxis, rowMajorStrides, sameShape, shapeText, sizeOf,
 } from './shape.ts';
 import type { Tensor } from './tensor.ts';
 
@@ -173,12 +173,6 @@ export function broadcastTo(t: Tensor, wanted: readonly number[], fn: string = '
     return source < 0 || t.shape[source] !== extent ? 0 : t.strides[source];
   });
   return t.view(shape, strides, t.offset);
-}
-
-/** The tensors stretched to the shape that they have in common. */
-export function broadcastTensors(fn: string, ...tensors: readonly Tensor[]): Tensor[] {
-  const shape = broadcastShapes(fn, ...tensors.map((t) => t.shape));
-  return tensors.map((t) => broadcastTo(t, shape, fn));
 }
 
 /** A new axis of size 1 before position axis; axis -1 adds it at the end. */

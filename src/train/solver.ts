@@ -3,7 +3,6 @@
  * after every epoch, keeps the best parameters, and can stop at any step and go on later with the same bits.
  */
 
-import type { Bytes } from '../io/bytes.ts';
 import type { Labels } from '../layers/loss.ts';
 import type { TrainableModel } from '../models/model.ts';
 import { checkBoolean, checkInteger, checkNumber, checkOptions, describe } from '../runtime/check.ts';
@@ -298,7 +297,7 @@ export class Solver {
    * Throws TypeError when a custom rule's or the model's state holds something that is neither tensor nor plain data,
    * and DivergenceError when parameters or the model's tensors hold NaN or infinity: no run could go on from these.
    */
-  checkpoint(): Bytes {
+  checkpoint(): ReturnType<typeof encodeState> {
     const { iteration, epoch, trainSeconds, lossHistory, trainAccHistory, valAccHistory, bestValAcc } = this;
     const model = this.#latest ?? contentsOf(this.model);
     const bad = findNonFinite(model);

@@ -10,7 +10,7 @@ import type { OpcodeName } from './opcodes.ts';
 import { apply, constant, laneBits, operand, type Operand, Value } from './values.ts';
 
 /** An address taken apart into what must be computed and what the immediate can hold. */
-export function splitAddress(address: Value, offset: number): { readonly base: Value; readonly immediate: number } {
+function splitAddress(address: Value, offset: number): { readonly base: Value; readonly immediate: number } {
   operand('i32', address);
   if (address.base !== null && address.offset + offset >= 0) {
     return { base: address.base, immediate: address.offset + offset };

@@ -8,7 +8,7 @@ import type { Settings } from '../../src/runtime/settings.ts';
 export type Backend = Exclude<Settings['backend'], 'auto'>;
 
 /** The backends that load here: always naive and js, and simd where the engine can run it. */
-export const backends: readonly Backend[] = (['naive', 'js', 'simd'] as const).filter(canLoad);
+const backends: readonly Backend[] = (['naive', 'js', 'simd'] as const).filter(canLoad);
 
 function canLoad(backend: Backend): boolean {
   configure({ backend });

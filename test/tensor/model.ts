@@ -26,7 +26,7 @@ export function indices(shape: readonly number[]): number[][] {
 }
 
 /** Small shapes, empty axes and 0-d included. */
-export const shapes: fc.Arbitrary<number[]> = fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 4 });
+const shapes: fc.Arbitrary<number[]> = fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 4 });
 
 /** A tensor and its model. */
 export interface Modelled {

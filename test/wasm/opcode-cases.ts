@@ -91,7 +91,7 @@ for (const [type, bits] of [['i32', 32], ['i64', 64]] as const) {
 }
 
 /** Rounds halves to even, as the hardware does. */
-export function nearest(x: number): number {
+function nearest(x: number): number {
   if (!Number.isFinite(x) || Math.abs(x) > 2 ** 52) return x;
   const down = Math.floor(x);
   const even = x - down === 0.5 ? 2 * Math.round(down / 2) : Math.round(x);

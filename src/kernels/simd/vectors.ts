@@ -83,7 +83,7 @@ export function eachRun(
 const chains = 4;
 
 /** Elements whose sum stays in lanes of the type itself; longer runs are cut, and the pieces added in float64. */
-export const longestChain = 1024;
+const longestChain = 1024;
 
 /**
  * Sums over a run of at most `longestChain` elements: totals[i] (float64) += the sum of terms(...)[i]. `terms` gives

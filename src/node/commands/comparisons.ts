@@ -35,7 +35,7 @@ export interface Difference {
 }
 
 /** The course's seed. */
-export const courseSeed = 231;
+const courseSeed = 231;
 
 /** The convolutions, forward and backward, in one type. Inputs are drawn from `RandomState(seed)`, as in the course. */
 export function convolutionComparisons(dtype: FloatName, seed: number = courseSeed): Comparison[] {

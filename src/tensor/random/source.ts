@@ -35,7 +35,7 @@ export interface RandomSource {
 }
 
 /** True for anything that has the methods of a `RandomSource`. */
-export function isRandomSource(value: unknown): value is RandomSource {
+function isRandomSource(value: unknown): value is RandomSource {
   if (typeof value !== 'object' || value === null) return false;
   const methods = ['random', 'fillUniform', 'fillNormal', 'permutation', 'getState', 'setState'] as const;
   return methods.every((method) => typeof (value as Record<string, unknown>)[method] === 'function');
@@ -66,7 +66,7 @@ export interface Bits {
  * of bias. Takes 32-bit draws while max fits in one, else pairs with the high word first. (NumPy's legacy
  * random_interval.)
  */
-export function randomInterval(bits: Bits, max: number): number {
+function randomInterval(bits: Bits, max: number): number {
   if (max === 0) return 0;
   if (max <= 0xffffffff) {
     const mask = 0xffffffff >>> Math.clz32(max);

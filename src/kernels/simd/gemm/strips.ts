@@ -27,7 +27,7 @@ export const gemmFlags = {
 } as const;
 
 /** The parameters of a strip, all i32; addresses and distances in bytes. */
-export const stripParameters = [
+const stripParameters = [
   /** tiles in the strip, at least 1 */
   'tiles',
   /** first row of S; distances from tile to tile, row to row, and along the depth */
