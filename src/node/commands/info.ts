@@ -1,10 +1,11 @@
 /** `tilegrad info`: what computes on this machine, and what would have to change for it to go faster. */
 
-import { info } from '../../kernels/status.ts';
+import { info, ready } from '../../kernels/status.ts';
 import type { Output } from './terminal.ts';
 
-/** Prints info(), one line a key, and the reasons below it. */
-export function runInfo(stdout: Output): void {
+/** Makes everything ready, then prints info(), one line a key, and the reasons below it. */
+export async function runInfo(stdout: Output): Promise<void> {
+  await ready();
   const { why, fallbacks, ...facts } = info();
   const lines: Record<string, unknown> = {
     ...facts,
