@@ -34,6 +34,8 @@ export interface Features {
   readonly relaxedSimd: boolean;
   /** a SharedArrayBuffer can be made and handed to workers */
   readonly sharedMemory: boolean;
+  /** worker threads may be started, as far as can be known beforehand */
+  readonly workers: boolean;
   /** what the page says of itself; null outside browsers */
   readonly crossOriginIsolated: boolean | null;
   /** this thread may sleep in Atomics.wait: everywhere but on a browser's main thread */
@@ -52,6 +54,7 @@ export interface RuntimeGlobals {
   readonly process?: {
     readonly versions?: { readonly node?: string };
     readonly getBuiltinModule?: (name: string) => unknown;
+    readonly permission?: { has(scope: string): boolean };
   };
   readonly navigator?: { readonly hardwareConcurrency?: number; readonly userAgent?: string };
   readonly document?: unknown;
@@ -81,6 +84,7 @@ export function probe(globals: RuntimeGlobals): Features {
     relaxedSimd: validates(relaxedSimdProbe),
     // Some browsers keep the constructor but refuse to send its buffers to workers unless the page is isolated.
     sharedMemory: globals.SharedArrayBuffer !== undefined && globals.crossOriginIsolated !== false,
+    workers: globals.process?.permission?.has('worker') !== false,
     crossOriginIsolated: globals.crossOriginIsolated ?? null,
     mayBlock: globals.document === undefined,
     runtime,
@@ -101,6 +105,9 @@ export function missingFeatures(found: Features): string[] {
       ? 'SharedArrayBuffer is off because the page is not cross-origin isolated: one thread computes; serve the page '
       + 'with Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp'
       : 'SharedArrayBuffer is missing: one thread computes');
+  }
+  if (!found.workers) {
+    lines.push("Node's permission model forbids worker threads: one thread computes; --allow-worker allows them");
   }
   return lines;
 }

@@ -9,6 +9,7 @@
  * A WebAssembly address has 32 bits, so 4 GiB is the limit.
  */
 
+import { features } from '../../runtime/features.ts';
 import type { DType, TypedArray } from './allocate.ts';
 import { alignBlock, blockAlignment, BlockList } from './blocks.ts';
 
@@ -196,5 +197,7 @@ function reserve(): Heap | string {
       reason = error instanceof Error ? error.message : String(error);
     }
   }
-  return `no shared WebAssembly memory here (${reason})`;
+  const help = features().runtime === 'node' ? '; where addresses are scarce (ulimit -v), ' +
+    'node --disable-wasm-trap-handler, also in NODE_OPTIONS, takes 4 GiB of them instead of 10' : '';
+  return `no shared WebAssembly memory here (${reason})${help}`;
 }

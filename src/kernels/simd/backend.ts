@@ -26,6 +26,8 @@ const kernels: Partial<Kernels> = {
 
 /** One module with multiply and add apart, one with both fused: made when they are asked for. */
 const loaded: { plain: Engine | null; relaxed: Engine | null } = { plain: null, relaxed: null };
+/** Why the kernels cannot be compiled in the background either; null until that has been tried in vain. */
+let refusal: string | null = null;
 
 /** Where the backend can run, and in which variant; else why it cannot. */
 function requirements(): { heap: Heap; variant: keyof typeof loaded } | string {
@@ -49,28 +51,47 @@ export function loadSimd(): Partial<Kernels> | string {
   if (typeof required === 'string') return required;
   const { heap, variant } = required;
   if (loaded[variant] === null) {
+    if (refusal !== null) return refusal;
     const built = buildKernelModule(variant === 'relaxed');
-    let module: WebAssembly.Module;
     try {
-      module = new WebAssembly.Module(built.bytes);
+      loaded[variant] = instantiate(heap, built, new WebAssembly.Module(built.bytes));
     } catch (error) {
-      // main threads of some browsers compile large modules only in the background, and pages may forbid it altogether
-      return `simd: the kernels cannot be compiled here at once (${String(error)}); await ready() tries it in the background`;
+      // main threads of some browsers compile large modules only in the background
+      return mayCompile() ? `simd: the kernels cannot be compiled here at once (${String(error)}); await ready() tries ` +
+        'it in the background' : refused(error);
     }
-    loaded[variant] = instantiate(heap, built, module);
   }
   installEngine(loaded[variant]);
   return kernels;
 }
 
-/** Compiles the module in the background, so that loadSimd finds it. Leaves it be where that fails. */
+/** Compiles the module in the background, so that loadSimd finds it. Where that fails, loadSimd will say why. */
 export async function prepareSimd(): Promise<void> {
   const required = requirements();
   if (typeof required === 'string' || loaded[required.variant] !== null) return;
   const { heap, variant } = required;
   const built = buildKernelModule(variant === 'relaxed');
-  const module = await WebAssembly.compile(built.bytes).catch(() => null);
-  if (module !== null) loaded[variant] ??= instantiate(heap, built, module);
+  try {
+    const module = await WebAssembly.compile(built.bytes);
+    loaded[variant] ??= instantiate(heap, built, module);
+  } catch (error) {
+    refusal = refused(error);
+  }
+}
+
+function refused(error: unknown): string {
+  const policy = "the page's Content-Security-Policy, or what stands for it here, forbids WebAssembly: script-src must " +
+    "have 'wasm-unsafe-eval'";
+  return `simd: ${mayCompile() ? 'the kernels cannot be compiled' : policy} (${String(error)})`;
+}
+
+/** Whether an empty module is compiled: a policy forbids every one. */
+function mayCompile(): boolean {
+  try {
+    return new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0)) instanceof WebAssembly.Module;
+  } catch {
+    return false;
+  }
 }
 
 function instantiate(heap: Heap, built: KernelModule, module: WebAssembly.Module): Engine {

@@ -257,7 +257,7 @@ function freeRecords(words: Int32Array): number[] {
 /** The function that starts threads here, or why there is none. */
 function crewOfPlatform(): ((threads: number) => Crew) | string {
   const found = features();
-  if (!found.sharedMemory) return missingFeatures(found).join('; ');
+  if (!found.sharedMemory || !found.workers) return missingFeatures(found).join('; ');
   switch (found.runtime) {
     case 'node': case 'deno': case 'bun': return startPiscinaCrew;
     case 'browser': return startWebCrew;
@@ -306,7 +306,11 @@ export function existingTeam(): Team | null {
 
 /** Threads that compute, or will once there is work for them, and why there are not more. */
 export function expectedThreads(): { threads: number; why: readonly string[] } {
-  if (team !== null) return { threads: 1 + team.expected, why: team.why };
+  if (team !== null) {
+    const late = team.expected - team.joined;
+    const waiting = late === 0 ? [] : [`${late} worker thread(s) have not started yet`];
+    return { threads: 1 + team.expected, why: [...team.why, ...waiting] };
+  }
   const threads = wantedThreads();
   const crew = threads === 1 ? '' : crewOfPlatform();
   return typeof crew === 'string' ? { threads: 1, why: crew === '' ? [] : [crew] } : { threads, why: [] };

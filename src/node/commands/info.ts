@@ -1,17 +1,11 @@
 /** `tilegrad info`: what computes on this machine, and what would have to change for it to go faster. */
 
 import { info, ready } from '../../kernels/status.ts';
-import { zeros } from '../../tensor/index.ts';
 import type { Output } from './terminal.ts';
 
-/** A product of this size is shared out among all threads. */
-const shared = 512;
-
-/** Prints info(), one line a key, and the reasons below it: what did happen, so something is computed first. */
+/** Makes everything ready, then prints info(), one line a key, and the reasons below it. */
 export async function runInfo(stdout: Output): Promise<void> {
   await ready();
-  const x = zeros([shared, shared]);
-  x.matmul(x);
   const { why, fallbacks, ...facts } = info();
   const lines: Record<string, unknown> = {
     ...facts,
