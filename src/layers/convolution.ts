@@ -21,6 +21,7 @@ import { activeFastKernels, activeKernels } from '../kernels/registry.ts';
 import { checkInteger, checkOptions } from '../runtime/check.ts';
 import { checkRank, shapeText } from '../tensor/check.ts';
 import { emptyTensor } from '../tensor/internal.ts';
+import { checkShape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { asFloat, Cache, checkGradient, checkNotEmpty, floats, floatTypeOf } from './arguments.ts';
 import type { FloatType, InputGradient } from './arguments.ts';
@@ -144,9 +145,11 @@ function convGeometry(fn: string, x: Tensor, w: Tensor, b: Tensor, convParam: Co
       `${height + 2 * pad}x${width + 2 * pad} ${shapes}`,
     );
   }
-  return {
+  const geometry = {
     batch, channels, height, width, filters, kernelHeight, kernelWidth, stride, pad,
     outHeight: Math.floor((height + 2 * pad - kernelHeight) / stride) + 1,
     outWidth: Math.floor((width + 2 * pad - kernelWidth) / stride) + 1,
   };
+  checkShape(fn, convOutputShape(geometry), 'the output');
+  return geometry;
 }

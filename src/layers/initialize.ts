@@ -16,7 +16,7 @@ import { allocateCollected } from '../kernels/memory/allocate.ts';
 import { checkBoolean, checkInteger, checkNumber, checkOneOf, checkOptions } from '../runtime/check.ts';
 import { checkRandomSource } from '../tensor/random/source.ts';
 import type { RandomSource } from '../tensor/random/source.ts';
-import { sizeOf } from '../tensor/shape.ts';
+import { checkShape, sizeOf } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import type { FloatType } from './arguments.ts';
 
@@ -67,7 +67,7 @@ export function normalInit(
   checkNumber(fn, 'scale', scale, 0);
   checkOneOf(fn, 'dtype', dtype, ['float32', 'float64']);
   checkRandomSource(fn, 'rng', rng);
-  const values = allocateCollected(dtype, sizeOf(shape)) as FloatArray;
+  const values = allocateCollected(dtype, sizeOf(checkShape(fn, shape, 'the shape of the weights'))) as FloatArray;
   rng.fillNormal(values, 0, scale);
   return new Tensor(values, shape);
 }

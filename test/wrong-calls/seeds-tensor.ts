@@ -98,6 +98,7 @@ export function methodsOf(
   type: string, on: () => object, table: Readonly<Record<string, unknown>>,
 ): Table {
   return Object.fromEntries(Object.entries(table).map(([name, entry]) => {
+    if (entry === 'internal') return [`${type}.${name}`, entry];
     const list = Array.isArray(entry) ? entry as unknown[] : [entry];
     const calls = (list.length === 0 ? [() => []] : list) as (Seed | { args: Seed; modest: true })[];
     return [`${type}.${name}`, calls.map((call) => (typeof call === 'function' ? { args: call, on } : { ...call, on }))];

@@ -21,7 +21,7 @@ import type { GeneratorState, RandomSource, Shuffled } from './source.ts';
 
 export class RandomState implements RandomSource {
   private readonly twister: MersenneTwister = new MersenneTwister();
-  private spare: number | null = null;
+  #spare: number | null = null;
 
   /** A generator started with `seed(seed)`. */
   constructor(seed: number | readonly number[]) {
@@ -38,7 +38,7 @@ export class RandomState implements RandomSource {
     } else {
       this.twister.seed(checkInteger('RandomState', 'seed', seed, 0, 0xffffffff));
     }
-    this.spare = null;
+    this.#spare = null;
   }
 
   /** One uniform number in [0, 1). */
@@ -48,9 +48,9 @@ export class RandomState implements RandomSource {
 
   /** One standard normal number, or the one kept from the last pair. */
   private gauss(): number {
-    if (this.spare !== null) {
-      const kept = this.spare;
-      this.spare = null;
+    if (this.#spare !== null) {
+      const kept = this.#spare;
+      this.#spare = null;
       return kept;
     }
     // G. Marsaglia, T. A. Bray, "A convenient method for generating normal variables", SIAM Review 6 (1964)
@@ -63,7 +63,7 @@ export class RandomState implements RandomSource {
       r2 = x1 * x1 + x2 * x2;
     } while (r2 >= 1 || r2 === 0);
     const f = Math.sqrt(-2 * preciseLog(r2) / r2);
-    this.spare = f * x1;
+    this.#spare = f * x1;
     return f * x2;
   }
 
@@ -166,7 +166,7 @@ export class RandomState implements RandomSource {
   /** All that is needed to go on from here, as plain numbers. */
   getState(): GeneratorState {
     const { key, position } = this.twister;
-    return { algorithm: 'mt19937', words: [...key], position, spare: this.spare };
+    return { algorithm: 'mt19937', words: [...key], position, spare: this.#spare };
   }
 
   /** Goes on from a state that getState returned. Throws, and changes nothing, when it is not one. */
@@ -174,7 +174,7 @@ export class RandomState implements RandomSource {
     const { words, position, spare } = checkState('RandomState.setState', state, 'mt19937', stateLength);
     this.twister.key.set(words);
     this.twister.position = position;
-    this.spare = spare;
+    this.#spare = spare;
   }
 }
 

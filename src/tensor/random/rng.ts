@@ -17,7 +17,7 @@ type FloatType = Extract<DType, 'float32' | 'float64'>;
 
 export class Rng implements RandomSource {
   private readonly words: Uint32Array = new Uint32Array(4);
-  private spare: number | null = null;
+  #spare: number | null = null;
 
   /** A generator started from an integer in 0..2^53-1. */
   constructor(seed: number) {
@@ -71,9 +71,9 @@ export class Rng implements RandomSource {
 
   /** One standard normal number. */
   private gauss(): number {
-    if (this.spare !== null) {
-      const kept = this.spare;
-      this.spare = null;
+    if (this.#spare !== null) {
+      const kept = this.#spare;
+      this.#spare = null;
       return kept;
     }
     // Marsaglia's polar method: a point drawn in the unit disc gives two independent normals.
@@ -86,7 +86,7 @@ export class Rng implements RandomSource {
       r2 = x * x + y * y;
     } while (r2 >= 1 || r2 === 0);
     const scale = Math.sqrt(-2 * preciseLog(r2) / r2);
-    this.spare = scale * x;
+    this.#spare = scale * x;
     return scale * y;
   }
 
@@ -135,14 +135,14 @@ export class Rng implements RandomSource {
 
   /** All that is needed to go on from here, as plain numbers. */
   getState(): GeneratorState {
-    return { algorithm: 'xoshiro128**', words: [...this.words], position: 0, spare: this.spare };
+    return { algorithm: 'xoshiro128**', words: [...this.words], position: 0, spare: this.#spare };
   }
 
   /** Goes on from a state that getState returned. Throws, and changes nothing, when it is not one. */
   setState(state: GeneratorState): void {
     const { words, spare } = checkState('Rng.setState', state, 'xoshiro128**', 4);
     this.words.set(words);
-    this.spare = spare;
+    this.#spare = spare;
   }
 }
 
