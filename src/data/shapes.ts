@@ -29,8 +29,8 @@ const side = 32;
 const plane = side * side;
 
 /**
- * What is drawn at random, in pixels and grey levels. Contrast, lean and cut set how hard the set is: test accuracy is
- * about 38% for a linear classifier, 75% for one hidden layer, 91% for the course's three layers, 96% for a deep network.
+ * What is drawn at random, in pixels and grey levels. Contrast, lean and cut set how hard the set is: of test images a
+ * linear classifier gets about 39% right, one hidden layer 75%, the course's three layers 91%, a deep network 96%.
  */
 const ranges = {
   /** distance of the patch's centre from the image's, along each axis */
