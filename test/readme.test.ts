@@ -1,0 +1,113 @@
+/**
+ * The programs of README and docs/recipes.md, run as a reader runs them: each in a folder of its own, against the
+ * library's sources. What a recipe prints must be what its page says, but for the figures' digits.
+ */
+
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { build } from 'esbuild';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { embedWorker } from '../scripts/embed-worker.ts';
+import { decodePng } from '../src/viz/index.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const run = promisify(execFile);
+const rooms = ['layers', 'models', 'train', 'data', 'io', 'viz', 'node'];
+const alias = Object.fromEntries([
+  ...rooms.map((room) => [`tilegrad/${room}`, join(root, 'src', room, 'index.ts')]),
+  ['tilegrad', join(root, 'src', 'index.ts')],
+]);
+
+interface Program {
+  readonly title: string;
+  readonly code: string;
+  /** what the page says that it prints */
+  readonly output: string;
+}
+
+/** The sections of a page that hold a program. */
+async function programsOf(page: string): Promise<Program[]> {
+  const sections = (await readFile(join(root, page), 'utf8')).split(/^## /m).slice(1);
+  return sections.flatMap((section) => {
+    const code = /^```ts\n(import [^]*?)^```$/m.exec(section)?.[1];
+    const output = /^```text\n([^]*?)^```$/m.exec(section)?.[1] ?? '';
+    return code === undefined ? [] : [{ title: section.slice(0, section.indexOf('\n')), code, output }];
+  });
+}
+
+/** Figures say that there is a figure, not which one. */
+const masked = (text: string): string => text.replace(/\d+(?:\.\d+)?(?:e[+-]?\d+)?/g, '#').trim();
+
+const [readme] = await programsOf('README.md');
+const recipes = await programsOf('docs/recipes.md');
+const titles = recipes.map(({ title }) => title);
+
+describe('a program of the pages', () => {
+  let folder = '';
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'tilegrad-recipes-'));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  async function execute(code: string): Promise<string> {
+    const bundled = await build({
+      stdin: { contents: code, loader: 'ts', resolveDir: root }, bundle: true, write: false, platform: 'node',
+      format: 'esm', target: 'es2022', alias, plugins: [embedWorker()], logLevel: 'silent',
+    });
+    await writeFile(join(folder, 'program.mjs'), bundled.outputFiles[0].text);
+    const { stdout, stderr } = await run(process.execPath, ['program.mjs'], { cwd: folder, timeout: 110_000 });
+    expect(stderr).toBe('');
+    return stdout;
+  }
+
+  it('is there', () => {
+    expect(readme.title).toBe('Thirty seconds');
+    expect(titles).toEqual([
+      'A layer, and a check of its gradient', 'Filters as a picture', 'Three solvers in one picture',
+      'A layer and a network of your own', 'Augmentation', 'Callbacks, a log, and an early end', 'Save and load',
+    ]);
+  });
+
+  /** What else a recipe must have done. */
+  const results: Record<string, (stdout: string) => Promise<void>> = {
+    'A layer, and a check of its gradient': async (stdout) => {
+      for (const [, error] of stdout.matchAll(/error (\S+)/g)) expect(Number(error)).toBeLessThan(1e-8);
+    },
+    'Filters as a picture': async () => {
+      expect(decodePng(await readFile(join(folder, 'filters.png')))).toMatchObject({ width: 264, height: 264 });
+    },
+    'Three solvers in one picture': async () => {
+      const page = await readFile(join(folder, 'rules.html'), 'utf8');
+      for (const rule of ['sgd', 'sgdMomentum', 'adam']) expect(page).toContain(`>${rule}, validation</th>`);
+      expect(await readFile(join(folder, 'rules.svg'), 'utf8')).toMatch(/^<svg /);
+    },
+    Augmentation: async (stdout) => expect(Number(/(\S+)\n$/.exec(stdout)?.[1])).toBeGreaterThan(0.2),
+    'Callbacks, a log, and an early end': async () => {
+      expect((await readFile(join(folder, 'log.csv'), 'utf8')).trim().split('\n')).toHaveLength(4);
+    },
+    'Save and load': async (stdout) => expect(stdout).toContain('largest difference 0\nepochs 2 and 3\n'),
+  };
+
+  it.each(recipes)('$title', { timeout: 120_000 }, async ({ title, code, output }) => {
+    const stdout = await execute(code);
+    // lines that name the best so far depend on figures: how many of them there are does too
+    const lines = (text: string): string[] => [...new Set(masked(text).split('\n'))];
+    expect(lines(stdout)).toEqual(lines(output));
+    await results[title]?.(stdout);
+  });
+
+  const archive = process.env['CIFAR10'] ?? '';
+  it.skipIf(!archive.endsWith('.tar.gz') || !existsSync(archive))(
+    'README: on the real images, fewer of them', { timeout: 120_000 }, async () => {
+      const fewer = readme.code.replace("'cifar-10-binary.tar.gz'", JSON.stringify(archive))
+        .replace('49_000', '2000').replace('numEpochs: 5', 'numEpochs: 1');
+      expect(fewer.length).not.toBe(readme.code.length);
+      expect(await execute(fewer)).toMatch(/\(Epoch 1 \/ 1\) train acc: .*\n0\.\d+ 0\.\d+\n$/);
+    },
+  );
+});
