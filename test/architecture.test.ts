@@ -16,6 +16,9 @@ const rooms = [
 /** Neighbours that a room needs although they stand later in the list: train writes checkpoints with io's formats. */
 const exceptions: ReadonlyArray<readonly [from: string, to: string]> = [['train', 'io']];
 
+/** Files that may import each other in a circle, by their folder: methods of Tensor live in files of their own. */
+const cycles = ['tensor'];
+
 /** The one file outside src/node that may reach for Node's own modules: it starts the workers. */
 const workerSeam = /^kernels\/team\//;
 
@@ -51,6 +54,38 @@ function files(folder: string): string[] {
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'));
 }
 
+/** Where a relative import leads, as a path below src. */
+function targetOf({ file, specifier }: Import): string {
+  return relative(source, join(source, dirname(file), specifier)).split(sep).join('/');
+}
+
+/** Files that import each other in a circle, one list a circle: the strongly connected components (Tarjan 1972). */
+function circles(edges: ReadonlyArray<readonly [from: string, to: string]>): string[][] {
+  const next = new Map<string, string[]>();
+  for (const [from, to] of edges) next.set(from, [...next.get(from) ?? [], to]);
+  const number = new Map<string, number>();
+  const stack: string[] = [];
+  const found: string[][] = [];
+  /** the lowest number that is reached from a file and still on the stack */
+  const visit = (file: string): number => {
+    const own = number.size;
+    number.set(file, own);
+    stack.push(file);
+    let lowest = own;
+    for (const to of next.get(file) ?? []) {
+      if (!number.has(to)) lowest = Math.min(lowest, visit(to));
+      else if (stack.includes(to)) lowest = Math.min(lowest, number.get(to)!);
+    }
+    if (lowest === own) {
+      const component = stack.splice(stack.indexOf(file));
+      if (component.length > 1 || next.get(file)?.includes(file)) found.push(component.sort());
+    }
+    return lowest;
+  };
+  for (const file of next.keys()) if (!number.has(file)) visit(file);
+  return found;
+}
+
 describe('architecture', () => {
   const all = imports();
 
@@ -63,13 +98,20 @@ describe('architecture', () => {
     const wrong = all.filter(({ file, specifier }) => {
       if (!specifier.startsWith('.')) return false;
       const from = roomOf(file);
-      const target = relative(source, join(source, dirname(file), specifier)).split(sep).join('/');
-      const to = roomOf(target);
+      const to = roomOf(targetOf({ file, specifier }));
       if (from === 'root' || from === to) return false;
       if (exceptions.some(([a, b]) => a === from && b === to)) return false;
       return !rooms.includes(from) || !rooms.includes(to) || rooms.indexOf(to) > rooms.indexOf(from);
     });
     expect(wrong).toEqual([]);
+  });
+
+  it('has no circle of imports but the declared ones', () => {
+    expect(circles([['a', 'b'], ['b', 'c'], ['c', 'b'], ['d', 'd'], ['c', 'e']])).toEqual([['b', 'c'], ['d']]);
+    const edges = all.filter(({ specifier }) => specifier.startsWith('.')).map((each) => [each.file, targetOf(each)] as const);
+    const found = circles(edges);
+    expect(found.filter((circle) => !cycles.some((folder) => circle.every((file) => file.startsWith(`${folder}/`))))).toEqual([]);
+    expect(found.length).toBe(cycles.length);
   });
 
   it("imports node's modules only in src/node and behind the seam that starts workers", () => {
