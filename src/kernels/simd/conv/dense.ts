@@ -21,8 +21,8 @@ function setGeometry(launch: Launch, g: ConvGeometry, weights: number, matrix: n
   slots.set(launch, 'filters', g.filters);
   slots.set(launch, 'windowHeight', g.kernelHeight);
   slots.set(launch, 'windowWidth', g.kernelWidth);
-  slots.set(launch, 'stride', g.stride);
-  slots.set(launch, 'pad', g.pad);
+  slots.set(launch, 'stride', g.strideY);
+  slots.set(launch, 'pad', g.padTop);
   slots.set(launch, 'outHeight', g.outHeight);
   slots.set(launch, 'outWidth', g.outWidth);
 }
@@ -54,7 +54,8 @@ export function denseForward(
 
 /** convBackward of the contract. */
 export function denseBackward(
-  dout: FloatArray, x: FloatArray, w: FloatArray, dx: FloatArray | null, dw: FloatArray, db: FloatArray, g: ConvGeometry,
+  dout: FloatArray, x: FloatArray, w: FloatArray, dx: FloatArray | null, dw: FloatArray, db: FloatArray,
+  g: ConvGeometry,
 ): void {
   const float = floatKind(x);
   const [inputs, outputs] = matrixSize(g);

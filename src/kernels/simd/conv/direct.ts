@@ -168,8 +168,8 @@ function runPass(
 function forwardPass(g: ConvGeometry): Pass {
   const { channels, kernelHeight, kernelWidth, outHeight, outWidth } = g;
   return {
-    batch: g.batch, channels, height: g.height, width: g.width, filters: g.filters, stride: g.stride, padTop: g.pad,
-    padLeft: g.pad, windowHeight: kernelHeight, windowWidth: kernelWidth,
+    batch: g.batch, channels, height: g.height, width: g.width, filters: g.filters, stride: g.strideY, padTop: g.padTop,
+    padLeft: g.padLeft, windowHeight: kernelHeight, windowWidth: kernelWidth,
     filterStride: channels * kernelHeight * kernelWidth, outImage: g.filters * outHeight * outWidth,
     outPlane: outHeight * outWidth, outRow: outWidth, outPixel: 1,
     parts: [{
@@ -199,9 +199,9 @@ export function directForward(
  * convolution of dout with that part of the filters, turned by 180 degrees, with stride 1. There are s * s such parts.
  */
 function inputGradientPass(g: ConvGeometry): Pass {
-  const { channels, kernelHeight, kernelWidth, height, width, stride } = g;
-  const vertical = remainders(height, kernelHeight, stride, g.pad);
-  const horizontal = remainders(width, kernelWidth, stride, g.pad);
+  const { channels, kernelHeight, kernelWidth, height, width, strideY: stride } = g;
+  const vertical = remainders(height, kernelHeight, stride, g.padTop);
+  const horizontal = remainders(width, kernelWidth, stride, g.padLeft);
   const padTop = Math.max(...vertical.map(({ pad }) => pad));
   const padLeft = Math.max(...horizontal.map(({ pad }) => pad));
   const parts: Part[] = [];
@@ -272,14 +272,14 @@ export function directFilterGradient(
   const pass = forwardPass(g);
   const doutColumns = roundUp(g.outWidth, lanes);
   const partColumns = columnsOfPart(pass, doutColumns, lanes);
-  const planeRows = (g.outHeight - 1) * g.stride + g.kernelHeight;
+  const planeRows = (g.outHeight - 1) * g.strideY + g.kernelHeight;
   const blocks = Math.ceil(g.filters / 4);
   const groupBytes = blocks * Math.ceil((g.channels * g.kernelHeight * g.kernelWidth) / 2) * 128;
   const most = Math.max(2, Math.min(gradientGroups, Math.floor(gradientGroupBytes / groupBytes)));
   const imagesPerTask = Math.ceil(g.batch / most);
   const groups = Math.ceil(g.batch / imagesPerTask);
   const planesOffset = roundUp(4 * blocks * g.outHeight * doutColumns * bytes, 64);
-  const scratchBytes = roundUp(planesOffset + g.channels * planeRows * g.stride * partColumns * bytes, 64);
+  const scratchBytes = roundUp(planesOffset + g.channels * planeRows * g.strideY * partColumns * bytes, 64);
 
   const launch = beginLaunch();
   try {

@@ -152,18 +152,22 @@ function convolve(
   }
 }
 
+function problemOf(g: ConvGeometry): Problem {
+  return { ...g, pad: g.padTop };
+}
+
 /** convForward of the contract, for convolutions that `takesWinograd` (choose.ts) accepts. */
 export function winogradForward(
   x: FloatArray, w: FloatArray, b: FloatArray | null, out: FloatArray, g: ConvGeometry, epilogue: Epilogue,
 ): void {
   const table = epilogueTable(x, g.filters, epilogue.scale, b);
-  convolve(x, w, out, table, epilogue.relu === true, g, g.channels * 36, 36, false);
+  convolve(x, w, out, table, epilogue.relu === true, problemOf(g), g.channels * 36, 36, false);
 }
 
 /** The gradient at x: dout convolved with the filters turned by 180 degrees, channels and filters changing roles. */
 export function winogradInputGradient(dout: FloatArray, w: FloatArray, dx: FloatArray, g: ConvGeometry): void {
   const problem: Problem = {
-    batch: g.batch, channels: g.filters, height: g.outHeight, width: g.outWidth, filters: g.channels, pad: 2 - g.pad,
+    batch: g.batch, channels: g.filters, height: g.outHeight, width: g.outWidth, filters: g.channels, pad: 2 - g.padTop,
     outHeight: g.height, outWidth: g.width,
   };
   convolve(dout, w, dx, epilogueTable(dout, g.channels, null, null), false, problem, 36, g.channels * 36, true);
@@ -179,7 +183,7 @@ export function winogradFilterGradient(
     slots.set(launch, 'dout', launch.input(dout));
     const dwAt = launch.output(dw);
     const dbAt = launch.output(db);
-    const { chunks, pointBytesOfFilters } = setProblem(launch, g, winogradGradientLeastTiles);
+    const { chunks, pointBytesOfFilters } = setProblem(launch, problemOf(g), winogradGradientLeastTiles);
     const groupBytes = points * pointBytesOfFilters;
     const most = Math.max(2, Math.min(gradientGroups, Math.floor(gradientGroupBytes / groupBytes)));
     const chunksPerTask = Math.ceil(chunks / most);

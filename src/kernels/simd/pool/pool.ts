@@ -1,10 +1,17 @@
 /** The host's side of pooling, and of batchnorm, relu and pooling in one (the kernels are in pool-kernels.ts). */
 
 import type { FloatArray, FusedKernels, PoolGeometry, PoolKernels } from '../../contract.ts';
+import { windowsInside } from '../../geometry.ts';
+import { jsKernels } from '../../js/index.ts';
 import { beginLaunch, floatKind, type Launch } from '../launch.ts';
 import { kernelIndex } from '../module.ts';
 import { normTuning } from '../tuning.ts';
 import { poolSlots as slots } from './pool-kernels.ts';
+
+/** True when the kernels can do it: one stride, and no window that overhangs the image. */
+function isCommon(g: PoolGeometry): boolean {
+  return g.strideY === g.strideX && windowsInside(g);
+}
 
 /** Sets the sizes and gives the number of tasks, where a task is some planes. */
 function setGeometry(launch: Launch, g: PoolGeometry): number {
@@ -14,15 +21,16 @@ function setGeometry(launch: Launch, g: PoolGeometry): number {
   slots.set(launch, 'width', g.width);
   slots.set(launch, 'poolHeight', g.poolHeight);
   slots.set(launch, 'poolWidth', g.poolWidth);
-  slots.set(launch, 'stride', g.stride);
+  slots.set(launch, 'stride', g.strideY);
   slots.set(launch, 'outHeight', g.outHeight);
   slots.set(launch, 'outWidth', g.outWidth);
-  slots.set(launch, 'pairs', g.poolHeight === 2 && g.poolWidth === 2 && g.stride === 2 ? 1 : 0);
+  slots.set(launch, 'pairs', g.poolHeight === 2 && g.poolWidth === 2 && g.strideY === 2 ? 1 : 0);
   slots.set(launch, 'perTask', perTask);
   return Math.ceil(g.planes / perTask);
 }
 
 function maxPoolForward(x: FloatArray, out: FloatArray, argmax: Int32Array | null, g: PoolGeometry): void {
+  if (!isCommon(g)) return jsKernels.maxPoolForward(x, out, argmax, g);
   const launch = beginLaunch();
   try {
     slots.set(launch, 'x', launch.input(x));
@@ -55,6 +63,9 @@ function batchnormReluPoolForward(
   x: FloatArray, gamma: FloatArray, beta: FloatArray, mean: FloatArray, variance: FloatArray, out: FloatArray,
   argmax: Int32Array, g: PoolGeometry, channels: number, eps: number,
 ): void {
+  if (!isCommon(g)) {
+    return jsKernels.batchnormReluPoolForward(x, gamma, beta, mean, variance, out, argmax, g, channels, eps);
+  }
   const launch = beginLaunch();
   try {
     slots.set(launch, 'x', launch.input(x));
