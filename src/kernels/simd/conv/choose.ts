@@ -13,6 +13,11 @@
 import { settings } from '../../../runtime/settings.ts';
 import type { ConvGeometry, FloatArray } from '../../contract.ts';
 
+/** True when the SIMD forms can do it: one stride, one padding at the top and left, no dilation, one group. */
+export function isCommon(g: ConvGeometry): boolean {
+  return g.strideY === g.strideX && g.padTop === g.padLeft && g.dilationY === 1 && g.dilationX === 1 && g.groups === 1;
+}
+
 /** Pixels of the image, and of the output, up to which a convolution is a matrix product, and the batch it takes. */
 const denseMostPixels = 4;
 const denseLeastBatch = 16;
@@ -42,7 +47,7 @@ export function takesWinogradGradient(x: FloatArray, g: ConvGeometry): boolean {
 }
 
 function fitsWinograd(x: FloatArray, g: ConvGeometry): boolean {
-  const is3x3 = g.kernelHeight === 3 && g.kernelWidth === 3 && g.stride === 1 && g.pad <= 2;
+  const is3x3 = g.kernelHeight === 3 && g.kernelWidth === 3 && g.strideY === 1 && g.padTop <= 2;
   return is3x3 && x instanceof Float32Array && !settings().strict;
 }
 

@@ -16,8 +16,8 @@ import { type Arguments, type FloatKernels, floatKernels, type KernelBuilder } f
 
 /** The sizes of ConvGeometry that say which output pixel meets which input pixel at which tap. */
 export const denseSizes = {
-  channels: 'i32', height: 'i32', width: 'i32', filters: 'i32', kernelHeight: 'i32', kernelWidth: 'i32', stride: 'i32',
-  pad: 'i32', outHeight: 'i32', outWidth: 'i32',
+  channels: 'i32', height: 'i32', width: 'i32', filters: 'i32', kernelHeight: 'i32', kernelWidth: 'i32', strideY: 'i32',
+  padTop: 'i32', outHeight: 'i32', outWidth: 'i32',
 } as const;
 
 const expand = { w: 'input', scales: 'input?', matrix: 'scratch' } as const;
@@ -96,8 +96,8 @@ function eachEntry(
     f.set(taps, firstTaps);
     f.for(filter, 0, s.filters, 1, () => {
       f.for(oy, 0, s.outHeight, 1, () => f.for(ox, 0, s.outWidth, 1, () => {
-        f.set(ky, y.add(s.pad).sub(oy.mul(s.stride)));
-        f.set(kx, x.add(s.pad).sub(ox.mul(s.stride)));
+        f.set(ky, y.add(s.padTop).sub(oy.mul(s.strideY)));
+        f.set(kx, x.add(s.padTop).sub(ox.mul(s.strideY)));
         const inside = ky.ltU(s.kernelHeight).and(kx.ltU(s.kernelWidth));
         write(taps.add(scale(ky.mul(s.kernelWidth).add(kx), bytes)), inside, entry, filter);
         f.increase(entry, bytes);

@@ -129,8 +129,8 @@ function runPass(x: FloatArray, w: FloatArray, out: FloatArray, table: FloatArra
 function forwardPass(g: ConvGeometry): Pass {
   const { channels, kernelHeight, kernelWidth, outHeight, outWidth } = g;
   return {
-    batch: g.batch, channels, height: g.height, width: g.width, filters: g.filters, stride: g.stride, padTop: g.pad,
-    padLeft: g.pad, windowHeight: kernelHeight, windowWidth: kernelWidth,
+    batch: g.batch, channels, height: g.height, width: g.width, filters: g.filters, stride: g.strideY, padTop: g.padTop,
+    padLeft: g.padLeft, windowHeight: kernelHeight, windowWidth: kernelWidth,
     filterStride: channels * kernelHeight * kernelWidth, outImage: g.filters * outHeight * outWidth,
     outPlane: outHeight * outWidth, outRow: outWidth, outPixel: 1,
     parts: [{
@@ -151,9 +151,9 @@ export const directForward: ConvKernels['convForward'] = launched((x, w, b, out,
  * convolution of dout with that part of the filters, turned by 180 degrees, with stride 1. There are s * s such parts.
  */
 function inputGradientPass(g: ConvGeometry): Pass {
-  const { channels, kernelHeight, kernelWidth, height, width, stride } = g;
-  const vertical = remainders(height, kernelHeight, stride, g.pad);
-  const horizontal = remainders(width, kernelWidth, stride, g.pad);
+  const { channels, kernelHeight, kernelWidth, height, width, strideY: stride } = g;
+  const vertical = remainders(height, kernelHeight, stride, g.padTop);
+  const horizontal = remainders(width, kernelWidth, stride, g.padLeft);
   const padTop = Math.max(...vertical.map(({ pad }) => pad));
   const padLeft = Math.max(...horizontal.map(({ pad }) => pad));
   const parts: Part[] = [];
@@ -215,7 +215,7 @@ export const directFilterGradient: FilterGradient = launched((dout, x, dw, db, g
   const pass = forwardPass(g);
   const doutColumns = roundUp(g.outWidth, lanes);
   const partColumns = columnsOfPart(pass, doutColumns, lanes);
-  const planeRows = (g.outHeight - 1) * g.stride + g.kernelHeight;
+  const planeRows = (g.outHeight - 1) * g.strideY + g.kernelHeight;
   const blocks = Math.ceil(g.filters / 4);
   const groupBytes = blocks * Math.ceil((g.channels * g.kernelHeight * g.kernelWidth) / 2) * 128;
   const most = Math.max(2, Math.min(gradientGroups, Math.floor(gradientGroupBytes / groupBytes)));
@@ -231,7 +231,7 @@ export const directFilterGradient: FilterGradient = launched((dout, x, dw, db, g
   launch(directGradient[float]).from(planeSizes, { ...pass, planeRows, partColumns })
     .x(x).dout(dout).taps(taps).tapCount(tapCount).outHeight(g.outHeight).outWidth(g.outWidth).doutColumns(doutColumns)
     .imagesPerTask(imagesPerTask).planesOffset(planesOffset).partial(partial).sums(sums)
-    .scratch(planesOffset + g.channels * planeRows * g.stride * partColumns * bytes).run(groups);
+    .scratch(planesOffset + g.channels * planeRows * g.strideY * partColumns * bytes).run(groups);
   launch(directReduce[float]).filters(g.filters).filterBytes(pass.filterStride * bytes).taps(taps).tapCount(tapCount)
     .groups(groups).partial(partial).sums(sums).dw(dw).db(db).run(blocks);
 });

@@ -1,8 +1,9 @@
 /** The convolution family: emitters for the module, host functions for the registry. */
 
 import type { ConvKernels } from '../../contract.ts';
+import { jsKernels } from '../../js/index.ts';
 import type { KernelBuilder } from '../kernel.ts';
-import { takesDense, takesWinograd, takesWinogradGradient } from './choose.ts';
+import { isCommon, takesDense, takesWinograd, takesWinogradGradient } from './choose.ts';
 import { denseBackward, denseForward } from './dense.ts';
 import { emitDense } from './dense-kernels.ts';
 import { directFilterGradient, directForward, directInputGradient } from './direct.ts';
@@ -24,12 +25,14 @@ export function emitConvolution(kernels: KernelBuilder): void {
 
 export const convolutionKernels: ConvKernels = {
   convForward(x, w, b, out, g, epilogue) {
-    if (takesDense(g)) denseForward(x, w, b, out, g, epilogue);
+    if (!isCommon(g)) jsKernels.convForward(x, w, b, out, g, epilogue);
+    else if (takesDense(g)) denseForward(x, w, b, out, g, epilogue);
     else if (takesWinograd(x, g)) winogradForward(x, w, b, out, g, epilogue);
     else directForward(x, w, b, out, g, epilogue);
   },
 
   convBackward(dout, x, w, dx, dw, db, g) {
+    if (!isCommon(g)) return jsKernels.convBackward(dout, x, w, dx, dw, db, g);
     if (takesDense(g)) return denseBackward(dout, x, w, dx, dw, db, g);
     if (dx !== null) {
       if (takesWinograd(x, g)) winogradInputGradient(dout, w, dx, g);

@@ -17,7 +17,7 @@ import { fromFloat64, inverseDeviation, rectified, toFloat64, wherePositive } fr
 /** The sizes that all pooling kernels begin with: some of PoolGeometry. */
 export const poolSizes = { planes: 'i32', height: 'i32', width: 'i32', outHeight: 'i32', outWidth: 'i32' } as const;
 /** The windows' sizes, also of PoolGeometry. */
-export const windowSizes = { poolHeight: 'i32', poolWidth: 'i32', stride: 'i32' } as const;
+export const windowSizes = { poolHeight: 'i32', poolWidth: 'i32', strideY: 'i32' } as const;
 
 // pairs: windows are 2x2 with stride 2; perTask is in planes
 const forward = { perTask: 'i32', pairs: 'flag', x: 'input', out: 'output', argmax: 'output?' } as const;
@@ -94,7 +94,7 @@ function writeForward(
       vectors.forEach((wide, i) => f.set(wide, splat(vector, scalars[i])));
     }
     f.for(y, 0, s.outHeight, 1, () => {
-      f.set(window, y.mul(s.stride).mul(s.width)); // place of the row's first window
+      f.set(window, y.mul(s.strideY).mul(s.width)); // place of the row's first window
       f.set(upper, plane.add(scale(window, bytes)));
       f.set(x, 0);
       f.if(s.pairs, () => {
@@ -127,8 +127,8 @@ function writeForward(
         f.if(s.argmax, () => f.store(argmaxTo, place));
         f.increase(to, bytes);
         f.increase(argmaxTo, 4);
-        f.increase(upper, scale(s.stride, bytes));
-        f.increase(window, s.stride);
+        f.increase(upper, scale(s.strideY, bytes));
+        f.increase(window, s.strideY);
         f.increase(x, 1);
       });
     });

@@ -1,6 +1,8 @@
 /** The host's side of pooling, and of batchnorm, relu and pooling in one (the kernels are in pool-kernels.ts). */
 
 import type { FusedKernels, PoolGeometry, PoolKernels } from '../../contract.ts';
+import { windowsInside } from '../../geometry.ts';
+import { jsKernels } from '../../js/index.ts';
 import { floatKind, launch, launched } from '../launch.ts';
 import { normTuning } from '../tuning.ts';
 import { fusedBackward } from './fused-backward-kernels.ts';
@@ -11,11 +13,17 @@ function planesPerTask(g: PoolGeometry): number {
 }
 
 function inPairs(g: PoolGeometry): boolean {
-  return g.poolHeight === 2 && g.poolWidth === 2 && g.stride === 2;
+  return g.poolHeight === 2 && g.poolWidth === 2 && g.strideY === 2 && g.strideX === 2;
+}
+
+/** True when the kernels can do it: one stride, and no window that overhangs the image. */
+function isCommon(g: PoolGeometry): boolean {
+  return g.strideY === g.strideX && windowsInside(g);
 }
 
 export const poolKernels: Pick<PoolKernels, 'maxPoolForward' | 'maxPoolBackward'> & FusedKernels = {
   maxPoolForward: launched((x, out, argmax, g) => {
+    if (!isCommon(g)) return jsKernels.maxPoolForward(x, out, argmax, g);
     const perTask = planesPerTask(g);
     launch(maxPool[floatKind(x)]).from(poolSizes, g).from(windowSizes, g).pairs(inPairs(g)).perTask(perTask)
       .x(x).out(out).argmax(argmax).run(Math.ceil(g.planes / perTask));
@@ -28,6 +36,9 @@ export const poolKernels: Pick<PoolKernels, 'maxPoolForward' | 'maxPoolBackward'
   }),
 
   batchnormReluPoolForward: launched((x, gamma, beta, mean, variance, out, argmax, g, channels, eps) => {
+    if (!isCommon(g)) {
+      return jsKernels.batchnormReluPoolForward(x, gamma, beta, mean, variance, out, argmax, g, channels, eps);
+    }
     const perTask = planesPerTask(g);
     launch(batchnormReluMaxPool[floatKind(x)]).from(poolSizes, g).from(windowSizes, g).pairs(inPairs(g)).perTask(perTask)
       .x(x).channels(channels).gamma(gamma).beta(beta).mean(mean).variance(variance).eps(eps).out(out).argmax(argmax)
