@@ -42,7 +42,8 @@ function convolution(
 ): () => Call {
   const outSize = Math.floor((size + 2 - kernel) / stride) + 1;
   const g: ConvGeometry = {
-    batch, channels, height: size, width: size, filters, kernelHeight: kernel, kernelWidth: kernel, stride, pad: 1,
+    batch, channels, height: size, width: size, filters, kernelHeight: kernel, kernelWidth: kernel, strideY: stride, strideX: stride,
+    padTop: 1, padLeft: 1, dilationY: 1, dilationX: 1, groups: 1,
     outHeight: outSize, outWidth: outSize,
   };
   return () => {
