@@ -109,6 +109,7 @@ export function assignOperation(operation: 'add' | 'sub' | 'mul' | 'div', target
     const data = contiguousData(target) as FloatArray;
     if (right.size === 1) activeKernels().binaryScalar(operation, data, right.item(), data);
     else activeKernels().binary(operation, data, contiguousDataAs(stretched, dtype) as FloatArray, data);
+    target.touch();
     return target;
   }
   const operations = { add, sub, mul, div };

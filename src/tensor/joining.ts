@@ -93,7 +93,8 @@ export function pad(t: Tensor, width: PadWidth, mode: PadMode = 'constant', valu
   return out === t ? t.clone() : out;
 }
 
-function padWidths(t: Tensor, width: PadWidth): Array<readonly [number, number]> {
+/** The elements to add before and after along each axis. Throws as `pad` does. */
+export function padWidths(t: Tensor, width: PadWidth): Array<readonly [number, number]> {
   if (typeof width === 'number') width = [width, width];
   if (!Array.isArray(width)) throw new TypeError(`pad: width must be a number or pairs of numbers, got ${describe(width)}`);
   const list = width as readonly (number | readonly [number, number])[];

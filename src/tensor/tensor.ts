@@ -36,6 +36,11 @@ const brand = Symbol.for('tilegrad.Tensor');
 /** Under these names Node and Bun, and Deno, look for what console.log shows. */
 const inspections = [Symbol.for('nodejs.util.inspect.custom'), Symbol.for('Deno.customInspect')];
 
+/** Shared by all views of one memory. */
+interface Writes {
+  count: number;
+}
+
 export class Tensor {
   /** Said outright, because bundlers rename classes that refer to themselves: it stands in error messages. */
   static readonly name: string = 'Tensor';
@@ -56,8 +61,10 @@ export class Tensor {
   readonly size: number;
   /** number of axes */
   readonly ndim: number;
+  /** says whether the memory may still be read; null where it is the tensor's own */
+  readonly lease: Lease | null;
   private readonly storage: TypedArray;
-  private readonly lease: Lease | null;
+  private readonly writes: Writes;
 
   /**
    * A view on data, which is shared and not copied: element (i, j, ...) is
@@ -68,7 +75,7 @@ export class Tensor {
    */
   constructor(
     data: TypedArray, shape?: readonly number[], strides?: readonly number[], offset: number = 0,
-    lease: Lease | null = null,
+    lease: Lease | null = null, writes: Writes = { count: 0 },
   ) {
     this.dtype = dtypeOf('Tensor', data);
     const sizes = checkShape('Tensor', shape ?? [data.length]);
@@ -79,6 +86,7 @@ export class Tensor {
     this.ndim = sizes.length;
     this.storage = data;
     this.lease = lease;
+    this.writes = writes;
   }
 
   static {
@@ -109,9 +117,19 @@ export class Tensor {
     return this.lease !== null;
   }
 
+  /** How often the memory was written to through a tensor: by set, assign, an operation in place, an update. */
+  get version(): number {
+    return this.writes.count;
+  }
+
+  /** Notes that the memory was written to. Called by whatever writes to a tensor that others may hold. */
+  touch(): void {
+    this.writes.count++;
+  }
+
   /** Another view on the same memory. Throws RangeError when it would leave the memory. */
   view(shape: readonly number[], strides: readonly number[], offset: number): Tensor {
-    return new Tensor(this.storage, shape, strides, offset, this.lease);
+    return new Tensor(this.storage, shape, strides, offset, this.lease, this.writes);
   }
 
   /** True when the elements lie one after another in row-major order. */
@@ -139,6 +157,7 @@ export class Tensor {
   set(value: number, ...indices: number[]): void {
     if (typeof value !== 'number') throw new TypeError(`set: value must be a number, got ${describe(value)}`);
     this.data[this.position('set', indices)] = value;
+    this.touch();
   }
 
   /** The only element, whatever the number of axes. Throws RangeError when there are none or several. */
@@ -224,6 +243,7 @@ export class Tensor {
     }
     const stretched = views.broadcastTo(checkTensor('assign', 'source', source, 'a Tensor or a number'), this.shape, 'assign');
     copyElements(this.shape, overlap(stretched, this) ? stretched.clone() : stretched, this);
+    this.touch();
     return this;
   }
 

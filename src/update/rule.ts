@@ -112,6 +112,7 @@ export function applyRule(
     state: state.map(floats), nextState: nextState.map(floats),
   }, settings, t);
 
+  next.touch();
   Object.assign(config, settings);
   rule.state.forEach((name, i) => {
     config[name] = nextState[i];

@@ -1,0 +1,27 @@
+/** Whether operations are recorded. They are, unless a noGrad is under way. */
+
+let silenced = 0;
+
+/** True where operations are recorded for a later backward. */
+export function isRecording(): boolean {
+  return silenced === 0;
+}
+
+/**
+ * Runs fn without recording: what it computes has no way back, and needs no memory for one. For evaluation, and for
+ * updates of parameters by hand. Returns what fn returns. Throws TypeError for what is no function, Error for a function
+ * that returns a promise: what runs after its first await would be recorded again.
+ */
+export function noGrad<T>(fn: () => T): T {
+  if (typeof fn !== 'function') throw new TypeError(`noGrad: fn must be a function, got ${String(fn)}`);
+  silenced++;
+  try {
+    const result = fn();
+    if (typeof (result as { then?: unknown } | null)?.then === 'function') {
+      throw new Error('noGrad: fn must not be async: after its first await it would be recorded again');
+    }
+    return result;
+  } finally {
+    silenced--;
+  }
+}

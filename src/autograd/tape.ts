@@ -1,0 +1,187 @@
+/**
+ * The tape: a graph of what was computed, and the walk back through it (reverse-mode differentiation, Linnainmaa 1970).
+ *
+ * Every recorded operation is a node that holds its inputs and its way back. Nodes are numbered as they are made, so a
+ * node's inputs always have smaller numbers: going through the nodes from the largest number down meets every node after
+ * all that used its output, and its gradient is complete by then.
+ *
+ * A node's way back is used once; then it is spent, and what it had saved is given back to be used again, so that the
+ * memory of a step shrinks as the way back proceeds.
+ */
+
+import type { Lease } from '../kernels/memory/allocate.ts';
+import { lend, type Loan } from '../kernels/memory/loan.ts';
+import { shapeText } from '../tensor/check.ts';
+import { overlap } from '../tensor/internal.ts';
+import { sameShape } from '../tensor/shape.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import type { WayBack } from './operation.ts';
+
+/** Where a gradient goes: on through the node that made the value, or into a leaf. */
+export interface Target {
+  readonly value: Tensor;
+  readonly node: GraphNode | null;
+  readonly requiresGrad: boolean;
+  readonly grad: Tensor | null;
+  /** takes up a gradient; `owned` says that nobody else has it */
+  accumulate(gradient: Tensor, owned: boolean): void;
+}
+
+let made = 0;
+
+/** One operation that was recorded. */
+export class GraphNode {
+  readonly name: string;
+  readonly number: number = ++made;
+  readonly inputs: readonly Target[];
+  readonly wanted: readonly boolean[];
+  /** null once it was used */
+  #back: WayBack | null;
+  #saved: readonly Tensor[];
+  readonly #versions: readonly number[];
+  #loans: readonly Loan[];
+  /** set where the output's own gradient is to be kept */
+  keeper: Target | null = null;
+
+  constructor(
+    name: string, inputs: readonly Target[], back: WayBack, saved: readonly Tensor[], loans: readonly Loan[],
+  ) {
+    this.name = name;
+    this.inputs = inputs;
+    this.wanted = inputs.map((input) => input.requiresGrad);
+    this.#back = back;
+    this.#saved = saved;
+    this.#versions = saved.map((tensor) => tensor.version);
+    this.#loans = loans;
+  }
+
+  /** Throws unless the node can be gone back through: it is not spent, and what it saved is as it was. */
+  check(fn: string): void {
+    if (this.#back === null) {
+      throw new Error(
+        `${fn}: the graph was gone back through already, and ${this.name} has let go of what it had saved; ` +
+        'pass { retainGraph: true } to the first backward, or compute the value again',
+      );
+    }
+    this.#saved.forEach((tensor, i) => {
+      if (tensor.version !== this.#versions[i]) {
+        throw new Error(
+          `${fn}: a value of shape ${shapeText(tensor.shape)} that ${this.name} needs for its gradient was changed in ` +
+          'place after it was computed; change a clone() of it, or go back first',
+        );
+      }
+    });
+  }
+
+  /** One gradient an input. */
+  goBack(dout: Tensor): ReadonlyArray<Tensor | null> {
+    const gradients = this.#back!(dout, this.wanted);
+    this.inputs.forEach(({ value }, i) => {
+      const gradient = gradients[i];
+      if (gradient != null && !sameShape(gradient.shape, value.shape)) {
+        throw new RangeError(
+          `${this.name}: the way back gave a gradient of shape ${shapeText(gradient.shape)} for an input of shape ` +
+          `${shapeText(value.shape)}`,
+        );
+      }
+    });
+    return gradients;
+  }
+
+  /** Lets go of what was saved and gives its memory back. */
+  spend(): void {
+    this.#back = null;
+    this.#saved = [];
+    for (const loan of this.#loans) loan.release();
+    this.#loans = [];
+  }
+}
+
+/** All nodes from which the root was computed, the latest first. */
+function reachable(root: GraphNode): GraphNode[] {
+  const found = new Set<GraphNode>([root]);
+  for (const node of found) {
+    for (const input of node.inputs) if (input.node !== null && input.requiresGrad) found.add(input.node);
+  }
+  return [...found].sort((a, b) => b.number - a.number);
+}
+
+/** The gradients that wait for their nodes, and how many of them use each piece of memory that was lent for them. */
+class Waiting {
+  readonly #gradients: Map<GraphNode, { gradient: Tensor; owned: boolean }> = new Map();
+  readonly #uses: Map<Lease, number> = new Map();
+
+  /** The gradient of the node's output; null where none came. */
+  of(node: GraphNode): Tensor | null {
+    return this.#gradients.get(node)?.gradient ?? null;
+  }
+
+  /** Adds to the node's gradient, in place where the sum is this walk's own (or `owned` says that the first part is). */
+  add(node: GraphNode, gradient: Tensor, owned: boolean): void {
+    const before = this.#gradients.get(node);
+    if (before?.owned === true) {
+      before.gradient.addInPlace(gradient);
+      return;
+    }
+    const sum = before === undefined ? gradient : before.gradient.add(gradient);
+    this.#hold(sum.lease, 1);
+    this.#gradients.set(node, { gradient: sum, owned: owned || before !== undefined });
+    if (before !== undefined) this.#hold(before.gradient.lease, -1);
+  }
+
+  /** Notes that the node's gradient is not needed any more. */
+  drop(node: GraphNode): void {
+    const here = this.#gradients.get(node);
+    this.#gradients.delete(node);
+    if (here !== undefined) this.#hold(here.gradient.lease, -1);
+  }
+
+  /** True where a gradient that waits lies in this memory. */
+  uses(loan: Loan): boolean {
+    return (this.#uses.get(loan) ?? 0) > 0;
+  }
+
+  #hold(lease: Lease | null, change: number): void {
+    if (lease !== null) this.#uses.set(lease, (this.#uses.get(lease) ?? 0) + change);
+  }
+}
+
+/**
+ * Goes back from root, whose gradient is dout, and leaves the gradients of all leaves in them. Unless `retain` is set the
+ * graph is spent afterwards. Throws Error, before any leaf has changed, for a spent graph and for a value that was
+ * changed since it was saved.
+ */
+export function walkBack(fn: string, root: GraphNode, dout: Tensor, retain: boolean): void {
+  const nodes = reachable(root);
+  for (const node of nodes) node.check(fn);
+  const waiting = new Waiting();
+  waiting.add(root, dout, false);
+  let lent: Loan[] = [];
+  for (const node of nodes) {
+    const gradient = waiting.of(node);
+    if (gradient !== null) {
+      lend(lent, () => pass(node, gradient, waiting));
+      waiting.drop(node);
+      lent = lent.filter((loan) => {
+        const kept = waiting.uses(loan) || node.inputs.some((input) => input.grad?.lease === loan);
+        if (!kept) loan.release();
+        return waiting.uses(loan);
+      });
+    }
+    if (!retain) node.spend();
+  }
+}
+
+/** Hands the gradient at the node's output on to its inputs. */
+function pass(node: GraphNode, dout: Tensor, waiting: Waiting): void {
+  node.keeper?.accumulate(dout, false);
+  const gradients = node.goBack(dout);
+  node.inputs.forEach((input, i) => {
+    const gradient = gradients[i];
+    if (gradient == null || !input.requiresGrad) return;
+    // a gradient that is also another's, or lies in dout's memory, must be copied before it is added to
+    const owned = !overlap(gradient, dout) && gradients.indexOf(gradient) === i && gradients.lastIndexOf(gradient) === i;
+    if (input.node === null) input.accumulate(gradient, owned);
+    else waiting.add(input.node, gradient, owned);
+  });
+}

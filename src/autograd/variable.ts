@@ -1,0 +1,242 @@
+/**
+ * Variables: tensors that remember how they were computed, so that a gradient can find its way back.
+ *
+ *   const w = parameter(randn);                      // a leaf that gradients are wanted for
+ *   const loss = x.matmul(w).relu().sum();           // each operation is recorded
+ *   loss.backward();                                 // w.grad is d loss / d w
+ *   noGrad(() => w.assign(w.value.sub(w.grad.mul(rate))));
+ *
+ * The elements are in `value`, an ordinary Tensor. A step's memory is used again by the next steps: after backward, a
+ * large value that was computed on the way refuses to be read (small ones, such as losses and scores, stay). What is to
+ * outlive it is copied with clone() before, or kept whole with backward(dout, { retainGraph: true }).
+ */
+
+import { residentArray } from '../kernels/memory/allocate.ts';
+import { lend, type Loan } from '../kernels/memory/loan.ts';
+import { checkBoolean, checkOptions, describe } from '../runtime/check.ts';
+import { checkTensor, checkTensorShape, shapeText } from '../tensor/check.ts';
+import { full, tensor, type Values } from '../tensor/creation.ts';
+import type { DType } from '../kernels/memory/allocate.ts';
+import type { PadWidth } from '../tensor/joining.ts';
+import type { Axes } from '../tensor/reductions.ts';
+import { promoteNumber } from '../tensor/dtype.ts';
+import { Tensor, type NestedNumbers } from '../tensor/tensor.ts';
+import type { Range } from '../tensor/views.ts';
+import type { Operation } from './operation.ts';
+import * as arithmetic from './operations/arithmetic.ts';
+import * as matrix from './operations/matrix.ts';
+import * as reduction from './operations/reduction.ts';
+import * as shapes from './operations/shape.ts';
+import * as unary from './operations/unary.ts';
+import { isRecording } from './recording.ts';
+import { GraphNode, walkBack, type Target } from './tape.ts';
+
+/** What operations take: variables, and constants that no gradient goes to. */
+export type VariableLike = Variable | Tensor | number;
+
+export interface BackwardOptions {
+  /** keeps what the graph has saved, so that it can be gone back through again; false unless given */
+  retainGraph?: boolean;
+}
+
+export class Variable implements Target {
+  readonly value: Tensor;
+  /** the operation that made it; null for a leaf */
+  readonly node: GraphNode | null;
+  /** the gradient of what backward was called on, summed over all calls since the last zeroGrad; null before the first */
+  grad: Tensor | null = null;
+  #requiresGrad: boolean;
+
+  /** Made by `variable`, `parameter` and operations. */
+  constructor(value: Tensor, requiresGrad: boolean, node: GraphNode | null = null) {
+    this.value = value;
+    this.#requiresGrad = requiresGrad;
+    this.node = node;
+  }
+
+  get shape(): readonly number[] { return this.value.shape; }
+  get dtype(): DType { return this.value.dtype; }
+  get size(): number { return this.value.size; }
+  get ndim(): number { return this.value.ndim; }
+
+  /** Whether gradients come here. May be set on leaves: to false for parameters that training is to leave alone. */
+  get requiresGrad(): boolean { return this.#requiresGrad; }
+  set requiresGrad(wanted: boolean) {
+    checkBoolean('Variable', 'requiresGrad', wanted);
+    if (this.node !== null) {
+      throw new TypeError(`Variable: requiresGrad can be set on leaves only, this is the result of ${this.node.name}; use detach()`);
+    }
+    if (wanted) checkDifferentiable('Variable', this.value);
+    this.#requiresGrad = wanted;
+  }
+
+  /** True for what was not computed from anything that gradients are wanted for. */
+  get isLeaf(): boolean { return this.node === null; }
+
+  /**
+   * Goes back from here and adds to `grad` of every leaf that requires it the gradient of the sum of this value's elements
+   * times dout (same shape; may be left out where the value has one element, and is 1 then).
+   * Throws RangeError for a missing or misshapen dout, Error where nothing was recorded, the graph was gone back through
+   * already, or a value that it needs was changed in place since; no gradient has changed then.
+   */
+  backward(dout?: Tensor | number, options: BackwardOptions = {}): void {
+    const fn = 'backward';
+    checkOptions(fn, options, ['retainGraph']);
+    const retain = checkBoolean(fn, 'retainGraph', options.retainGraph ?? false);
+    const gradient = this.#firstGradient(fn, dout);
+    if (!this.#requiresGrad) {
+      throw new Error(
+        `${fn}: nothing was recorded for this value of shape ${shapeText(this.shape)}: none of what it was computed from ` +
+        'requires a gradient, or it was computed inside noGrad',
+      );
+    }
+    if (this.node === null) this.accumulate(gradient, false);
+    else walkBack(fn, this.node, gradient, retain);
+  }
+
+  #firstGradient(fn: string, dout: Tensor | number | undefined): Tensor {
+    const { shape, dtype, size } = this.value;
+    if (dout === undefined || typeof dout === 'number') {
+      if (size !== 1) {
+        throw new RangeError(`${fn}: dout must be given for a value of more than one element, this is ${shapeText(shape)}`);
+      }
+      return full([...shape], dout ?? 1, dtype);
+    }
+    const gradient = checkTensorShape(fn, 'dout', dout, shape);
+    return gradient.dtype === dtype ? gradient : gradient.astype(dtype);
+  }
+
+  /** Adds a gradient to `grad`. Called by the walk back; `owned` says that nobody else has the tensor. */
+  accumulate(gradient: Tensor, owned: boolean): void {
+    if (this.grad !== null) this.grad.addInPlace(gradient);
+    else this.grad = owned && gradient.isContiguous ? gradient : gradient.clone();
+  }
+
+  /** Keeps the gradient that passes here in `grad`, which only leaves do otherwise. Returns this. */
+  retainGrad(): this {
+    if (this.node !== null) this.node.keeper = this;
+    return this;
+  }
+
+  /** Forgets the gradient. Its memory is used again: what still refers to it refuses to be read. */
+  zeroGrad(): void {
+    const lease = this.grad?.lease as Loan | null | undefined;
+    this.grad = null;
+    lease?.release?.();
+  }
+
+  /** The same value, to which no gradient goes back. */
+  detach(): Variable { return new Variable(this.value, false); }
+
+  /** Overwrites the elements of a leaf, as Tensor.assign does: how parameters are updated by hand, inside noGrad. */
+  assign(source: Variable | Tensor | number): this {
+    if (this.node !== null || (this.#requiresGrad && isRecording())) {
+      throw new Error('assign: only leaves can be overwritten, and those that require a gradient only inside noGrad');
+    }
+    this.value.assign(source instanceof Variable ? source.value : source);
+    return this;
+  }
+
+  /** The only element. */
+  item(): number { return this.value.item(); }
+  /** The elements as nested arrays. */
+  toArray(): NestedNumbers { return this.value.toArray(); }
+  toString(): string { return `variable ${this.value.toString()}`; }
+
+  add(b: VariableLike): Variable { return apply('add', arithmetic.add, [this, b]); }
+  sub(b: VariableLike): Variable { return apply('sub', arithmetic.sub, [this, b]); }
+  mul(b: VariableLike): Variable { return apply('mul', arithmetic.mul, [this, b]); }
+  div(b: VariableLike): Variable { return apply('div', arithmetic.div, [this, b]); }
+  pow(b: VariableLike): Variable { return apply('pow', arithmetic.pow, [this, b]); }
+  maximum(b: VariableLike): Variable { return apply('maximum', arithmetic.maximum, [this, b]); }
+  minimum(b: VariableLike): Variable { return apply('minimum', arithmetic.minimum, [this, b]); }
+  clip(low: number | null, high: number | null): Variable { return apply('clip', arithmetic.clip, [this], low, high); }
+  matmul(b: VariableLike): Variable { return apply('matmul', matrix.matmul, [this, b]); }
+
+  neg(): Variable { return apply('neg', unary.neg, [this]); }
+  exp(): Variable { return apply('exp', unary.exp, [this]); }
+  expm1(): Variable { return apply('expm1', unary.expm1, [this]); }
+  log(): Variable { return apply('log', unary.log, [this]); }
+  log1p(): Variable { return apply('log1p', unary.log1p, [this]); }
+  sqrt(): Variable { return apply('sqrt', unary.sqrt, [this]); }
+  square(): Variable { return apply('square', unary.square, [this]); }
+  abs(): Variable { return apply('abs', unary.abs, [this]); }
+  sin(): Variable { return apply('sin', unary.sin, [this]); }
+  cos(): Variable { return apply('cos', unary.cos, [this]); }
+  relu(): Variable { return apply('relu', unary.relu, [this]); }
+  sigmoid(): Variable { return apply('sigmoid', unary.sigmoid, [this]); }
+  tanh(): Variable { return apply('tanh', unary.tanh, [this]); }
+
+  sum(axis?: Axes, keepDims?: boolean): Variable { return apply('sum', reduction.sum, [this], axis, keepDims); }
+  mean(axis?: Axes, keepDims?: boolean): Variable { return apply('mean', reduction.mean, [this], axis, keepDims); }
+  prod(axis?: Axes, keepDims?: boolean): Variable { return apply('prod', reduction.prod, [this], axis, keepDims); }
+  var(axis?: Axes, keepDims?: boolean, ddof?: number): Variable {
+    return apply('var', reduction.variance, [this], axis, keepDims, ddof);
+  }
+
+  max(axis?: Axes, keepDims?: boolean): Variable { return apply('max', reduction.max, [this], axis, keepDims); }
+  min(axis?: Axes, keepDims?: boolean): Variable { return apply('min', reduction.min, [this], axis, keepDims); }
+
+  reshape(...shape: number[]): Variable { return apply('reshape', shapes.reshape, [this], shape); }
+  flatten(): Variable { return apply('flatten', shapes.reshape, [this], [-1]); }
+  transpose(...axes: number[]): Variable { return apply('transpose', shapes.transpose, [this], axes); }
+  broadcastTo(...shape: number[]): Variable { return apply('broadcastTo', shapes.broadcastTo, [this], shape); }
+  slice(...ranges: Range[]): Variable { return apply('slice', shapes.slice, [this], ranges); }
+  pad(width: PadWidth, value: number = 0): Variable { return apply('pad', shapes.pad, [this], width, value); }
+}
+
+/**
+ * Computes an operation and records it where a gradient is wanted. `name` stands in errors. Throws TypeError for inputs
+ * that are neither variables, tensors nor numbers.
+ */
+export function apply<Options extends readonly unknown[]>(
+  name: string, operation: Operation<Options>, inputs: readonly VariableLike[], ...options: Options
+): Variable {
+  const type = inputs.find((input) => typeof input === 'object' && input !== null)?.dtype ?? 'float64';
+  const variables = inputs.map((input, i) => constant(name, `input ${i}`, input, type));
+  const values = variables.map(({ value }) => value);
+  if (!isRecording() || !variables.some(({ requiresGrad }) => requiresGrad)) {
+    return new Variable(operation(values, ...options).out, false);
+  }
+  const loans: Loan[] = [];
+  const { out, back, saved } = lend(loans, () => operation(values, ...options));
+  return new Variable(out, true, new GraphNode(name, variables, back, saved, loans));
+}
+
+/** The input as a variable; a number takes a type that leaves the other operand's as it is. */
+function constant(fn: string, name: string, input: VariableLike, type: DType): Variable {
+  if (input instanceof Variable) return input;
+  if (input instanceof Tensor) return new Variable(input, false);
+  if (typeof input === 'number') return new Variable(full([], input, promoteNumber(type, input)), false);
+  throw new TypeError(`${fn}: ${name} must be a Variable, a Tensor or a number, got ${describe(input)}`);
+}
+
+function checkDifferentiable(fn: string, value: Tensor): void {
+  if (value.dtype !== 'float32' && value.dtype !== 'float64') {
+    throw new TypeError(`${fn}: only float32 and float64 values have gradients, got ${value.dtype}`);
+  }
+}
+
+export interface VariableOptions {
+  /** whether gradients are wanted for it; false unless given */
+  requiresGrad?: boolean;
+}
+
+/**
+ * A leaf variable with the given elements: a Tensor, which is shared and not copied, or what `tensor` takes.
+ * Throws TypeError for anything else, unknown options, and an integer value that requires a gradient.
+ */
+export function variable(values: Tensor | Values, options: VariableOptions = {}): Variable {
+  const fn = 'variable';
+  checkOptions(fn, options, ['requiresGrad']);
+  const requiresGrad = checkBoolean(fn, 'requiresGrad', options.requiresGrad ?? false);
+  const value = values instanceof Tensor ? values : tensor(values);
+  if (requiresGrad) checkDifferentiable(fn, value);
+  return new Variable(value, requiresGrad);
+}
+
+/** A leaf that training changes: a copy of t, where kernels reach it without copying. Throws as `variable` does. */
+export function parameter(t: Tensor): Variable {
+  checkDifferentiable('parameter', checkTensor('parameter', 't', t));
+  return new Variable(new Tensor(residentArray(t.dtype, t.size), t.shape).assign(t), true);
+}
