@@ -160,7 +160,7 @@ export function walkBack(fn: string, root: GraphNode, dout: Tensor, retain: bool
   for (const node of nodes) {
     const gradient = waiting.of(node);
     if (gradient !== null) {
-      lend(lent, () => pass(node, gradient, waiting));
+      lend(lent, () => pass(node, gradient, waiting, retain));
       waiting.drop(node);
       lent = lent.filter((loan) => {
         const kept = waiting.uses(loan) || node.inputs.some((input) => input.grad?.lease === loan);
@@ -172,15 +172,18 @@ export function walkBack(fn: string, root: GraphNode, dout: Tensor, retain: bool
   }
 }
 
-/** Hands the gradient at the node's output on to its inputs. */
-function pass(node: GraphNode, dout: Tensor, waiting: Waiting): void {
+/**
+ * Hands the gradient at the node's output on to its inputs. One that is also another's, lies in dout's memory, or that the
+ * way back may give again (retain) must be copied before anything is added to it.
+ */
+function pass(node: GraphNode, dout: Tensor, waiting: Waiting, retain: boolean): void {
   node.keeper?.accumulate(dout, false);
   const gradients = node.goBack(dout);
   node.inputs.forEach((input, i) => {
     const gradient = gradients[i];
     if (gradient == null || !input.requiresGrad) return;
-    // a gradient that is also another's, or lies in dout's memory, must be copied before it is added to
-    const owned = !overlap(gradient, dout) && gradients.indexOf(gradient) === i && gradients.lastIndexOf(gradient) === i;
+    const sole = gradients.indexOf(gradient) === i && gradients.lastIndexOf(gradient) === i;
+    const owned = !retain && sole && !overlap(gradient, dout);
     if (input.node === null) input.accumulate(gradient, owned);
     else waiting.add(input.node, gradient, owned);
   });

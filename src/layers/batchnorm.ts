@@ -36,6 +36,8 @@ export interface BatchnormParam {
   runningMean?: Tensor;
   /** (D), likewise */
   runningVar?: Tensor;
+  /** keeps the average of the corrected variance, n / (n - 1) times the batch's, as PyTorch does; false unless given */
+  correctedVariance?: boolean;
 }
 
 /** What the backward passes need. */
@@ -142,7 +144,9 @@ export function batchnormStatistics(
     variance = emptyTensor(gamma.shape, type);
     activeKernels().batchnormStatistics(floats(input), floats(mean), floats(variance), geometry);
     bnParam.runningMean = movingAverage(bnParam.runningMean, mean, momentum);
-    bnParam.runningVar = movingAverage(bnParam.runningVar, variance, momentum);
+    const values = geometry.outer * geometry.inner;
+    const correction = bnParam.correctedVariance === true ? values / (values - 1) : 1;
+    bnParam.runningVar = movingAverage(bnParam.runningVar, variance, momentum, correction);
   } else {
     mean = asFloat(bnParam.runningMean as Tensor, type);
     variance = asFloat(bnParam.runningVar as Tensor, type);
@@ -170,14 +174,16 @@ export function batchnormGradients(
   return [dx, dgamma, dbeta];
 }
 
-/** momentum running + (1 - momentum) sample, in memory that outlives a training step; running is 0 at first. */
-function movingAverage(running: Tensor | undefined, sample: Tensor, momentum: number): Tensor {
+/** momentum running + (1 - momentum) correction sample, in memory that outlives a training step; running is 0 at first. */
+function movingAverage(
+  running: Tensor | undefined, sample: Tensor, momentum: number, correction: number = 1,
+): Tensor {
   const type = sample.dtype as FloatType;
   const next = new Tensor(allocateCollected(type, sample.size), sample.shape);
   const to = floats(next);
   const from = floats(sample);
   const old = running === undefined ? null : floats(asFloat(running, type));
-  for (let i = 0; i < to.length; i++) to[i] = momentum * (old === null ? 0 : old[i]) + (1 - momentum) * from[i];
+  for (let i = 0; i < to.length; i++) to[i] = momentum * (old === null ? 0 : old[i]) + (1 - momentum) * correction * from[i];
   return next;
 }
 
@@ -196,7 +202,7 @@ function checkBatchnorm(
   const [outer, channels] = x.shape;
   checkPerChannel(fn, 'gamma', gamma, channels, x);
   checkPerChannel(fn, 'beta', beta, channels, x);
-  checkOptions(fn, bnParam, ['mode', 'eps', 'momentum', 'runningMean', 'runningVar']);
+  checkOptions(fn, bnParam, ['mode', 'eps', 'momentum', 'runningMean', 'runningVar', 'correctedVariance']);
   const mode = checkOneOf(fn, 'mode', bnParam.mode, ['train', 'test']);
   const eps = checkNumber(fn, 'eps', bnParam.eps ?? 1e-5, 0);
   const momentum = checkNumber(fn, 'momentum', bnParam.momentum ?? 0.9, 0, 1);

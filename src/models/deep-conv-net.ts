@@ -20,8 +20,8 @@ import { checkImageInput, Network, testTimeParam } from './network.ts';
 import type { LayerBackward } from './network.ts';
 import { checkImageShape, checkNetworkOptions, checkSizes, networkOptions } from './options.ts';
 import type { NetworkOptions } from './options.ts';
-import { affineRow, batchnormRow, convRow, maxPoolRow, reluRow } from './summary.ts';
-import type { LayerRow } from './summary.ts';
+import { affineRow, batchnormRow, convRow, maxPoolRow, reluRow } from '../layers/summary.ts';
+import type { LayerRow } from '../layers/summary.ts';
 
 export interface DeepConvNetOptions extends NetworkOptions {
   /** [channels, height, width] of an image, [3, 32, 32] unless given */

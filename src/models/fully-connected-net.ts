@@ -22,8 +22,8 @@ import { checkFlatInput, Network, testTimeParam } from './network.ts';
 import type { LayerBackward } from './network.ts';
 import { checkInputSize, checkNetworkOptions, checkSizes, networkOptions } from './options.ts';
 import type { NetworkOptions } from './options.ts';
-import { affineRow, batchnormRow, dropoutRow, layernormRow, reluRow } from './summary.ts';
-import type { LayerRow } from './summary.ts';
+import { affineRow, batchnormRow, dropoutRow, layernormRow, reluRow } from '../layers/summary.ts';
+import type { LayerRow } from '../layers/summary.ts';
 
 export interface FullyConnectedNetOptions extends NetworkOptions {
   /** as the first argument: it may be repeated here, so that a network's config rebuilds the network */

@@ -23,8 +23,8 @@ import { Tensor } from '../tensor/tensor.ts';
 import type { Gradients, Model } from './model.ts';
 import { collectState, restoreState } from './state.ts';
 import type { NetworkOptions } from './options.ts';
-import { renderSummary } from './summary.ts';
-import type { LayerRow } from './summary.ts';
+import { renderSummary } from '../layers/summary.ts';
+import type { LayerRow } from '../layers/summary.ts';
 
 /**
  * The way back through one layer: from the gradient of its output to that of its input (null when it is not wanted),

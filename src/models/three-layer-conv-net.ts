@@ -18,8 +18,8 @@ import { checkImageInput, Network } from './network.ts';
 import type { LayerBackward } from './network.ts';
 import { checkImageShape, checkNetworkOptions, networkOptions } from './options.ts';
 import type { NetworkOptions } from './options.ts';
-import { affineRow, convRow, maxPoolRow, reluRow } from './summary.ts';
-import type { LayerRow } from './summary.ts';
+import { affineRow, convRow, maxPoolRow, reluRow } from '../layers/summary.ts';
+import type { LayerRow } from '../layers/summary.ts';
 
 export interface ThreeLayerConvNetOptions extends NetworkOptions {
   /** [channels, height, width] of an image, [3, 32, 32] unless given */

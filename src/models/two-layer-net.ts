@@ -14,8 +14,8 @@ import { checkFlatInput, Network } from './network.ts';
 import type { LayerBackward } from './network.ts';
 import { checkInputSize, checkNetworkOptions, networkOptions } from './options.ts';
 import type { NetworkOptions } from './options.ts';
-import { affineRow, reluRow } from './summary.ts';
-import type { LayerRow } from './summary.ts';
+import { affineRow, reluRow } from '../layers/summary.ts';
+import type { LayerRow } from '../layers/summary.ts';
 
 export interface TwoLayerNetOptions extends NetworkOptions {
   /** numbers an example, or the shape of one: 3072 unless given */

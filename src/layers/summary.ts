@@ -24,8 +24,9 @@ export function convRow(
 }
 
 /** An affine layer: a product and a sum for every weight. */
-export function affineRow(inputs: number, outputs: number): LayerRow {
-  return { layer: 'affine', shape: [outputs], parameters: (inputs + 1) * outputs, flops: 2 * inputs * outputs };
+export function affineRow(inputs: number, outputs: number, bias: boolean = true): LayerRow {
+  const parameters = (inputs + (bias ? 1 : 0)) * outputs;
+  return { layer: 'affine', shape: [outputs], parameters, flops: 2 * inputs * outputs };
 }
 
 /** A ReLU: one comparison an element. */
@@ -46,6 +47,21 @@ export function batchnormRow(shape: readonly number[]): LayerRow {
 /** Layernorm: mean, deviations, their squares and sum, normalisation, scale and shift. */
 export function layernormRow(shape: readonly number[]): LayerRow {
   return { layer: 'layernorm', shape, parameters: 2 * shape[0], flops: 7 * sizeOf(shape) };
+}
+
+/** Groupnorm: as layernorm. */
+export function groupnormRow(shape: readonly number[], groups: number): LayerRow {
+  return { layer: `groupnorm, ${groups} groups`, shape, parameters: 2 * shape[0], flops: 7 * sizeOf(shape) };
+}
+
+/** An activation function: the operations that an element takes, an exponential counting as ten. */
+export function activationRow(layer: string, shape: readonly number[], perElement: number): LayerRow {
+  return { layer, shape, parameters: 0, flops: perElement * sizeOf(shape) };
+}
+
+/** What only names or moves elements. */
+export function plainRow(layer: string, shape: readonly number[]): LayerRow {
+  return { layer, shape, parameters: 0, flops: 0 };
 }
 
 /** Dropout: nothing at test time. */

@@ -1,0 +1,27 @@
+/** Layer records on the tape: the tape stores the way back that the record gives. */
+
+import type { LayerRecord, Mode } from '../layers/record.ts';
+import type { Operation } from './operation.ts';
+import { isRecording } from './recording.ts';
+import { apply, type Variable } from './variable.ts';
+
+/** A pass through a layer. */
+const layer: Operation<[record: LayerRecord, fn: string, mode: Mode]> = ([x, ...parameters], record, fn, mode) => {
+  const [out, back] = record.forward(fn, x, parameters, mode);
+  return { out, saved: [x, ...parameters], back: (dout, [wantInput]) => back(dout, wantInput) };
+};
+
+/** A pass where nothing goes back. */
+const inference: Operation<[record: LayerRecord, fn: string]> = ([x, ...parameters], record, fn) => ({
+  out: record.infer(fn, x, parameters), saved: [], back: () => [],
+});
+
+/** The layer's output for x, recorded where a gradient is wanted. `fn` stands in errors. */
+export function applyLayer(
+  fn: string, record: LayerRecord, x: Variable, parameters: readonly Variable[], mode: Mode,
+): Variable {
+  const inputs = [x, ...parameters];
+  const wanted = isRecording() && inputs.some(({ requiresGrad }) => requiresGrad);
+  if (!wanted && mode === 'test') return apply(fn, inference, inputs, record, fn);
+  return apply(fn, layer, inputs, record, fn, mode);
+}

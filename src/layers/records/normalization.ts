@@ -1,0 +1,86 @@
+/** Normalisations as records. */
+
+import { shapeText } from '../../tensor/shape.ts';
+import { batchnorm, batchnormGradients, type BatchnormParam } from '../batchnorm.ts';
+import {
+  layernorm, layernormGradients, spatialGroupnormBackward, spatialGroupnormForward,
+} from '../groupnorm.ts';
+import type { LayerRecord, Mode, ParameterSpec } from '../record.ts';
+import { batchnormRow, groupnormRow, layernormRow } from '../summary.ts';
+
+/** gamma and beta, one each a channel. */
+function scaleAndShift(channels: number): readonly ParameterSpec[] {
+  return [{ role: 'gamma', shape: [channels] }, { role: 'beta', shape: [channels] }];
+}
+
+function checkChannels(fn: string, layer: string, input: readonly number[], channels: number): readonly number[] {
+  if (input[0] !== channels) {
+    throw new RangeError(`${fn}: ${layer} of ${channels} channels cannot take examples of ${shapeText(input)}`);
+  }
+  return input;
+}
+
+export interface BatchnormRecord extends LayerRecord {
+  readonly kind: 'batchnorm';
+  /** eps, momentum and the running averages, which every pass in training renews */
+  readonly param: BatchnormParam;
+}
+
+/** The param for a pass in this mode: running averages at test time where there are any, else those of the batch. */
+export function batchnormParam({ param }: BatchnormRecord, mode: Mode): BatchnormParam {
+  if (mode === 'train') return param;
+  return param.runningMean === undefined ? { ...param, mode: 'train' } : { ...param, mode: 'test' };
+}
+
+/** x (N, D) or (N, C, H, W), normalised per feature or channel over the rest. */
+export function batchnormRecord(channels: number, param: Omit<BatchnormParam, 'mode'> = {}): BatchnormRecord {
+  const record: BatchnormRecord = {
+    kind: 'batchnorm',
+    param: { ...param, mode: 'train' },
+    parameters: scaleAndShift(channels),
+    outputShape: (fn, input) => checkChannels(fn, 'a batchnorm', input, channels),
+    forward(fn, x, [gamma, beta], mode) {
+      const [out, cache] = batchnorm(fn, x, gamma, beta, batchnormParam(record, mode), false);
+      return [out, (dout) => batchnormGradients(fn, dout, cache)];
+    },
+    infer: (fn, x, [gamma, beta]) => batchnorm(fn, x, gamma, beta, batchnormParam(record, 'test'), false)[0],
+    rows: (input) => [batchnormRow(input)],
+  };
+  return record;
+}
+
+export interface LayernormRecord extends LayerRecord {
+  readonly kind: 'layernorm';
+  readonly eps: number;
+}
+
+/** x (N, D), normalised per example. */
+export function layernormRecord(features: number, eps: number = 1e-5): LayernormRecord {
+  return {
+    kind: 'layernorm',
+    eps,
+    parameters: scaleAndShift(features),
+    outputShape: (fn, input) => checkChannels(fn, 'a layernorm', input, features),
+    forward(fn, x, [gamma, beta]) {
+      const [out, cache] = layernorm(fn, x, gamma, beta, { eps });
+      return [out, (dout) => layernormGradients(fn, dout, cache)];
+    },
+    infer: (fn, x, [gamma, beta]) => layernorm(fn, x, gamma, beta, { eps })[0],
+    rows: (input) => [layernormRow(input)],
+  };
+}
+
+/** x (N, C, H, W), normalised per example and group of channels. */
+export function groupnormRecord(groups: number, channels: number, eps: number = 1e-5): LayerRecord {
+  return {
+    kind: 'groupnorm',
+    parameters: scaleAndShift(channels),
+    outputShape: (fn, input) => checkChannels(fn, 'a groupnorm', input, channels),
+    forward(_, x, [gamma, beta]) {
+      const [out, cache] = spatialGroupnormForward(x, gamma, beta, groups, { eps });
+      return [out, (dout) => spatialGroupnormBackward(dout, cache)];
+    },
+    infer: (_, x, [gamma, beta]) => spatialGroupnormForward(x, gamma, beta, groups, { eps })[0],
+    rows: (input) => [groupnormRow(input, groups)],
+  };
+}

@@ -1,0 +1,104 @@
+/** Modules made of modules. */
+
+import { applyLayer } from '../autograd/layer.ts';
+import { concat } from '../autograd/functions.ts';
+import type { Variable } from '../autograd/variable.ts';
+import { fuse } from '../layers/fuse.ts';
+import type { LayerRecord } from '../layers/record.ts';
+import { describe } from '../runtime/check.ts';
+import { LayerModule } from './layer-module.ts';
+import { Module } from './module.ts';
+import { underPath } from './path.ts';
+
+/** A stretch of a chain that is computed at once. */
+interface Stretch {
+  readonly modules: readonly Module[];
+  /** what the modules compute together; null for a module that has no record */
+  readonly record: LayerRecord | null;
+}
+
+/** The stretches of a chain of modules: runs of layers are fused where they have a common form. */
+function stretches(modules: readonly Module[]): Stretch[] {
+  const found: Stretch[] = [];
+  for (let at = 0; at < modules.length;) {
+    const run: LayerModule[] = [];
+    while (modules[at + run.length] instanceof LayerModule) run.push(modules[at + run.length] as LayerModule);
+    if (run.length === 0) {
+      found.push({ modules: [modules[at]], record: null });
+      at++;
+      continue;
+    }
+    for (const { record, count } of fuse(run.map(({ _record }) => _record))) {
+      found.push({ modules: modules.slice(at, at + count), record: count === 1 ? null : record });
+      at += count;
+    }
+  }
+  return found;
+}
+
+/** A chain of modules, each taking the output of the one before it. Neighbours with a common form are computed as one. */
+export class Chain extends Module {
+  readonly #stretches: readonly Stretch[];
+
+  constructor(modules: readonly Module[]) {
+    super();
+    Object.assign(this, modules);
+    this.#stretches = stretches(modules);
+  }
+
+  forward(x: Variable): Variable {
+    let out = x;
+    for (const { modules, record } of this.#stretches) {
+      if (record === null) {
+        out = modules[0].forward(out);
+        continue;
+      }
+      const layers = modules as readonly LayerModule[];
+      const input = out;
+      const training = layers.some((layer) => layer.training);
+      out = underPath(layers[0], () => applyLayer(
+        layers[0].constructor.name, record, input, layers.flatMap((layer) => layer.layerParameters()),
+        training ? 'train' : 'test',
+      ));
+    }
+    return out;
+  }
+}
+
+/** x + body(x), or shortcut(x) + body(x): He, Zhang, Ren, Sun, "Deep residual learning for image recognition", 2015. */
+export class Residual extends Module {
+  readonly body: Module;
+  readonly shortcut: Module | null;
+
+  constructor(body: Module, shortcut: Module | null = null) {
+    super();
+    this.body = checkModule('Residual', 'body', body);
+    this.shortcut = shortcut === null ? null : checkModule('Residual', 'shortcut', shortcut);
+  }
+
+  forward(x: Variable): Variable {
+    const straight = this.shortcut === null ? x : this.shortcut.forward(x);
+    return this.body.forward(x).add(straight);
+  }
+}
+
+/** The outputs of all branches for the same x, side by side along axis 1 (channels). */
+export class Concat extends Module {
+  readonly branches: readonly Module[];
+
+  constructor(...branches: Module[]) {
+    super();
+    this.branches = branches.map((branch, i) => checkModule('Concat', `branches[${i}]`, branch));
+    if (branches.length === 0) throw new RangeError('Concat: at least one branch must be given, got none');
+  }
+
+  forward(x: Variable): Variable {
+    return concat(this.branches.map((branch) => branch.forward(x)), 1);
+  }
+}
+
+/** Throws TypeError unless value is a Module. */
+export function checkModule(fn: string, name: string, value: unknown): Module {
+  if (!(value instanceof Module)) throw new TypeError(`${fn}: ${name} must be a Module, got ${describe(value)}`);
+  return value;
+}

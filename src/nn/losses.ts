@@ -1,0 +1,76 @@
+/** Losses of a network's output, as variables to go back from. Each is a mean over the examples. */
+
+import * as operations from '../autograd/operations/loss.ts';
+import { apply, Variable, type VariableLike } from '../autograd/variable.ts';
+import type { Labels } from '../layers/loss.ts';
+import { checkInteger, checkNumber, checkOptions, describe } from '../runtime/check.ts';
+import { checkRank, checkTensorShape, shapeText } from '../tensor/check.ts';
+import { zeros } from '../tensor/creation.ts';
+import { contiguousData } from '../tensor/internal.ts';
+import { Tensor } from '../tensor/tensor.ts';
+
+export interface CrossEntropyOptions {
+  /** the share of each label that is spread evenly over all classes, 0 unless given (Szegedy et al. 2016) */
+  labelSmoothing?: number;
+  /** examples with this label do not count; none unless given */
+  ignoreIndex?: number;
+}
+
+/**
+ * Mean softmax cross-entropy of logits (N, C). The targets are labels (N), integers from 0 to C - 1, or distributions over
+ * the classes (N, C), such as one-hot or mixed labels. The mean is over the examples that count.
+ * Throws TypeError for arguments of the wrong kind, RangeError for labels out of range, shapes that do not fit, a
+ * labelSmoothing outside of 0..1, and where no example counts.
+ */
+export function crossEntropy(logits: Variable, targets: Labels, options: CrossEntropyOptions = {}): Variable {
+  const fn = 'crossEntropy';
+  const scores = checkRank(fn, 'logits', checkVariable(fn, 'logits', logits).value, 2);
+  checkOptions(fn, options, ['labelSmoothing', 'ignoreIndex']);
+  const smoothing = checkNumber(fn, 'labelSmoothing', options.labelSmoothing ?? 0, 0, 1);
+  const { ignoreIndex } = options;
+  if (ignoreIndex !== undefined) checkInteger(fn, 'ignoreIndex', ignoreIndex, -(2 ** 31));
+  const soft = targets instanceof Tensor && targets.ndim === 2;
+  if (!soft && smoothing === 0 && ignoreIndex === undefined) {
+    return apply(fn, operations.softmaxCrossEntropy, [logits], targets);
+  }
+  const wanted = soft ? checkTensorShape(fn, 'targets', targets, scores.shape) : oneHot(fn, targets, scores, ignoreIndex);
+  const counted = soft ? scores.shape[0] : wanted.sum().item();
+  if (counted === 0) throw new RangeError(`${fn}: targets must hold a label that counts, all are ${ignoreIndex}`);
+  const classes = scores.shape[1];
+  const smoothed = smoothing === 0
+    ? wanted
+    : wanted.mul(1 - smoothing).add(wanted.sum(1, true).mul(smoothing / classes));
+  return apply(fn, operations.softCrossEntropy, [logits], smoothed.astype(scores.dtype), counted);
+}
+
+/** Mean multiclass hinge loss (SVM) of scores (N, C) against labels (N), with margin 1. Throws as svmLoss does. */
+export function hingeLoss(scores: Variable, y: Labels): Variable {
+  return apply('hingeLoss', operations.hinge, [checkVariable('hingeLoss', 'scores', scores)], y);
+}
+
+/** Mean of (a - b)^2 over all elements. Throws RangeError where the shapes differ. */
+export function mse(a: VariableLike, b: VariableLike): Variable {
+  const [left, right] = [a, b].map((v) => (typeof v === 'number' ? [] : v.shape));
+  if (String(left) !== String(right)) {
+    throw new RangeError(`mse: a and b must have the same shape, got ${shapeText(left)} and ${shapeText(right)}`);
+  }
+  return apply('mse', operations.meanSquaredError, [a, b]);
+}
+
+/** Rows with a 1 at their label; without one where the label is ignored. */
+function oneHot(fn: string, y: Labels, scores: Tensor, ignoreIndex: number | undefined): Tensor {
+  const [n, classes] = scores.shape;
+  const labels: ArrayLike<number> = y instanceof Tensor ? contiguousData(y) : y;
+  const rows = zeros([n, classes], scores.dtype);
+  if (labels.length !== n) throw new RangeError(`${fn}: targets must hold ${n} labels, one an example, got ${labels.length}`);
+  for (let i = 0; i < n; i++) {
+    if (labels[i] === ignoreIndex) continue;
+    rows.set(1, i, checkInteger(fn, `targets[${i}]`, labels[i], 0, classes - 1));
+  }
+  return rows;
+}
+
+function checkVariable(fn: string, name: string, value: unknown): Variable {
+  if (!(value instanceof Variable)) throw new TypeError(`${fn}: ${name} must be a Variable, got ${describe(value)}`);
+  return value;
+}

@@ -1,0 +1,225 @@
+/**
+ * Module: a part of a network that holds parameters and other modules as fields, as in PyTorch.
+ *
+ *   class Block extends Module {
+ *     conv = new Conv2d(16, 16, 3, { padding: 'same', rng });
+ *     norm = new BatchNorm2d(16);
+ *     forward(x: Variable): Variable { return this.norm.forward(this.conv.forward(x)).relu().add(x); }
+ *   }
+ *
+ * Parameters are found by walking the fields: a variable that is a leaf and float is a parameter, a module is walked in
+ * turn, and so are arrays and plain objects of either. Their names are the way there: `blocks.0.conv.weight`. Fields that
+ * start with # or _ are the class's own business and not walked.
+ */
+
+import { Variable } from '../autograd/variable.ts';
+import { checkBoolean, checkOptions, describe } from '../runtime/check.ts';
+import { checkTensor, shapeText } from '../tensor/check.ts';
+import { sameShape } from '../tensor/shape.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { underPath } from './path.ts';
+
+/** Tensors by name. */
+export type StateDict = Record<string, Tensor>;
+
+/** How one entry of the state is stored: under PyTorch's name and in its layout. */
+export interface StateEntry {
+  /** the name in the state, without the path to the module: `weight` */
+  readonly name: string;
+  /** the elements now, in the stored layout */
+  read(): Tensor;
+  /** the shape that is stored */
+  readonly shape: readonly number[];
+  /** takes up elements of this shape and layout */
+  write(stored: Tensor): void;
+}
+
+export interface LoadStateOptions {
+  /** false: entries that are missing or unknown are passed over; true unless given */
+  strict?: boolean;
+}
+
+/** What loadStateDict did not find a place for, or found nothing for. */
+export interface LoadStateResult {
+  readonly missing: readonly string[];
+  readonly unexpected: readonly string[];
+}
+
+export abstract class Module {
+  /** true in training (batch statistics, dropout), false at test time; set by train() and eval() */
+  training: boolean = true;
+
+  /** Gives forward the module's path in errors: see path.ts. */
+  constructor() {
+    const forward: unknown = this.forward;
+    if (typeof forward !== 'function') throw new TypeError(`${this.constructor.name}: a module must have a method forward`);
+    const run = (...xs: Variable[]): Variable => underPath(this, () => Reflect.apply(forward, this, xs) as Variable);
+    Object.defineProperty(this, 'forward', { value: run, writable: true, configurable: true });
+  }
+
+  /** The output for inputs xs. */
+  abstract forward(...xs: Variable[]): Variable;
+
+  /** This module and all below it, by path ('' for this one), each once, in the order of the fields. */
+  namedModules(): Array<[path: string, module: Module]> {
+    const found = new Map<Module, string>();
+    const walk = (module: Module, path: string): void => {
+      if (found.has(module)) return;
+      found.set(module, path);
+      for (const [name, value] of fieldsOf(module)) if (value instanceof Module) walk(value, join(path, name));
+    };
+    walk(this, '');
+    return [...found].map(([module, path]) => [path, module]);
+  }
+
+  /** This module and all below it. */
+  modules(): Module[] {
+    return this.namedModules().map(([, module]) => module);
+  }
+
+  /** All parameters by name, each once, in the order of the fields. */
+  namedParameters(): Array<[name: string, parameter: Variable]> {
+    const found = new Map<Variable, string>();
+    for (const [path, module] of this.namedModules()) {
+      for (const [name, value] of fieldsOf(module)) {
+        if (value instanceof Variable && value.isLeaf && !found.has(value)) found.set(value, join(path, name));
+      }
+    }
+    return [...found].map(([parameter, name]) => [name, parameter]);
+  }
+
+  /** All parameters: what an optimiser takes. */
+  parameters(): Variable[] {
+    return this.namedParameters().map(([, parameter]) => parameter);
+  }
+
+  /** Forgets the gradients of all parameters. */
+  zeroGrad(): void {
+    for (const parameter of this.parameters()) parameter.zeroGrad();
+  }
+
+  /** Sets whether gradients are wanted for the parameters: false leaves them as they are in training. Returns this. */
+  requiresGrad(wanted: boolean = true): this {
+    checkBoolean(`${this.constructor.name}.requiresGrad`, 'wanted', wanted);
+    for (const parameter of this.parameters()) parameter.requiresGrad = wanted;
+    return this;
+  }
+
+  /** Puts this module and all below it into training mode, or with false into test mode. Returns this. */
+  train(mode: boolean = true): this {
+    checkBoolean(`${this.constructor.name}.train`, 'mode', mode);
+    for (const module of this.modules()) module.training = mode;
+    return this;
+  }
+
+  /** Puts this module and all below it into test mode. Returns this. */
+  eval(): this {
+    return this.train(false);
+  }
+
+  /** Calls fn with this module and all below it, the lowest first. Returns this. */
+  apply(fn: (module: Module) => void): this {
+    if (typeof fn !== 'function') {
+      throw new TypeError(`${this.constructor.name}.apply: fn must be a function, got ${describe(fn)}`);
+    }
+    for (const module of this.modules().reverse()) fn(module);
+    return this;
+  }
+
+  /**
+   * What the module itself stores, beside what the modules below it do: its parameters as they lie. Layers whose layout
+   * or names differ from PyTorch's, and those with running averages, say so here.
+   */
+  stateEntries(): StateEntry[] {
+    return fieldsOf(this).filter((field): field is [string, Variable] => field[1] instanceof Variable && field[1].isLeaf)
+      .map(([name, parameter]) => parameterEntry(name, parameter));
+  }
+
+  /** Copies of all parameters and running averages, by PyTorch's names and in its layouts. */
+  stateDict(): StateDict {
+    const state: StateDict = {};
+    for (const [name, entry] of this.#entries()) state[name] = entry.read();
+    return state;
+  }
+
+  /**
+   * Takes up what stateDict returned, of this library or of PyTorch. Throws, and changes nothing, TypeError for what is
+   * no record of tensors and (unless strict is false) for entries that are missing or unknown, RangeError for an entry
+   * of another shape. Returns the names that were missing and those that were unknown.
+   */
+  loadStateDict(state: StateDict, options: LoadStateOptions = {}): LoadStateResult {
+    const fn = `${this.constructor.name}.loadStateDict`;
+    if (typeof state !== 'object' || state === null || Array.isArray(state)) {
+      throw new TypeError(`${fn}: state must be a record of tensors, got ${describe(state)}`);
+    }
+    checkOptions(fn, options, ['strict']);
+    const strict = checkBoolean(fn, 'strict', options.strict ?? true);
+    const entries = this.#entries();
+    const missing = [...entries.keys()].filter((name) => !Object.hasOwn(state, name));
+    const unexpected = Object.keys(state).filter((name) => !entries.has(name));
+    if (strict && missing.length + unexpected.length > 0) {
+      throw new TypeError(
+        `${fn}: the state does not fit: ${listed('missing', missing)}${missing.length * unexpected.length > 0 ? '; ' : ''}` +
+        `${listed('unknown', unexpected)}; { strict: false } passes over them`,
+      );
+    }
+    const present = [...entries].filter(([name]) => Object.hasOwn(state, name));
+    for (const [name, { shape }] of present) {
+      const stored = checkTensor(fn, `state[${JSON.stringify(name)}]`, state[name]);
+      if (!sameShape(stored.shape, shape)) {
+        throw new RangeError(`${fn}: ${name} must have shape ${shapeText(shape)}, got ${shapeText(stored.shape)}`);
+      }
+    }
+    for (const [name, entry] of present) entry.write(state[name]);
+    return { missing, unexpected };
+  }
+
+  #entries(): Map<string, StateEntry> {
+    const entries = new Map<string, StateEntry>();
+    for (const [path, module] of this.namedModules()) {
+      for (const entry of module.stateEntries()) entries.set(join(path, entry.name), entry);
+    }
+    return entries;
+  }
+}
+
+/** A parameter that is stored as it lies. */
+export function parameterEntry(name: string, parameter: Variable): StateEntry {
+  return {
+    name,
+    shape: parameter.shape,
+    read: () => parameter.value.clone(),
+    write: (stored) => parameter.value.assign(stored),
+  };
+}
+
+/** The variables and modules among an object's fields, with those in arrays and plain objects, by name. */
+export function fieldsOf(owner: object): Array<[name: string, value: Variable | Module]> {
+  const found: Array<[string, Variable | Module]> = [];
+  const add = (name: string, value: unknown, depth: number): void => {
+    if (value instanceof Variable || value instanceof Module) found.push([name, value]);
+    else if (depth > 0 && isContainer(value)) {
+      for (const [key, inner] of Object.entries(value)) add(`${name}.${key}`, inner, depth - 1);
+    }
+  };
+  for (const [name, value] of Object.entries(owner)) if (!name.startsWith('_')) add(name, value, deepest);
+  return found;
+}
+
+/** How deeply arrays and objects of modules may be nested. */
+const deepest = 4;
+
+function isContainer(value: unknown): value is object {
+  if (Array.isArray(value)) return true;
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
+
+function join(path: string, name: string): string {
+  return path === '' ? name : `${path}.${name}`;
+}
+
+function listed(what: string, names: readonly string[]): string {
+  if (names.length === 0) return '';
+  const shown = names.slice(0, 5).map((name) => JSON.stringify(name)).join(', ');
+  return `${what} ${shown}${names.length > 5 ? ` and ${names.length - 5} more` : ''}`;
+}
