@@ -41,6 +41,16 @@ function cases(size: number): KernelCase[] {
       },
     },
     {
+      name: title('momentum with decay'), dtype, steps: size,
+      work: { limit: 'memory', bytes: 5 * array, workingSet: 3 * array },
+      prepare(arrays) {
+        const [w, dw, v] = [arrays.normal(size), arrays.normal(size), arrays.normal(size)];
+        return {
+          run: ({ decayedMomentumUpdate }) => decayedMomentumUpdate(w, dw, v, w, v, 1e-3, 0.9, 5e-4, true), results: [w, v],
+        };
+      },
+    },
+    {
       name: title('adagrad'), dtype, steps: size, work: { limit: 'memory', bytes: 5 * array, workingSet: 3 * array },
       prepare(arrays) {
         const [w, dw, cache] = [arrays.normal(size), arrays.normal(size), arrays.uniform(size)];

@@ -271,6 +271,14 @@ export interface UpdateKernels {
     w: FloatArray, dw: FloatArray, v: FloatArray, nextW: FloatArray, nextV: FloatArray,
     learningRate: number, momentum: number,
   ): void;
+  /**
+   * Momentum whose velocity sums gradients, not steps, so that a change of learningRate acts at once, with L2 decay:
+   * g = dw + weightDecay w; v' = momentum v + g; w -= learningRate (lookAhead ? g + momentum v' : v')
+   */
+  decayedMomentumUpdate(
+    w: FloatArray, dw: FloatArray, v: FloatArray, nextW: FloatArray, nextV: FloatArray,
+    learningRate: number, momentum: number, weightDecay: number, lookAhead: boolean,
+  ): void;
   /** cache = decayRate cache + (1 - decayRate) dw^2; w -= learningRate dw / (sqrt(cache) + epsilon) */
   rmspropUpdate(
     w: FloatArray, dw: FloatArray, cache: FloatArray, nextW: FloatArray, nextCache: FloatArray,

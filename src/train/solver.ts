@@ -11,7 +11,7 @@ import { accuracySteps, classCount, drain, type AccuracyPlan } from './accuracy.
 import { checkModel } from './check-model.ts';
 import { Dataset } from './dataset.ts';
 import { DivergenceError, findNonFinite } from './divergence.ts';
-import { Pacer } from './pacer.ts';
+import { Pacer } from '../runtime/pacer.ts';
 import {
   checkCount, resolveOptions, type AccuracyOptions, type ResolvedOptions, type RestoreOptions, type SolverData,
   type SolverOptions, type StopReason, type TrainOptions,

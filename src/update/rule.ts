@@ -39,6 +39,8 @@ export interface UpdateConfig {
   v?: Tensor;
   /** adam, adamW (state): steps made */
   t?: number;
+  /** 1 for Nesterov's form, else 0 (the rule of tilegrad/nn's SGD) */
+  lookAhead?: number;
   /** adamW: the share of the weights, times the learning rate, that each step takes away */
   weightDecay?: number;
 }
@@ -49,7 +51,7 @@ export interface UpdateConfig {
  */
 export type UpdateRule = (w: Tensor, dw: Tensor, config?: UpdateConfig) => [nextW: Tensor, config: UpdateConfig];
 
-export type SettingName = 'learningRate' | 'momentum' | 'decayRate' | 'epsilon' | 'beta1' | 'beta2' | 'weightDecay';
+export type SettingName = 'learningRate' | 'momentum' | 'decayRate' | 'epsilon' | 'beta1' | 'beta2' | 'weightDecay' | 'lookAhead';
 export type StateName = 'velocity' | 'cache' | 'm' | 'v';
 
 /** A setting's default and the values it may take. */

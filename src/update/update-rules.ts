@@ -12,7 +12,7 @@ const share = (value: number): Setting => ({ default: value, min: 0, max: 1 });
 /** Below 1, because the corrections 1 - beta^t are divided by. */
 const properShare = (value: number): Setting => ({ default: value, min: 0, max: 1 - Number.EPSILON });
 
-const sgdRule: RuleDefinition = {
+export const sgdRule: RuleDefinition = {
   name: 'sgd',
   settings: { learningRate: positive(1e-2) },
   state: [],
@@ -64,7 +64,19 @@ export function nesterov(w: Tensor, dw: Tensor, config: UpdateConfig = {}): [nex
   return applyRule(nesterovRule, w, dw, config);
 }
 
-const rmspropRule: RuleDefinition = {
+/** What PyTorch's SGD does with momentum, weight decay or both: see the kernel. Used by the optimisers of tilegrad/nn. */
+export const decayedMomentumRule: RuleDefinition = {
+  name: 'SGD',
+  settings: { learningRate: positive(1e-2), momentum: share(0), weightDecay: positive(0), lookAhead: share(0) },
+  state: ['velocity'],
+  counts: false,
+  update: (kernels, { w, dw, nextW, state: [v], nextState: [nextV] }, settings) => {
+    const { learningRate, momentum, weightDecay, lookAhead } = settings;
+    kernels.decayedMomentumUpdate(w, dw, v, nextW, nextV, learningRate, momentum, weightDecay, lookAhead === 1);
+  },
+};
+
+export const rmspropRule: RuleDefinition = {
   name: 'rmsprop',
   settings: { learningRate: positive(1e-2), decayRate: share(0.99), epsilon: positive(1e-8) },
   state: ['cache'],
@@ -83,7 +95,7 @@ export function rmsprop(w: Tensor, dw: Tensor, config: UpdateConfig = {}): [next
   return applyRule(rmspropRule, w, dw, config);
 }
 
-const adagradRule: RuleDefinition = {
+export const adagradRule: RuleDefinition = {
   name: 'adagrad',
   settings: { learningRate: positive(1e-2), epsilon: positive(1e-8) },
   state: ['cache'],
@@ -105,7 +117,7 @@ const adamSettings = {
   learningRate: positive(1e-3), beta1: properShare(0.9), beta2: properShare(0.999), epsilon: positive(1e-8),
 };
 
-const adamRule: RuleDefinition = {
+export const adamRule: RuleDefinition = {
   name: 'adam',
   settings: adamSettings,
   state: ['m', 'v'],
@@ -128,7 +140,7 @@ export function adam(w: Tensor, dw: Tensor, config: UpdateConfig = {}): [nextW: 
   return applyRule(adamRule, w, dw, config);
 }
 
-const adamWRule: RuleDefinition = {
+export const adamWRule: RuleDefinition = {
   name: 'adamW',
   settings: { ...adamSettings, weightDecay: positive(1e-2) },
   state: ['m', 'v'],

@@ -39,6 +39,22 @@ export function nesterovUpdate(
   }
 }
 
+/**
+ * Momentum as PyTorch has it, with weight decay (L2): the velocity sums gradients, and the rate multiplies the step. With
+ * lookAhead it is Nesterov's, in the form of Sutskever, Martens, Dahl & Hinton 2013.
+ */
+export function decayedMomentumUpdate(
+  w: FloatArray, dw: FloatArray, v: FloatArray, nextW: FloatArray, nextV: FloatArray,
+  learningRate: number, momentum: number, weightDecay: number, lookAhead: boolean,
+): void {
+  for (let i = 0; i < w.length; i++) {
+    const gradient = dw[i] + weightDecay * w[i];
+    const velocity = momentum * v[i] + gradient;
+    nextV[i] = velocity;
+    nextW[i] = w[i] - learningRate * (lookAhead ? gradient + momentum * velocity : velocity);
+  }
+}
+
 /** RMSprop (Tieleman & Hinton 2012): each weight's step is divided by a running root mean square of its gradient. */
 export function rmspropUpdate(
   w: FloatArray, dw: FloatArray, cache: FloatArray, nextW: FloatArray, nextCache: FloatArray,
@@ -84,5 +100,5 @@ export function adamUpdate(
 }
 
 export const naiveUpdate: UpdateKernels = {
-  sgdUpdate, momentumUpdate, nesterovUpdate, rmspropUpdate, adagradUpdate, adamUpdate,
+  sgdUpdate, momentumUpdate, nesterovUpdate, decayedMomentumUpdate, rmspropUpdate, adagradUpdate, adamUpdate,
 };

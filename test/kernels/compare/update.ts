@@ -8,6 +8,8 @@ import { lengths } from './elementwise.ts';
 interface Rule {
   readonly kernel: KernelName;
   readonly title?: string;
+  /** the share of the weight that is added to the gradient before it enters the state */
+  readonly decay?: number;
   /** each state array by name; a running square may not be negative */
   readonly states: ReadonlyArray<{ readonly name: string; readonly positive: boolean }>;
   call(
@@ -57,6 +59,13 @@ const rules: readonly Rule[] = [
     call: (k, w, dw, [v], nextW, [nextV]) => { k.nesterovUpdate(w, dw, v, nextW, nextV, rate, momentum); },
     step: (dw, [v]) => momentum * v + (1 + momentum) * (momentum * v + rate * dw),
   },
+  ...[false, true].map((lookAhead): Rule => ({
+    kernel: 'decayedMomentumUpdate', title: lookAhead ? 'looking ahead' : 'plain', states: velocity, decay: 0.01,
+    call: (k, w, dw, [v], nextW, [nextV]) => {
+      k.decayedMomentumUpdate(w, dw, v, nextW, nextV, rate, momentum, 0.01, lookAhead);
+    },
+    step: (dw, [v]) => rate * (2 * dw + momentum * v + 0.02),
+  })),
   {
     kernel: 'rmspropUpdate', states: cache,
     call: (k, w, dw, [c], nextW, [nextC]) => { k.rmspropUpdate(w, dw, c, nextW, nextC, rate, 0.99, epsilon); },
@@ -100,7 +109,7 @@ function ruleCase(rule: Rule): AnyCase {
       nextState.forEach((actual, j) => {
         const scale = rule.states[j].positive
           ? undefined
-          : Float64Array.from(dw, (d, i) => Math.abs(d) + Math.abs(state[j][i]));
+          : Float64Array.from(dw, (d, i) => Math.abs(d) + Math.abs(state[j][i]) + (rule.decay ?? 0) * Math.abs(w[i]));
         bench.close(`next ${rule.states[j].name}`, actual, wanted[j + 1], scale);
       });
     },

@@ -45,6 +45,15 @@ const nesterov = map('nesterov_update', { ...momentumTypes, onePlusMomentum: 'f6
     return { nextW: w.sub(before).add(onePlusMomentum.mul(nextV)), nextV };
   });
 
+// The step is a share of the gradient and a share of the velocity: (0, 1), or (1, momentum) when looking ahead.
+const decayedMomentum = map('decayed_momentum_update', {
+  ...momentumTypes, decay: 'f64', ofGradient: 'f64', ofVelocity: 'f64',
+}, ({ w, dw, v, rate, momentum, decay, ofGradient, ofVelocity }, keep, kind) => {
+  const gradient = keep(dw.add(decay.mul(w)));
+  const nextV = keep(atLeast(momentLimit, keep(momentum.mul(v).add(gradient)), kind));
+  return { nextW: w.sub(rate.mul(ofGradient.mul(gradient).add(ofVelocity.mul(nextV)))), nextV };
+});
+
 const adaptiveTypes = {
   w: 'input', dw: 'input', cache: 'input', nextW: 'output', nextCache: 'output', rate: 'f64', epsilon: 'f64',
 } as const;
@@ -79,7 +88,7 @@ const adam = map('adam_update', {
 /** Adds the kernels to the module. */
 export function emitUpdates(kernels: KernelBuilder): void {
   for (const float of ['f32', 'f64'] as const) {
-    for (const each of [sgd, momentumUpdate, nesterov, rmsprop, adagrad, adam]) each.emit(kernels, float);
+    for (const each of [sgd, momentumUpdate, nesterov, decayedMomentum, rmsprop, adagrad, adam]) each.emit(kernels, float);
   }
 }
 
@@ -93,6 +102,10 @@ export const updateKernels: UpdateKernels = {
   nesterovUpdate: launched((w, dw, v, nextW, nextV, rate, momentum) => {
     over(nesterov, w).w(w).dw(dw).v(v).nextW(nextW).nextV(nextV).rate(rate).momentum(momentum)
       .onePlusMomentum(1 + momentum).run(tasksOver(w));
+  }),
+  decayedMomentumUpdate: launched((w, dw, v, nextW, nextV, rate, momentum, weightDecay, lookAhead) => {
+    over(decayedMomentum, w).w(w).dw(dw).v(v).nextW(nextW).nextV(nextV).rate(rate).momentum(momentum).decay(weightDecay)
+      .ofGradient(lookAhead ? 1 : 0).ofVelocity(lookAhead ? momentum : 1).run(tasksOver(w));
   }),
   rmspropUpdate: launched((w, dw, cache, nextW, nextCache, rate, decay, epsilon) => {
     over(rmsprop, w).w(w).dw(dw).cache(cache).nextW(nextW).nextCache(nextCache).rate(rate).decay(decay)

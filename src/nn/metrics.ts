@@ -1,0 +1,98 @@
+/** Metrics: figures gathered over many batches. Each is updated batch by batch, read, and reset for the next pass. */
+
+import type { Labels } from '../layers/loss.ts';
+import { checkInteger, describe } from '../runtime/check.ts';
+import { checkRank } from '../tensor/check.ts';
+import { contiguousData } from '../tensor/internal.ts';
+import { Tensor } from '../tensor/tensor.ts';
+
+export interface Metric {
+  /** the key under which histories hold it, such as `accuracy` */
+  readonly name: string;
+  /** takes in one batch: the network's output and the targets */
+  update(out: Tensor, targets: Labels): void;
+  /** forgets all batches */
+  reset(): void;
+  /** the figure over all batches since the last reset; NaN before the first */
+  result(): number;
+}
+
+/** The mean of numbers, each counted as often as said. */
+export class Mean {
+  #sum: number = 0;
+  #count: number = 0;
+
+  add(value: number, times: number = 1): void {
+    this.#sum += value * times;
+    this.#count += times;
+  }
+
+  reset(): void {
+    this.#sum = 0;
+    this.#count = 0;
+  }
+
+  result(): number {
+    return this.#count === 0 ? NaN : this.#sum / this.#count;
+  }
+}
+
+/** The share of examples whose label is among the k highest scores (N, C); ties go to the first class. */
+export class TopKAccuracy implements Metric {
+  readonly name: string;
+  readonly #k: number;
+  readonly #mean: Mean = new Mean();
+
+  constructor(k: number) {
+    this.#k = checkInteger('TopKAccuracy', 'k', k, 1);
+    this.name = k === 1 ? 'accuracy' : `top${k}Accuracy`;
+  }
+
+  update(out: Tensor, targets: Labels): void {
+    const [n, classes] = checkRank(this.name, 'out', out, 2).shape;
+    const scores = contiguousData(out);
+    const labels = labelsOf(targets);
+    for (let i = 0; i < n; i++) {
+      const wanted = scores[i * classes + labels[i]];
+      let before = 0;
+      for (let c = 0; c < classes; c++) {
+        const score = scores[i * classes + c];
+        if (score > wanted || (score === wanted && c < labels[i])) before++;
+      }
+      this.#mean.add(before < this.#k && !Number.isNaN(wanted) ? 1 : 0);
+    }
+  }
+
+  reset(): void {
+    this.#mean.reset();
+  }
+
+  result(): number {
+    return this.#mean.result();
+  }
+}
+
+/** The share of examples whose highest score is their label's. */
+export class Accuracy extends TopKAccuracy {
+  constructor() {
+    super(1);
+  }
+}
+
+/** Class numbers, or the likeliest classes of distributions (N, C). */
+function labelsOf(targets: Labels): ArrayLike<number> {
+  if (!(targets instanceof Tensor)) return targets;
+  return contiguousData(targets.ndim === 2 ? targets.argmax(1) : targets);
+}
+
+/** A metric given as such or by its name. Throws TypeError or RangeError for anything else. */
+export function metricOf(fn: string, given: Metric | 'accuracy'): Metric {
+  if (given === 'accuracy') return new Accuracy();
+  const metric = given as Partial<Metric> | null;
+  const complete = typeof metric === 'object' && typeof metric?.name === 'string' &&
+    [metric.update, metric.reset, metric.result].every((method) => typeof method === 'function');
+  if (!complete) {
+    throw new TypeError(`${fn}: metrics must be 'accuracy' or objects with name, update, reset and result, got ${describe(given)}`);
+  }
+  return given;
+}
