@@ -6,9 +6,10 @@ import type { Variable } from '../autograd/variable.ts';
 import { fuse } from '../layers/fuse.ts';
 import type { LayerRecord } from '../layers/record.ts';
 import { describe } from '../runtime/check.ts';
-import { LayerModule } from './layer-module.ts';
+import { LayerModule, layersAreWatched } from './layer-module.ts';
 import { Module } from './module.ts';
 import { underPath } from './path.ts';
+import { Trainable } from './trainable.ts';
 
 /** A stretch of a chain that is computed at once. */
 interface Stretch {
@@ -37,16 +38,21 @@ function stretches(modules: readonly Module[]): Stretch[] {
 }
 
 /** A chain of modules, each taking the output of the one before it. Neighbours with a common form are computed as one. */
-export class Chain extends Module {
+export class Sequential extends Trainable {
+  readonly #modules: readonly Module[];
   readonly #stretches: readonly Stretch[];
 
-  constructor(modules: readonly Module[]) {
+  /** Throws TypeError for what is no module, RangeError for an empty chain. */
+  constructor(...modules: Module[]) {
     super();
+    if (modules.length === 0) throw new RangeError('sequential: at least one layer must be given, got none');
+    this.#modules = modules.map((module, i) => checkModule('sequential', `layer ${i}`, module));
     Object.assign(this, modules);
     this.#stretches = stretches(modules);
   }
 
   forward(x: Variable): Variable {
+    if (layersAreWatched()) return this.#modules.reduce((out, module) => module.forward(out), x);
     let out = x;
     for (const { modules, record } of this.#stretches) {
       if (record === null) {
@@ -101,4 +107,9 @@ export class Concat extends Module {
 export function checkModule(fn: string, name: string, value: unknown): Module {
   if (!(value instanceof Module)) throw new TypeError(`${fn}: ${name} must be a Module, got ${describe(value)}`);
   return value;
+}
+
+/** A network of layers one after another: `sequential(new Conv2d(3, 16, 3), new ReLU(), ...)`. Throws as Sequential does. */
+export function sequential(...layers: Module[]): Sequential {
+  return new Sequential(...layers);
 }

@@ -12,12 +12,16 @@
  * start with # or _ are the class's own business and not walked.
  */
 
+import { noGrad } from '../autograd/recording.ts';
 import { Variable } from '../autograd/variable.ts';
+import { inStep } from '../kernels/memory/allocate.ts';
 import { checkBoolean, checkOptions, describe } from '../runtime/check.ts';
 import { checkTensor, shapeText } from '../tensor/check.ts';
+import { zeros } from '../tensor/creation.ts';
 import { sameShape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { underPath } from './path.ts';
+import { SymbolicValue } from './symbol.ts';
 
 /** Tensors by name. */
 export type StateDict = Record<string, Tensor>;
@@ -118,12 +122,46 @@ export abstract class Module {
   }
 
   /** Calls fn with this module and all below it, the lowest first. Returns this. */
-  apply(fn: (module: Module) => void): this {
-    if (typeof fn !== 'function') {
-      throw new TypeError(`${this.constructor.name}.apply: fn must be a function, got ${describe(fn)}`);
+  apply(fn: (module: Module) => void): this;
+  /**
+   * The symbol of what this module makes of these symbols (see graph.ts). Throws, under the layer's path, RangeError where
+   * a shape does not fit.
+   */
+  apply(...symbols: SymbolicValue[] | [readonly SymbolicValue[]]): SymbolicValue;
+  apply(...given: ReadonlyArray<((module: Module) => void) | SymbolicValue | readonly SymbolicValue[]>): unknown {
+    const [first] = given;
+    if (typeof first === 'function') {
+      for (const module of this.modules().reverse()) first(module);
+      return this;
     }
-    for (const module of this.modules().reverse()) fn(module);
-    return this;
+    const symbols = (given.length === 1 && Array.isArray(first) ? first : given) as readonly SymbolicValue[];
+    if (symbols.length === 0 || !symbols.every((symbol) => symbol instanceof SymbolicValue)) {
+      throw new TypeError(`${this.constructor.name}.apply: a function or symbols must be given, got ${describe(first)}`);
+    }
+    return new SymbolicValue(this.outputShape(...symbols.map(({ shape }) => shape)), this, symbols);
+  }
+
+  /** The shape of one example after this module, for inputs of these shapes: found by computing with zeros. */
+  outputShape(...shapes: ReadonlyArray<readonly number[]>): number[] {
+    return this.probe(shapes, (out) => out.shape.slice(1));
+  }
+
+  /** Computes with one example of zeros an input, in test mode and unrecorded, and reads something off the output. */
+  probe<T>(shapes: ReadonlyArray<readonly number[]>, read: (out: Variable) => T): T {
+    const dtype = this.parameters()[0]?.dtype ?? 'float32';
+    return this.testing(() => read(this.forward(...shapes.map((shape) => new Variable(zeros([1, ...shape], dtype), false)))));
+  }
+
+  /** Runs fn in test mode, as a step of its own in which nothing is recorded; then the modes are as they were. */
+  testing<T>(fn: () => T): T {
+    const modules = this.modules();
+    const modes = modules.map(({ training }) => training);
+    this.eval();
+    try {
+      return noGrad(() => inStep(fn));
+    } finally {
+      modules.forEach((module, i) => { module.training = modes[i]; });
+    }
   }
 
   /**

@@ -1,0 +1,267 @@
+/**
+ * Training of a compiled network. Each step (batch, forward, loss, way back, update) shares the memory of one step; between
+ * steps the event loop gets its turn.
+ */
+
+import { variable } from '../autograd/variable.ts';
+import { inStep } from '../kernels/memory/allocate.ts';
+import type { Labels } from '../layers/loss.ts';
+import { checkBoolean, checkInteger, checkNumber, checkOptions, describe } from '../runtime/check.ts';
+import { Pacer } from '../runtime/pacer.ts';
+import type { RandomSource } from '../tensor/random/source.ts';
+import { Tensor } from '../tensor/tensor.ts';
+import type { Schedule } from '../update/schedules.ts';
+import { DataLoader } from './data-loader.ts';
+import { Mean } from './metrics.ts';
+import type { StateDict } from './module.ts';
+import type { Figures, Trainable } from './trainable.ts';
+
+/** What a callback hears after every epoch. */
+export interface EpochReport {
+  /** epochs finished, from 1 */
+  readonly epoch: number;
+  readonly epochs: number;
+  /** loss and metrics of the epoch in training, and with the prefix `val` of the validation data after it */
+  readonly figures: Figures;
+  /** true where this epoch's weights are the best so far */
+  readonly isBest: boolean;
+}
+
+/** What a callback hears after every step. */
+export interface StepReport {
+  /** steps made, from 1, and in all */
+  readonly iteration: number;
+  readonly iterations: number;
+  readonly loss: number;
+}
+
+export interface Callbacks {
+  onStep?(report: StepReport): void;
+  /** may be async; false stops the training */
+  onEpoch?(report: EpochReport): unknown;
+}
+
+export interface FitOptions {
+  /** passes over the data, 1 unless given */
+  epochs?: number;
+  /** examples a step, 32 unless given */
+  batchSize?: number;
+  /** data to measure on after every epoch: [x, y], or the share of the training data to keep back for it */
+  validation?: readonly [x: Tensor, y: Labels] | number;
+  /** draws a new order for every epoch, true unless given */
+  shuffle?: boolean;
+  /** what orders and augmentation draw from */
+  rng?: RandomSource;
+  /** changes every batch of inputs, such as randomFlip */
+  augment?: (x: Tensor, rng: RandomSource) => Tensor;
+  /** multiplies the learning rates by its value at every step */
+  schedule?: Schedule;
+  callbacks?: Callbacks | readonly Callbacks[];
+  /** stops once the best figure has not improved for so many epochs */
+  patience?: number;
+  /** the figure by which weights are the best, and the higher the better unless it ends in loss; valAccuracy, valLoss or
+   * loss, whichever there is, unless given */
+  monitor?: string;
+  /** puts the best epoch's weights back at the end, however it came; true unless given where there is validation data */
+  restoreBest?: boolean;
+  /** stops after the step under way */
+  signal?: AbortSignal;
+  /** stops once so many seconds have been spent */
+  timeLimit?: number;
+  /** prints a line an epoch, false unless given */
+  verbose?: boolean;
+}
+
+/** How training went: one list a figure, one entry an epoch. */
+export interface History {
+  readonly figures: Record<string, number[]>;
+  /** the loss of every step */
+  readonly lossHistory: number[];
+  /** epochs finished */
+  readonly epochs: number;
+  /** the epoch whose weights the network has now, from 1 */
+  readonly bestEpoch: number;
+  readonly stopped: 'finished' | 'aborted' | 'timeLimit' | 'patience' | 'callback';
+}
+
+interface Best {
+  readonly score: number;
+  readonly epoch: number;
+  readonly state: StateDict;
+}
+
+/** Trains net; the body of Trainable.fit. */
+export async function fit(net: Trainable, x: Tensor, y: Labels, options: FitOptions): Promise<History> {
+  const fn = `${net.constructor.name}.fit`;
+  const run = new Run(fn, net, x, y, options);
+  try {
+    return await run.train();
+  } finally {
+    run.finish();
+  }
+}
+
+class Run {
+  readonly #fn: string;
+  readonly #net: Trainable;
+  readonly #options: FitOptions;
+  readonly #epochs: number;
+  readonly #loader: DataLoader;
+  readonly #validation: readonly [Tensor, Labels] | null;
+  readonly #callbacks: readonly Callbacks[];
+  readonly #history: { figures: Record<string, number[]>; lossHistory: number[] } = { figures: {}, lossHistory: [] };
+  readonly #rates: readonly number[];
+  #best: Best | null = null;
+  #epoch: number = 0;
+  readonly #started: number = performance.now();
+
+  constructor(fn: string, net: Trainable, x: Tensor, y: Labels, options: FitOptions) {
+    checkOptions(fn, options, [
+      'epochs', 'batchSize', 'validation', 'shuffle', 'rng', 'augment', 'schedule', 'callbacks', 'patience', 'monitor',
+      'restoreBest', 'signal', 'timeLimit', 'verbose',
+    ]);
+    this.#fn = fn;
+    this.#net = net;
+    this.#options = options;
+    this.#epochs = checkInteger(fn, 'epochs', options.epochs ?? 1, 0);
+    if (options.patience !== undefined) checkInteger(fn, 'patience', options.patience, 1);
+    if (options.timeLimit !== undefined) checkNumber(fn, 'timeLimit', options.timeLimit, 0);
+    const { signal, callbacks = [] } = options;
+    if (signal !== undefined && typeof signal?.aborted !== 'boolean') {
+      throw new TypeError(`${fn}: signal must be an AbortSignal, got ${describe(signal)}`);
+    }
+    this.#callbacks = Array.isArray(callbacks) ? callbacks as readonly Callbacks[] : [callbacks as Callbacks];
+    net.compiled('fit');
+    this.#rates = net.compiled('fit').optimizer.groups.map(({ lr }) => lr);
+    const { batchSize = 32, shuffle = true, rng, augment } = options;
+    checkBoolean(fn, 'shuffle', shuffle);
+    const [indices, validation] = splitOff(fn, x, y, options.validation);
+    this.#loader = new DataLoader(x, y, { batchSize, shuffle, rng, augment, indices });
+    this.#validation = validation;
+  }
+
+  async train(): Promise<History> {
+    const pacer = new Pacer();
+    let stopped: History['stopped'] | null = this.#interrupted();
+    while (stopped === null && this.#epoch < this.#epochs) {
+      const { metrics } = this.#net.compiled('fit');
+      const loss = new Mean();
+      for (const metric of metrics) metric.reset();
+      for (const [inputs, targets] of this.#loader) {
+        loss.add(this.#step(inputs, targets), inputs.shape[0]);
+        if (pacer.due) await pacer.pause();
+        stopped = this.#interrupted();
+        if (stopped !== null) break;
+      }
+      if (stopped !== null) break;
+      const trained = metrics.map((metric) => [metric.name, metric.result()]);
+      stopped = await this.#endEpoch({ loss: loss.result(), ...Object.fromEntries(trained) as Figures });
+    }
+    return {
+      ...this.#history, epochs: this.#epoch, bestEpoch: this.#best?.epoch ?? this.#epoch, stopped: stopped ?? 'finished',
+    };
+  }
+
+  /** Puts the rates back, and the best weights where they are wanted: whatever ended the training. */
+  finish(): void {
+    const { optimizer } = this.#net.compiled('fit');
+    optimizer.groups.forEach((group, i) => { group.lr = this.#rates[i]; });
+    const wanted = this.#options.restoreBest ?? this.#validation !== null;
+    if (wanted && this.#best !== null && this.#best.epoch !== this.#epoch) this.#net.loadStateDict(this.#best.state);
+  }
+
+  #step(inputs: Tensor, targets: Tensor): number {
+    const { loss, optimizer, metrics } = this.#net.compiled('fit');
+    const iteration = this.#history.lossHistory.length;
+    const iterations = this.#loader.length * this.#epochs;
+    const { schedule } = this.#options;
+    if (schedule !== undefined) {
+      const factor = checkNumber(this.#fn, 'the value of schedule', schedule(iteration, iterations), 0);
+      optimizer.groups.forEach((group, i) => { group.lr = this.#rates[i] * factor; });
+    }
+    const value = inStep(() => {
+      this.#net.train();
+      optimizer.zeroGrad();
+      const out = this.#net.forward(variable(inputs));
+      const result = loss(out, targets);
+      if (!Number.isFinite(result.item())) {
+        throw new Error(
+          `${this.#fn}: the loss became ${result.item()} at step ${iteration + 1}: training diverged; ` +
+          'a lower learning rate may help',
+        );
+      }
+      for (const metric of metrics) metric.update(out.value, targets);
+      result.backward();
+      optimizer.step();
+      optimizer.zeroGrad();
+      return result.item();
+    });
+    this.#history.lossHistory.push(value);
+    for (const { onStep } of this.#callbacks) onStep?.({ iteration: iteration + 1, iterations, loss: value });
+    return value;
+  }
+
+  async #endEpoch(trained: Figures): Promise<History['stopped'] | null> {
+    this.#epoch++;
+    const figures: Figures = { ...trained };
+    if (this.#validation !== null) {
+      const [x, y] = this.#validation;
+      for (const [name, value] of Object.entries(this.#net.evaluate(x, y))) {
+        figures[`val${name[0].toUpperCase()}${name.slice(1)}`] = value;
+      }
+    }
+    for (const [name, value] of Object.entries(figures)) (this.#history.figures[name] ??= []).push(value);
+    const isBest = this.#noteBest(figures);
+    if (this.#options.verbose === true) {
+      const text = Object.entries(figures).map(([name, value]) => `${name}: ${value.toFixed(4)}`).join(' - ');
+      console.log(`Epoch ${this.#epoch}/${this.#epochs} - ${text}`);
+    }
+    let goOn = true;
+    for (const { onEpoch } of this.#callbacks) {
+      const answer = await onEpoch?.({ epoch: this.#epoch, epochs: this.#epochs, figures, isBest });
+      if (answer === false) goOn = false;
+    }
+    if (!goOn) return 'callback';
+    const { patience } = this.#options;
+    if (patience !== undefined && this.#epoch - this.#best!.epoch >= patience) return 'patience';
+    return this.#interrupted();
+  }
+
+  #noteBest(figures: Figures): boolean {
+    const { monitor = ['valAccuracy', 'valLoss', 'loss'].find((name) => name in figures)! } = this.#options;
+    const value = figures[monitor];
+    if (value === undefined) {
+      throw new RangeError(`${this.#fn}: monitor must be one of ${Object.keys(figures).join(', ')}, got ${describe(monitor)}`);
+    }
+    const score = /loss$/i.test(monitor) ? -value : value;
+    if (this.#best !== null && !(score > this.#best.score)) return false;
+    this.#best = { score, epoch: this.#epoch, state: this.#net.stateDict() };
+    return true;
+  }
+
+  #interrupted(): 'aborted' | 'timeLimit' | null {
+    const { signal, timeLimit = Infinity } = this.#options;
+    if (signal?.aborted === true) return 'aborted';
+    return performance.now() - this.#started >= timeLimit * 1000 ? 'timeLimit' : null;
+  }
+}
+
+/** The examples to train on (all where undefined), and the data to validate with. */
+function splitOff(
+  fn: string, x: Tensor, y: Labels, validation: FitOptions['validation'],
+): [indices: Int32Array | undefined, validation: readonly [Tensor, Labels] | null] {
+  if (validation === undefined) return [undefined, null];
+  if (typeof validation !== 'number') {
+    if (!Array.isArray(validation) || validation.length !== 2) {
+      throw new TypeError(`${fn}: validation must be [x, y] or a share of the data, got ${describe(validation)}`);
+    }
+    return [undefined, validation as readonly [Tensor, Labels]];
+  }
+  checkNumber(fn, 'validation', validation, 0, 1);
+  const kept = x.shape[0] - Math.round(x.shape[0] * validation);
+  if (kept === 0 || kept === x.shape[0]) {
+    throw new RangeError(`${fn}: validation must leave examples on both sides, got ${validation} of ${x.shape[0]}`);
+  }
+  const labels = y instanceof Tensor ? y.slice([kept, null]) : Array.from(y).slice(kept);
+  return [Int32Array.from({ length: kept }, (_, i) => i), [x.slice([kept, null]), labels]];
+}

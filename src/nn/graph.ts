@@ -1,0 +1,132 @@
+/**
+ * Networks as graphs: layers are applied to symbols, which stand for values to come, and a model is what leads from its
+ * input symbols to its output symbols. Shapes are known while it is written, so a layer that does not fit is an error there.
+ *
+ *   const image = input([3, 32, 32]);
+ *   const features = new Conv2d(3, 16, 3, { padding: 'same' }).apply(image);
+ *   const net = model(image, new Linear(16384, 10).apply(new Flatten().apply(features)));
+ */
+
+import { concat as joined } from '../autograd/functions.ts';
+import type { Variable } from '../autograd/variable.ts';
+import { checkInteger, describe } from '../runtime/check.ts';
+import { checkShape, shapeText } from '../tensor/shape.ts';
+import { checkModule } from './containers.ts';
+import { Module } from './module.ts';
+import { renderModuleSummary } from './summary.ts';
+import { SymbolicValue } from './symbol.ts';
+import { Trainable } from './trainable.ts';
+
+/** The sum of its inputs, which must have one shape: how skip connections meet. */
+export class Add extends Module {
+  forward(...xs: Variable[]): Variable {
+    return xs.slice(1).reduce((sum, x) => sum.add(x), xs[0]);
+  }
+}
+
+/** Its inputs one after another along an axis (0 is the batch): how dense connections meet. */
+export class Concatenate extends Module {
+  readonly #axis: number;
+
+  constructor(axis: number = 1) {
+    super();
+    this.#axis = checkInteger('Concatenate', 'axis', axis);
+  }
+
+  forward(...xs: Variable[]): Variable {
+    return joined(xs, this.#axis);
+  }
+}
+
+/** A symbol for examples of this shape, without the batch. Throws TypeError or RangeError for what is no shape. */
+export function input(shape: number | readonly number[]): SymbolicValue {
+  return new SymbolicValue(checkShape('input', shape), null, []);
+}
+
+/** A network from a graph of symbols. A layer that was applied twice is one layer with one set of parameters. */
+export class GraphModel extends Trainable {
+  /** the layers in the order in which they are computed, each once */
+  readonly layers: readonly Module[];
+  readonly #inputs: readonly SymbolicValue[];
+  readonly #outputs: readonly SymbolicValue[];
+  readonly #steps: readonly SymbolicValue[];
+
+  /** Throws TypeError for what are no symbols, RangeError where an output depends on an input that is not among those given. */
+  constructor(inputs: readonly SymbolicValue[], outputs: readonly SymbolicValue[]) {
+    super();
+    this.#inputs = checkSymbols('inputs', inputs);
+    this.#outputs = checkSymbols('outputs', outputs);
+    this.#steps = inOrder(this.#inputs, this.#outputs);
+    this.layers = [...new Set(this.#steps.map(({ module }) => checkModule('model', 'a layer', module)))];
+  }
+
+  /** The first output for one variable an input. Throws RangeError for another number of inputs. */
+  forward(...xs: Variable[]): Variable {
+    return this.forwardAll(...xs)[0];
+  }
+
+  /** All outputs. Throws RangeError for another number of inputs. */
+  forwardAll(...xs: Variable[]): Variable[] {
+    if (xs.length !== this.#inputs.length) {
+      throw new RangeError(`model: forward takes ${this.#inputs.length} inputs, got ${xs.length}`);
+    }
+    const values = new Map<SymbolicValue, Variable>(this.#inputs.map((symbol, i) => [symbol, this.#checkInput(i, xs[i])]));
+    for (const step of this.#steps) {
+      values.set(step, step.module!.forward(...step.inputs.map((symbol) => values.get(symbol)!)));
+    }
+    return this.#outputs.map((symbol) => values.get(symbol)!);
+  }
+
+  #checkInput(i: number, x: Variable): Variable {
+    const { shape } = this.#inputs[i];
+    if (String(x.shape.slice(1)) !== String(shape)) {
+      throw new RangeError(`model: input ${i} must have shape Nx${shapeText(shape)}, got ${shapeText(x.shape)}`);
+    }
+    return x;
+  }
+
+  /** A table of the layers: output shape, parameters, forward FLOPs, and totals. */
+  override summary(): string {
+    return renderModuleSummary(this, this.#inputs.map(({ shape }) => shape));
+  }
+}
+
+/** The network that leads from these symbols to those. Throws as GraphModel does. */
+export function model(
+  inputs: SymbolicValue | readonly SymbolicValue[], outputs: SymbolicValue | readonly SymbolicValue[],
+): GraphModel {
+  return new GraphModel(listOf(inputs), listOf(outputs));
+}
+
+function listOf(symbols: SymbolicValue | readonly SymbolicValue[]): readonly SymbolicValue[] {
+  return symbols instanceof SymbolicValue ? [symbols] : symbols;
+}
+
+function checkSymbols(name: string, symbols: readonly SymbolicValue[]): readonly SymbolicValue[] {
+  const good = Array.isArray(symbols) && symbols.length > 0 && symbols.every((symbol) => symbol instanceof SymbolicValue);
+  if (!good) throw new TypeError(`model: ${name} must be symbols, as input() and apply() make them, got ${describe(symbols)}`);
+  return symbols;
+}
+
+/** The symbols on the way from inputs to outputs, each after those it is computed from. */
+function inOrder(inputs: readonly SymbolicValue[], outputs: readonly SymbolicValue[]): SymbolicValue[] {
+  const known = new Set<SymbolicValue>(inputs);
+  const order: SymbolicValue[] = [];
+  const pending: SymbolicValue[] = [...outputs].reverse();
+  while (pending.length > 0) {
+    const symbol = pending[pending.length - 1];
+    const missing = known.has(symbol) ? [] : symbol.inputs.filter((from) => !known.has(from));
+    if (missing.length > 0) {
+      pending.push(...[...missing].reverse());
+      continue;
+    }
+    pending.pop();
+    if (known.has(symbol)) continue;
+    if (symbol.module === null) {
+      throw new RangeError(`model: an output depends on an input of shape ${shapeText(symbol.shape)} that is not among inputs`);
+    }
+    known.add(symbol);
+    order.push(symbol);
+  }
+  return order;
+}

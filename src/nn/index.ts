@@ -1,0 +1,33 @@
+/** The framework levels: variables that record, modules, sequential networks, graphs. */
+
+export { concat, customFunction, stack, take, where } from '../autograd/functions.ts';
+export type { CustomFunction } from '../autograd/functions.ts';
+export { isRecording, noGrad } from '../autograd/recording.ts';
+export { parameter, Variable, variable } from '../autograd/variable.ts';
+export type { BackwardOptions, VariableLike, VariableOptions } from '../autograd/variable.ts';
+export { Concat, Residual, Sequential, sequential } from './containers.ts';
+export { DataLoader } from './data-loader.ts';
+export type { Batch, DataLoaderOptions } from './data-loader.ts';
+export { manualSeed } from './defaults.ts';
+export type { LayerOptions } from './defaults.ts';
+export type { Callbacks, EpochReport, FitOptions, History, StepReport } from './fit.ts';
+export { Add, Concatenate, GraphModel, input, model } from './graph.ts';
+export { Dropout, ELU, Flatten, LeakyReLU, ReLU, Sigmoid, Tanh } from './layers/elementwise.ts';
+export type { DropoutOptions } from './layers/elementwise.ts';
+export { Linear } from './layers/linear.ts';
+export type { LinearOptions } from './layers/linear.ts';
+export { BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm } from './layers/norm.ts';
+export type { BatchNormOptions, NormOptions } from './layers/norm.ts';
+export { crossEntropy, hingeLoss, mse } from './losses.ts';
+export type { CrossEntropyOptions } from './losses.ts';
+export { Accuracy, Mean, TopKAccuracy } from './metrics.ts';
+export type { Metric } from './metrics.ts';
+export { Module } from './module.ts';
+export type { LoadStateOptions, LoadStateResult, StateDict, StateEntry } from './module.ts';
+export { Adagrad, Adam, AdamW, Optimizer, RMSprop, SGD } from './optimizers.ts';
+export type {
+  AdagradSettings, AdamSettings, OptimizerState, ParameterGroup, Parameters, RMSpropSettings, SGDSettings,
+} from './optimizers.ts';
+export type { SymbolicValue } from './symbol.ts';
+export { Trainable } from './trainable.ts';
+export type { Compiled, CompileOptions, EvaluateOptions, Figures, Loss, LossName, OptimizerName } from './trainable.ts';

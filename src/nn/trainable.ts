@@ -1,0 +1,142 @@
+/** Networks that one can compile, fit, evaluate and ask for predictions, in the manner of Keras. */
+
+import { variable, type Variable } from '../autograd/variable.ts';
+import type { Labels } from '../layers/loss.ts';
+import { checkInteger, checkOneOf, checkOptions, describe } from '../runtime/check.ts';
+import { checkTensor, shapeText } from '../tensor/check.ts';
+import { concat } from '../tensor/joining.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { DataLoader } from './data-loader.ts';
+import { fit, type FitOptions, type History } from './fit.ts';
+import { crossEntropy, hingeLoss, mse } from './losses.ts';
+import { Mean, metricOf, type Metric } from './metrics.ts';
+import { Module } from './module.ts';
+import { Adagrad, Adam, AdamW, Optimizer, RMSprop, SGD } from './optimizers.ts';
+import { renderModuleSummary } from './summary.ts';
+
+/** A loss of outputs and targets, as a scalar to go back from. */
+export type Loss = (out: Variable, targets: Tensor) => Variable;
+
+export type LossName = 'crossEntropy' | 'hingeLoss' | 'mse';
+
+const losses: Readonly<Record<LossName, Loss>> = {
+  crossEntropy: (out, targets) => crossEntropy(out, targets), hingeLoss, mse,
+};
+
+export type OptimizerName = 'sgd' | 'adam' | 'adamW' | 'rmsprop' | 'adagrad';
+
+const optimizers: Readonly<Record<OptimizerName, new (parameters: Variable[]) => Optimizer>> = {
+  sgd: SGD, adam: Adam, adamW: AdamW, rmsprop: RMSprop, adagrad: Adagrad,
+} as unknown as Record<OptimizerName, new (parameters: Variable[]) => Optimizer>;
+
+export interface CompileOptions {
+  /** 'crossEntropy' unless given */
+  loss?: LossName | Loss;
+  /** a name, which takes its default settings, an optimiser, or what makes one of the parameters; 'adam' unless given */
+  optimizer?: OptimizerName | Optimizer | ((parameters: Variable[]) => Optimizer);
+  /** what is reported beside the loss; ['accuracy'] unless given */
+  metrics?: ReadonlyArray<Metric | 'accuracy'>;
+}
+
+/** What a network was compiled with. */
+export interface Compiled {
+  readonly loss: Loss;
+  readonly optimizer: Optimizer;
+  readonly metrics: readonly Metric[];
+}
+
+/** Loss and metrics by name. */
+export type Figures = Record<string, number>;
+
+export interface EvaluateOptions {
+  /** examples at a time, 100 unless given */
+  batchSize?: number;
+}
+
+export abstract class Trainable extends Module {
+  #compiled: Compiled | null = null;
+
+  /**
+   * Says how `fit` is to train: with which loss and optimiser, and what to report. Throws TypeError or RangeError for
+   * unknown names and things of the wrong kind. Returns this.
+   */
+  compile(options: CompileOptions = {}): this {
+    const fn = `${this.constructor.name}.compile`;
+    checkOptions(fn, options, ['loss', 'optimizer', 'metrics']);
+    const { loss = 'crossEntropy', optimizer = 'adam', metrics = ['accuracy'] } = options;
+    const computed = typeof loss === 'function'
+      ? loss
+      : losses[checkOneOf(fn, 'loss (or a function)', loss, ['crossEntropy', 'hingeLoss', 'mse'])];
+    if (!Array.isArray(metrics)) throw new TypeError(`${fn}: metrics must be an array, got ${describe(metrics)}`);
+    const found = metrics.map((metric) => metricOf(fn, metric as Metric | 'accuracy'));
+    this.#compiled = { loss: computed, metrics: found, optimizer: this.#optimizerOf(fn, optimizer) };
+    return this;
+  }
+
+  #optimizerOf(fn: string, given: NonNullable<CompileOptions['optimizer']>): Optimizer {
+    if (given instanceof Optimizer) return given;
+    const trained = this.parameters().filter(({ requiresGrad }) => requiresGrad);
+    if (typeof given !== 'function') {
+      const names = Object.keys(optimizers) as OptimizerName[];
+      return new optimizers[checkOneOf(fn, 'optimizer (or an Optimizer)', given, names)](trained);
+    }
+    const made: unknown = given(trained);
+    if (!(made instanceof Optimizer)) throw new TypeError(`${fn}: optimizer must make an Optimizer, got ${describe(made)}`);
+    return made;
+  }
+
+  /** What compile has set. Throws Error, under the caller's name, before compile was called. */
+  compiled(fn: string): Compiled {
+    if (this.#compiled === null) {
+      throw new Error(`${this.constructor.name}.${fn}: call compile({ loss, optimizer, metrics }) first`);
+    }
+    return this.#compiled;
+  }
+
+  /**
+   * Trains on inputs x (N, ...) and targets y (N labels, or a tensor), yielding to the event loop many times a second.
+   * See FitOptions for what can be asked for, and History for what comes back. Throws as compile and DataLoader do, Error
+   * before compile was called and where the loss is not finite; the best weights are put back in any case.
+   */
+  fit(x: Tensor, y: Labels, options: FitOptions = {}): Promise<History> {
+    return fit(this, x, y, options);
+  }
+
+  /** Mean loss and metrics in test mode over inputs x and targets y. Throws as `fit` does. */
+  evaluate(x: Tensor, y: Labels, options: EvaluateOptions = {}): Figures {
+    const fn = `${this.constructor.name}.evaluate`;
+    checkOptions(fn, options, ['batchSize']);
+    const { loss, metrics } = this.compiled('evaluate');
+    const loader = new DataLoader(x, y, { batchSize: options.batchSize ?? 100 });
+    const mean = new Mean();
+    for (const metric of metrics) metric.reset();
+    for (const [inputs, targets] of loader) {
+      this.testing(() => {
+        const out = this.forward(variable(inputs));
+        mean.add(loss(out, targets).item(), targets.shape[0]);
+        for (const metric of metrics) metric.update(out.value, targets);
+      });
+    }
+    return { loss: mean.result(), ...Object.fromEntries(metrics.map((metric) => [metric.name, metric.result()])) };
+  }
+
+  /** The outputs for inputs x (N, ...) in test mode, computed in batches. */
+  predict(x: Tensor, options: EvaluateOptions = {}): Tensor {
+    const fn = `${this.constructor.name}.predict`;
+    checkTensor(fn, 'x', x);
+    checkOptions(fn, options, ['batchSize']);
+    const batchSize = checkInteger(fn, 'batchSize', options.batchSize ?? 100, 1);
+    if (x.size === 0 || x.ndim === 0) throw new RangeError(`${fn}: x must hold at least one example, got ${shapeText(x.shape)}`);
+    const parts: Tensor[] = [];
+    for (let start = 0; start < x.shape[0]; start += batchSize) {
+      const part = x.slice([start, start + batchSize]);
+      parts.push(this.testing(() => this.forward(variable(part)).value.clone()));
+    }
+    return parts.length === 1 ? parts[0] : concat(parts);
+  }
+
+  /** A table of the layers for examples of this shape: output shape, parameters, forward FLOPs, and totals. */
+  summary(inputShape: readonly number[]): string {
+    return renderModuleSummary(this, [inputShape]);
+  }
+}
