@@ -9,11 +9,12 @@ import type { Labels } from '../layers/loss.ts';
 import { checkBoolean, checkInteger, checkNumber, checkOptions, describe } from '../runtime/check.ts';
 import { Pacer } from '../runtime/pacer.ts';
 import type { RandomSource } from '../tensor/random/source.ts';
-import { Tensor } from '../tensor/tensor.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import type { Schedule } from '../update/schedules.ts';
 import { DataLoader } from './data-loader.ts';
 import { Mean } from './metrics.ts';
 import type { StateDict } from './module.ts';
+import { toTensorLabels } from './targets.ts';
 import type { Figures, Trainable } from './trainable.ts';
 
 /** What a callback hears after every epoch. */
@@ -262,6 +263,6 @@ function splitOff(
   if (kept === 0 || kept === x.shape[0]) {
     throw new RangeError(`${fn}: validation must leave examples on both sides, got ${validation} of ${x.shape[0]}`);
   }
-  const labels = y instanceof Tensor ? y.slice([kept, null]) : Array.from(y).slice(kept);
-  return [Int32Array.from({ length: kept }, (_, i) => i), [x.slice([kept, null]), labels]];
+  const held = toTensorLabels(fn, 'y', y).slice([kept, null]);
+  return [Int32Array.from({ length: kept }, (_, i) => i), [x.slice([kept, null]), held]];
 }

@@ -60,7 +60,7 @@ export function mse(a: VariableLike, b: VariableLike): Variable {
 /** Rows with a 1 at their label; without one where the label is ignored. */
 function oneHot(fn: string, y: Labels, scores: Tensor, ignoreIndex: number | undefined): Tensor {
   const [n, classes] = scores.shape;
-  const labels: ArrayLike<number> = y instanceof Tensor ? contiguousData(y) : y;
+  const labels = y instanceof Tensor ? contiguousData(checkRank(fn, 'targets', y, 1)) : y as ArrayLike<number>;
   const rows = zeros([n, classes], scores.dtype);
   if (labels.length !== n) throw new RangeError(`${fn}: targets must hold ${n} labels, one an example, got ${labels.length}`);
   for (let i = 0; i < n; i++) {

@@ -4,6 +4,7 @@ import type { Labels } from '../layers/loss.ts';
 import { checkInteger, describe } from '../runtime/check.ts';
 import { checkRank } from '../tensor/check.ts';
 import { contiguousData } from '../tensor/internal.ts';
+import { checkLabels } from '../tensor/labels.ts';
 import { Tensor } from '../tensor/tensor.ts';
 
 export interface Metric {
@@ -81,8 +82,8 @@ export class Accuracy extends TopKAccuracy {
 
 /** Class numbers, or the likeliest classes of distributions (N, C). */
 function labelsOf(targets: Labels): ArrayLike<number> {
-  if (!(targets instanceof Tensor)) return targets;
-  return contiguousData(targets.ndim === 2 ? targets.argmax(1) : targets);
+  if (!(targets instanceof Tensor)) return checkLabels('Accuracy', 'targets', targets);
+  return contiguousData(targets.ndim === 2 ? targets.argmax(1) as Tensor : targets);
 }
 
 /** A metric given as such or by its name. Throws TypeError or RangeError for anything else. */

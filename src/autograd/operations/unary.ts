@@ -36,15 +36,15 @@ export const cos: Operation = fromInput(unary.cos, (dout, x) => dout.mul(x.sin()
 /** max(0, x); the gradient passes where x is positive. */
 export const relu: Operation = ([x]) => {
   const [out, cache] = reluForward(x);
-  return { out, saved: [cache.x], back: (dout) => [reluBackward(dout, cache)] };
+  return { out, saved: [x], back: (dout) => [reluBackward(dout, cache)] };
 };
 export const leakyRelu: Operation<[alpha: number]> = ([x], alpha) => {
   const [out, cache] = leakyReluForward(x, alpha);
-  return { out, saved: [cache.x], back: (dout) => [leakyReluBackward(dout, cache)] };
+  return { out, saved: [x], back: (dout) => [leakyReluBackward(dout, cache)] };
 };
 export const elu: Operation<[alpha: number]> = ([x], alpha) => {
   const [out, cache] = eluForward(x, alpha);
-  return { out, saved: [cache.x, out], back: (dout) => [eluBackward(dout, cache)] };
+  return { out, saved: [x, out], back: (dout) => [eluBackward(dout, cache)] };
 };
 export const sigmoid: Operation = ([x]) => {
   const [out, cache] = sigmoidForward(x);
