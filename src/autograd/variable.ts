@@ -164,6 +164,10 @@ export class Variable implements Target {
   sin(): Variable { return apply('sin', unary.sin, [this]); }
   cos(): Variable { return apply('cos', unary.cos, [this]); }
   relu(): Variable { return apply('relu', unary.relu, [this]); }
+  leakyRelu(alpha: number = 0.01): Variable { return apply('leakyRelu', unary.leakyRelu, [this], alpha); }
+  elu(alpha: number = 1): Variable { return apply('elu', unary.elu, [this], alpha); }
+  gelu(): Variable { return apply('gelu', unary.gelu, [this]); }
+  silu(): Variable { return apply('silu', unary.silu, [this]); }
   sigmoid(): Variable { return apply('sigmoid', unary.sigmoid, [this]); }
   tanh(): Variable { return apply('tanh', unary.tanh, [this]); }
 

@@ -9,8 +9,15 @@ import {
   affineReluBackward, affineReluForward,
 } from './affine-sandwich.ts';
 import { batchnorm, batchnormGradients } from './batchnorm.ts';
+import {
+  convBatchnormReluBackward, convBatchnormReluForward, convBatchnormReluPoolBackward, convBatchnormReluPoolForward,
+  convReluBackward, convReluForward, convReluPoolBackward, convReluPoolForward,
+} from './conv-sandwich.ts';
+import { convBatchnormReluInference, maxPoolInference } from './inference.ts';
 import type { LayerBackward, LayerRecord, Mode } from './record.ts';
+import type { ConvRecord } from './records/convolution.ts';
 import { batchnormParam, type BatchnormRecord, type LayernormRecord } from './records/normalization.ts';
+import type { MaxPoolRecord } from './records/pooling.ts';
 
 /** How a chain of layers is computed as one; `parts` are its records, parameters are theirs one after another. */
 interface Fusion {
@@ -20,8 +27,67 @@ interface Fusion {
   infer?(parts: readonly LayerRecord[], x: Tensor, parameters: readonly Tensor[]): Tensor;
 }
 
+/** The bias of a convolution where it has one, and the parameters behind it. */
+function convParameters(conv: LayerRecord, parameters: readonly Tensor[]): [w: Tensor, b: Tensor | null, ...Tensor[]] {
+  const [w, ...rest] = parameters;
+  return (conv as ConvRecord).bias ? [w, ...rest] as [Tensor, Tensor] : [w, null, ...rest];
+}
+
+/** The way back through a chain that begins with a convolution: without a bias its gradient is left out. */
+function convBackward(conv: LayerRecord, back: LayerBackward): LayerBackward {
+  if ((conv as ConvRecord).bias) return back;
+  return (dout, inputGradient) => {
+    const [dx, dw, , ...rest] = back(dout, inputGradient);
+    return [dx, dw, ...rest];
+  };
+}
+
 /** Longer chains first. */
 const fusions: readonly Fusion[] = [
+  {
+    kinds: ['conv', 'batchnorm', 'relu', 'maxPool'],
+    forward([conv, norm, , pool], x, parameters, mode) {
+      const [w, b, gamma, beta] = convParameters(conv, parameters);
+      const [out, cache] = convBatchnormReluPoolForward(
+        x, w, b, gamma, beta, (conv as ConvRecord).param, batchnormParam(norm as BatchnormRecord, mode),
+        (pool as MaxPoolRecord).param,
+      );
+      return [out, convBackward(conv, (dout, wanted) => convBatchnormReluPoolBackward(dout, cache, wanted))];
+    },
+    infer: ([conv, norm, , pool], x, parameters) =>
+      maxPoolInference(inferConvBatchnormRelu(conv, norm, x, parameters), (pool as MaxPoolRecord).param),
+  },
+  {
+    kinds: ['conv', 'batchnorm', 'relu'],
+    forward([conv, norm], x, parameters, mode) {
+      const [w, b, gamma, beta] = convParameters(conv, parameters);
+      const [out, cache] = convBatchnormReluForward(
+        x, w, b, gamma, beta, (conv as ConvRecord).param, batchnormParam(norm as BatchnormRecord, mode),
+      );
+      return [out, convBackward(conv, (dout, wanted) => convBatchnormReluBackward(dout, cache, wanted))];
+    },
+    infer: ([conv, norm], x, parameters) => inferConvBatchnormRelu(conv, norm, x, parameters),
+  },
+  {
+    kinds: ['conv', 'relu', 'maxPool'],
+    forward([conv, , pool], x, parameters) {
+      const [w, b] = convParameters(conv, parameters);
+      const [out, cache] = convReluPoolForward(x, w, b, (conv as ConvRecord).param, (pool as MaxPoolRecord).param);
+      return [out, convBackward(conv, (dout, wanted) => convReluPoolBackward(dout, cache, wanted))];
+    },
+    infer([conv, , pool], x, parameters) {
+      const [w, b] = convParameters(conv, parameters);
+      return maxPoolInference(convReluForward(x, w, b, (conv as ConvRecord).param)[0], (pool as MaxPoolRecord).param);
+    },
+  },
+  {
+    kinds: ['conv', 'relu'],
+    forward([conv], x, parameters) {
+      const [w, b] = convParameters(conv, parameters);
+      const [out, cache] = convReluForward(x, w, b, (conv as ConvRecord).param);
+      return [out, convBackward(conv, (dout, wanted) => convReluBackward(dout, cache, wanted))];
+    },
+  },
   {
     kinds: ['affine', 'batchnorm', 'relu'],
     forward([, norm], x, [w, b, gamma, beta], mode) {
@@ -53,6 +119,15 @@ const fusions: readonly Fusion[] = [
   },
 ];
 
+/** With the batchnorm folded into the convolution. */
+function inferConvBatchnormRelu(
+  conv: LayerRecord, norm: LayerRecord, x: Tensor, parameters: readonly Tensor[],
+): Tensor {
+  const [w, b, gamma, beta] = convParameters(conv, parameters);
+  const param = batchnormParam(norm as BatchnormRecord, 'test');
+  return convBatchnormReluInference(x, w, b, gamma, beta, (conv as ConvRecord).param, param);
+}
+
 /** One record in place of a chain. */
 function fused(fusion: Fusion, parts: readonly LayerRecord[]): LayerRecord {
   return {
@@ -83,7 +158,8 @@ export interface Step {
 export function fuse(records: readonly LayerRecord[]): Step[] {
   const steps: Step[] = [];
   for (let at = 0; at < records.length;) {
-    const fusion = fusions.find(({ kinds }) => kinds.every((kind, i) => records[at + i]?.kind === kind));
+    const fusion = fusions.find(({ kinds }) => kinds.every((kind, i) =>
+      records[at + i]?.kind === kind && (kind !== 'affine' || records[at + i].parameters.length === 2)));
     const count = fusion?.kinds.length ?? 1;
     steps.push({ record: fusion === undefined ? records[at] : fused(fusion, records.slice(at, at + count)), count });
     at += count;

@@ -1,6 +1,6 @@
 /** The table that `model.summary()` returns: one line a layer with its output shape, parameters and work. */
 
-import { shapeText } from '../tensor/shape.ts';
+import { shapeText, sizeOf } from '../tensor/shape.ts';
 
 /** One line of the table. */
 export interface LayerRow {
@@ -12,14 +12,15 @@ export interface LayerRow {
   readonly flops: number;
 }
 
-/** A convolution: for each output, a product and a sum for every weight of its filter (the first sum is the bias). */
-export function convRow(
-  channels: number, filters: number, size: number, height: number, width: number,
-): LayerRow {
-  const weights = channels * size * size;
+/**
+ * A convolution by filters of shape (F, C / groups, KH, KW) to an output (F, OH, OW): for each output a product and a sum
+ * for every weight of its filter (the first sum is the bias).
+ */
+export function convRow(filters: readonly number[], output: readonly number[], bias: boolean): LayerRow {
+  const [count, , height, width] = filters;
   return {
-    layer: `conv ${size}x${size}`, shape: [filters, height, width], parameters: filters * (weights + 1),
-    flops: 2 * weights * filters * height * width,
+    layer: `conv ${height}x${width}`, shape: output, parameters: sizeOf(filters) + (bias ? count : 0),
+    flops: 2 * sizeOf(filters.slice(1)) * sizeOf(output),
   };
 }
 
@@ -34,9 +35,9 @@ export function reluRow(shape: readonly number[]): LayerRow {
   return { layer: 'relu', shape, parameters: 0, flops: sizeOf(shape) };
 }
 
-/** Max pooling 2x2, stride 2: three comparisons an output. */
-export function maxPoolRow(shape: readonly number[]): LayerRow {
-  return { layer: 'max pool 2x2', shape, parameters: 0, flops: 3 * sizeOf(shape) };
+/** Pooling, with so many operations an output. */
+export function poolRow(layer: string, output: readonly number[], perOutput: number): LayerRow {
+  return { layer, shape: output, parameters: 0, flops: perOutput * sizeOf(output) };
 }
 
 /** Batchnorm at test time: one scale and one shift an element. */
@@ -82,10 +83,6 @@ export function renderSummary(title: string, rows: readonly LayerRow[]): string 
     line.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column]))).join('  '));
   const rule = '-'.repeat(widths.reduce((sum, width) => sum + width) + 2 * (widths.length - 1));
   return [title, rule, lines[0], rule, ...lines.slice(1, -1), rule, lines[lines.length - 1]].join('\n');
-}
-
-function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((product, extent) => product * extent, 1);
 }
 
 /** 1234567 as 1,234,567, whatever the locale. */

@@ -5,23 +5,17 @@
  *   ->  WL (F h w, classes), bL (classes)  ->  scores (N, classes)
  */
 
-import { affineBackward, affineForward } from '../layers/affine.ts';
-import {
-  convBatchnormReluBackward, convBatchnormReluForward, convBatchnormReluPoolBackward, convBatchnormReluPoolForward,
-  convReluBackward, convReluForward, convReluPoolBackward, convReluPoolForward,
-} from '../layers/conv-sandwich.ts';
-import { convBatchnormReluInference, maxPoolInference } from '../layers/inference.ts';
 import { kaimingInit, normalInit } from '../layers/initialize.ts';
+import { affineRecord } from '../layers/records/affine.ts';
+import { convRecord } from '../layers/records/convolution.ts';
+import { reluRecord } from '../layers/records/elementwise.ts';
+import { batchnormRecord } from '../layers/records/normalization.ts';
+import { maxPoolRecord } from '../layers/records/pooling.ts';
 import { checkBoolean, checkInteger, checkNumber, checkOneOf, checkOptions, describe } from '../runtime/check.ts';
-import { ones, zeros } from '../tensor/creation.ts';
-import { shapeText } from '../tensor/shape.ts';
-import type { Tensor } from '../tensor/tensor.ts';
-import { checkImageInput, Network, testTimeParam } from './network.ts';
-import type { LayerBackward } from './network.ts';
+import { shapeText, sizeOf } from '../tensor/shape.ts';
+import { Network } from './network.ts';
 import { checkImageShape, checkNetworkOptions, checkSizes, networkOptions } from './options.ts';
 import type { NetworkOptions } from './options.ts';
-import { affineRow, batchnormRow, convRow, maxPoolRow, reluRow } from '../layers/summary.ts';
-import type { LayerRow } from '../layers/summary.ts';
 
 export interface DeepConvNetOptions extends NetworkOptions {
   /** [channels, height, width] of an image, [3, 32, 32] unless given */
@@ -39,16 +33,8 @@ export interface DeepConvNetOptions extends NetworkOptions {
   weightScale?: number | 'kaiming';
 }
 
-const convParam = { stride: 1, pad: 1 };
-const poolParam = { poolHeight: 2, poolWidth: 2, stride: 2 };
-
 export class DeepConvNet extends Network {
   readonly name: string = 'DeepConvNet';
-  protected readonly depth: number;
-  /** of an image at first, then of each convolution's output after its pool */
-  private readonly shapes: ReadonlyArray<readonly [channels: number, height: number, width: number]>;
-  private readonly pooled: ReadonlySet<number>;
-  private readonly batchnorm: boolean;
 
   /** Throws TypeError for options that are unknown or of the wrong kind, RangeError for values out of range. */
   constructor(options: DeepConvNetOptions = {}) {
@@ -66,88 +52,24 @@ export class DeepConvNet extends Network {
     else checkNumber(fn, 'weightScale', weightScale, 0);
     const shapes = shapesAlong(fn, imageShape, filters, pooled);
     const shared = checkNetworkOptions(fn, options);
-    super(shared, { inputDim: imageShape, numFilters: filters, maxPools: [...pooled], batchnorm, weightScale });
-    this.depth = filters.length + 1;
-    this.shapes = shapes;
-    this.pooled = pooled;
-    this.batchnorm = batchnorm;
-
-    const { rng, dtype } = shared;
-    for (let l = 1; l < this.depth; l++) {
-      const [channels] = shapes[l - 1];
-      const count = filters[l - 1];
-      this.params[`W${l}`] = weightScale === 'kaiming'
-        ? kaimingInit(channels, count, { k: 3, relu: true, rng, dtype })
-        : normalInit(fn, [count, channels, 3, 3], weightScale, rng, dtype);
-      this.params[`b${l}`] = zeros(count, dtype);
-      if (!batchnorm) continue;
-      this.params[`gamma${l}`] = ones(count, dtype);
-      this.params[`beta${l}`] = zeros(count, dtype);
-      this.bnParams.push({ mode: 'train' });
-    }
-    const features = this.featureCount();
-    this.params[`W${this.depth}`] = weightScale === 'kaiming'
-      ? kaimingInit(features, this.numClasses, { relu: false, rng, dtype })
-      : normalInit(fn, [features, this.numClasses], weightScale, rng, dtype);
-    this.params[`b${this.depth}`] = zeros(this.numClasses, dtype);
-    this.placeParams();
-  }
-
-  /** Numbers an example before the affine layer. */
-  private featureCount(): number {
-    const [channels, height, width] = this.shapes[this.shapes.length - 1];
-    return channels * height * width;
-  }
-
-  protected checkInput(fn: string, X: Tensor): void {
-    checkImageInput(fn, X, this.shapes[0]);
-  }
-
-  protected forwardLayer(l: number, x: Tensor): [out: Tensor, backward: LayerBackward] {
-    const [W, b, gamma, beta] = this.layerParams(l);
-    if (l === this.depth) {
-      const [out, cache] = affineForward(x, W, b);
-      return [out, (dout, inputGradient) => affineBackward(dout, cache, inputGradient)];
-    }
-    const pools = this.pooled.has(l - 1);
-    if (this.batchnorm && pools) {
-      const [out, cache] =
-        convBatchnormReluPoolForward(x, W, b, gamma, beta, convParam, this.bnParams[l - 1], poolParam);
-      return [out, (dout, inputGradient) => convBatchnormReluPoolBackward(dout, cache, inputGradient)];
-    }
-    if (this.batchnorm) {
-      const [out, cache] = convBatchnormReluForward(x, W, b, gamma, beta, convParam, this.bnParams[l - 1]);
-      return [out, (dout, inputGradient) => convBatchnormReluBackward(dout, cache, inputGradient)];
-    }
-    if (pools) {
-      const [out, cache] = convReluPoolForward(x, W, b, convParam, poolParam);
-      return [out, (dout, inputGradient) => convReluPoolBackward(dout, cache, inputGradient)];
-    }
-    const [out, cache] = convReluForward(x, W, b, convParam);
-    return [out, (dout, inputGradient) => convReluBackward(dout, cache, inputGradient)];
-  }
-
-  protected inferLayer(l: number, x: Tensor): Tensor {
-    const [W, b, gamma, beta] = this.layerParams(l);
-    if (l === this.depth) return affineForward(x, W, b)[0];
-    const out = this.batchnorm
-      ? convBatchnormReluInference(x, W, b, gamma, beta, convParam, testTimeParam(this.bnParams[l - 1]))
-      : convReluForward(x, W, b, convParam)[0];
-    return this.pooled.has(l - 1) ? maxPoolInference(out, poolParam) : out;
-  }
-
-  protected layerRows(): LayerRow[] {
-    const rows: LayerRow[] = [];
-    for (let l = 1; l < this.depth; l++) {
-      const [channels, height, width] = this.shapes[l - 1];
-      const [filters] = this.shapes[l];
-      const shape = [filters, height, width];
-      rows.push(convRow(channels, filters, 3, height, width));
-      if (this.batchnorm) rows.push(batchnormRow(shape));
-      rows.push(reluRow(shape));
-      if (this.pooled.has(l - 1)) rows.push(maxPoolRow(this.shapes[l]));
-    }
-    return [...rows, affineRow(this.featureCount(), this.numClasses)];
+    const { rng, dtype, numClasses } = shared;
+    const features = sizeOf(shapes[filters.length]);
+    super(fn, shared, { inputDim: imageShape, numFilters: filters, maxPools: [...pooled], batchnorm, weightScale }, {
+      input: imageShape,
+      layers: [
+        ...filters.flatMap((count, i) => [
+          convRecord(shapes[i][0], count, [3, 3], { stride: 1, pad: 1 }), ...(batchnorm ? [batchnormRecord(count)] : []),
+          reluRecord(), ...(pooled.has(i) ? [maxPoolRecord({ poolHeight: 2, poolWidth: 2, stride: 2 })] : []),
+        ]),
+        affineRecord(features, numClasses),
+      ],
+      initialWeights: (shape) => {
+        if (weightScale !== 'kaiming') return normalInit(fn, shape, weightScale, rng, dtype);
+        return shape.length === 4
+          ? kaimingInit(shape[1], shape[0], { k: 3, relu: true, rng, dtype })
+          : kaimingInit(features, numClasses, { relu: false, rng, dtype });
+      },
+    });
   }
 }
 

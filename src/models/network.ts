@@ -4,18 +4,22 @@
  *
  *   loss = softmax cross-entropy + l2Factor * reg * (sum over l of the squares of W<l>)
  *
- * A network says what one layer computes, in training (with the way back) and at test time; walking the chain, the
- * loss, regularisation and saved state are here.
+ * A network is a list of layer records; names, walking the chain, the loss, regularisation and saved state are here.
  */
 
 import { asFloat, floats } from '../layers/arguments.ts';
 import type { FloatType } from '../layers/arguments.ts';
 import type { BatchnormParam } from '../layers/batchnorm.ts';
+import { fuse } from '../layers/fuse.ts';
 import { softmaxLoss } from '../layers/loss.ts';
+import type { LayerBackward, LayerRecord } from '../layers/record.ts';
+import type { BatchnormRecord } from '../layers/records/normalization.ts';
+import { renderSummary } from '../layers/summary.ts';
 import { currentLease, inStep, insideStep, residentArray } from '../kernels/memory/allocate.ts';
 import { activeKernels } from '../kernels/registry.ts';
 import { checkRecord, describe } from '../runtime/check.ts';
 import { checkTensor, checkTensorShape, checkTensorType, shapeText } from '../tensor/check.ts';
+import { ones, zeros } from '../tensor/creation.ts';
 import { checkLabels } from '../tensor/labels.ts';
 import type { Labels } from '../tensor/labels.ts';
 import type { RandomSource } from '../tensor/random/source.ts';
@@ -23,16 +27,23 @@ import { Tensor } from '../tensor/tensor.ts';
 import type { Gradients, Model } from './model.ts';
 import { collectState, restoreState } from './state.ts';
 import type { NetworkOptions } from './options.ts';
-import { renderSummary } from '../layers/summary.ts';
-import type { LayerRow } from '../layers/summary.ts';
 
-/**
- * The way back through one layer: from the gradient of its output to that of its input (null when it is not wanted),
- * followed by those of its parameters in the order W, b, gamma, beta.
- */
-export type LayerBackward = (dout: Tensor, inputGradient: boolean) => readonly [dx: Tensor | null, ...grads: Tensor[]];
 
-const parameterKinds = ['W', 'b', 'gamma', 'beta'] as const;
+/** What a network is built from. */
+export interface Architecture {
+  /** shape of one example, [channels, height, width] or [numbers] */
+  readonly input: readonly number[];
+  /** the layers in their order; a convolution or an affine layer begins layer l, what follows it belongs to it */
+  readonly layers: readonly LayerRecord[];
+  /** the first values of W<l>; biases and shifts start at 0, scales at 1 */
+  initialWeights(shape: readonly number[], l: number): Tensor;
+}
+
+/** A record, or a chain that is computed at once, with the names of its parameters. */
+interface NamedStep {
+  readonly record: LayerRecord;
+  readonly names: readonly string[];
+}
 
 export abstract class Network implements Model {
   abstract readonly name: string;
@@ -43,47 +54,57 @@ export abstract class Network implements Model {
   reg: number;
   l2Factor: number;
   /** running averages of the batchnorm of layer l at index l - 1; empty without batchnorm */
-  readonly bnParams: BatchnormParam[] = [];
+  readonly bnParams: BatchnormParam[];
   /** where dropout draws from, unless it is seeded anew every time */
   protected dropoutRng: RandomSource | null = null;
   readonly numClasses: number;
+  readonly #input: readonly number[];
+  readonly #layers: readonly LayerRecord[];
+  /** the layers, with those together that have a common form */
+  readonly #steps: readonly NamedStep[];
   /** every parameter, by name, as it was when it was last found to be of the shape it was built with */
-  private readonly accepted: Map<string, Tensor> = new Map();
+  readonly #accepted: Map<string, Tensor> = new Map();
 
-  constructor(options: Required<NetworkOptions>, config: Readonly<Record<string, unknown>>) {
+  constructor(
+    fn: string, options: Required<NetworkOptions>, config: Readonly<Record<string, unknown>>, architecture: Architecture,
+  ) {
     const { numClasses, reg, l2Factor, dtype } = options;
+    const { input, layers } = architecture;
     this.numClasses = numClasses;
     this.reg = reg;
     this.l2Factor = l2Factor;
     this.config = { ...config, numClasses, reg, l2Factor, dtype };
+    this.#input = input;
+    this.#layers = layers;
+    layers.reduce((shape, layer) => layer.outputShape(fn, shape), input);
+    this.bnParams = layers.filter((layer): layer is BatchnormRecord => layer.kind === 'batchnorm').map(({ param }) => param);
+    const names = this.#build(architecture, dtype);
+    let at = 0;
+    this.#steps = fuse(layers).map(({ record, count }) => {
+      const step = { record, names: names.slice(at, at + count).flat() };
+      at += count;
+      return step;
+    });
   }
 
   /**
-   * Moves the parameters to memory that kernels reach without copying, and notes what there is: the last line of every
-   * network's constructor. The tensors stay ordinary ones; who replaces one by a tensor of their own, of the same
-   * shape, has it copied at every call, and no more.
+   * Makes the parameters, in memory that kernels reach without copying, and gives the names of each layer's. The tensors
+   * are ordinary ones; who replaces one by a tensor of their own, of the same shape, has it copied at every call, and no
+   * more.
    */
-  protected placeParams(): void {
-    for (const [name, parameter] of Object.entries(this.params)) {
-      this.params[name] = new Tensor(residentArray(parameter.dtype, parameter.size), parameter.shape).assign(parameter);
-      this.accepted.set(name, this.params[name]);
-    }
+  #build({ layers, initialWeights }: Architecture, dtype: FloatType): string[][] {
+    let l = 0;
+    return layers.map(({ kind, parameters }) => {
+      if (kind === 'conv' || kind === 'affine') l++;
+      return parameters.map(({ role, shape }) => {
+        const name = `${role}${l}`;
+        const first = role === 'W' ? initialWeights(shape, l) : (role === 'gamma' ? ones : zeros)([...shape], dtype);
+        this.params[name] = new Tensor(residentArray(dtype, first.size), shape).assign(first);
+        this.#accepted.set(name, this.params[name]);
+        return name;
+      });
+    });
   }
-
-  /** Number of layers with weights. */
-  protected abstract readonly depth: number;
-
-  /** Throws RangeError unless X is a batch of what the network takes. */
-  protected abstract checkInput(fn: string, X: Tensor): void;
-
-  /** Layer l (1..depth) in training: its output for x, and the way back. */
-  protected abstract forwardLayer(l: number, x: Tensor): [out: Tensor, backward: LayerBackward];
-
-  /** Layer l at test time. */
-  protected abstract inferLayer(l: number, x: Tensor): Tensor;
-
-  /** The lines of the summary. */
-  protected abstract layerRows(): LayerRow[];
 
   /**
    * loss(X): class scores (N, classes) at test time. Before the first training pass a network with batchnorm has no
@@ -101,19 +122,25 @@ export abstract class Network implements Model {
   loss(X: Tensor, y?: Labels): Tensor | [loss: number, grads: Gradients] {
     const fn = `${this.name}.loss`;
     checkTensor(fn, 'X', X);
-    this.checkInput(fn, X);
-    this.checkParams(fn);
-    if (y === undefined) return asStep(() => this.scores(X), outliving);
+    this.#checkInput(fn, X);
+    this.#checkParams(fn);
+    if (y === undefined) return asStep(() => this.#scores(X), outliving);
     const labels = checkLabels(fn, 'y', y, X.shape[0], this.numClasses);
     return asStep(
-      () => this.lossAndGradients(X, labels),
+      () => this.#lossAndGradients(X, labels),
       ([loss, grads]) => [loss, Object.fromEntries(Object.entries(grads).map(([name, dw]) => [name, outliving(dw)]))],
     );
   }
 
   /** A table of the layers: output shape, parameters and forward FLOPs for one example, and totals. */
   summary(): string {
-    return renderSummary(`${this.name}, ${this.config.dtype}`, this.layerRows());
+    let shape = this.#input;
+    const rows = this.#layers.flatMap((layer) => {
+      const lines = layer.rows(shape);
+      shape = layer.outputShape(this.name, shape);
+      return lines;
+    });
+    return renderSummary(`${this.name}, ${this.config.dtype}`, rows);
   }
 
   /**
@@ -126,77 +153,79 @@ export abstract class Network implements Model {
 
   /** Takes up what state() returned. Throws, and changes nothing, unless that is all there and fits this network. */
   loadState(state: Readonly<Record<string, Tensor>>): void {
-    const shapeOf = (l: number): readonly number[] => this.accepted.get(`gamma${l}`)?.shape ?? [];
+    const shapeOf = (l: number): readonly number[] => this.#accepted.get(`gamma${l}`)?.shape ?? [];
     restoreState(`${this.name}.loadState`, state, this.bnParams, this.dropoutRng, shapeOf);
   }
 
-  /** The parameters of layer l, in the order W, b, gamma, beta; the last two are there with a normalisation only. */
-  protected layerParams(l: number): Tensor[] {
-    return parameterKinds.map((kind) => this.params[`${kind}${l}`]).filter((t) => t !== undefined);
+  /** Throws RangeError unless X is a batch of what the network takes: of images of its shape, or of so many numbers. */
+  #checkInput(fn: string, X: Tensor): void {
+    if (this.#input.length > 1) checkImageInput(fn, X, this.#input);
+    else checkFlatInput(fn, X, this.#input[0]);
   }
 
-  private checkParams(fn: string): void {
+  #checkParams(fn: string): void {
     checkRecord(fn, 'params', this.params);
-    for (const [name, before] of this.accepted) {
+    for (const [name, before] of this.#accepted) {
       const now = this.params[name];
       if (now === before) continue; // as in every step but the first: a tensor keeps its shape and type
       checkTensorShape(fn, `params.${name}`, now, before.shape);
-      this.accepted.set(name, checkTensorType(fn, `params.${name}`, now, 'float32', 'float64'));
+      this.#accepted.set(name, checkTensorType(fn, `params.${name}`, now, 'float32', 'float64'));
     }
     for (const name in this.params) {
-      if (this.accepted.has(name)) continue;
-      const known = [...this.accepted.keys()].join(', ');
+      if (this.#accepted.has(name)) continue;
+      const known = [...this.#accepted.keys()].join(', ');
       throw new TypeError(`${fn}: params has an unknown name ${describe(name)}, this network's are ${known}`);
     }
   }
 
   /** X in the element type of the parameters. */
-  private input(X: Tensor): Tensor {
+  #asInput(X: Tensor): Tensor {
     return asFloat(X, this.params.W1.dtype as FloatType);
   }
 
-  private scores(X: Tensor): Tensor {
-    let out = this.input(X);
-    for (let l = 1; l <= this.depth; l++) out = this.inferLayer(l, out);
+  #parametersOf({ names }: NamedStep): Tensor[] {
+    return names.map((name) => this.params[name]);
+  }
+
+  #scores(X: Tensor): Tensor {
+    let out = this.#asInput(X);
+    for (const step of this.#steps) out = step.record.infer(this.name, out, this.#parametersOf(step));
     return out;
   }
 
-  private lossAndGradients(X: Tensor, labels: Int32Array): [loss: number, grads: Gradients] {
-    const backwards: LayerBackward[] = [];
-    let out = this.input(X);
-    for (let l = 1; l <= this.depth; l++) {
-      const [next, backward] = this.forwardLayer(l, out);
-      backwards.push(backward);
+  #lossAndGradients(X: Tensor, labels: Int32Array): [loss: number, grads: Gradients] {
+    let out = this.#asInput(X);
+    const backs = this.#steps.map((step) => {
+      const [next, back] = step.record.forward(this.name, out, this.#parametersOf(step), 'train');
       out = next;
-    }
+      return back;
+    });
     const [dataLoss, dscores] = softmaxLoss(out, labels);
-    const grads = this.backpropagate(dscores, backwards);
-    return [dataLoss + this.regularise(grads), grads];
+    const grads = this.#backpropagate(dscores, backs);
+    return [dataLoss + this.#regularise(grads), grads];
   }
 
   /** The gradients of all parameters from that of the scores, the last layer first. */
-  private backpropagate(dscores: Tensor, backwards: readonly LayerBackward[]): Gradients {
-    const found = new Map<string, Tensor>();
-    let dout: Tensor | null = dscores;
-    for (let l = this.depth; l >= 1; l--) {
+  #backpropagate(dscores: Tensor, backs: readonly LayerBackward[]): Gradients {
+    const found: Gradients = {};
+    let dout = dscores;
+    for (let s = backs.length - 1; s >= 0; s--) {
       // Nobody needs the gradient of the images: the first layer leaves it out.
-      const [dx, ...grads]: readonly [Tensor | null, ...Tensor[]] = backwards[l - 1](dout as Tensor, l > 1);
-      grads.forEach((grad, i) => found.set(`${parameterKinds[i]}${l}`, grad));
-      dout = dx;
+      const [dx, ...gradients] = backs[s](dout, s > 0);
+      this.#steps[s].names.forEach((name, i) => (found[name] = gradients[i]));
+      dout = dx as Tensor;
     }
-    return Object.fromEntries(
-      Object.keys(this.params).filter((name) => found.has(name)).map((name) => [name, found.get(name) as Tensor]),
-    );
+    return Object.fromEntries(Object.keys(this.params).map((name) => [name, found[name]]));
   }
 
   /** Adds the gradient of the L2 penalty to those of the weights, and returns the penalty. */
-  private regularise(grads: Gradients): number {
+  #regularise(grads: Gradients): number {
     if (this.reg === 0) return 0;
     const kernels = activeKernels();
     let squares = 0;
-    for (let l = 1; l <= this.depth; l++) {
-      const dw = grads[`W${l}`];
-      const w = floats(asFloat(this.params[`W${l}`], dw.dtype as FloatType));
+    for (const name of Object.keys(grads).filter((each) => each.startsWith('W'))) {
+      const dw = grads[name];
+      const w = floats(asFloat(this.params[name], dw.dtype as FloatType));
       squares += kernels.sumOfSquares(w);
       kernels.axpy(2 * this.l2Factor * this.reg, w, floats(dw));
     }
@@ -218,7 +247,7 @@ function outliving(t: Tensor): Tensor {
 }
 
 /** Throws RangeError unless X is a batch (N, ...) of examples with so many numbers each. */
-export function checkFlatInput(fn: string, X: Tensor, size: number): void {
+function checkFlatInput(fn: string, X: Tensor, size: number): void {
   if (X.size === 0 || X.ndim === 0) {
     throw new RangeError(`${fn}: X must hold at least one example, got shape ${shapeText(X.shape)}`);
   }
@@ -230,14 +259,9 @@ export function checkFlatInput(fn: string, X: Tensor, size: number): void {
 }
 
 /** Throws RangeError unless X is a batch (N, channels, height, width) of images of this shape. */
-export function checkImageInput(fn: string, X: Tensor, shape: readonly number[]): void {
+function checkImageInput(fn: string, X: Tensor, shape: readonly number[]): void {
   if (X.ndim !== 4 || shape.some((extent, i) => X.shape[i + 1] !== extent)) {
     throw new RangeError(`${fn}: X must have shape Nx${shapeText(shape)}, got ${shapeText(X.shape)}`);
   }
   if (X.size === 0) throw new RangeError(`${fn}: X must hold at least one example, got shape ${shapeText(X.shape)}`);
-}
-
-/** The batchnorm param for test time: running averages where there are any, else the statistics of the batch. */
-export function testTimeParam(param: BatchnormParam): BatchnormParam {
-  return param.runningMean === undefined ? { ...param, mode: 'train' } : { ...param, mode: 'test' };
 }

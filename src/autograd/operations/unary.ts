@@ -1,8 +1,8 @@
 /** Functions of one tensor, element by element, and their derivatives. */
 
 import {
-  eluBackward, eluForward, leakyReluBackward, leakyReluForward, reluBackward, reluForward, sigmoidBackward,
-  sigmoidForward, tanhBackward, tanhForward,
+  eluBackward, eluForward, geluBackward, geluForward, leakyReluBackward, leakyReluForward, reluBackward, reluForward,
+  sigmoidBackward, sigmoidForward, siluBackward, siluForward, tanhBackward, tanhForward,
 } from '../../layers/activation.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import * as unary from '../../tensor/unary.ts';
@@ -53,4 +53,12 @@ export const sigmoid: Operation = ([x]) => {
 export const tanh: Operation = ([x]) => {
   const [out, cache] = tanhForward(x);
   return { out, saved: [out], back: (dout) => [tanhBackward(dout, cache)] };
+};
+export const gelu: Operation = ([x]) => {
+  const [out, cache] = geluForward(x);
+  return { out, saved: [x], back: (dout) => [geluBackward(dout, cache)] };
+};
+export const silu: Operation = ([x]) => {
+  const [out, cache] = siluForward(x);
+  return { out, saved: [x], back: (dout) => [siluBackward(dout, cache)] };
 };

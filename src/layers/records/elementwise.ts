@@ -4,8 +4,8 @@ import type { RandomSource } from '../../tensor/random/source.ts';
 import { sizeOf } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import {
-  eluBackward, eluForward, leakyReluBackward, leakyReluForward, reluBackward, reluForward, sigmoidBackward,
-  sigmoidForward, tanhBackward, tanhForward,
+  eluBackward, eluForward, geluBackward, geluForward, leakyReluBackward, leakyReluForward, reluBackward, reluForward,
+  sigmoidBackward, sigmoidForward, siluBackward, siluForward, tanhBackward, tanhForward,
 } from '../activation.ts';
 import { dropoutBackward, dropoutForward } from '../dropout.ts';
 import type { LayerRecord } from '../record.ts';
@@ -45,18 +45,26 @@ export function sigmoidRecord(): LayerRecord {
   return activation('sigmoid', 12, sigmoidForward, sigmoidBackward);
 }
 
+export function geluRecord(): LayerRecord {
+  return activation('gelu', 25, geluForward, geluBackward);
+}
+
+export function siluRecord(): LayerRecord {
+  return activation('silu', 13, siluForward, siluBackward);
+}
+
 export function tanhRecord(): LayerRecord {
   return activation('tanh', 13, tanhForward, tanhBackward);
 }
 
-/** Dropout that keeps an element with this probability, drawing from rng, or anew from `seed` at every pass. */
-export function dropoutRecord(keepProb: number, rng: RandomSource, seed?: number): LayerRecord {
+/** Dropout that keeps an element with this probability, drawing from what `source` gives, or anew from `seed` at every pass. */
+export function dropoutRecord(keepProb: number, source: () => RandomSource, seed?: number): LayerRecord {
   return {
     kind: 'dropout',
     parameters: [],
     outputShape: (_, input) => input,
     forward(_, x, _parameters, mode) {
-      const [out, cache] = dropoutForward(x, { keepProb, mode, rng, seed });
+      const [out, cache] = dropoutForward(x, { keepProb, mode, rng: source(), seed });
       return [out, (dout) => [dropoutBackward(dout, cache)]];
     },
     infer: (_, x) => x,

@@ -2,7 +2,8 @@
 
 import type { LayerRecord } from '../../layers/record.ts';
 import {
-  dropoutRecord, eluRecord, flattenRecord, leakyReluRecord, reluRecord, sigmoidRecord, tanhRecord,
+  dropoutRecord, eluRecord, flattenRecord, geluRecord, leakyReluRecord, reluRecord, sigmoidRecord, siluRecord,
+  tanhRecord,
 } from '../../layers/records/elementwise.ts';
 import { checkNumber, checkOptions } from '../../runtime/check.ts';
 import { checkRandomSource, type RandomSource } from '../../tensor/random/source.ts';
@@ -33,6 +34,16 @@ export class ELU extends LayerModule {
     super();
     this._record = eluRecord(checkNumber('ELU', 'alpha', alpha));
   }
+}
+
+/** x times the share of a normal distribution below x (Hendrycks & Gimpel 2016), exactly and not by the tanh formula. */
+export class GELU extends LayerModule {
+  readonly _record: LayerRecord = geluRecord();
+}
+
+/** x / (1 + e^-x) (Elfwing, Uchibe & Doya 2017) */
+export class SiLU extends LayerModule {
+  readonly _record: LayerRecord = siluRecord();
 }
 
 /** 1 / (1 + e^-x) */
@@ -69,6 +80,6 @@ export class Dropout extends LayerModule {
     const rng = options.rng === undefined
       ? new Rng(Math.floor(defaultRng().random() * 2 ** 32))
       : checkRandomSource(fn, 'rng', options.rng);
-    this._record = dropoutRecord(1 - p, rng);
+    this._record = dropoutRecord(1 - p, () => rng);
   }
 }

@@ -1,0 +1,64 @@
+/** Pooling layers, with PyTorch's names and defaults. */
+
+import { type PerAxis, perAxis } from '../../layers/geometry.ts';
+import type { LayerRecord } from '../../layers/record.ts';
+import { adaptiveAvgPoolRecord, avgPoolRecord, maxPoolRecord } from '../../layers/records/pooling.ts';
+import { checkBoolean, checkOptions } from '../../runtime/check.ts';
+import { LayerModule } from '../layer-module.ts';
+
+export interface PoolOptions {
+  /** pixels between neighbouring windows, the window's size unless given */
+  stride?: PerAxis;
+  /** pixels by which windows overhang the image on every side, at most half a window; 0 unless given */
+  padding?: PerAxis;
+}
+
+export interface AvgPoolOptions extends PoolOptions {
+  /** counts what lies outside the image as zeros, true unless given */
+  countIncludePad?: boolean;
+}
+
+function poolParam(
+  fn: string, window: PerAxis, options: PoolOptions, own: readonly string[] = [],
+): { poolHeight: number; poolWidth: number; stride: PerAxis; pad: PerAxis } {
+  const [poolHeight, poolWidth] = perAxis(fn, 'kernelSize', window, 1);
+  checkOptions(fn, options, ['stride', 'padding', ...own]);
+  const { stride = [poolHeight, poolWidth], padding = 0 } = options;
+  return { poolHeight, poolWidth, stride: perAxis(fn, 'stride', stride, 1), pad: perAxis(fn, 'padding', padding, 0) };
+}
+
+/** The maximum of each window of x (N, C, H, W). */
+export class MaxPool2d extends LayerModule {
+  readonly _record: LayerRecord;
+
+  /** Throws TypeError for arguments of the wrong kind and unknown options, RangeError for values out of range. */
+  constructor(kernelSize: PerAxis, options: PoolOptions = {}) {
+    super();
+    this._record = maxPoolRecord(poolParam('MaxPool2d', kernelSize, options));
+  }
+}
+
+/** The average of each window of x (N, C, H, W). */
+export class AvgPool2d extends LayerModule {
+  readonly _record: LayerRecord;
+
+  /** Throws TypeError for arguments of the wrong kind and unknown options, RangeError for values out of range. */
+  constructor(kernelSize: PerAxis, options: AvgPoolOptions = {}) {
+    super();
+    const fn = 'AvgPool2d';
+    const param = poolParam(fn, kernelSize, options, ['countIncludePad']);
+    const countIncludePad = checkBoolean(fn, 'countIncludePad', options.countIncludePad ?? true);
+    this._record = avgPoolRecord({ ...param, countIncludePad });
+  }
+}
+
+/** Averages of x (N, C, H, W) over windows that cover the image evenly, so many of them: 1 averages each channel. */
+export class AdaptiveAvgPool2d extends LayerModule {
+  readonly _record: LayerRecord;
+
+  /** Throws TypeError or RangeError for sizes that are not positive integers. */
+  constructor(outputSize: PerAxis) {
+    super();
+    this._record = adaptiveAvgPoolRecord(perAxis('AdaptiveAvgPool2d', 'outputSize', outputSize, 1));
+  }
+}
