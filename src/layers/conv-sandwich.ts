@@ -51,7 +51,7 @@ export type ConvNormGradients<Input extends boolean = true> =
 
 /** out (N, F, OH, OW) = max(0, conv(x, w, b)). Throws as convForwardNaive does. */
 export function convReluForward(
-  x: Tensor, w: Tensor, b: Tensor, convParam: ConvParam = {},
+  x: Tensor, w: Tensor, b: Tensor | null, convParam: ConvParam = {},
 ): [out: Tensor, cache: ConvReluCache] {
   const [out, conv] = convolution('convReluForward', activeKernels(), x, w, b, convParam, { relu: true });
   return [out, new Cache('convRelu', { conv, out })];
@@ -68,7 +68,7 @@ export function convReluBackward<Input extends boolean = true>(
 
 /** out = maxPool(max(0, conv(x, w, b))). Throws as convForwardNaive and maxPoolForwardNaive do. */
 export function convReluPoolForward(
-  x: Tensor, w: Tensor, b: Tensor, convParam: ConvParam, poolParam: PoolParam,
+  x: Tensor, w: Tensor, b: Tensor | null, convParam: ConvParam, poolParam: PoolParam,
 ): [out: Tensor, cache: ConvReluPoolCache] {
   const fn = 'convReluPoolForward';
   const [a, conv] = convolution(fn, activeKernels(), x, w, b, convParam, { relu: true });
@@ -88,7 +88,7 @@ export function convReluPoolBackward<Input extends boolean = true>(
 
 /** out = max(0, spatialBatchnorm(conv(x, w, b))). Throws as convForwardNaive and batchnormForward do. */
 export function convBatchnormReluForward(
-  x: Tensor, w: Tensor, b: Tensor, gamma: Tensor, beta: Tensor, convParam: ConvParam, bnParam: BatchnormParam,
+  x: Tensor, w: Tensor, b: Tensor | null, gamma: Tensor, beta: Tensor, convParam: ConvParam, bnParam: BatchnormParam,
 ): [out: Tensor, cache: ConvBatchnormReluCache] {
   const fn = 'convBatchnormReluForward';
   const [a, conv] = convolution(fn, activeKernels(), x, w, b, convParam);
@@ -109,7 +109,7 @@ export function convBatchnormReluBackward<Input extends boolean = true>(
 
 /** out = maxPool(max(0, spatialBatchnorm(conv(x, w, b)))). Throws as the parts do. */
 export function convBatchnormReluPoolForward(
-  x: Tensor, w: Tensor, b: Tensor, gamma: Tensor, beta: Tensor,
+  x: Tensor, w: Tensor, b: Tensor | null, gamma: Tensor, beta: Tensor,
   convParam: ConvParam, bnParam: BatchnormParam, poolParam: PoolParam,
 ): [out: Tensor, cache: ConvBatchnormReluPoolCache] {
   const fn = 'convBatchnormReluPoolForward';

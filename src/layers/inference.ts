@@ -9,6 +9,7 @@
 
 import type { FloatArray } from '../kernels/contract.ts';
 import { activeKernels } from '../kernels/registry.ts';
+import { zeros } from '../tensor/creation.ts';
 import { emptyTensor } from '../tensor/internal.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { asFloat, floats, floatTypeOf } from './arguments.ts';
@@ -30,7 +31,7 @@ export function maxPoolInference(x: Tensor, poolParam: PoolParam): Tensor {
 
 /** The output of convBatchnormReluForward, with the same arguments and errors; folded in test mode. */
 export function convBatchnormReluInference(
-  x: Tensor, w: Tensor, b: Tensor, gamma: Tensor, beta: Tensor, convParam: ConvParam, bnParam: BatchnormParam,
+  x: Tensor, w: Tensor, b: Tensor | null, gamma: Tensor, beta: Tensor, convParam: ConvParam, bnParam: BatchnormParam,
 ): Tensor {
   const fn = 'convBatchnormReluInference';
   const folded = foldBatchnorm(x, w, b, gamma, beta, bnParam);
@@ -46,19 +47,20 @@ export function convBatchnormReluInference(
  * with eps 0), since 0 * Infinity would then make a NaN that the unfolded layers do not have.
  */
 function foldBatchnorm(
-  x: Tensor, w: Tensor, b: Tensor, gamma: Tensor, beta: Tensor, bnParam: BatchnormParam,
+  x: Tensor, w: Tensor, b: Tensor | null, gamma: Tensor, beta: Tensor, bnParam: BatchnormParam,
 ): { scale: FloatArray; bias: Tensor } | null {
   const { mode, runningMean, runningVar, eps = 1e-5 } = bnParam;
   if (mode !== 'test' || runningMean === undefined || runningVar === undefined) return null;
-  if ([gamma, beta, runningMean, runningVar].some((t) => t.ndim !== 1 || t.size !== b.size)) return null;
-  const type = floatTypeOf(x, w, b, gamma, beta);
+  const filters = w.shape[0];
+  if ([gamma, beta, runningMean, runningVar, ...(b === null ? [] : [b])].some((t) => t.ndim !== 1 || t.size !== filters)) return null;
+  const type = b === null ? floatTypeOf(x, w, gamma, beta) : floatTypeOf(x, w, b, gamma, beta);
   const [bs, gammas, betas, means, variances] =
-    [b, gamma, beta, runningMean, runningVar].map((t) => floats(asFloat(t, type)));
-  const scale = emptyTensor(b.shape, type);
-  const bias = emptyTensor(b.shape, type);
+    [b ?? zeros(filters, type), gamma, beta, runningMean, runningVar].map((t) => floats(asFloat(t, type)));
+  const scale = emptyTensor([filters], type);
+  const bias = emptyTensor([filters], type);
   const scales = floats(scale);
   const biases = floats(bias);
-  for (let f = 0; f < b.size; f++) {
+  for (let f = 0; f < filters; f++) {
     const factor = gammas[f] / Math.sqrt(variances[f] + eps);
     scales[f] = factor;
     biases[f] = (bs[f] - means[f]) * factor + betas[f];
