@@ -11,12 +11,11 @@
  * outlive it is copied with clone() before, or kept whole with backward(dout, { retainGraph: true }).
  */
 
-import { residentArray } from '../kernels/memory/allocate.ts';
-import { lend, type Loan } from '../kernels/memory/loan.ts';
+import { type DType, lend, residentArray } from '../kernels/memory/allocate.ts';
+import type { Loan } from '../kernels/memory/loan.ts';
 import { checkBoolean, checkOptions, describe } from '../runtime/check.ts';
 import { checkTensor, checkTensorShape, shapeText } from '../tensor/check.ts';
 import { full, tensor, type Values } from '../tensor/creation.ts';
-import type { DType } from '../kernels/memory/allocate.ts';
 import type { PadWidth } from '../tensor/joining.ts';
 import type { Axes } from '../tensor/reductions.ts';
 import { promoteNumber } from '../tensor/dtype.ts';
@@ -40,7 +39,8 @@ export interface BackwardOptions {
 }
 
 export class Variable implements Target {
-  readonly value: Tensor;
+  /** the elements; who replaces them by another tensor of the same shape gives a leaf new ones */
+  value: Tensor;
   /** the operation that made it; null for a leaf */
   readonly node: GraphNode | null;
   /** the gradient of what backward was called on, summed over all calls since the last zeroGrad; null before the first */

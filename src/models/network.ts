@@ -28,7 +28,6 @@ import type { Gradients, Model } from './model.ts';
 import { collectState, restoreState } from './state.ts';
 import type { NetworkOptions } from './options.ts';
 
-
 /** What a network is built from. */
 export interface Architecture {
   /** shape of one example, [channels, height, width] or [numbers] */

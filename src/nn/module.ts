@@ -18,6 +18,7 @@ import { inStep } from '../kernels/memory/allocate.ts';
 import { checkBoolean, checkOptions, describe } from '../runtime/check.ts';
 import { checkTensor, shapeText } from '../tensor/check.ts';
 import { zeros } from '../tensor/creation.ts';
+import type { RandomSource } from '../tensor/random/source.ts';
 import { sameShape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { underPath } from './path.ts';
@@ -36,6 +37,8 @@ export interface StateEntry {
   readonly shape: readonly number[];
   /** takes up elements of this shape and layout */
   write(stored: Tensor): void;
+  /** true for what is no parameter: running averages */
+  readonly isBuffer?: boolean;
 }
 
 export interface LoadStateOptions {
@@ -171,6 +174,16 @@ export abstract class Module {
   stateEntries(): StateEntry[] {
     return fieldsOf(this).filter((field): field is [string, Variable] => field[1] instanceof Variable && field[1].isLeaf)
       .map(([name, parameter]) => parameterEntry(name, parameter));
+  }
+
+  /** What the module itself draws random numbers from in training, so that a checkpoint can hold where it stands. */
+  generators(): RandomSource[] {
+    return [];
+  }
+
+  /** Copies of what is no parameter, by name. */
+  bufferDict(): StateDict {
+    return Object.fromEntries([...this.#entries()].filter(([, { isBuffer }]) => isBuffer).map(([name, e]) => [name, e.read()]));
   }
 
   /** Copies of all parameters and running averages, by PyTorch's names and in its layouts. */

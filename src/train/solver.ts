@@ -10,6 +10,8 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { accuracySteps, classCount, drain, type AccuracyPlan } from './accuracy.ts';
 import { checkModel } from './check-model.ts';
 import { Dataset } from './dataset.ts';
+import type { Module } from '../nn/module.ts';
+import { modelOf } from './module-model.ts';
 import { DivergenceError, findNonFinite } from './divergence.ts';
 import { Pacer } from '../runtime/pacer.ts';
 import {
@@ -77,22 +79,22 @@ export class Solver {
    * (unknown names, values out of range). A model that does not say its numClasses is shown two validation examples to
    * find it.
    */
-  constructor(model: TrainableModel, data: SolverData, options: SolverOptions = {}) {
+  constructor(model: TrainableModel | Module, data: SolverData, options: SolverOptions = {}) {
     const fn = 'Solver';
-    this.model = checkModel(fn, model);
+    this.model = checkModel(fn, modelOf(model));
     if (typeof data !== 'object' || data === null) {
       throw new TypeError(`${fn}: data must be an object with XTrain, yTrain, XVal and yVal, got ${describe(data)}`);
     }
     this.#options = resolveOptions(fn, options);
     this.#train = new Dataset(fn, data.XTrain, data.yTrain, 'XTrain', 'yTrain');
     this.#val = new Dataset(fn, data.XVal, data.yVal, 'XVal', 'yVal');
-    this.#classes = classCount(fn, model, this.#val, batchType(model));
+    this.#classes = classCount(fn, this.model, this.#val, batchType(this.model));
     this.#train.checkClasses(fn, 'yTrain', this.#classes);
     this.#val.checkClasses(fn, 'yVal', this.#classes);
     this.#batchSize = Math.min(this.#options.batchSize, this.#train.size);
     this.iterationsPerEpoch = Math.floor(this.#train.size / this.#batchSize);
     this.iterations = this.iterationsPerEpoch * this.#options.numEpochs;
-    this.#step = new TrainingStep(model, this.#train, this.#options);
+    this.#step = new TrainingStep(this.model, this.#train, this.#options);
   }
 
   /**

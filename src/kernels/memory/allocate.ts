@@ -5,10 +5,12 @@
  * The seam: a backend installs a StepMemory with `installStepMemory`; nothing above the kernels knows which is in use.
  */
 
+import type { Loan } from './loan.ts';
+
 export type DType = 'float32' | 'float64' | 'int32' | 'uint8';
 export type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array;
 
-/** Says whether memory handed out during a step may still be read. One lease is shared by a whole step. */
+/** Says whether memory that was handed out may still be read. A whole step shares one lease. */
 export interface Lease {
   readonly valid: boolean;
 }
@@ -22,6 +24,8 @@ export interface StepMemory {
   /** ends the step and invalidates what it handed out */
   end(): void;
   readonly lease: Lease;
+  /** a single array outside steps, with unspecified contents, and its loan; null where an ordinary array is to serve */
+  lend?(dtype: DType, length: number): readonly [array: TypedArray, loan: Loan] | null;
   /** a zeroed array outside steps, which lives until it is collected; null when the backend has no room for it */
   resident?(dtype: DType, length: number): TypedArray | null;
 }
@@ -30,6 +34,10 @@ let installed: StepMemory | null = null;
 /** what the step under way uses: that which was installed when it began */
 let active: StepMemory | null = null;
 let depth = 0;
+/** where the loans of what is allocated outside a step are noted; null where nothing is lent */
+let loans: Loan[] | null = null;
+/** the loan of the array that was allocated last, if it was lent */
+let latest: Loan | null = null;
 
 /**
  * Makes steps use this memory (null: garbage-collected arrays). Called by a backend when it is selected. Inside a step
@@ -48,7 +56,31 @@ export function onMemoryNeeded(choose: () => void): void {
 
 /** An array of the given type. Its contents are unspecified: the caller overwrites all of it. */
 export function allocate(dtype: DType, length: number): TypedArray {
-  return active === null ? allocateCollected(dtype, length) : active.allocate(dtype, length);
+  if (active !== null) return active.allocate(dtype, length);
+  const lent = loans === null ? null : installed?.lend?.(dtype, length) ?? null;
+  if (lent === null) {
+    latest = null;
+    return allocateCollected(dtype, length);
+  }
+  latest = lent[1];
+  loans!.push(latest);
+  return lent[0];
+}
+
+/**
+ * Runs fn; outside a step, what it allocates is lent where the backend has memory for it, and the loans are added to the
+ * list. Inside a step the step's memory serves.
+ */
+export function lend<T>(list: Loan[], fn: () => T): T {
+  if (installed === null) chooseBackend();
+  const before = loans;
+  loans = list;
+  try {
+    return fn();
+  } finally {
+    loans = before;
+    latest = null;
+  }
 }
 
 /** A zeroed, garbage-collected array, also inside a step: for state that outlives it. */
@@ -71,9 +103,9 @@ export function residentArray(dtype: DType, length: number): TypedArray {
   return installed?.resident?.(dtype, length) ?? allocateCollected(dtype, length);
 }
 
-/** The lease that arrays allocated now fall under; null when they are garbage-collected. */
+/** The lease that the array allocated last falls under; null when it is garbage-collected. */
 export function currentLease(): Lease | null {
-  return active === null ? null : active.lease;
+  return active === null ? latest : active.lease;
 }
 
 /** True inside a step. */

@@ -1,9 +1,20 @@
 /**
- * Loans: single blocks of a backend's memory that are given back one by one, as a graph is gone back through, or when
- * nobody can reach them any more.
+ * Loans: single blocks of the heap, for values that live from an operation to its way back. A graph of operations returns
+ * them as it is gone back through; what no graph returns (one that is never gone back through) comes back once the
+ * collector has found that nobody can reach it.
+ *
+ * The collector does not see how much memory hangs on a loan, so loans never hold more than half of the heap: beyond that,
+ * and for small values, an ordinary array serves, whose size it does see.
  */
 
-import type { Lease } from './allocate.ts';
+import type { DType, Lease, TypedArray } from './allocate.ts';
+import { bytesOf, type Heap, HeapExhausted } from './heap.ts';
+
+/** What the heap's error of exhaustion calls this memory. */
+const loanHolder = 'values waiting for their way back';
+
+/** Smaller arrays are ordinary ones: they stay readable after the way back, as losses and scores should. */
+const leastBytes = 64 * 1024;
 
 /** One array that was lent. Its tensors carry it as their lease. */
 export interface Loan extends Lease {
@@ -11,7 +22,44 @@ export interface Loan extends Lease {
   release(): void;
 }
 
-/** Runs fn; what it allocates is lent, and its loans are added to the list. Inside a step the step's memory serves. */
-export function lend<T>(_loans: Loan[], fn: () => T): T {
-  return fn();
+export class Loans {
+  readonly #heap: Heap;
+  readonly #registry: FinalizationRegistry<number>;
+  /** whoever holds the bare array holds the loan */
+  readonly #loanOf: WeakMap<TypedArray, Loan> = new WeakMap();
+
+  constructor(heap: Heap) {
+    this.#heap = heap;
+    this.#registry = new FinalizationRegistry((address) => {
+      heap.free(address);
+    });
+  }
+
+  /** An array with unspecified contents and its loan; null where an ordinary array is to serve. */
+  lend(dtype: DType, length: number): readonly [array: TypedArray, loan: Loan] | null {
+    const heap = this.#heap;
+    const registry = this.#registry;
+    const bytes = bytesOf(dtype, length);
+    if (bytes < leastBytes || heap.heldBy(loanHolder) + bytes > heap.limit / 2) return null;
+    let address: number;
+    try {
+      address = heap.allocate(bytes, loanHolder);
+    } catch (error) {
+      if (error instanceof HeapExhausted) return null;
+      throw error;
+    }
+    const loan = {
+      valid: true,
+      release(): void {
+        if (!loan.valid) return;
+        loan.valid = false;
+        registry.unregister(loan);
+        heap.free(address);
+      },
+    };
+    const array = heap.array(dtype, address, length);
+    registry.register(loan, address, loan);
+    this.#loanOf.set(array, loan);
+    return [array, loan];
+  }
 }

@@ -8,6 +8,7 @@
 import type { DType, Lease, StepMemory, TypedArray } from './allocate.ts';
 import { alignBlock } from './blocks.ts';
 import { bytesOf, type Heap } from './heap.ts';
+import { Loans } from './loan.ts';
 import { Residents } from './resident.ts';
 
 /** What the heap's error of exhaustion calls this memory. */
@@ -48,10 +49,12 @@ export class HeapStepMemory implements StepMemory {
   readonly #views: View[][] = [];
   #lease: StepLease = expired;
   readonly #residents: Residents;
+  readonly #loans: Loans;
 
   constructor(heap: Heap) {
     this.#heap = heap;
     this.#residents = new Residents(heap);
+    this.#loans = new Loans(heap);
   }
 
   get lease(): Lease {
@@ -81,6 +84,10 @@ export class HeapStepMemory implements StepMemory {
     if (views.length === remembered) views.shift();
     views.push({ dtype, length, address, array });
     return array;
+  }
+
+  lend(dtype: DType, length: number): ReturnType<Loans['lend']> {
+    return this.#loans.lend(dtype, length);
   }
 
   resident(dtype: DType, length: number): TypedArray | null {

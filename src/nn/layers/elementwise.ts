@@ -69,6 +69,7 @@ export interface DropoutOptions {
 /** In training drops each element with probability p and scales the rest by 1 / (1 - p); else the identity. */
 export class Dropout extends LayerModule {
   readonly _record: LayerRecord;
+  readonly #rng: RandomSource;
 
   /** Throws TypeError for arguments of the wrong kind, RangeError unless 0 <= p < 1. */
   constructor(p: number = 0.5, options: DropoutOptions = {}) {
@@ -80,6 +81,11 @@ export class Dropout extends LayerModule {
     const rng = options.rng === undefined
       ? new Rng(Math.floor(defaultRng().random() * 2 ** 32))
       : checkRandomSource(fn, 'rng', options.rng);
+    this.#rng = rng;
     this._record = dropoutRecord(1 - p, () => rng);
+  }
+
+  override generators(): RandomSource[] {
+    return [this.#rng];
   }
 }

@@ -79,6 +79,7 @@ abstract class BatchNorm extends Norm {
     const { param } = this._record;
     const average = (name: string, key: 'runningMean' | 'runningVar'): StateEntry => ({
       name,
+      isBuffer: true,
       shape: this.weight.shape,
       read: () => param[key]!.clone(),
       write: (stored) => { param[key] = stored.astype(this.weight.dtype).clone(); },
@@ -87,6 +88,7 @@ abstract class BatchNorm extends Norm {
       ...super.stateEntries(), average('running_mean', 'runningMean'), average('running_var', 'runningVar'),
       {
         name: 'num_batches_tracked',
+        isBuffer: true,
         shape: [],
         read: () => tensor(this.#batches, [], 'int32'),
         write: (stored) => { this.#batches = stored.item(); },
@@ -159,4 +161,3 @@ export class GroupNorm extends Norm {
     this._record = groupnormRecord(groups, channels, checkNumber(fn, 'eps', options.eps ?? 1e-5, 0));
   }
 }
-

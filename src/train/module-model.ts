@@ -1,0 +1,74 @@
+/** A module of tilegrad/nn as a model that the Solver trains: its parameters by name, its loss and their gradients. */
+
+import { variable } from '../autograd/variable.ts';
+import { crossEntropy } from '../nn/losses.ts';
+import { Module } from '../nn/module.ts';
+import type { StateTree, TrainableModel } from '../models/model.ts';
+import { checkRecord, describe } from '../runtime/check.ts';
+import type { Labels } from '../tensor/labels.ts';
+import type { GeneratorState } from '../tensor/random/source.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+
+/** The module as a model with softmax cross-entropy as its loss; anything else as it is. */
+export function modelOf(model: unknown): unknown {
+  return model instanceof Module ? new ModuleModel(model) : model;
+}
+
+class ModuleModel implements TrainableModel {
+  readonly params: Record<string, Tensor> = {};
+  readonly #module: Module;
+
+  constructor(module: Module) {
+    this.#module = module;
+    for (const [name, parameter] of module.namedParameters().filter(([, { requiresGrad }]) => requiresGrad)) {
+      Object.defineProperty(this.params, name, {
+        enumerable: true,
+        configurable: true,
+        get: () => parameter.value,
+        set: (value: Tensor) => { parameter.value = value; },
+      });
+    }
+  }
+
+  loss(X: Tensor): Tensor;
+  loss(X: Tensor, y: Labels): [loss: number, grads: Record<string, Tensor>];
+  loss(X: Tensor, y?: Labels): Tensor | [loss: number, grads: Record<string, Tensor>] {
+    const module = this.#module;
+    if (y === undefined) return module.testing(() => module.forward(variable(X)).value.clone());
+    module.train();
+    module.zeroGrad();
+    const loss = crossEntropy(module.forward(variable(X)), y);
+    loss.backward();
+    const grads: Record<string, Tensor> = {};
+    for (const [name, parameter] of module.namedParameters()) if (parameter.grad !== null) grads[name] = parameter.grad;
+    return [loss.item(), grads];
+  }
+
+  state(): StateTree {
+    const generators = this.#module.modules().flatMap((module) => module.generators());
+    return {
+      buffers: this.#module.bufferDict(),
+      generators: generators.map((rng) => ({ ...rng.getState() }) as unknown as StateTree),
+    };
+  }
+
+  loadState(state: StateTree): void {
+    const fn = 'Solver';
+    const { buffers, generators } = checkRecord(fn, 'state', state) as { buffers?: unknown; generators?: unknown };
+    const here = this.#module.modules().flatMap((module) => module.generators());
+    if (!Array.isArray(generators) || generators.length !== here.length) {
+      throw new TypeError(`${fn}: state.generators must be a list of ${here.length}, got ${describe(generators)}`);
+    }
+    const before = here.map((rng) => rng.getState());
+    try {
+      here.forEach((rng, i) => rng.setState(generators[i] as GeneratorState));
+      const given = checkRecord(fn, 'state.buffers', buffers) as Record<string, Tensor>;
+      const missing = Object.keys(this.#module.bufferDict()).find((name) => !Object.hasOwn(given, name));
+      if (missing !== undefined) throw new TypeError(`${fn}: state.buffers lacks ${missing}`);
+      this.#module.loadStateDict({ ...this.#module.stateDict(), ...given });
+    } catch (error) {
+      here.forEach((rng, i) => rng.setState(before[i]));
+      throw error;
+    }
+  }
+}
