@@ -23,6 +23,7 @@ import { ones, zeros } from '../tensor/creation.ts';
 import { checkLabels } from '../tensor/labels.ts';
 import type { Labels } from '../tensor/labels.ts';
 import type { RandomSource } from '../tensor/random/source.ts';
+import { sizeOf } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import type { Gradients, Model } from './model.ts';
 import { collectState, restoreState } from './state.ts';
@@ -61,6 +62,8 @@ export abstract class Network implements Model {
   readonly #layers: readonly LayerRecord[];
   /** the layers, with those together that have a common form */
   readonly #steps: readonly NamedStep[];
+  /** examples that batchnorm needs where it takes its statistics from them: one value has no variance */
+  readonly #smallestBatch: number = 1;
   /** every parameter, by name, as it was when it was last found to be of the shape it was built with */
   readonly #accepted: Map<string, Tensor> = new Map();
 
@@ -75,7 +78,10 @@ export abstract class Network implements Model {
     this.config = { ...config, numClasses, reg, l2Factor, dtype };
     this.#input = input;
     this.#layers = layers;
-    layers.reduce((shape, layer) => layer.outputShape(fn, shape), input);
+    layers.reduce((shape, layer) => {
+      if (layer.kind === 'batchnorm' && sizeOf(shape.slice(1)) === 1) this.#smallestBatch = 2;
+      return layer.outputShape(fn, shape);
+    }, input);
     this.bnParams = layers.filter((layer): layer is BatchnormRecord => layer.kind === 'batchnorm').map(({ param }) => param);
     const names = this.#build(architecture, dtype);
     let at = 0;
@@ -123,6 +129,11 @@ export abstract class Network implements Model {
     checkTensor(fn, 'X', X);
     this.#checkInput(fn, X);
     this.#checkParams(fn);
+    const untrained = this.bnParams.some(({ runningMean }) => runningMean === undefined);
+    if (X.shape[0] < this.#smallestBatch && (y !== undefined || untrained)) {
+      const when = y === undefined ? 'before the first training pass' : 'to train on';
+      throw new RangeError(`${fn}: X must hold 2 examples or more ${when}, for batchnorm, got ${X.shape[0]}`);
+    }
     if (y === undefined) return asStep(() => this.#scores(X), outliving);
     const labels = checkLabels(fn, 'y', y, X.shape[0], this.numClasses);
     return asStep(

@@ -198,6 +198,18 @@ describe('errors of loss', () => {
         model.loss(zeros([2, 12]));
       }, TypeError, 'TwoLayerNet.loss: params has an unknown name "w1", this network\'s are W1, b1, W2, b2',
     ],
+    'one example to train batchnorm on': [
+      () => networks.FullyConnectedNet({}).loss(X.slice([0, 1]), [1]), RangeError,
+      'FullyConnectedNet.loss: X must hold 2 examples or more to train on, for batchnorm, got 1',
+    ],
+    'one example before batchnorm has running averages': [
+      () => networks.FullyConnectedNet({}).loss(X.slice([0, 1])), RangeError,
+      'FullyConnectedNet.loss: X must hold 2 examples or more before the first training pass, for batchnorm, got 1',
+    ],
+    'one image of one pixel to train batchnorm on': [
+      () => new DeepConvNet({ inputDim: [3, 2, 2], numFilters: [4, 4], maxPools: [0], batchnorm: true })
+        .loss(zeros([1, 3, 2, 2]), [1]), RangeError, 'DeepConvNet.loss: X must hold 2 examples or more to train on',
+    ],
     'no params': [
       () => {
         const model = new TwoLayerNet({ inputDim: 12 });
@@ -209,6 +221,13 @@ describe('errors of loss', () => {
   it.each(Object.entries(cases))('%s', (_, [call, type, message]) => {
     expect(call).toThrow(type);
     expect(call).toThrow(message);
+  });
+
+  it('one example scores once batchnorm has running averages, and one image trains where it has pixels', () => {
+    const model = networks.FullyConnectedNet({});
+    model.loss(X, y);
+    expect(model.loss(X.slice([0, 1])).shape).toEqual([1, 10]);
+    expect(networks.DeepConvNet({}).loss(X.slice([0, 1]), [1])[0]).toBeGreaterThan(0);
   });
 
   it('leave the running averages alone', () => {

@@ -19,7 +19,8 @@ function solver(options: SolverOptions = {}, model = smallNet()): Solver {
 /** Everything by which two runs can differ, but the time they took. */
 function outcome(s: Solver): unknown {
   const { lossHistory, trainAccHistory, valAccHistory, bestValAcc, epoch, iteration } = s;
-  const rest = { params: bits(s.model.params), best: bits(s.bestParams), state: bits(s.model.state?.() as Record<string, Tensor>) };
+  const state = bits(s.model.state?.() as Record<string, Tensor>);
+  const rest = { params: bits(s.model.params), best: bits(s.bestParams), state };
   return { lossHistory, trainAccHistory, valAccHistory, bestValAcc, epoch, iteration, ...rest };
 }
 

@@ -80,7 +80,9 @@ describe('evalNumericalGradientArray', () => {
     const dw = evalNumericalGradientArray((t) => product(x, t), w, dout);
     const expected = zeros([4, 2], 'float64');
     for (let k = 0; k < 4; k++) {
-      for (let j = 0; j < 2; j++) expected.set([0, 1, 2].reduce((sum, i) => sum + x.get(i, k) * dout.get(i, j), 0), k, j);
+      for (let j = 0; j < 2; j++) {
+        expected.set([0, 1, 2].reduce((sum, i) => sum + x.get(i, k) * dout.get(i, j), 0), k, j);
+      }
     }
     expect(relError(dw, expected)).toBeLessThan(1e-8);
   });

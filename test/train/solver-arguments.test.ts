@@ -8,8 +8,8 @@ import { points, smallNet } from './support.ts';
 
 describe('Solver refuses', () => {
   const data = points();
-  const make = (change: Partial<Record<keyof SolverData, unknown>>, options: unknown = {}, model: unknown = smallNet()) =>
-    (): Solver => new Solver(model as never, { ...data, ...change } as never, options as never);
+  type Change = Partial<Record<keyof SolverData, unknown>>;
+  const make = (change: Change, options: unknown = {}, model: unknown = smallNet()) => (): Solver => new Solver(model as never, { ...data, ...change } as never, options as never);
   const withNaN = data.XVal.clone();
   withNaN.set(NaN, 3, 2);
 

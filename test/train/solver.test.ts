@@ -136,7 +136,8 @@ describe('Solver batches', () => {
       return [1, { W: zeros(1) }];
     }
   }
-  const data = { XTrain: arange(10).reshape(10, 1), yTrain: arange(10).toArray() as number[], XVal: zeros([1, 1]), yVal: [0] };
+  const numbers = arange(10);
+  const data = { XTrain: numbers.reshape(10, 1), yTrain: numbers.toArray() as number[], XVal: zeros([1, 1]), yVal: [0] };
   data.yTrain = data.yTrain.map((value) => value % 2);
 
   it('are a permutation cut in pieces, a new one every epoch', () => {
@@ -194,7 +195,8 @@ describe('Solver learning rate', () => {
   it('follows a schedule, times the decay', () => {
     const factor = (i: number): number => 0.5 * (1 + Math.cos(Math.PI * i / 12));
     const expected = [0, 1, 2, 3].map((i) => 0.1 * (i < 3 ? 1 : 0.5) * factor(i));
-    rates({ lrDecay: 0.5, schedule: cosineSchedule() }, 4).forEach((rate, i) => expect(rate).toBeCloseTo(expected[i], 15));
+    const found = rates({ lrDecay: 0.5, schedule: cosineSchedule() }, 4);
+    found.forEach((rate, i) => expect(rate).toBeCloseTo(expected[i], 15));
   });
 
   it('must not become NaN', () => {
@@ -277,7 +279,8 @@ describe('Solver.train', () => {
     expect(s.iteration).toBe(5);
     expect(bits(s.model.params)).toEqual(bits(s.bestParams));
     expect(await s.train()).toBe('finished');
-    expect([s.lossHistory, s.trainAccHistory, s.valAccHistory]).toEqual([whole.lossHistory, whole.trainAccHistory, whole.valAccHistory]);
+    const histories = (of: Solver): number[][] => [of.lossHistory, of.trainAccHistory, of.valAccHistory];
+    expect(histories(s)).toEqual(histories(whole));
     expect(bits(s.model.params)).toEqual(bits(whole.model.params));
   });
 
@@ -312,8 +315,10 @@ describe('Solver.train', () => {
     await s.train();
     expect(reports.map(({ iteration }) => iteration)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
     expect(reports.map(({ loss }) => loss)).toEqual(s.lossHistory);
-    expect(reports.map(({ learningRate }) => learningRate)).toEqual([...Array<number>(3).fill(0.1), ...Array<number>(3).fill(0.05), ...Array<number>(3).fill(0.025), ...Array<number>(3).fill(0.0125)]);
-    expect(reports[0]).toMatchObject({ iterations: 12, numEpochs: 4, epoch: 0, trainAcc: undefined, valAcc: undefined });
+    const rates = [0.1, 0.05, 0.025, 0.0125].flatMap((rate) => [rate, rate, rate]);
+    expect(reports.map(({ learningRate }) => learningRate)).toEqual(rates);
+    const none = { trainAcc: undefined, valAcc: undefined };
+    expect(reports[0]).toMatchObject({ iterations: 12, numEpochs: 4, epoch: 0, ...none });
     expect(reports[2].epoch).toBe(1);
     expect(reports[3]).toMatchObject({ trainAcc: s.trainAccHistory[1], valAcc: s.valAccHistory[1] });
     expect(reports.every(({ imagesPerSecond, secondsLeft }) => imagesPerSecond > 0 && secondsLeft >= 0)).toBe(true);
