@@ -30,12 +30,8 @@ export async function predict(
     const end = Math.min(total, start + batchSize);
     inStep(() => {
       const scores = model.loss(X.slice([start, end]));
-      readScores(
-        contiguousData(scores),
-        scores.shape[1],
-        classes.subarray(start, end),
-        confidence.subarray(start, end),
-      );
+      const rows = [classes.subarray(start, end), confidence.subarray(start, end)] as const;
+      readScores(contiguousData(scores), scores.shape[1], ...rows);
     });
     onProgress(end, total);
     await new Promise((resolve) => setImmediate(resolve));
@@ -44,10 +40,7 @@ export async function predict(
 }
 
 function readScores(
-  scores: ArrayLike<number>,
-  numClasses: number,
-  classes: Int32Array,
-  confidence: Float64Array,
+  scores: ArrayLike<number>, numClasses: number, classes: Int32Array, confidence: Float64Array,
 ): void {
   for (let i = 0; i < classes.length; i++) {
     const row = i * numClasses;

@@ -60,9 +60,7 @@ function encodeModel(network: Network, data: RunData): Uint8Array {
   tensors['input/mean'] = data.mean;
   tensors['input/std'] = data.std;
   return encodeSafetensors(tensors, {
-    model: network.name,
-    config: JSON.stringify(network.config),
-    classNames: JSON.stringify(data.classNames),
+    model: network.name, config: JSON.stringify(network.config), classNames: JSON.stringify(data.classNames),
   });
 }
 
@@ -71,10 +69,7 @@ function filterPicture(network: Network, data: RunData, background: 255 | 'trans
   const first = network.params.W1;
   if (first.ndim === 4) return filterGrid(first, { scale: filterScale, background });
   const shown = Math.min(first.shape[1], 100);
-  const columns = first
-    .slice(null, [0, shown])
-    .transpose(1, 0)
-    .reshape(shown, ...data.XTest.shape.slice(1));
+  const columns = first.slice(null, [0, shown]).transpose(1, 0).reshape(shown, ...data.XTest.shape.slice(1));
   return filterGrid(columns, { background });
 }
 
@@ -82,10 +77,8 @@ function samplesOf({ data, predictions }: RunResult): SamplePrediction[] {
   return Array.from({ length: Math.min(sampleCount, data.yTest.length) }, (_, i) => {
     const image = data.XTest.slice(i).mul(data.std).add(data.mean);
     return {
-      picture: tensorToPicture(image),
-      actual: data.classNames[data.yTest[i]],
-      predicted: data.classNames[predictions.classes[i]],
-      confidence: predictions.confidence[i],
+      picture: tensorToPicture(image), actual: data.classNames[data.yTest[i]],
+      predicted: data.classNames[predictions.classes[i]], confidence: predictions.confidence[i],
     };
   });
 }
@@ -108,8 +101,7 @@ function reportOf(result: RunResult): string {
     ],
     filters: filterPicture(network, data, 'transparent'),
     confusion: {
-      counts: confusionMatrix(data.yTest, predictions.classes, data.classNames.length),
-      classNames: data.classNames,
+      counts: confusionMatrix(data.yTest, predictions.classes, data.classNames.length), classNames: data.classNames,
     },
     samples: samplesOf(result),
     configuration: flatten({ ...config, seed: result.seed }),

@@ -76,7 +76,7 @@ const table = {
   }],
 } as const satisfies Record<string, readonly [purpose: string, recipe: Recipe]>;
 
-export const recipeNames: readonly string[] = Object.keys(table);
+const recipeNames: readonly string[] = Object.keys(table);
 
 /** The recipe that --model alone stands for. */
 const standardRecipes: Readonly<Record<ModelName, string>> = {
@@ -91,8 +91,7 @@ export const modelNames: readonly string[] = Object.keys(standardRecipes);
 
 /** Finds the recipe for --recipe and --model. Throws UsageError for unknown names and for two that contradict. */
 export function findRecipe(
-  recipeName: string | undefined,
-  modelName: string | undefined,
+  recipeName: string | undefined, modelName: string | undefined,
 ): [name: string, recipe: Recipe] {
   if (modelName !== undefined && !Object.hasOwn(standardRecipes, modelName)) {
     throw new UsageError(`--model must be one of ${modelNames.join(', ')}, got ${describe(modelName)}`);
@@ -110,19 +109,13 @@ export function findRecipe(
 
 /** The network of a recipe with its initial weights drawn from the seed, for (N, channels, height, width) images. */
 export function buildNetwork(
-  { model, network }: Pick<Recipe, 'model' | 'network'>,
-  inputDim: readonly number[],
-  numClasses: number,
-  seed: number,
+  { model, network }: Pick<Recipe, 'model' | 'network'>, inputDim: readonly number[], numClasses: number, seed: number,
 ): Network {
   const options = { ...network, numClasses, rng: new Rng(seed) };
   switch (model) {
-    case 'three':
-      return new ThreeLayerConvNet({ ...options, inputDim });
-    case 'deep':
-      return new DeepConvNet({ ...options, inputDim });
-    case 'two':
-      return new TwoLayerNet({ ...options, inputDim });
+    case 'three': return new ThreeLayerConvNet({ ...options, inputDim });
+    case 'deep': return new DeepConvNet({ ...options, inputDim });
+    case 'two': return new TwoLayerNet({ ...options, inputDim });
     case 'fc': {
       const { hiddenDims, ...rest } = options as typeof options & { hiddenDims: number[] };
       return new FullyConnectedNet(hiddenDims, { ...rest, inputDim });
@@ -155,8 +148,7 @@ const progressSteps = 100_000;
  * reaches its end on a slow machine as on a fast one. Null where epochs end the run.
  */
 export function buildSchedule(
-  { schedule }: Pick<Recipe, 'schedule'>,
-  elapsed: (() => number) | null,
+  { schedule }: Pick<Recipe, 'schedule'>, elapsed: (() => number) | null,
 ): Schedule | undefined {
   if (schedule === 'constant') return undefined;
   const cycle = oneCycleSchedule();

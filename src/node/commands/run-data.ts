@@ -38,10 +38,7 @@ export async function loadRunData(
     return { ...prepared, name: 'procedural shapes', source: `procedural shapes${why}` };
   }
   const prepared = prepareImages(await loadCifar10(path), {
-    numTraining: numTrain ?? undefined,
-    numValidation: numVal ?? undefined,
-    numTest: numTest ?? undefined,
-    normalize,
+    numTraining: numTrain ?? undefined, numValidation: numVal ?? undefined, numTest: numTest ?? undefined, normalize,
   });
   return { ...prepared, name: 'CIFAR-10', source: `CIFAR-10 from ${path}` };
 }

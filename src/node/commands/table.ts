@@ -11,12 +11,8 @@ export function formatTable(
 ): string {
   const widths = heads.map((head, column) => Math.max(head.length, ...rows.map((row) => row[column].length)));
   const line = (cells: readonly string[]): string =>
-    cells
-      .map((cell, column) =>
-        alignments[column] === 'right' ? cell.padStart(widths[column]) : cell.padEnd(widths[column]),
-      )
-      .join('  ')
-      .trimEnd();
+    cells.map((cell, column) => alignments[column] === 'right' ? cell.padStart(widths[column]) : cell.padEnd(widths[column]))
+      .join('  ').trimEnd();
   return `${[line(heads), widths.map((width) => '-'.repeat(width)).join('  '), ...rows.map(line)].join('\n')}\n`;
 }
 

@@ -70,7 +70,7 @@ async function train(
   );
   // The threads start while the data load.
   await threads;
-  const network = networkOf(settings, data);
+  const network = buildNetwork(settings, data.XTrain.shape.slice(1), data.classNames.length, settings.seed);
   line.print(`model: ${network.name}, ${parameterCount(network).toLocaleString('en-US')} parameters; ${backendLine()}`);
   if (signal.aborted) return;
 
@@ -94,10 +94,7 @@ async function train(
   };
   const solver: Solver = new Solver(network, data, {
     ...solverOptions(settings, () => solver.trainSeconds),
-    onProgress,
-    onEpoch: printAccuracies,
-    checkpointName,
-    checkpointStore: file,
+    onProgress, onEpoch: printAccuracies, checkpointName, checkpointStore: file,
     checkpointMetadata: { [settingsKey]: JSON.stringify(settings) },
   });
   if (checkpoint === null) {
@@ -162,21 +159,11 @@ async function report({ solver, network, data, settings, reason, out, line }: Fi
   const valAccuracy = solver.valAccHistory.length > 0 ? solver.bestValAcc : solver.checkAccuracy(data.XVal, data.yVal);
   const imagesPerSecond = (solver.iteration * Math.min(settings.batchSize, data.yTrain.length)) / solver.trainSeconds;
   const path = await writeOutputs(out, {
-    network,
-    data,
-    predictions,
-    valAccuracy,
-    testAccuracy,
-    imagesPerSecond,
-    lossHistory: solver.lossHistory,
-    trainAccHistory: solver.trainAccHistory,
-    valAccHistory: solver.valAccHistory,
-    accuracyEpochs: accuracyEpochs(solver),
-    trainSeconds: solver.trainSeconds,
-    seed: settings.seed,
+    network, data, predictions, valAccuracy, testAccuracy, imagesPerSecond,
+    lossHistory: solver.lossHistory, trainAccHistory: solver.trainAccHistory, valAccHistory: solver.valAccHistory,
+    accuracyEpochs: accuracyEpochs(solver), trainSeconds: solver.trainSeconds, seed: settings.seed,
     config: { ...settings, data: data.source, network: network.config, backend: backendLine() },
-    complete: reason === 'finished' || reason === 'timeLimit',
-    stopReason: reason,
+    complete: reason === 'finished' || reason === 'timeLimit', stopReason: reason,
   });
   line.print(
     `${reason === 'aborted' ? 'stopped after' : 'trained for'} ${solver.trainSeconds.toFixed(1)} s: ` +
@@ -186,21 +173,11 @@ async function report({ solver, network, data, settings, reason, out, line }: Fi
   line.print(`report: ${path}`);
 }
 
-function networkOf(settings: RunSettings, data: RunData): Network {
-  return buildNetwork(settings, data.XTrain.shape.slice(1), data.classNames.length, settings.seed);
-}
-
 function solverOptions(settings: RunSettings, trainSeconds: () => number): SolverOptions {
-  const { epochs, time } = settings;
+  const { epochs, time, updateRule, optimConfig, lrDecay, batchSize } = settings;
+  const elapsed = epochs === null && time !== null ? () => Math.min(1, trainSeconds() / time) : null;
   return {
-    updateRule: settings.updateRule,
-    optimConfig: settings.optimConfig,
-    lrDecay: settings.lrDecay,
-    schedule: buildSchedule(
-      settings,
-      epochs === null && time !== null ? () => Math.min(1, trainSeconds() / time) : null,
-    ),
-    batchSize: settings.batchSize,
+    updateRule, optimConfig, lrDecay, batchSize, schedule: buildSchedule(settings, elapsed),
     numEpochs: epochs ?? endlessEpochs,
     // A generator of its own: the weights' generator is used up to a point that depends on the network.
     rng: new Rng(settings.seed + 1),
