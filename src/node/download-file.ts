@@ -234,6 +234,9 @@ async function verify(plan: DownloadPlan, part: string, resumed: boolean): Promi
   throw resumed ? new RetryableError(message) : new DownloadError(message, plan.url);
 }
 
+/** A record holds an address and two headers, which servers keep far shorter. */
+const maxRecordBytes = 64 * 1024;
+
 function recordPath(part: string): string {
   return `${part}.json`;
 }
@@ -255,7 +258,9 @@ async function writeRecord(part: string, record: PartRecord): Promise<void> {
 
 async function readRecord(part: string): Promise<PartRecord | null> {
   try {
-    const { url, etag, lastModified } = JSON.parse(await readFile(recordPath(part), 'utf8')) as Partial<PartRecord>;
+    const path = recordPath(part);
+    if ((await stat(path)).size > maxRecordBytes) return null;
+    const { url, etag, lastModified } = JSON.parse(await readFile(path, 'utf8')) as Partial<PartRecord>;
     const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
     return typeof url === 'string' ? { url, etag: text(etag), lastModified: text(lastModified) } : null;
   } catch {
