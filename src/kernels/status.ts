@@ -1,7 +1,9 @@
 /** What computes now, and how to have everything ready before the first computation. */
 
 import { describeComputing, type Info } from '../runtime/info.ts';
-import { reselect, selection } from './registry.ts';
+import { type Heap, sharedHeap } from './memory/heap.ts';
+import { rehearse } from './rehearsal.ts';
+import { activeKernels, reselect, selection } from './registry.ts';
 import { prepareSimd } from './simd/backend.ts';
 import { currentTeam, existingTeam, expectedThreads } from './team/team.ts';
 
@@ -21,9 +23,10 @@ export function info(): Info {
 }
 
 /**
- * Makes the fastest backend and its worker threads ready. Nowhere must one wait for it: before, kernels compute too, on
- * one thread, and on a page whose browser will not compile a large module on its main thread, in JavaScript. Never
- * throws; what could not be had is in info().why.
+ * Makes the fastest backend and its worker threads ready, with the kernels of networks compiled and pages under the
+ * first 16 MiB of memory, so that the first call after it takes about as long as the second. Nowhere must one wait for
+ * it: before, kernels compute too, on one thread, and on a page whose browser will not compile a large module on its
+ * main thread, in JavaScript. Never throws; what could not be had is in info().why.
  */
 export async function ready(): Promise<void> {
   await prepareSimd();
@@ -33,5 +36,11 @@ export async function ready(): Promise<void> {
   const end = performance.now() + joinMilliseconds;
   while (existingTeam() === team && team.joined < team.expected && performance.now() < end) {
     await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  try {
+    (sharedHeap() as Heap).warm();
+    rehearse(activeKernels());
+  } catch {
+    // who computes will be told
   }
 }

@@ -93,6 +93,17 @@ export class Heap {
     }
   }
 
+  /**
+   * Has the system lay pages under what is handed out first, as many as smaller computations need. It does so when
+   * they are first written to, one by one, which takes longer than to compute what is written.
+   */
+  warm(): void {
+    if (this.size > pageBytes) return;
+    const [address, bytes] = this.allocateAtLeast(blockAlignment, growthBytes, 'warming');
+    this.array('uint8', address, bytes).fill(0);
+    this.free(address);
+  }
+
   /** Gives a block back. Throws RangeError when no block starts at this address. */
   free(address: number): void {
     const size = this.#blocks.release(address);
