@@ -11,7 +11,7 @@ import {
   convReluBackward, convReluForward, convReluPoolBackward, convReluPoolForward,
 } from '../layers/conv-sandwich.ts';
 import { convBatchnormReluInference, maxPoolInference } from '../layers/inference.ts';
-import { kaimingInit, normalInit } from '../layers/initialize.ts';
+import { normalInit, scaledByFanIn } from '../layers/initialize.ts';
 import { checkBoolean, checkInteger, checkNumber, checkOneOf, checkOptions, describe } from '../runtime/check.ts';
 import { ones, zeros } from '../tensor/creation.ts';
 import { shapeText } from '../tensor/shape.ts';
@@ -77,7 +77,7 @@ export class DeepConvNet extends Network {
       const [channels] = shapes[l - 1];
       const count = filters[l - 1];
       this.params[`W${l}`] = weightScale === 'kaiming'
-        ? kaimingInit(channels, count, { k: 3, relu: true, rng, dtype })
+        ? scaledByFanIn(fn, channels, count, 2, { k: 3, rng, dtype })
         : normalInit(fn, [count, channels, 3, 3], weightScale, rng, dtype);
       this.params[`b${l}`] = zeros(count, dtype);
       if (!batchnorm) continue;
@@ -87,7 +87,7 @@ export class DeepConvNet extends Network {
     }
     const features = this.featureCount();
     this.params[`W${this.depth}`] = weightScale === 'kaiming'
-      ? kaimingInit(features, this.numClasses, { relu: false, rng, dtype })
+      ? scaledByFanIn(fn, features, this.numClasses, 1, { rng, dtype })
       : normalInit(fn, [features, this.numClasses], weightScale, rng, dtype);
     this.params[`b${this.depth}`] = zeros(this.numClasses, dtype);
     this.placeParams();
