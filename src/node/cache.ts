@@ -34,7 +34,9 @@ function checkSurroundings(fn: string, surroundings: CacheSurroundings): Require
   checkOptions(fn, surroundings, ['platform', 'env', 'home']);
   const { platform = process.platform, env = process.env, home = homedir() } = surroundings;
   checkRecord(fn, 'env', env);
-  for (const name of ['LOCALAPPDATA', 'XDG_CACHE_HOME', 'CIFAR10']) checkString(fn, `env.${name}`, env[name] ?? '');
+  for (const name of ['LOCALAPPDATA', 'XDG_CACHE_HOME', 'CIFAR10']) {
+    if (env[name] !== undefined) checkString(fn, `env.${name}`, env[name]);
+  }
   return { platform: checkString(fn, 'platform', platform), env, home: checkString(fn, 'home', home) };
 }
 
