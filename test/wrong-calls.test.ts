@@ -29,13 +29,10 @@ const rest: typeof computing = [
 afterAll(() => tilegrad.configure({ backend: 'auto', threads: 'auto' }));
 
 describe.each(['naive', 'simd'] as const)('wrong calls on %s', (backend) => {
-  test.each(backend === 'naive' ? [...computing, ...rest] : computing)('of %s', async (_entry, module, table) => {
-    const { calls, raw, unlisted } = await walk(module, table, () => tilegrad.configure({ backend, threads: 1 }));
-    console.log(`${_entry}: ${calls} calls, ${raw.length} raw`);
-    const fs = await import('node:fs');
-    fs.appendFileSync('/tmp/raw-calls.txt', raw.join('\n') + '\n');
+  test.each(backend === 'naive' ? [...computing, ...rest] : computing)('of %s', async (_, module, table) => {
+    const { calls, refused, raw, unlisted } = await walk(module, table, () => tilegrad.configure({ backend, threads: 1 }));
     expect(unlisted).toEqual([]);
     expect(raw).toEqual([]);
-    expect(calls).toBeGreaterThan(0);
-  }, 600_000);
+    expect(refused).toBeGreaterThan(calls / 2);
+  });
 });

@@ -5,7 +5,7 @@
  * for Image Recognition", 2015, section 4.2.
  */
 
-import { checkInteger, checkNumber, checkOptions, describe } from '../runtime/check.ts';
+import { checkFunction, checkInteger, checkNumber, checkOptions } from '../runtime/check.ts';
 import { checkRank } from '../tensor/check.ts';
 import { contiguousData, emptyTensor } from '../tensor/internal.ts';
 import { checkRandomSource, type RandomSource } from '../tensor/random/source.ts';
@@ -86,10 +86,6 @@ export function randomShift(X: Tensor, rng: RandomSource, options: { maxShift?: 
 
 /** One transform that applies the given ones in order: `augment(randomFlip, randomShift)`. */
 export function augment(...transforms: readonly Transform[]): Transform {
-  for (const transform of transforms) {
-    if (typeof transform !== 'function') {
-      throw new TypeError(`augment: every transform must be a function, got ${describe(transform)}`);
-    }
-  }
+  for (const transform of transforms) checkFunction('augment', 'every transform', transform);
   return (X, rng) => transforms.reduce((changed, transform) => transform(changed, rng), X);
 }

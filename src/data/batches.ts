@@ -1,7 +1,7 @@
 /** Walking through a data set batch by batch, for loops that one writes oneself; the Solver draws its own. */
 
 import { allocateCollected } from '../kernels/memory/allocate.ts';
-import { checkBoolean, checkInteger, checkOptions, describe } from '../runtime/check.ts';
+import { checkBoolean, checkFunction, checkInteger, checkOptions } from '../runtime/check.ts';
 import { checkTensor, shapeText } from '../tensor/check.ts';
 import { contiguousData } from '../tensor/internal.ts';
 import { checkLabels, type Labels } from '../tensor/labels.ts';
@@ -41,9 +41,7 @@ export function batches(
   const batchSize = checkInteger('batches', 'batchSize', options.batchSize ?? 100, 1);
   const dropLast = checkBoolean('batches', 'dropLast', options.dropLast ?? false);
   if (rng !== undefined) checkRandomSource('batches', 'rng', rng);
-  if (transform !== undefined && typeof transform !== 'function') {
-    throw new TypeError(`batches: transform must be a function, got ${describe(transform)}`);
-  }
+  if (transform !== undefined) checkFunction('batches', 'transform', transform);
   if (transform !== undefined && rng === undefined) throw new TypeError('batches: transform needs rng to draw from');
   const rowsOf = rowGatherer(X);
 

@@ -84,7 +84,7 @@ export function encodeCifar10(images: Tensor, labels: Labels): Uint8Array {
   const pixels = contiguousData(images) as Uint8Array;
   const bytes = new Uint8Array(count * recordBytes);
   for (let n = 0; n < count; n++) {
-    const label = Number(classes[n]);
+    const label = typeof classes[n] === 'bigint' ? Number(classes[n]) : classes[n];
     checkLabel('encodeCifar10', n, label);
     bytes[n * recordBytes] = label;
     bytes.set(pixels.subarray(n * imageBytes, (n + 1) * imageBytes), n * recordBytes + 1);
@@ -110,9 +110,9 @@ export function countRecords(fn: string, length: number): number {
   return length / recordBytes;
 }
 
-function checkLabel(fn: string, record: number, label: number): void {
-  if (!(Number.isInteger(label) && label >= 0 && label < classNames.length)) {
-    throw new RangeError(`${fn}: record ${record} has label ${label}, expected 0 to ${classNames.length - 1}`);
+function checkLabel(fn: string, record: number, label: unknown): asserts label is number {
+  if (!(typeof label === 'number' && Number.isInteger(label) && label >= 0 && label < classNames.length)) {
+    throw new RangeError(`${fn}: record ${record} has label ${describe(label)}, expected 0 to ${classNames.length - 1}`);
   }
 }
 

@@ -50,7 +50,8 @@ export function xavierInit(din: number, dout: number, options: XavierOptions): T
   return scaledByFanIn('xavierInit', din, dout, 1, options);
 }
 
-function scaledByFanIn(fn: string, din: number, dout: number, gain: number, options: XavierOptions): Tensor {
+/** kaimingInit or, with gain 1, xavierInit, under the caller's name. */
+export function scaledByFanIn(fn: string, din: number, dout: number, gain: number, options: XavierOptions): Tensor {
   const { rng, dtype = 'float32' } = options;
   const k = options.k ?? undefined;
   checkInteger(fn, 'din', din, 1);

@@ -5,7 +5,7 @@
  *   ->  WL (F h w, classes), bL (classes)  ->  scores (N, classes)
  */
 
-import { kaimingInit, normalInit } from '../layers/initialize.ts';
+import { normalInit, scaledByFanIn } from '../layers/initialize.ts';
 import { affineRecord } from '../layers/records/affine.ts';
 import { convRecord } from '../layers/records/convolution.ts';
 import { reluRecord } from '../layers/records/elementwise.ts';
@@ -66,8 +66,8 @@ export class DeepConvNet extends Network {
       initialWeights: (shape) => {
         if (weightScale !== 'kaiming') return normalInit(fn, shape, weightScale, rng, dtype);
         return shape.length === 4
-          ? kaimingInit(shape[1], shape[0], { k: 3, relu: true, rng, dtype })
-          : kaimingInit(features, numClasses, { relu: false, rng, dtype });
+          ? scaledByFanIn(fn, shape[1], shape[0], 2, { k: 3, rng, dtype })
+          : scaledByFanIn(fn, features, numClasses, 1, { rng, dtype });
       },
     });
   }

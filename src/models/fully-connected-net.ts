@@ -49,9 +49,10 @@ export class FullyConnectedNet extends Network {
     ]);
     const { inputDim = 3072, normalization = null, dropoutKeep = 1, seed, weightScale = 1e-2 } = options;
     const hidden = checkSizes(fn, 'hiddenDims', hiddenDims);
-    if (options.hiddenDims !== undefined && String(options.hiddenDims) !== String(hidden)) {
+    const repeated = checkSizes(fn, 'options.hiddenDims', options.hiddenDims ?? hidden);
+    if (String(repeated) !== String(hidden)) {
       throw new RangeError(
-        `${fn}: options.hiddenDims must repeat the first argument, got [${printable(String(options.hiddenDims))}] and [${hidden}]`,
+        `${fn}: options.hiddenDims must repeat the first argument, got [${repeated}] and [${hidden}]`,
       );
     }
     const inputSize = checkInputSize(fn, inputDim);

@@ -3,6 +3,7 @@
 import { stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { posix, win32 } from 'node:path';
+import { checkOptions, checkRecord, checkString } from '../runtime/check.ts';
 
 /** What cacheFolder looks at; each part defaults to this process's own. */
 export interface CacheSurroundings {
@@ -17,7 +18,7 @@ export interface CacheSurroundings {
  * value is to be ignored). macOS: ~/Library/Caches/tilegrad. Windows: %LOCALAPPDATA%\tilegrad\Cache.
  */
 export function cacheFolder(surroundings: CacheSurroundings = {}): string {
-  const { platform = process.platform, env = process.env, home = homedir() } = surroundings;
+  const { platform, env, home } = checkSurroundings('cacheFolder', surroundings);
   if (platform === 'win32') {
     const local = env.LOCALAPPDATA;
     const base = local !== undefined && win32.isAbsolute(local) ? local : win32.join(home, 'AppData', 'Local');
@@ -29,6 +30,16 @@ export function cacheFolder(surroundings: CacheSurroundings = {}): string {
   return posix.join(home, ...custom, 'tilegrad');
 }
 
+function checkSurroundings(fn: string, surroundings: CacheSurroundings): Required<CacheSurroundings> {
+  checkOptions(fn, surroundings, ['platform', 'env', 'home']);
+  const { platform = process.platform, env = process.env, home = homedir() } = surroundings;
+  checkRecord(fn, 'env', env);
+  for (const name of ['LOCALAPPDATA', 'XDG_CACHE_HOME', 'CIFAR10']) {
+    if (env[name] !== undefined) checkString(fn, `env.${name}`, env[name]);
+  }
+  return { platform: checkString(fn, 'platform', platform), env, home: checkString(fn, 'home', home) };
+}
+
 /** The file name of the binary release. */
 export const cifar10ArchiveName = 'cifar-10-binary.tar.gz';
 
@@ -37,7 +48,7 @@ export const cifar10ArchiveName = 'cifar-10-binary.tar.gz';
  * wrong with it), else the archive in the cache folder, else null.
  */
 export async function findCifar10(surroundings: CacheSurroundings = {}): Promise<string | null> {
-  const { platform = process.platform, env = process.env } = surroundings;
+  const { platform, env } = checkSurroundings('findCifar10', surroundings);
   if (env.CIFAR10 !== undefined && env.CIFAR10 !== '') return env.CIFAR10;
   const cached = (platform === 'win32' ? win32 : posix).join(cacheFolder(surroundings), cifar10ArchiveName);
   try {

@@ -66,6 +66,29 @@ export function checkOneOf<T extends string>(fn: string, name: string, value: un
   return value as T;
 }
 
+/** Throws TypeError unless value is a string. */
+export function checkString(fn: string, name: string, value: unknown): string {
+  if (typeof value !== 'string') throw new TypeError(`${fn}: ${name} must be a string, got ${describe(value)}`);
+  return value;
+}
+
+/** Throws TypeError unless value is a function. */
+export function checkFunction<F>(fn: string, name: string, value: F): F {
+  if (typeof value !== 'function') throw new TypeError(`${fn}: ${name} must be a function, got ${describe(value)}`);
+  return value;
+}
+
+/** Throws TypeError unless value is a list of numbers: an array of them, or a typed array but of 64-bit integers. */
+export function checkNumbers(fn: string, name: string, value: unknown): ArrayLike<number> {
+  const isTyped = ArrayBuffer.isView(value) && !(value instanceof DataView);
+  if (!isTyped && !Array.isArray(value)) throw new TypeError(`${fn}: ${name} must be a list of numbers, got ${describe(value)}`);
+  const list = value as unknown as ArrayLike<unknown>;
+  for (let i = 0; i < (isTyped ? Math.min(1, list.length) : list.length); i++) {
+    if (typeof list[i] !== 'number') throw new TypeError(`${fn}: ${name}[${i}] must be a number, got ${describe(list[i])}`);
+  }
+  return list as ArrayLike<number>;
+}
+
 /** Throws TypeError unless value is an object, neither a list nor a typed array, as a record of tensors must be. */
 export function checkRecord(fn: string, name: string, value: unknown): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value) || ArrayBuffer.isView(value)) {

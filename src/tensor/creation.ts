@@ -27,23 +27,28 @@ type NestedBooleans = boolean | readonly NestedBooleans[];
  * Throws TypeError for values that are not numbers, RangeError for ragged nesting or a shape of another size.
  */
 export function tensor(values: Values, shape?: ShapeLike | null, dtype?: DType): Tensor {
-  if (dtype !== undefined) checkDType('tensor', dtype);
-  const wanted = shape === undefined || shape === null ? null : checkShape('tensor', shape);
-  if (values instanceof Tensor) return collect(values, wanted ?? values.shape, dtype ?? values.dtype);
+  return tensorOf('tensor', values, shape, dtype);
+}
+
+/** The same under the caller's name. */
+export function tensorOf(fn: string, values: Values, shape?: ShapeLike | null, dtype?: DType): Tensor {
+  if (dtype !== undefined) checkDType(fn, dtype);
+  const wanted = shape === undefined || shape === null ? null : checkShape(fn, shape);
+  if (values instanceof Tensor) return collect(fn, values, wanted ?? values.shape, dtype ?? values.dtype);
   if (ArrayBuffer.isView(values)) {
-    const array = supportedArray('tensor', values);
-    return collect(new Tensor(array), wanted ?? [array.length], dtype ?? dtypeOf('tensor', array));
+    const array = supportedArray(fn, values);
+    return collect(fn, new Tensor(array), wanted ?? [array.length], dtype ?? dtypeOf(fn, array));
   }
-  const found = nestedShape(values);
+  const found = nestedShape(fn, values);
   const result = wanted ?? found;
-  checkSize('tensor', sizeOf(found), result);
+  checkSize(fn, sizeOf(found), result);
   const data = allocateCollected(dtype ?? 'float32', sizeOf(found));
-  fillNested(values, found, 0, data, 0);
+  fillNested(fn, values, found, 0, data, 0);
   return new Tensor(data, result);
 }
 
-function collect(t: Tensor, shape: readonly number[], dtype: DType): Tensor {
-  checkSize('tensor', t.size, shape);
+function collect(fn: string, t: Tensor, shape: readonly number[], dtype: DType): Tensor {
+  checkSize(fn, t.size, shape);
   const data = allocateCollected(dtype, t.size);
   copyElements(t.shape, t, { data, strides: rowMajorStrides(t.shape), offset: 0 });
   return new Tensor(data, shape);
@@ -56,34 +61,34 @@ function checkSize(fn: string, size: number, shape: readonly number[]): void {
 }
 
 /** The shape of nested arrays, read along the first entries. */
-function nestedShape(values: unknown): number[] {
+function nestedShape(fn: string, values: unknown): number[] {
   const shape: number[] = [];
   while (Array.isArray(values)) {
-    if (shape.length === maxDimensions) throw new RangeError(`tensor: values is nested deeper than ${maxDimensions} levels`);
+    if (shape.length === maxDimensions) throw new RangeError(`${fn}: values is nested deeper than ${maxDimensions} levels`);
     shape.push(values.length);
     if (values.length === 0) break;
     values = values[0];
   }
-  return checkShape('tensor', shape, 'the shape of values');
+  return checkShape(fn, shape, 'the shape of values');
 }
 
 /** Copies nested arrays into data and returns the next free position; throws when a part has another shape. */
 function fillNested(
-  values: unknown, shape: readonly number[], depth: number, data: TypedArray, position: number,
+  fn: string, values: unknown, shape: readonly number[], depth: number, data: TypedArray, position: number,
 ): number {
   if (depth === shape.length) {
     if (typeof values !== 'number' && typeof values !== 'boolean') {
-      if (Array.isArray(values)) throw new RangeError(`tensor: values is ragged: a list stands where numbers do at depth ${depth}`);
-      throw new TypeError(`tensor: values must hold numbers, got ${describe(values)}`);
+      if (Array.isArray(values)) throw new RangeError(`${fn}: values is ragged: a list stands where numbers do at depth ${depth}`);
+      throw new TypeError(`${fn}: values must hold numbers, got ${describe(values)}`);
     }
     data[position] = Number(values);
     return position + 1;
   }
   if (!Array.isArray(values) || values.length !== shape[depth]) {
     const got = Array.isArray(values) ? `${values.length} entries` : describe(values);
-    throw new RangeError(`tensor: values is ragged: expected ${shape[depth]} entries at depth ${depth}, got ${got}`);
+    throw new RangeError(`${fn}: values is ragged: expected ${shape[depth]} entries at depth ${depth}, got ${got}`);
   }
-  for (let i = 0; i < values.length; i++) position = fillNested(values[i], shape, depth + 1, data, position);
+  for (let i = 0; i < values.length; i++) position = fillNested(fn, values[i], shape, depth + 1, data, position);
   return position;
 }
 

@@ -4,6 +4,8 @@
  * Solver one of your own (option `checkpointStore`).
  */
 
+import { describe } from '../runtime/check.ts';
+
 /** Keeps checkpoints by name. */
 export interface CheckpointStore {
   /** stores the bytes under the name in place of what was there; settles when they are safe */
@@ -14,6 +16,9 @@ let standard: CheckpointStore | null = null;
 
 /** Makes this the store of every Solver that is given a checkpointName but no checkpointStore; null for none. */
 export function setDefaultCheckpointStore(store: CheckpointStore | null): void {
+  if (store !== null && typeof (store as Partial<CheckpointStore> | undefined)?.write !== 'function') {
+    throw new TypeError(`setDefaultCheckpointStore: store must have a method write, or be null, got ${describe(store)}`);
+  }
   standard = store;
 }
 

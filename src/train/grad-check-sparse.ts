@@ -1,6 +1,6 @@
 /** Gradient checks at a sample of elements, for tensors too big to check whole. */
 
-import { checkInteger, checkNumber, checkOptions } from '../runtime/check.ts';
+import { checkFunction, checkInteger, checkNumber, checkOptions } from '../runtime/check.ts';
 import { checkTensorShape } from '../tensor/check.ts';
 import { checkRandomSource, type RandomSource } from '../tensor/random/source.ts';
 import { Rng } from '../tensor/random/rng.ts';
@@ -34,6 +34,7 @@ export function gradCheckSparse(
   f: (x: Tensor) => number | Tensor, x: Tensor, analyticGrad: Tensor, options: GradCheckSparseOptions = {},
 ): GradCheck[] {
   const fn = 'gradCheckSparse';
+  checkFunction(fn, 'f', f);
   if (checkFloatTensor(fn, x).size === 0) throw new RangeError(`${fn}: x must have elements to check`);
   checkTensorShape(fn, 'analyticGrad', analyticGrad, x.shape);
   checkOptions(fn, options, ['numChecks', 'h', 'rng']);

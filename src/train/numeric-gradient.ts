@@ -5,14 +5,17 @@
  * params, say).
  */
 
-import { checkNumber, checkOptions, describe } from '../runtime/check.ts';
+import { checkBoolean, checkFunction, checkNumber, checkOptions, describe } from '../runtime/check.ts';
 import { checkTensor, checkTensorShape } from '../tensor/check.ts';
 import { contiguousDataAs } from '../tensor/internal.ts';
+import { rowMajorStrides } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 
 export interface NumericalGradientOptions {
   /** how far an element is moved to either side; 1e-5 by default. float32 needs about 1e-2. */
   h?: number;
+  /** print each element's index and slope as it is found; false by default */
+  verbose?: boolean;
 }
 
 /**
@@ -24,8 +27,8 @@ export function evalNumericalGradient(
   f: (x: Tensor) => number | Tensor, x: Tensor, options: NumericalGradientOptions = {},
 ): Tensor {
   const fn = 'evalNumericalGradient';
-  const h = checkArguments(fn, f, x, options);
-  return eachElement(fn, x, h, () => numberFrom(fn, f(x)), centralDifference);
+  checkArguments(fn, f, x, options);
+  return eachElement(fn, x, options, () => numberFrom(fn, f(x)), centralDifference);
 }
 
 /**
@@ -36,12 +39,12 @@ export function evalNumericalGradientArray(
   f: (x: Tensor) => Tensor, x: Tensor, dout: Tensor, options: NumericalGradientOptions = {},
 ): Tensor {
   const fn = 'evalNumericalGradientArray';
-  const h = checkArguments(fn, f, x, options);
+  checkArguments(fn, f, x, options);
   const upstream = contiguousDataAs(checkTensor(fn, 'dout', dout), 'float64');
   // A copy: f may return the same memory at every call.
   const evaluate = (): Float64Array =>
     Float64Array.from(contiguousDataAs(checkTensorShape(fn, 'the result of f', f(x), dout.shape), 'float64'));
-  return eachElement(fn, x, h, evaluate, (above, below, distance) => {
+  return eachElement(fn, x, options, evaluate, (above, below, distance) => {
     let sum = 0;
     // Differences first: the sums themselves would cancel.
     for (let i = 0; i < upstream.length; i++) sum += (above[i] - below[i]) * upstream[i];
@@ -49,11 +52,12 @@ export function evalNumericalGradientArray(
   });
 }
 
-function checkArguments(fn: string, f: unknown, x: Tensor, options: NumericalGradientOptions): number {
-  if (typeof f !== 'function') throw new TypeError(`${fn}: f must be a function, got ${describe(f)}`);
+function checkArguments(fn: string, f: unknown, x: Tensor, options: NumericalGradientOptions): void {
+  checkFunction(fn, 'f', f);
   checkFloatTensor(fn, x);
-  checkOptions(fn, options, ['h']);
-  return checkNumber(fn, 'h', options.h ?? 1e-5, Number.MIN_VALUE);
+  checkOptions(fn, options, ['h', 'verbose']);
+  checkNumber(fn, 'h', options.h ?? 1e-5, Number.MIN_VALUE);
+  checkBoolean(fn, 'verbose', options.verbose ?? false);
 }
 
 /** Throws TypeError unless x is a float32 or float64 tensor. */
@@ -73,11 +77,13 @@ export function numberFrom(fn: string, value: unknown): number {
 }
 
 function eachElement<T>(
-  fn: string, x: Tensor, h: number, evaluate: () => T, slope: (above: T, below: T, distance: number) => number,
+  fn: string, x: Tensor, { h, verbose }: NumericalGradientOptions, evaluate: () => T,
+  slope: (above: T, below: T, distance: number) => number,
 ): Tensor {
   const gradient = new Tensor(new Float64Array(x.size), x.shape);
   for (let i = 0; i < x.size; i++) {
-    gradient.data[i] = slopeAt(fn, x, positionOf(x, i), h, evaluate, slope);
+    gradient.data[i] = slopeAt(fn, x, positionOf(x, i), h ?? 1e-5, evaluate, slope);
+    if (verbose) console.log(`(${indicesOf(x, i).join(', ')}) ${gradient.data[i]}`);
   }
   return gradient;
 }
@@ -111,11 +117,10 @@ export function slopeAt<T>(
 
 /** Where the i-th element in row-major order lies in x.data. */
 export function positionOf(x: Tensor, i: number): number {
-  let position = x.offset;
-  for (let axis = x.ndim - 1; axis >= 0; axis--) {
-    const extent = x.shape[axis];
-    position += (i % extent) * x.strides[axis];
-    i = Math.floor(i / extent);
-  }
-  return position;
+  return indicesOf(x, i).reduce((position, index, axis) => position + index * x.strides[axis], x.offset);
+}
+
+/** The index along each axis of the i-th element in row-major order. */
+function indicesOf(x: Tensor, i: number): number[] {
+  return rowMajorStrides(x.shape).map((stride, axis) => Math.floor(i / stride) % x.shape[axis]);
 }

@@ -4,7 +4,7 @@ import { describe } from '../runtime/check.ts';
 import { shapeText } from '../tensor/check.ts';
 import { contiguousDataAs } from '../tensor/internal.ts';
 import { sameShape } from '../tensor/shape.ts';
-import { tensor, type Values } from '../tensor/creation.ts';
+import { tensorOf, type Values } from '../tensor/creation.ts';
 import { Tensor } from '../tensor/tensor.ts';
 
 /**
@@ -42,5 +42,5 @@ function asTensor(name: string, value: Values): Tensor {
   if (typeof value !== 'number' && !Array.isArray(value) && !ArrayBuffer.isView(value)) {
     throw new TypeError(`relError: ${name} must be a Tensor, an array or a number, got ${describe(value)}`);
   }
-  return ArrayBuffer.isView(value) ? tensor(value) : tensor(value, null, 'float64');
+  return tensorOf('relError', value, null, ArrayBuffer.isView(value) ? undefined : 'float64');
 }

@@ -1,7 +1,9 @@
 /** What Solver takes, its data and options: what they mean, their defaults and their checks. */
 
 import type { Labels } from '../layers/loss.ts';
-import { checkBoolean, checkInteger, checkNumber, checkOneOf, checkOptions, describe } from '../runtime/check.ts';
+import {
+  checkBoolean, checkFunction, checkInteger, checkNumber, checkOneOf, checkOptions, describe,
+} from '../runtime/check.ts';
 import { Rng } from '../tensor/random/rng.ts';
 import { checkRandomSource, type RandomSource } from '../tensor/random/source.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -183,9 +185,9 @@ export function resolveOptions(fn: string, options: SolverOptions): ResolvedOpti
     const settings = Object.keys(rule.settings);
     checkOptions(`${fn}: optimConfig of ${ruleName}`, options.optimConfig ?? {}, settings);
   }
-  const learningRate = rule === null ? optimConfig.learningRate : checkedSettings(rule, optimConfig).learningRate;
+  const learningRate = rule === null ? optimConfig.learningRate : checkedSettings(rule, optimConfig, fn, 'optimConfig').learningRate;
   const lrDecay = checkNumber(fn, 'lrDecay', options.lrDecay ?? 1, 0);
-  const schedule = checkFunction(fn, 'schedule', options.schedule);
+  const schedule = optionalFunction(fn, 'schedule', options.schedule);
   if (learningRate === undefined && (lrDecay !== 1 || schedule !== null)) {
     throw new TypeError(`${fn}: lrDecay and schedule need optimConfig.learningRate, which ${ruleName} was not given`);
   }
@@ -200,9 +202,9 @@ export function resolveOptions(fn: string, options: SolverOptions): ResolvedOpti
     ...resolveCheckpoints(fn, options),
     rng: checkRandomSource(fn, 'rng', options.rng ?? new Rng(0)),
     patience: checkCount(fn, 'patience', options.patience, null),
-    onProgress: checkFunction(fn, 'onProgress', options.onProgress),
-    onEpoch: checkFunction(fn, 'onEpoch', options.onEpoch),
-    transform: checkFunction(fn, 'transform', options.transform),
+    onProgress: optionalFunction(fn, 'onProgress', options.onProgress),
+    onEpoch: optionalFunction(fn, 'onEpoch', options.onEpoch),
+    transform: optionalFunction(fn, 'transform', options.transform),
     stopWhenDiverged: checkBoolean(fn, 'stopWhenDiverged', options.stopWhenDiverged ?? true),
   };
 }
@@ -251,8 +253,6 @@ export function checkCount(
   return value === null ? null : checkInteger(fn, name, value, 1);
 }
 
-function checkFunction<T>(fn: string, name: string, value: T | undefined): T | null {
-  if (value === undefined) return null;
-  if (typeof value !== 'function') throw new TypeError(`${fn}: ${name} must be a function, got ${describe(value)}`);
-  return value;
+function optionalFunction<T>(fn: string, name: string, value: T | undefined): T | null {
+  return value === undefined ? null : checkFunction(fn, name, value);
 }

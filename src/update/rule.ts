@@ -7,7 +7,7 @@
 import type { FloatArray, UpdateKernels } from '../kernels/contract.ts';
 import { allocateCollected, residentArray } from '../kernels/memory/allocate.ts';
 import { activeKernels } from '../kernels/registry.ts';
-import { checkInteger, checkNumber, checkOptions } from '../runtime/check.ts';
+import { checkInteger, checkNumber, checkOptions, checkWritable } from '../runtime/check.ts';
 import { checkTensor, checkTensorShape } from '../tensor/check.ts';
 import { contiguousData, contiguousDataAs } from '../tensor/internal.ts';
 import { Tensor } from '../tensor/tensor.ts';
@@ -96,6 +96,7 @@ export function applyRule(
   checkFloat(fn, 'w', w);
   checkTensorShape(fn, 'dw', dw, w.shape);
   const settings = checkedSettings(rule, config);
+  checkWritable(fn, 'config', config, [...Object.keys(settings), ...rule.state, ...(rule.counts ? ['t'] : [])]);
   const t = rule.counts ? checkInteger(fn, 'config.t', config.t ?? 0, 0) + 1 : 0;
   const state = rule.state.map((name) => {
     const tensor = config[name];
@@ -124,13 +125,15 @@ export function applyRule(
 }
 
 /** Throws unless every key of config belongs to the rule and every setting lies in its range; fills in defaults. */
-export function checkedSettings(rule: RuleDefinition, config: UpdateConfig): Record<SettingName, number> {
+export function checkedSettings(
+  rule: RuleDefinition, config: UpdateConfig, fn: string = rule.name, at: string = 'config',
+): Record<SettingName, number> {
   const names = Object.keys(rule.settings) as SettingName[];
-  checkOptions(rule.name, config, [...names, ...rule.state, ...(rule.counts ? ['t'] : [])]);
+  checkOptions(fn, config, [...names, ...rule.state, ...(rule.counts ? ['t'] : [])]);
   const settings: Partial<Record<SettingName, number>> = {};
   for (const name of names) {
     const { default: value, min, max } = rule.settings[name] as Setting;
-    settings[name] = checkNumber(rule.name, `config.${name}`, config[name] ?? value, min, max);
+    settings[name] = checkNumber(fn, `${at}.${name}`, config[name] ?? value, min, max);
   }
   return settings as Record<SettingName, number>;
 }

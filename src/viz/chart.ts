@@ -3,7 +3,9 @@
  * position from the same layout, as fractions of the plotting area (0,0 at its top left).
  */
 
-import { describe } from '../runtime/check.ts';
+import {
+  checkBoolean, checkInteger, checkNumber, checkNumbers, checkOneOf, checkRecord, checkString, describe,
+} from '../runtime/check.ts';
 import { decimate, smooth, smoothingSpan, spread } from './smoothing.ts';
 import { formatNumber, formatPercent, niceTicks } from './ticks.ts';
 
@@ -76,25 +78,37 @@ export const paletteSize = 6;
 const drawnBuckets = 400;
 const hoverPoints = 600;
 
-function isSeries(value: unknown): value is ArrayLike<number> {
-  return Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView));
-}
-
 /** Throws TypeError unless every run has the histories that a chart reads. */
 export function checkRuns(fn: string, runs: Readonly<Record<string, TrainingHistory>>): void {
-  if (typeof runs !== 'object' || runs === null || Array.isArray(runs)) {
-    throw new TypeError(`${fn}: runs must be an object of histories by label, got ${describe(runs)}`);
-  }
-  for (const [label, run] of Object.entries(runs)) {
-    const histories = [
-      run?.lossHistory,
-      run?.trainAccHistory ?? [],
-      run?.valAccHistory ?? [],
-      run?.accuracyEpochs ?? [],
-    ];
-    if (!histories.every(isSeries)) {
-      throw new TypeError(`${fn}: run ${describe(label)} must have a lossHistory (and accuracy histories) of numbers`);
+  for (const [label, run] of Object.entries(checkRecord(fn, 'runs', runs))) {
+    const name = `runs[${describe(label)}]`;
+    if (typeof run !== 'object' || run === null) {
+      throw new TypeError(`${fn}: ${name} must be a history, which has a lossHistory of numbers, got ${describe(run)}`);
     }
+    const history = run as TrainingHistory;
+    checkNumbers(fn, `${name}.lossHistory`, history.lossHistory);
+    for (const key of ['trainAccHistory', 'valAccHistory', 'accuracyEpochs'] as const) {
+      if (history[key] !== undefined) checkNumbers(fn, `${name}.${key}`, history[key]);
+    }
+  }
+}
+
+/** Throws TypeError or RangeError unless value is a chart that can be drawn. */
+export function checkChart(fn: string, value: Chart): void {
+  checkRecord(fn, 'chart', value);
+  for (const key of ['title', 'xLabel', 'yLabel', 'description'] as const) checkString(fn, `chart.${key}`, value[key]);
+  checkBoolean(fn, 'chart.percent', value.percent);
+  if (!Array.isArray(value.curves)) throw new TypeError(`${fn}: chart.curves must be an array, got ${describe(value.curves)}`);
+  for (const [i, curve] of (value.curves as readonly Curve[]).entries()) {
+    const name = `chart.curves[${i}]`;
+    checkRecord(fn, name, curve);
+    checkString(fn, `${name}.label`, curve.label);
+    const { length } = checkNumbers(fn, `${name}.x`, curve.x);
+    if (checkNumbers(fn, `${name}.y`, curve.y).length > length) {
+      throw new RangeError(`${fn}: ${name}.y must have an x for each value, got ${curve.y.length} for ${length}`);
+    }
+    checkInteger(fn, `${name}.color`, curve.color, 0);
+    checkOneOf(fn, `${name}.style`, curve.style, ['solid', 'dashed', 'faint']);
   }
 }
 
@@ -108,6 +122,7 @@ function countUp(length: number, first: number): Float64Array {
  */
 export function lossChart(runs: Readonly<Record<string, TrainingHistory>>, span?: number): Chart {
   checkRuns('lossChart', runs);
+  if (span !== undefined) checkNumber('lossChart', 'span', span, 0);
   const several = Object.keys(runs).length > 1;
   const raw: Curve[] = [];
   const smoothed: Curve[] = [];

@@ -1,6 +1,7 @@
 /** Which class is taken for which. */
 
-import { checkInteger, describe } from '../runtime/check.ts';
+import { checkInteger, checkRecord, checkString, describe } from '../runtime/check.ts';
+import { labelValues, type Labels } from '../tensor/labels.ts';
 import { escapeText } from './escape.ts';
 import { formatPercent } from './ticks.ts';
 
@@ -9,23 +10,27 @@ import { formatPercent } from './ticks.ts';
  * RangeError for label lists of different lengths and for labels that are not integers within 0..numClasses-1.
  */
 export function confusionMatrix(
-  actual: ArrayLike<number>,
-  predicted: ArrayLike<number>,
-  numClasses: number,
+  actualLabels: Labels, predictedLabels: Labels, numClasses: number,
 ): number[][] {
-  checkInteger('confusionMatrix', 'numClasses', numClasses, 1, 10_000);
+  const fn = 'confusionMatrix';
+  checkInteger(fn, 'numClasses', numClasses, 1, 10_000);
+  const [actual, predicted] = [labelValues(fn, 'actual', actualLabels), labelValues(fn, 'predicted', predictedLabels)];
   if (actual.length !== predicted.length) {
     throw new RangeError(
-      `confusionMatrix: predicted must have ${actual.length} labels as actual has, got ${predicted.length}`,
+      `${fn}: predicted must have ${actual.length} labels as actual has, got ${predicted.length}`,
     );
   }
   const counts = Array.from({ length: numClasses }, () => new Array<number>(numClasses).fill(0));
   for (let i = 0; i < actual.length; i++) {
-    checkInteger('confusionMatrix', `actual[${i}]`, actual[i], 0, numClasses - 1);
-    checkInteger('confusionMatrix', `predicted[${i}]`, predicted[i], 0, numClasses - 1);
-    counts[actual[i]][predicted[i]]++;
+    const row = checkInteger(fn, `actual[${i}]`, plain(actual[i]), 0, numClasses - 1);
+    counts[row][checkInteger(fn, `predicted[${i}]`, plain(predicted[i]), 0, numClasses - 1)]++;
   }
   return counts;
+}
+
+/** A 64-bit integer as a number; anything else as it is. */
+function plain(label: unknown): unknown {
+  return typeof label === 'bigint' ? Number(label) : label;
 }
 
 /** A confusion matrix with the names of its classes. */
@@ -35,7 +40,9 @@ export interface Confusion {
 }
 
 /** Throws TypeError or RangeError unless the matrix is square, of counts, with a name for each class. */
-export function checkConfusion(fn: string, { counts, classNames }: Confusion): void {
+export function checkConfusion(fn: string, confusion: Confusion): void {
+  checkRecord(fn, 'confusion', confusion);
+  const { counts, classNames } = confusion;
   if (!Array.isArray(counts) || !counts.every(Array.isArray) || !Array.isArray(classNames)) {
     throw new TypeError(
       `${fn}: confusion must have counts and classNames, got ${describe(counts)} and ${describe(classNames)}`,
@@ -48,6 +55,7 @@ export function checkConfusion(fn: string, { counts, classNames }: Confusion): v
     );
   }
   counts.forEach((row) => row.forEach((count) => checkInteger(fn, 'confusion.counts', count, 0)));
+  classNames.forEach((name, i) => checkString(fn, `confusion.classNames[${i}]`, name));
 }
 
 /**

@@ -1,8 +1,9 @@
 /** Many small images in one picture: batches of data, and what the filters of a first layer look like. */
 
-import { checkInteger, checkNumber, checkOneOf, checkOptions, describe } from '../runtime/check.ts';
+import { checkInteger, checkNumber, checkOneOf, checkOptions } from '../runtime/check.ts';
 import { contiguousData } from '../tensor/internal.ts';
-import { Tensor } from '../tensor/tensor.ts';
+import { checkTensor } from '../tensor/check.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import type { Picture } from './picture.ts';
 
 export interface GridOptions {
@@ -19,9 +20,14 @@ export interface GridOptions {
    * 0..255, 'all' stretches the range of the whole batch. 'none' for uint8 and 'each' for other types unless told.
    */
   readonly normalize?: 'none' | 'each' | 'all';
+  /**
+   * the order of the axes: (N, C, H, W) or (N, H, W, C). Unless told it is read off the shape: a last axis of 3 that
+   * cannot be the width of square images, as transpose(0, 2, 3, 1) gives, holds the colours.
+   */
+  readonly layout?: 'NCHW' | 'NHWC';
 }
 
-const optionNames = ['columns', 'padding', 'scale', 'background', 'normalize'] as const;
+const optionNames = ['columns', 'padding', 'scale', 'background', 'normalize', 'layout'] as const;
 
 /**
  * A batch (N, C, H, W) as one RGB picture: rows of images with lines between and around them. One channel is shown as
@@ -38,15 +44,18 @@ export function imageGrid(images: Tensor, options: GridOptions = {}): Picture {
  * largest weight: the picture of first-layer filters that the course shows. Options and errors as for imageGrid.
  */
 export function filterGrid(filters: Tensor, options: GridOptions = {}): Picture {
+  checkOptions('filterGrid', options, optionNames);
   return grid('filterGrid', filters, { normalize: 'each', ...options });
 }
 
 function grid(fn: string, images: Tensor, options: GridOptions): Picture {
-  if (!(images instanceof Tensor)) throw new TypeError(`${fn}: images must be a Tensor, got ${describe(images)}`);
+  checkTensor(fn, 'images', images);
   if (images.ndim !== 4 || images.size === 0) {
     throw new RangeError(`${fn}: images must have shape (N, C, H, W), none of them 0, got ${images.shape.join('x')}`);
   }
   checkOptions(fn, options, optionNames);
+  const layout = checkOneOf(fn, 'layout', options.layout ?? layoutOf(images.shape), ['NCHW', 'NHWC']);
+  if (layout === 'NHWC') images = images.transpose(0, 3, 1, 2);
   const colored = images.shape[1] === 3;
   const channels = colored ? 3 : 1;
   const [height, width] = images.shape.slice(2);
@@ -97,6 +106,11 @@ function grid(fn: string, images: Tensor, options: GridOptions): Picture {
     }
   }
   return { width: outWidth, height: outHeight, channels: outChannels, data };
+}
+
+/** A last axis of 3 is that of the colours, unless it may as well be a side of square images: (F, 16, 3, 3) is NCHW. */
+function layoutOf([, channels, height, last]: readonly number[]): 'NCHW' | 'NHWC' {
+  return last === 3 && height !== 3 && channels !== 3 && channels !== 1 ? 'NHWC' : 'NCHW';
 }
 
 interface Range {

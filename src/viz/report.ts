@@ -1,6 +1,6 @@
 /** A training run, or several side by side, as one HTML file that opens without a network. */
 
-import { checkOptions, describe } from '../runtime/check.ts';
+import { checkNumber, checkOptions, checkRecord, checkString, describe } from '../runtime/check.ts';
 import { encodeBase64, pngDataUrl } from './base64.ts';
 import { accuracyChart, checkRuns, lossChart } from './chart.ts';
 import type { TrainingHistory } from './chart.ts';
@@ -60,13 +60,28 @@ const pairedClasses = 15;
  * numbers, pictures whose sizes do not fit their data, and a confusion matrix that does not fit its class names.
  */
 export function reportHtml(options: ReportOptions): string {
-  checkOptions('reportHtml', options, optionNames);
+  return report('reportHtml', options);
+}
+
+/** The page under the caller's name. */
+function report(fn: string, options: ReportOptions): string {
+  checkOptions(fn, options, optionNames);
   const { title, subtitle, runs = {}, summary = [], filters, confusion, samples = [], configuration, footer } = options;
-  if (typeof title !== 'string') throw new TypeError(`reportHtml: title must be a string, got ${describe(title)}`);
-  checkRuns('reportHtml', runs);
-  if (filters !== undefined) checkPicture('reportHtml', 'filters', filters);
-  if (confusion !== undefined) checkConfusion('reportHtml', confusion);
-  samples.forEach((sample, i) => checkPicture('reportHtml', `samples[${i}].picture`, sample.picture));
+  checkString(fn, 'title', title);
+  checkString(fn, 'subtitle', subtitle ?? '');
+  checkString(fn, 'footer', footer ?? '');
+  checkRuns(fn, runs);
+  if (filters !== undefined) checkPicture(fn, 'filters', filters);
+  if (confusion !== undefined) checkConfusion(fn, confusion);
+  checkEach(fn, 'summary', summary, ({ label, value, note = '' }, name) => {
+    for (const text of [label, value, note]) checkString(fn, `${name}'s label, value and note`, text);
+  });
+  checkEach(fn, 'samples', samples, ({ picture, actual, predicted, confidence = 1 }, name) => {
+    checkPicture(fn, `${name}.picture`, picture);
+    for (const text of [actual, predicted]) checkString(fn, `${name}'s actual and predicted`, text);
+    checkNumber(fn, `${name}.confidence`, confidence, 0, 1);
+  });
+  if (configuration !== undefined) checkRecord(fn, 'configuration', configuration);
   const histories = Object.values(runs);
   const hasLoss = histories.some((run) => run.lossHistory.length > 0);
   const hasAccuracy = histories.some((run) => (run.trainAccHistory ?? run.valAccHistory ?? []).length > 0);
@@ -95,7 +110,15 @@ export function reportHtml(options: ReportOptions): string {
 
 /** The learning curves of one run or several as one page: reportHtml with nothing but the runs. */
 export function curvesHtml(runs: Readonly<Record<string, TrainingHistory>>, title: string = 'Learning curves'): string {
-  return reportHtml({ title, runs });
+  return report('curvesHtml', { title, runs });
+}
+
+function checkEach<T>(fn: string, name: string, list: readonly T[], check: (item: T, name: string) => void): void {
+  if (!Array.isArray(list)) throw new TypeError(`${fn}: ${name} must be an array, got ${describe(list)}`);
+  for (const [i, item] of (list as readonly T[]).entries()) {
+    checkRecord(fn, `${name}[${i}]`, item);
+    check(item, `${name}[${i}]`);
+  }
 }
 
 function page(title: string, body: string): string {
@@ -158,11 +181,21 @@ function samplesSection(samples: readonly SamplePrediction[]): string {
   );
 }
 
+/** Objects as JSON, or named where JSON cannot hold them. */
+function plainText(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return typeof value === 'function' ? describe(value) : String(value);
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return describe(value);
+  }
+}
+
 function configurationSection(configuration: Readonly<Record<string, unknown>>): string {
   const rows = Object.entries(configuration)
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => {
-      const text = typeof value === 'string' ? value : Array.isArray(value) ? value.join(', ') : JSON.stringify(value);
+      const text = Array.isArray(value) ? value.map(plainText).join(', ') : plainText(value);
       return `<div><dt>${escapeText(name)}</dt><dd>${escapeText(text)}</dd></div>`;
     });
   return `<section class="card"><h2>Configuration</h2><dl class="configuration">${rows.join('')}</dl></section>`;

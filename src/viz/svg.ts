@@ -1,7 +1,7 @@
 /** A chart as one SVG file, readable by itself: title, axes, legend, and a description for screen readers. */
 
 import { checkInteger, checkOneOf, checkOptions } from '../runtime/check.ts';
-import { chartNote, layoutChart, namedCurves, paletteSize } from './chart.ts';
+import { chartNote, checkChart, layoutChart, namedCurves, paletteSize } from './chart.ts';
 import type { Chart } from './chart.ts';
 import { escapeText } from './escape.ts';
 import { darkPalette, lightPalette } from './palette.ts';
@@ -59,6 +59,7 @@ const round = (value: number): string => String(Math.round(value * 100) / 100);
  * Throws RangeError for a size under 200 x 150 or an unknown theme, TypeError for an unknown option.
  */
 export function chartSvg(chart: Chart, options: SvgOptions = {}): string {
+  checkChart('chartSvg', chart);
   checkOptions('chartSvg', options, ['width', 'height', 'theme']);
   const { width = 720, height = 400, theme = 'auto' } = options;
   checkInteger('chartSvg', 'width', width, 200, 10_000);

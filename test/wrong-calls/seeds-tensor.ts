@@ -1,7 +1,8 @@
 /** Valid calls of all that `tilegrad` exports: tensors, generators, settings. */
 
 import { Rng, RandomState, Tensor, arange, tensor, zeros } from '../../src/index.ts';
-import type { Seed, Table } from './walk.ts';
+import { large } from './walk.ts';
+import type { Call, Seed, Table } from './walk.ts';
 
 /** (2, 3), without negative elements, so that pow takes it */
 export function matrix(dtype: 'float32' | 'int32' = 'float32'): Tensor {
@@ -13,7 +14,7 @@ const one: Seed = () => [matrix()];
 const pair: Seed = () => [matrix(), tensor([1, 2, 3])];
 const reduction: Seed = () => [matrix(), 0, true];
 const spread: Seed = () => [matrix(), [0, 1], false, 1];
-const modest = (args: Seed): { args: Seed; modest: true } => ({ args, modest: true });
+const modest = (args: Seed): Call => ({ args, without: large });
 
 const functions: Table = {
   configure: () => [{ backend: 'naive', threads: 1, relaxedSimd: false, strict: false }],
@@ -100,7 +101,7 @@ export function methodsOf(
   return Object.fromEntries(Object.entries(table).map(([name, entry]) => {
     if (entry === 'internal') return [`${type}.${name}`, entry];
     const list = Array.isArray(entry) ? entry as unknown[] : [entry];
-    const calls = (list.length === 0 ? [() => []] : list) as (Seed | { args: Seed; modest: true })[];
+    const calls = (list.length === 0 ? [() => []] : list) as (Seed | Call)[];
     return [`${type}.${name}`, calls.map((call) => (typeof call === 'function' ? { args: call, on } : { ...call, on }))];
   }));
 }
