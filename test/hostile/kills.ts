@@ -26,7 +26,7 @@ async function bundleProgram(folder: string): Promise<string> {
   await build({
     entryPoints: [entry], bundle: true, outfile: program, platform: 'node', format: 'esm', target: 'es2022',
     plugins: [embedWorker()], logLevel: 'silent',
-    banner: { js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);" },
+    banner: { js: "import { createRequire as make } from 'node:module'; const require = make(import.meta.url);" },
   });
   return program;
 }
