@@ -6,7 +6,7 @@
  * of what was called. Anything else is counted: an error of the engine itself, or one that names an inner function.
  */
 
-import { Tensor, tensor, zeros } from '../../src/index.ts';
+import { type Rng, Tensor, tensor, zeros } from '../../src/index.ts';
 
 /** Arguments of a valid call, made anew for every call, since functions may write to them. */
 export type Seed = () => readonly unknown[];
@@ -60,9 +60,17 @@ export const defaults: ReadonlySet<string> = new Set([
   'undefined', 'null', '{}', 'DataView', 'Date', 'frozen {}', 'bare object', 'proxy', 'no prototype tensor',
 ]);
 
-/** Walks through all that a module exports; `begin` is called before each export, for what a wrong call has set. */
+/** Instead of every argument in turn: so many calls of each entry, with one to three of its arguments wrong. */
+export interface RandomWalk {
+  readonly rng: Rng;
+  readonly calls: number;
+}
+
+/**
+ * Walks through all that a module exports; `begin` is called before each export, for what a wrong call has set.
+ */
 export async function walk(
-  module: Readonly<Record<string, unknown>>, table: Table, begin: () => void,
+  module: Readonly<Record<string, unknown>>, table: Table, begin: () => void, random?: RandomWalk,
 ): Promise<Outcome> {
   const outcome: Outcome = { calls: 0, refused: 0, raw: [], unlisted: [] };
   const known = new Set<string>();
@@ -73,7 +81,7 @@ export async function walk(
     begin();
     const create = value as new (...args: unknown[]) => unknown;
     const call = value as (...args: unknown[]) => unknown;
-    await walkEntry(outcome, table, name, [name], () => (construct ? (...args) => new create(...args) : call));
+    await walkEntry(outcome, table, name, [name], () => (construct ? (...args) => new create(...args) : call), random);
     if (!construct) continue;
     for (const method of methodsOf(value)) {
       const full = `${name}.${method}`;
@@ -81,7 +89,7 @@ export async function walk(
       await walkEntry(outcome, table, full, [full, method, name], (on) => (...args) => {
         const target = on as Record<string, (...args: unknown[]) => unknown>;
         return target[method](...args);
-      });
+      }, random);
     }
   }
   for (const [name, entry] of Object.entries(table)) {
@@ -93,7 +101,7 @@ export async function walk(
 type Caller = (on: object | undefined) => (...args: unknown[]) => unknown;
 
 async function walkEntry(
-  outcome: Outcome, table: Table, name: string, names: readonly string[], caller: Caller,
+  outcome: Outcome, table: Table, name: string, names: readonly string[], caller: Caller, random?: RandomWalk,
 ): Promise<void> {
   const entry = table[name];
   if (entry === undefined) outcome.unlisted.push(name);
@@ -110,8 +118,20 @@ async function walkEntry(
         if (valid || !isNamed(error, names)) outcome.raw.push(`${name}: ${what}: ${errorText(error)}`);
       }
     };
+    const paths = pathsOf(args());
+    if (random !== undefined) {
+      const pick = <T>(list: readonly T[]): T => list[Math.floor(random.rng.random() * list.length)];
+      const values = badValues.filter(([bad]) => !(modest && large.has(bad)));
+      for (let i = 0; paths.length > 0 && i < random.calls; i++) {
+        const changes = Array.from({ length: pick([1, 2, 3]) }, () => [pick(paths), pick(values)] as const);
+        const what = changes.map(([path, [bad]]) => `${path.join('.')} = ${bad}`).join(', ');
+        await attempt((given) => changes.reduce<unknown[]>(
+          (list, [path, [, make]]) => replaced(list, path, make()) as unknown[], given), what, false);
+      }
+      continue;
+    }
     await attempt((given) => given, 'the valid call', true);
-    for (const path of pathsOf(args())) {
+    for (const path of paths) {
       for (const [bad, make] of badValues) {
         if (without?.has(bad)) continue;
         await attempt((given) => replaced(given, path, make()) as unknown[], `${path.join('.')} = ${bad}`, false);
