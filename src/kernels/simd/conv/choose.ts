@@ -18,7 +18,8 @@ const denseLeastBatch = 16;
  * Winograd's tiles of 4x4 outputs would be three quarters empty. The matrix must be small beside the batch's work.
  */
 export function takesDense(g: ConvGeometry): boolean {
-  return g.height * g.width <= denseMostPixels && g.outHeight * g.outWidth <= denseMostPixels && g.batch >= denseLeastBatch;
+  const pixels = Math.max(g.height * g.width, g.outHeight * g.outWidth);
+  return pixels <= denseMostPixels && g.batch >= denseLeastBatch;
 }
 
 /** Fewest channels, and fewest filters, for which Winograd is taken. */

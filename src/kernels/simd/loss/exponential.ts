@@ -1,9 +1,9 @@
 /**
  * exp of two float64 at a time, to within a rounding error or two.
  *
- * x = n ln 2 + r with n an integer and |r| <= ln(2)/2, so exp(x) = 2^n exp(r). ln 2 is subtracted in two parts, the first of
- * which has so few bits that n times it is exact (Cody and Waite 1980); exp(r) is its Taylor series, whose 14th term is
- * below 1e-17; and 2^n is put into the result's exponent bits as an integer.
+ * x = n ln 2 + r with n an integer and |r| <= ln(2)/2, so exp(x) = 2^n exp(r). ln 2 is subtracted in two parts, the
+ * first of which has so few bits that n times it is exact (Cody and Waite 1980); exp(r) is its Taylor series, whose
+ * 14th term is below 1e-17; and 2^n is put into the result's exponent bits as an integer.
  */
 
 import { type Body, select, type Value, vectorConstant } from '../../../wasm/index.ts';
