@@ -33,27 +33,36 @@ export type Place = TypedArray | Address;
 
 type Given<Type extends ArgumentType> =
   Type extends 'input' | 'output' ? [place: Place] :
-  Type extends 'input?' | 'output?' ? [place: Place | null] :
-  Type extends 'inout' ? [place: Place, read: boolean] :
-  Type extends 'scratch' ? [address: Address] :
-  Type extends 'perThread' ? [bytes: number] :
-  Type extends 'flag' ? [value: boolean] : [value: number];
+    Type extends 'input?' | 'output?' ? [place: Place | null] :
+      Type extends 'inout' ? [place: Place, read: boolean] :
+        Type extends 'scratch' ? [address: Address] :
+          Type extends 'perThread' ? [bytes: number] :
+            Type extends 'flag' ? [value: boolean] : [value: number];
+
+/** A job that has all its arguments. */
+interface CompleteJob {
+  /**
+   * Runs so many tasks and returns when they are done. Throws what the kernel traps with, or Error when a worker died
+   * and its share could not be redone: a task that reads what it overwrites cannot.
+   */
+  run(tasks: number): void;
+}
+
+/** A job that can be given the numbers and truth values of a part, from an object that has them by name. */
+interface PartlyGiven<Types extends ArgumentTypes, Rest extends keyof Types> {
+  from<Part extends Readonly<Record<string, 'i32' | 'f64' | 'flag'>>>(
+    part: keyof Part extends Rest ? Part : never, values: { readonly [Name in keyof Part]: Given<Part[Name]>[0] },
+  ): Job<Types, Exclude<Rest, keyof Part>>;
+}
+
+type Open<Types extends ArgumentTypes, Rest extends keyof Types> = {
+  readonly [Name in Rest]: (...given: Given<Types[Name]>) => Job<Types, Exclude<Rest, Name>>;
+};
 
 /** A job whose arguments named Rest are still to be given. */
 export type Job<Types extends ArgumentTypes, Rest extends keyof Types = keyof Types> = [Rest] extends [never]
-  ? {
-    /**
-     * Runs so many tasks and returns when they are done. Throws what the kernel traps with, or Error when a worker died
-     * and its share could not be redone: a task that reads what it overwrites cannot.
-     */
-    run(tasks: number): void;
-  }
-  : { readonly [Name in Rest]: (...given: Given<Types[Name]>) => Job<Types, Exclude<Rest, Name>> } & {
-    /** Gives a part of the arguments, numbers and truth values, from an object that has them by name. */
-    from<Part extends Readonly<Record<string, 'i32' | 'f64' | 'flag'>>>(
-      part: keyof Part extends Rest ? Part : never, values: { readonly [Name in keyof Part]: Given<Part[Name]>[0] },
-    ): Job<Types, Exclude<Rest, keyof Part>>;
-  };
+  ? CompleteJob
+  : PartlyGiven<Types, Rest> & Open<Types, Rest>;
 
 /** The launches under way, from the outermost: what each needs to end. */
 const heights: number[] = [];
@@ -106,7 +115,7 @@ function finish(): void {
     for (let i = first; succeeded && i < copied.length; i++) {
       if (copyBack[i]) copied[i].set(engine.heap.arrayLike(copied[i], copiedTo[i]));
     }
-    for (const list of [copied, copiedTo, copyFilled, copyBack]) list.length = first;
+    copied.length = first;
   }
   engine.scratch.pop(heights[depth - 1]);
   enter(depth - 1);
@@ -180,9 +189,10 @@ class Setters {
       placed = this.#placed.filter(({ name }) => name in part);
       this.#parts.set(part, placed);
     }
-    for (const { name, type, word } of placed) {
-      if (type === 'f64') floats[(frame >> 1) + word] = Number(values[name]);
-      else words[frame + word] = Number(values[name]);
+    for (let i = 0; i < placed.length; i++) {
+      const { name, type, word } = placed[i];
+      if (type === 'f64') floats[(frame >> 1) + word] = values[name] as number;
+      else words[frame + word] = values[name] as number; // of a truth value, 0 or 1
     }
     return this;
   }

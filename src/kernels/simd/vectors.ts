@@ -15,6 +15,19 @@ export function least(a: Value, b: Value): Value {
   return select(a.lt(b), a, b);
 }
 
+/** What a task that takes perTask of so many does: from the first up to the last, which it does not do. */
+export function shareOf(f: Body, task: Value, perTask: Value, total: Local): [first: Local, last: Local] {
+  const first = f.let(task.mul(perTask));
+  return [first, f.let(least(f.let(first.add(perTask)), total))];
+}
+
+/** Writes the work on one of a task's share, given its number. */
+export function eachOfShare(f: Body, task: Value, perTask: Value, total: Local, write: (number: Local) => void): void {
+  const [first, last] = shareOf(f, task, perTask, total);
+  const number = f.local('i32');
+  f.for(number, first, last, 1, () => write(number));
+}
+
 /** A scalar as the operand of a kind: itself, or in every lane. */
 export function spread(kind: Kind, scalar: Value): Value {
   return lanesOf(kind) === 1 ? scalar : splat(kind as 'f32x4', scalar);
@@ -165,4 +178,21 @@ export function wideLocals(f: Body, kind: Kind): Local[] {
 /** Loads an element or a vector of them. */
 export function at(kind: Kind, pointer: Value, offset: number = 0): Value {
   return load(kind, pointer, offset);
+}
+
+/** Exchanges rows and columns of a square of vectors (4 of float32, 2 of float64). */
+export function transpose(f: Body, rows: readonly Value[]): Local[] {
+  if (rows.length === 2) {
+    const [a, b] = rows;
+    return [f.let(shuffle(a, b, [0, 2])), f.let(shuffle(a, b, [1, 3]))];
+  }
+  const [a, b, c, d] = rows;
+  const lowAb = f.let(shuffle(a, b, [0, 4, 1, 5]));
+  const lowCd = f.let(shuffle(c, d, [0, 4, 1, 5]));
+  const highAb = f.let(shuffle(a, b, [2, 6, 3, 7]));
+  const highCd = f.let(shuffle(c, d, [2, 6, 3, 7]));
+  return [
+    f.let(shuffle(lowAb, lowCd, [0, 1, 4, 5])), f.let(shuffle(lowAb, lowCd, [2, 3, 6, 7])),
+    f.let(shuffle(highAb, highCd, [0, 1, 4, 5])), f.let(shuffle(highAb, highCd, [2, 3, 6, 7])),
+  ];
 }

@@ -27,8 +27,8 @@ const denseLeastBatch = 16;
  * Winograd's tiles of 4x4 outputs would be three quarters empty. The matrix must be small beside the batch's work.
  */
 export function takesDense(g: ConvGeometry): boolean {
-  const isTiny = g.height * g.width <= denseMostPixels && g.outHeight * g.outWidth <= denseMostPixels;
-  return isTiny && g.batch >= denseLeastBatch && !settings().strict;
+  const pixels = Math.max(g.height * g.width, g.outHeight * g.outWidth);
+  return pixels <= denseMostPixels && g.batch >= denseLeastBatch && !settings().strict;
 }
 
 /** Fewest channels, and fewest filters, for which Winograd is taken. */

@@ -80,7 +80,7 @@ export function emitDense(kernels: KernelBuilder, float: FloatKind): void {
   }));
 }
 
-/** Goes through one channel's rows of the matrix. write gets the address of the entry's tap, and whether there is one. */
+/** Goes through one channel's rows of the matrix. write gets the address of an entry's tap, and whether it has one. */
 function eachEntry(
   f: Body, s: Arguments<typeof denseSizes>, channel: Value, weights: Value, matrix: Value, float: FloatKind,
   write: (tap: Value, inside: Value, entry: Local, filter: Local) => void,

@@ -4,11 +4,11 @@
  */
 
 import {
-  bytesOf, defineFunction, type FloatKind, type FunctionReference, lanesOf, load, type ModuleBuilder, multiplyAdd, scale,
-  splat, type Value, vectorOf,
+  bytesOf, defineFunction, type FloatKind, type FunctionReference, lanesOf, load, type ModuleBuilder, multiplyAdd,
+  scale, splat, type Value, vectorOf,
 } from '../../../wasm/index.ts';
 import { type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
-import { zero } from '../vectors.ts';
+import { eachOfShare, zero } from '../vectors.ts';
 import { planeSizes, tapBytes } from './direct-kernels.ts';
 
 const gradientArguments = {
@@ -57,9 +57,7 @@ function emitGradient(kernels: KernelBuilder, float: FloatKind, copyPlanes: Func
     const imageBytes = f.let(scale(s.channels.mul(s.height).mul(s.width), bytes));
     const doutImageBytes = f.let(scale(s.filters.mul(s.outHeight).mul(s.outWidth), bytes));
     const vectorsPerRow = f.let(doutRowBytes.shrU(4));
-    const lastImage = f.let(task.mul(s.imagesPerTask).add(s.imagesPerTask));
-    f.if(lastImage.gt(s.batch), () => f.set(lastImage, s.batch));
-    const [image, block, pair, tap, to, row, left, p0, p1, r0, r1, sumAt] = f.locals('i32', 12);
+    const [block, pair, tap, to, row, left, p0, p1, r0, r1, sumAt] = f.locals('i32', 11);
     const [d, dRow] = [f.locals('i32', 4), f.local('i32')];
     const sums = f.locals(kind, 8);
     const [x0, x1, g] = f.locals(kind, 3);
@@ -72,10 +70,11 @@ function emitGradient(kernels: KernelBuilder, float: FloatKind, copyPlanes: Func
         f.set(sums[2 * i + 1], multiplyAdd(g, x1, sums[2 * i + 1], relaxed));
       }
     };
-    f.for(image, task.mul(s.imagesPerTask), lastImage, 1, () => {
+    eachOfShare(f, task, s.imagesPerTask, s.batch, (image) => {
       f.call(copyPlanes, leading(planeSizes), s.x.add(image.mul(imageBytes)), planes, 0,
         s.outHeight.sub(1).mul(s.stride).add(s.windowHeight));
-      f.call(copyDout, s.dout.add(image.mul(doutImageBytes)), doutAt, s.filters, s.outHeight, s.outWidth, s.doutColumns);
+      const dout = s.dout.add(image.mul(doutImageBytes));
+      f.call(copyDout, dout, doutAt, s.filters, s.outHeight, s.outWidth, s.doutColumns);
       f.set(to, partial);
       f.set(dRow, doutAt);
       f.set(sumAt, biasSums);

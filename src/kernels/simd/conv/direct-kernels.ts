@@ -193,7 +193,9 @@ function emitCopyPlanes(kernels: KernelBuilder, float: FloatKind): FunctionRefer
  * and of the packed weights, number of taps, bytes from the output's start to the part's first pixel, rows and columns
  * of the part.
  */
-export const partEntry = { taps: 0, packed: 4, tapCount: 8, outOffset: 12, outHeight: 16, outWidth: 20, bytes: 24 } as const;
+export const partEntry = {
+  taps: 0, packed: 4, tapCount: 8, outOffset: 12, outHeight: 16, outWidth: 20, bytes: 24,
+} as const;
 
 /** Task: some rows of every part of one image's output, all filters. */
 function emitForward(kernels: KernelBuilder, float: FloatKind, copyPlanes: FunctionReference): void {
@@ -207,10 +209,10 @@ function emitForward(kernels: KernelBuilder, float: FloatKind, copyPlanes: Funct
     const planes = s.scratch;
     const image = f.let(task.div(s.tasksPerImage));
     const firstRow = f.let(task.sub(image.mul(s.tasksPerImage)).mul(s.rowsPerTask));
-    const rows = f.let(s.outHeight.sub(firstRow));
-    f.if(rows.gt(s.rowsPerTask), () => f.set(rows, s.rowsPerTask));
-    f.call(copyPlanes, leading(planeSizes), s.x.add(scale(image.mul(s.channels).mul(s.height).mul(s.width), bytes)), planes,
-      firstRow.mul(s.stride), rows.sub(1).mul(s.stride).add(s.windowHeight));
+    const rows = f.let(least(f.let(s.outHeight.sub(firstRow)), s.rowsPerTask));
+    const x = s.x.add(scale(image.mul(s.channels).mul(s.height).mul(s.width), bytes));
+    f.call(copyPlanes, leading(planeSizes), x, planes, firstRow.mul(s.stride),
+      rows.sub(1).mul(s.stride).add(s.windowHeight));
 
     const rowStep = f.let(scale(s.stride.mul(s.stride).mul(s.partColumns), bytes));
     const [filter, row, column, pixels, tap, weightsAt, weights, left, to, rowTo, count, pixelTo] = f.locals('i32', 12);
@@ -225,8 +227,7 @@ function emitForward(kernels: KernelBuilder, float: FloatKind, copyPlanes: Funct
       f.set(taps, load('i32', s.parts, partEntry.taps));
       f.set(tapCount, load('i32', s.parts, partEntry.tapCount));
       f.set(outWidth, load('i32', s.parts, partEntry.outWidth));
-      f.set(rowsOfPart, load('i32', s.parts, partEntry.outHeight).sub(firstRow));
-      f.if(rowsOfPart.gt(rows), () => f.set(rowsOfPart, rows));
+      f.set(rowsOfPart, least(f.let(load('i32', s.parts, partEntry.outHeight).sub(firstRow)), rows));
       f.set(weights, load('i32', s.parts, partEntry.packed));
       f.set(rowTo, bandAt.add(load('i32', s.parts, partEntry.outOffset)));
       f.set(epilogue, s.table.add(nothingBytes));
@@ -283,8 +284,9 @@ function emitForward(kernels: KernelBuilder, float: FloatKind, copyPlanes: Funct
             f.store(pixelTo, sums[2 * i]);
             f.store(pixelTo, sums[2 * i + 1], 16);
           }, () => {
+            const half = pixelTo.add(s.outPixelBytes.mul(lanes));
             f.call(storeEdge, pixelTo, sums[2 * i], count, s.outPixelBytes);
-            f.call(storeEdge, pixelTo.add(s.outPixelBytes.mul(lanes)), sums[2 * i + 1], count.sub(lanes), s.outPixelBytes);
+            f.call(storeEdge, half, sums[2 * i + 1], count.sub(lanes), s.outPixelBytes);
           });
         });
         f.increase(pixelTo, s.outPlaneBytes);

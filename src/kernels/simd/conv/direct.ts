@@ -6,6 +6,7 @@
 import { roundUp } from '../../../runtime/numbers.ts';
 import { bytesOf } from '../../../wasm/index.ts';
 import type { ConvGeometry, ConvKernels, FloatArray } from '../../contract.ts';
+import { residentArray, type TypedArray } from '../../memory/allocate.ts';
 import { floatKind, launch, launched, scratch, staged } from '../launch.ts';
 import {
   directPlaneBytes, type FilterGradient, gradientGroupBytes, gradientGroups, type InputGradient, leastTasks,
@@ -56,20 +57,20 @@ interface Part {
   readonly sourceKey: string;
 }
 
-const tapTables: Map<string, Int32Array> = new Map();
+const tapTables: Map<string, TypedArray> = new Map();
 const mostTapTables = 64;
 
 /**
  * The table of taps, two numbers each: bytes into a filter's weights, bytes into the padded planes; one more entry of
  * zeros at the end, because the gradient kernel takes taps in pairs.
  */
-function tapTable(pass: Pass, part: Part, planeRows: number, partColumns: number, bytes: number): Int32Array {
+function tapTable(pass: Pass, part: Part, planeRows: number, partColumns: number, bytes: number): TypedArray {
   const { channels, stride } = pass;
   const { windowHeight, windowWidth, top, left, source, sourceKey } = part;
   const key = [sourceKey, channels, windowHeight, windowWidth, top, left, stride, planeRows, partColumns, bytes].join(' ');
   const known = tapTables.get(key);
   if (known !== undefined) return known;
-  const table = new Int32Array(2 * (channels * windowHeight * windowWidth + 1));
+  const table = residentArray('int32', 2 * (channels * windowHeight * windowWidth + 1));
   let at = 0;
   for (let channel = 0; channel < channels; channel++) {
     for (let y = 0; y < windowHeight; y++) {
@@ -170,7 +171,8 @@ function inputGradientPass(g: ConvGeometry): Pass {
     }
   }
   return {
-    batch: g.batch, channels: g.filters, height: g.outHeight, width: g.outWidth, filters: channels, stride: 1, padTop, padLeft,
+    batch: g.batch, channels: g.filters, height: g.outHeight, width: g.outWidth, filters: channels, stride: 1,
+    padTop, padLeft,
     windowHeight: Math.max(1, ...vertical.map(({ taps, pad }) => taps + padTop - pad)),
     windowWidth: Math.max(1, ...horizontal.map(({ taps, pad }) => taps + padLeft - pad)),
     filterStride: kernelHeight * kernelWidth, outImage: channels * height * width, outPlane: height * width,

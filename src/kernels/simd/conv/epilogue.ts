@@ -1,11 +1,13 @@
 /** The table of scales and biases that the convolution kernels end with. */
 
 import type { FloatArray } from '../../contract.ts';
+import { residentArray } from '../../memory/allocate.ts';
 
 /** Bytes of zeros at the head of every table: what stands for filters that do not exist. */
 export const nothingBytes = 64;
 
-const tables: Map<string, FloatArray> = new Map();
+/** The tables of each element size by their blocks of 4 filters: in the heap where it has room. */
+const tables: Readonly<Record<number, Map<number, FloatArray>>> = { 4: new Map(), 8: new Map() };
 const mostTables = 64;
 
 /**
@@ -17,13 +19,12 @@ export function epilogueTable(
 ): FloatArray {
   const head = nothingBytes / like.BYTES_PER_ELEMENT;
   const blocks = 2 * Math.ceil(filters / 8);
-  const key = `${like.BYTES_PER_ELEMENT} ${blocks}`;
-  let table = tables.get(key);
+  const known = tables[like.BYTES_PER_ELEMENT];
+  let table = known.get(blocks);
   if (table === undefined) {
-    if (tables.size >= mostTables) tables.clear();
-    const length = head + blocks * 8;
-    table = like instanceof Float32Array ? new Float32Array(length) : new Float64Array(length);
-    tables.set(key, table);
+    if (known.size >= mostTables) known.clear();
+    table = residentArray(like instanceof Float32Array ? 'float32' : 'float64', head + blocks * 8) as FloatArray;
+    known.set(blocks, table);
   }
   for (let filter = 0; filter < 4 * blocks; filter++) {
     const at = head + (filter >> 2) * 8 + (filter & 3);

@@ -7,9 +7,10 @@ import {
   constant, defineFunction, type FunctionReference, load, loadSplat, type Local, type ModuleBuilder, multiplyAdd,
 } from '../../../wasm/index.ts';
 import { Kernel, type KernelBuilder } from '../kernel.ts';
+import { eachOfShare, shareOf } from '../vectors.ts';
 import { filterGradientTransform, inputSize, points, tileSize } from './winograd-algebra.ts';
-import { gatherArguments, zero } from './winograd-kernels.ts';
-import { emitOutputGradientRow, pixelBytes } from './winograd-transforms.ts';
+import { gatherArguments } from './winograd-kernels.ts';
+import { emitOutputGradientRow, pixelBytes, zero } from './winograd-transforms.ts';
 
 /** A group is some chunks, whose dU (`u`) and bias sums are added up one after another. */
 const gradientArguments = {
@@ -19,10 +20,11 @@ export const winogradGradient: Kernel<typeof gatherArguments & typeof gradientAr
   new Kernel('f32_winograd_gradient', { ...gatherArguments, ...gradientArguments });
 
 const reduceArguments = {
-  channels: 'i32', filters: 'i32', filterBlocks: 'i32', uPointBytes: 'i32', groups: 'i32', u: 'scratch', sums: 'scratch',
-  dw: 'output', db: 'output',
+  channels: 'i32', filters: 'i32', filterBlocks: 'i32', uPointBytes: 'i32', groups: 'i32', u: 'scratch',
+  sums: 'scratch', dw: 'output', db: 'output',
 } as const;
-export const winogradReduce: Kernel<typeof reduceArguments> = new Kernel('f32_winograd_filter_gradient', reduceArguments);
+export const winogradReduce: Kernel<typeof reduceArguments> =
+  new Kernel('f32_winograd_filter_gradient', reduceArguments);
 
 /** Adds the gradient's kernels to the module; strip and gather come from emitWinograd. */
 export function emitWinogradGradient(
@@ -90,14 +92,10 @@ function emitGradient(kernels: KernelBuilder, strip: FunctionReference, gather: 
     const planeBytes = f.let(s.outHeight.mul(s.outWidth).shl(2));
     const stripWidth = f.let(s.tilesX.shl(2));
     const totalRows = f.let(s.batch.mul(s.tilesY));
-    const lastChunk = f.let(task.mul(s.chunksPerTask).add(s.chunksPerTask));
-    f.if(lastChunk.gt(s.chunks), () => f.set(lastChunk, s.chunks));
-    const [chunk, firstRow, lastRow, row, image, tileRow, from, lanes, to, toRow, sumAt, group, point] = f.locals('i32', 13);
+    const [row, image, tileRow, from, lanes, to, toRow, sumAt, group, point] = f.locals('i32', 10);
     const [vAt, zAt, duAt] = f.locals('i32', 3);
-    f.for(chunk, task.mul(s.chunksPerTask), lastChunk, 1, () => {
-      f.set(firstRow, chunk.mul(s.rowsPerTask));
-      f.set(lastRow, firstRow.add(s.rowsPerTask));
-      f.if(lastRow.gt(totalRows), () => f.set(lastRow, totalRows));
+    eachOfShare(f, task, s.chunksPerTask, s.chunks, (chunk) => {
+      const [firstRow, lastRow] = shareOf(f, chunk, s.rowsPerTask, totalRows);
       f.call(gather, leading(gatherArguments), firstRow, lastRow, v);
 
       f.set(toRow, z);
@@ -111,7 +109,8 @@ function emitGradient(kernels: KernelBuilder, strip: FunctionReference, gather: 
         f.set(group, s.filterBlocks.shl(1));
         f.countdown(group, () => {
           f.if(lanes.gt(0), () => {
-            f.call(strip, from, planeBytes, lanes, tileRow.shl(2), tileSize, s.outHeight, s.outWidth, 0, stripAt, stripWidth);
+            f.call(strip, from, planeBytes, lanes, tileRow.shl(2), tileSize, s.outHeight, s.outWidth, 0, stripAt,
+              stripWidth);
             f.call(outputGradientRow, stripAt, stripWidth, s.tilesX, to, s.mPointBytes, temporary, sumAt);
           }, () => { // the half of the last block that has no filters
             f.set(zAt, to);
@@ -134,7 +133,8 @@ function emitGradient(kernels: KernelBuilder, strip: FunctionReference, gather: 
       f.set(duAt, du);
       f.set(point, points);
       f.countdown(point, () => {
-        f.call(product, vAt, zAt, duAt, s.channelGroups, s.filterBlocks, lastRow.sub(firstRow).mul(s.tilesX), s.groupBytes);
+        const tiles = lastRow.sub(firstRow).mul(s.tilesX);
+        f.call(product, vAt, zAt, duAt, s.channelGroups, s.filterBlocks, tiles, s.groupBytes);
         f.increase(vAt, s.vPointBytes);
         f.increase(zAt, s.mPointBytes);
         f.increase(duAt, s.uPointBytes);
@@ -191,8 +191,8 @@ function emitFilterGradient(kernels: KernelBuilder): void {
               const halfway = columns.map((column) => filterGradientTransform(f, column).map((value) => f.let(value)));
               f.set(to, s.dw.add(filter.mul(s.channels).add(channel).mul(36)));
               for (let y = 0; y < 3; y++) {
-                const taps = filterGradientTransform(f, halfway.map((column) => column[y])).map((value) => f.let(value));
-                taps.forEach((tap, x) => {
+                const taps = filterGradientTransform(f, halfway.map((column) => column[y]));
+                taps.map((value) => f.let(value)).forEach((tap, x) => {
                   for (let i = 0; i < 4; i++) {
                     f.if(filter.add(i).lt(s.filters), () =>
                       f.storeLane(to.add(s.channels.mul(36 * i)), tap, i, (y * 3 + x) * 4));

@@ -11,13 +11,14 @@
  */
 
 import {
-  callValue, constant, defineFunction, type FunctionReference, load, loadSplat, loadZero, type ModuleBuilder, multiplyAdd, type Value,
-  vectorConstant,
+  callValue, constant, defineFunction, type FunctionReference, load, loadSplat, loadZero, type ModuleBuilder,
+  multiplyAdd, type Value,
 } from '../../../wasm/index.ts';
 import { Kernel, type KernelBuilder } from '../kernel.ts';
+import { least, shareOf, transpose } from '../vectors.ts';
 import { nothingBytes } from './epilogue.ts';
 import { filterTransform, inputSize, points, tileSize } from './winograd-algebra.ts';
-import { emitInputRow, emitOutputRow, emitStrip, pixelBytes, transpose4 } from './winograd-transforms.ts';
+import { emitInputRow, emitOutputRow, emitStrip, pixelBytes, zero } from './winograd-transforms.ts';
 
 /** How a transformed chunk lies in a thread's scratch. Sizes are in vectors of tiles, distances and places in bytes. */
 export const chunkSizes = {
@@ -42,9 +43,6 @@ export const winogradFiltersRotated: Kernel<typeof filterArguments> =
 const forwardArguments = { u: 'input', table: 'input', relu: 'flag', out: 'output', scratch: 'perThread' } as const;
 export const winogradForward: Kernel<typeof gatherArguments & typeof forwardArguments> =
   new Kernel('f32_winograd_forward', { ...gatherArguments, ...forwardArguments });
-
-/** A vector of zeros. */
-export const zero: Value = vectorConstant('f32x4', [0, 0, 0, 0]);
 
 /** Adds the kernels to the module; gives the functions that the gradient's kernels share. */
 export function emitWinograd(kernels: KernelBuilder): { strip: FunctionReference; gather: FunctionReference } {
@@ -137,8 +135,9 @@ function emitProduct(module: ModuleBuilder, relaxed: boolean): FunctionReference
 }
 
 /**
- * pad(v, channelGroups, groupBytes, vPointBytes, tiles): zeros in V up to a whole block of 4 tiles. Their products are thrown away, but left as they are
- * they may hold anything, and numbers that happen to be subnormal make the whole block up to ninety times slower.
+ * pad(v, channelGroups, groupBytes, vPointBytes, tiles): zeros in V up to a whole block of 4 tiles. Their products are
+ * thrown away, but left as they are they may hold anything, and numbers that happen to be subnormal make the whole
+ * block up to ninety times slower.
  */
 function emitPad(module: ModuleBuilder): FunctionReference {
   return defineFunction(module, 'f32_winograd_pad__simd128', new Array<'i32'>(5).fill('i32'), [], (
@@ -166,10 +165,7 @@ function emitForward(kernels: KernelBuilder, gather: FunctionReference): void {
   const outputRow = emitOutputRow(kernels.module);
   kernels.define(winogradForward, (f, s, task, leading) => {
     const v = s.scratch;
-    const firstRow = f.let(task.mul(s.rowsPerTask));
-    const lastRow = f.let(firstRow.add(s.rowsPerTask));
-    const rows = f.let(s.batch.mul(s.tilesY));
-    f.if(lastRow.gt(rows), () => f.set(lastRow, rows));
+    const [firstRow, lastRow] = shareOf(f, task, s.rowsPerTask, f.let(s.batch.mul(s.tilesY)));
     f.call(gather, leading(gatherArguments), firstRow, lastRow, v);
     f.call(pad, v, s.channelGroups, s.groupBytes, s.vPointBytes, lastRow.sub(firstRow).mul(s.tilesX));
 
@@ -198,8 +194,8 @@ function emitForward(kernels: KernelBuilder, gather: FunctionReference): void {
       f.set(epilogue, s.table.add(nothingBytes));
       f.set(lanes, s.filters);
       f.doWhile(() => {
-        f.call(outputRow, mAt, s.mPointBytes, s.tilesX, temporary, to, planeBytes, lanes, s.outHeight.sub(y), s.outWidth,
-          epilogue, s.relu);
+        f.call(outputRow, mAt, s.mPointBytes, s.tilesX, temporary, to, planeBytes, lanes, s.outHeight.sub(y),
+          s.outWidth, epilogue, s.relu);
         f.increase(to, planeBytes.shl(2));
         f.increase(mAt, s.groupBytes);
         f.increase(epilogue, 32);
@@ -225,7 +221,8 @@ function emitUnchanged(module: ModuleBuilder): FunctionReference {
       f.set(copy, kept.add(keptFlagBytes));
       f.set(left, bytes);
       f.while(() => left.ge(64), () => {
-        const differences = [0, 16, 32, 48].map((offset) => load('i32x4', from, offset).xor(load('i32x4', copy, offset)));
+        const differences = [0, 16, 32, 48].map((offset) =>
+          load('i32x4', from, offset).xor(load('i32x4', copy, offset)));
         f.breakIf(differ, differences.reduce((all, one) => all.or(one)).anyTrue());
         for (const pointer of [from, copy]) f.increase(pointer, 64);
         f.set(left, left.sub(64));
@@ -264,8 +261,7 @@ function emitFilters(kernels: KernelBuilder, rotated: boolean): void {
     const block = f.local('i32', 0);
     if (unchanged !== null) {
       f.if(s.kept, () => {
-        const present = f.let(s.filters.sub(task.shl(3)));
-        f.if(present.gt(8), () => f.set(present, 8));
+        const present = least(f.let(s.filters.sub(task.shl(3))), constant('i32', 8));
         f.set(block, s.kept.add(task.mul(s.channels.mul(8 * 36).add(keptFlagBytes))));
         const first = s.w.add(task.shl(3).mul(s.outStride));
         f.if(callValue(unchanged, 'i32', block, first, present.mul(s.outStride)), () => f.return());
@@ -293,9 +289,9 @@ function emitFilters(kernels: KernelBuilder, rotated: boolean): void {
           f.set(tap, s.table);
           f.set(strides[lane], 0);
         }));
-        const first = transpose4(f, taps.map((tap) => f.let(load('f32x4', tap))));
-        const second = transpose4(f, taps.map((tap) => f.let(load('f32x4', tap, 16))));
-        const third = transpose4(f, taps.map((tap) => f.let(loadZero('f32x4', tap, 32))));
+        const first = transpose(f, taps.map((tap) => f.let(load('f32x4', tap))));
+        const second = transpose(f, taps.map((tap) => f.let(load('f32x4', tap, 16))));
+        const third = transpose(f, taps.map((tap) => f.let(loadZero('f32x4', tap, 32))));
         const nine: Value[] = [...first, ...second, third[0]];
         if (rotated) nine.reverse();
         taps.forEach((tap, lane) => f.increase(tap, strides[lane]));

@@ -12,9 +12,10 @@
  */
 
 import {
-  type Body, defineFunction, type FunctionReference, load, loadLane, loadZero, type Local,
-  type ModuleBuilder, shuffle, type Value, vectorConstant,
+  type Body, constant, defineFunction, type FunctionReference, load, loadLane, loadZero, type Local,
+  type ModuleBuilder, type Value,
 } from '../../../wasm/index.ts';
+import { transpose } from '../vectors.ts';
 import {
   inputSize, inputTransform, outputGradientTransform, outputTransform, tileSize,
 } from './winograd-algebra.ts';
@@ -24,19 +25,8 @@ export const pixelBytes = 16;
 /** Bytes of scratch between the two one-dimensional passes: 36 vectors. */
 export const temporaryBytes: number = 36 * pixelBytes;
 
-const zero: Value = vectorConstant('f32x4', [0, 0, 0, 0]);
-
-/** Turns four vectors of four lanes about the diagonal. */
-export function transpose4(f: Body, rows: readonly Value[]): Local[] {
-  const low01 = f.let(shuffle(rows[0], rows[1], [0, 4, 1, 5]));
-  const high01 = f.let(shuffle(rows[0], rows[1], [2, 6, 3, 7]));
-  const low23 = f.let(shuffle(rows[2], rows[3], [0, 4, 1, 5]));
-  const high23 = f.let(shuffle(rows[2], rows[3], [2, 6, 3, 7]));
-  return [
-    f.let(shuffle(low01, low23, [0, 1, 4, 5])), f.let(shuffle(low01, low23, [2, 3, 6, 7])),
-    f.let(shuffle(high01, high23, [0, 1, 4, 5])), f.let(shuffle(high01, high23, [2, 3, 6, 7])),
-  ];
-}
+/** A vector of zeros. */
+export const zero: Value = constant('f32x4', 0);
 
 /**
  * strip(source, planeBytes, lanes, firstRow, rows, height, width, pad, strip, stripWidth): copies rows firstRow..
@@ -63,7 +53,7 @@ export function emitStrip(module: ModuleBuilder): FunctionReference {
         f.set(left, width);
         f.if(lanes.ge(4), () => {
           f.while(() => left.ge(4), () => {
-            const pixels = transpose4(f, planes.map((plane) => f.let(load('f32x4', plane))));
+            const pixels = transpose(f, planes.map((plane) => f.let(load('f32x4', plane))));
             pixels.forEach((pixel, i) => f.store(to, pixel, i * pixelBytes));
             planes.forEach((plane) => f.increase(plane, 16));
             f.increase(to, 4 * pixelBytes);
@@ -161,7 +151,7 @@ export function emitOutputRow(module: ModuleBuilder): FunctionReference {
   ) => {
     const scale = f.let(load('f32x4', epilogue));
     const bias = f.let(load('f32x4', epilogue, 16));
-    const floor = f.local('f32x4', vectorConstant('f32x4', new Array<number>(4).fill(-Infinity)));
+    const floor = f.local('f32x4', constant('f32x4', -Infinity));
     f.if(relu, () => f.set(floor, zero));
     const from = f.locals('i32', inputSize);
     const to = f.locals('i32', 4);
@@ -179,7 +169,7 @@ export function emitOutputRow(module: ModuleBuilder): FunctionReference {
         const pixels = outputTransform(f, line).map((value) =>
           // floor < value ? value : floor would turn NaN into the floor; this way round NaN stays
           f.let(f.let(value.mul(scale).add(bias)).pmax(floor)));
-        const planes = transpose4(f, pixels);
+        const planes = transpose(f, pixels);
         f.if(left.ge(tileSize).and(lanes.ge(4)), () => {
           f.if(rows.gt(y), () => planes.forEach((plane, i) => f.store(to[i], plane)));
         }, () => {

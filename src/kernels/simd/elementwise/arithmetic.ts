@@ -47,7 +47,8 @@ function mapped<Name extends string, From, To>(
   return Object.fromEntries(entries.map(([name, value]) => [name, make(name, value)])) as Record<Name, To>;
 }
 
-const binaries = mapped(combinations, (name, combine) => map(name, binaryTypes, ({ a, b }) => ({ out: combine(a, b) })));
+const binaries = mapped(combinations, (name, combine) =>
+  map(name, binaryTypes, ({ a, b }) => ({ out: combine(a, b) })));
 const binaryScalars = mapped(combinations, (name, combine) =>
   map(`${name}_scalar`, scalarTypes, ({ a, s }) => ({ out: combine(a, s) })));
 const unaries: Record<UnaryOperation, MapKernel<typeof unaryTypes>> =

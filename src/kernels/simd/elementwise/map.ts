@@ -9,12 +9,13 @@ import { type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.t
 import { floatKind, type Job, launch } from '../launch.ts';
 import { elementwiseTuning } from '../tuning.ts';
 import type { Keep } from './functions.ts';
-import { at, eachRun, fromFloat64, least } from '../vectors.ts';
+import { at, eachRun, fromFloat64, shareOf } from '../vectors.ts';
 
 /** Names of arrays, which may be the same array where one is input and one output, and of scalars. */
 export type MapTypes = Readonly<Record<string, 'input' | 'output' | 'f64'>>;
 
-type NamesOf<Types extends MapTypes, Type> = { [Name in keyof Types]: Types[Name] extends Type ? Name : never }[keyof Types];
+type NamesOf<Types extends MapTypes, Type> =
+  { [Name in keyof Types]: Types[Name] extends Type ? Name : never }[keyof Types];
 
 /**
  * What a kernel computes at one place: its outputs from its inputs and scalars there, by name. Every input may be used
@@ -41,18 +42,19 @@ export function map<const Types extends MapTypes>(name: string, types: Types, st
 }
 
 function emitMap<Types extends MapTypes>(
-  builder: KernelBuilder, float: FloatKind, kernels: FloatKernels<typeof mapSizes & Types>, types: Types, step: Step<Types>,
+  builder: KernelBuilder, float: FloatKind, kernels: FloatKernels<typeof mapSizes & Types>, types: Types,
+  step: Step<Types>,
 ): void {
   const vector = vectorOf(float);
   const namesOf = (type: MapTypes[string]): string[] => Object.keys(types).filter((name) => types[name] === type);
   builder.define(kernels[float], (f, given, task) => {
     const a = given as Readonly<Record<string, Local>>;
-    const first = f.let(task.mul(a.perTask));
-    const count = f.let(least(a.perTask, f.let(a.count.sub(first))));
+    const [first, last] = shareOf(f, task, a.perTask, a.count);
     const distance = f.let(scale(first, bytesOf(float)));
-    const pointers = new Map([...namesOf('input'), ...namesOf('output')].map((name) => [name, f.let(a[name].add(distance))]));
+    const arrays = [...namesOf('input'), ...namesOf('output')];
+    const pointers = new Map(arrays.map((name) => [name, f.let(a[name].add(distance))]));
     const scalars = namesOf('f64').map((name) => [name, f.let(splat(vector, fromFloat64(float, a[name])))] as const);
-    eachRun(f, float, [...pointers.values()], count, (kind) => {
+    eachRun(f, float, [...pointers.values()], last.sub(first), (kind) => {
       const whole = kind === vector;
       const inputs = namesOf('input').map((name) => {
         const element = at(kind, pointers.get(name)!);

@@ -10,7 +10,7 @@ import { launchColumnSums } from '../gemm/gemm.ts';
 import { type FloatKernels, floatKernels, Kernel, type KernelBuilder } from '../kernel.ts';
 import { floatKind, launch, launched, scratch } from '../launch.ts';
 import { elementwiseTuning } from '../tuning.ts';
-import { addRun, at, eachPiece, least, withoutTiny } from '../vectors.ts';
+import { addRun, at, eachPiece, shareOf, withoutTiny } from '../vectors.ts';
 import { tasksOver } from './map.ts';
 
 const sumArguments = { x: 'input', count: 'i32', perTask: 'i32', partial: 'scratch' } as const;
@@ -37,11 +37,10 @@ export function emitReductions(kernels: KernelBuilder): void {
 
 function emitSum(kernels: KernelBuilder, float: FloatKind, squares: boolean): void {
   kernels.define((squares ? sumsOfSquares : sums)[float], (f, s, task) => {
-    const first = f.let(task.mul(s.perTask));
-    const count = f.let(least(s.perTask, f.let(s.count.sub(first))));
+    const [first, last] = shareOf(f, task, s.perTask, s.count);
     const from = f.let(s.x.add(scale(first, bytesOf(float))));
     const total = f.local('f64', constant('f64', 0));
-    eachPiece(f, count, (piece) => addRun(f, float, [from], piece, [total], (kind, offset) => {
+    eachPiece(f, last.sub(first), (piece) => addRun(f, float, [from], piece, [total], (kind, offset) => {
       if (!squares) return [at(kind, from, offset)];
       const value = f.let(at(kind, from, offset));
       const large = float === 'f32' ? f.let(withoutTiny(value, 1e-18)) : value;
@@ -56,7 +55,8 @@ const result = new Float64Array(1);
 const runSum = launched((kernels: typeof sums, x: FloatArray): void => {
   const parts = tasksOver(x);
   const partial = scratch(8 * parts);
-  launch(kernels[floatKind(x)]).x(x).count(x.length).perTask(elementwiseTuning.elementsPerTask).partial(partial).run(parts);
+  launch(kernels[floatKind(x)]).x(x).count(x.length).perTask(elementwiseTuning.elementsPerTask).partial(partial)
+    .run(parts);
   launch(addParts).partial(partial).parts(parts).total(result).run(1);
 });
 

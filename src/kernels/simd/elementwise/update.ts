@@ -115,7 +115,9 @@ export const updateKernels: UpdateKernels = {
     over(adagrad, w).w(w).dw(dw).cache(cache).nextW(nextW).nextCache(nextCache).rate(rate).epsilon(epsilon)
       .run(tasksOver(w));
   }),
-  adamUpdate: launched((w, dw, m, v, nextW, nextM, nextV, rate, beta1, beta2, epsilon, correction1, correction2, decay) => {
+  adamUpdate: launched((
+    w, dw, m, v, nextW, nextM, nextV, rate, beta1, beta2, epsilon, correction1, correction2, decay,
+  ) => {
     over(adam, w).w(w).dw(dw).m(m).v(v).nextW(nextW).nextM(nextM).nextV(nextV)
       .rate(rate / correction1).beta1(beta1).oneMinusBeta1(1 - beta1).beta2(beta2).oneMinusBeta2(1 - beta2)
       .epsilon(epsilon).inverseCorrection2(1 / correction2).keepWeight(1 - decay).run(tasksOver(w));

@@ -12,7 +12,7 @@ import {
 } from '../../../wasm/index.ts';
 import { type Arguments, type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
 import { gemmTileVectors, gemmTuning } from '../tuning.ts';
-import { least, zero } from '../vectors.ts';
+import { least, shareOf, zero } from '../vectors.ts';
 import { emitPacking, type Packing } from './packing.ts';
 import { emitStrips, gemmFlags, type Strips } from './strips.ts';
 
@@ -84,12 +84,11 @@ function writeGemm(
   const packedS = f.let(blockV.add(a.blockBytes));
 
   // The task's rectangle: rows firstRow.., in whole tiles and a rest, and columns firstColumn to columnEnd.
-  const firstRow = f.let(task.remU(a.rowTasks).mul(a.rowsPerTask));
-  const rows = f.let(least(a.rowsPerTask, f.let(a.rows.sub(firstRow))));
+  const [firstRow, rowEnd] = shareOf(f, task.remU(a.rowTasks), a.rowsPerTask, a.rows);
+  const rows = f.let(rowEnd.sub(firstRow));
   const tiles = f.let(rows.shrU(Math.log2(tileRows)));
   const restRows = f.let(rows.and(tileRows - 1));
-  const firstColumn = f.let(task.divU(a.rowTasks).mul(a.columnsPerTask));
-  const columnEnd = f.let(least(f.let(firstColumn.add(a.columnsPerTask)), a.columns));
+  const [firstColumn, columnEnd] = shareOf(f, task.divU(a.rowTasks), a.columnsPerTask, a.columns);
   // Panels are as wide as the best tile, but for the last, which takes all that is left as soon as it can.
   const wideColumns = f.let(columnEnd.sub(firstColumn).sub(widestTile * lanes));
   const fullPanels = f.let(select(wideColumns.gt(0), wideColumns.add(panelColumns - 1).divU(panelColumns), 0));
@@ -224,13 +223,13 @@ function writeGemm(
 
 /** Sums over the rows of x (rows, columns), in groups of 64 rows so that rounding errors stay small. */
 function writeColumnSums(
-  f: Body, { x, out, rows, columns, columnsPerTask }: Arguments<typeof columnSumArguments>, task: Local, float: FloatKind,
+  f: Body, { x, out, rows, columns, columnsPerTask }: Arguments<typeof columnSumArguments>, task: Local,
+  float: FloatKind,
 ): void {
   const bytes = bytesOf(float);
   const vector = vectorOf(float);
   const lanes = lanesOf(vector);
-  const column = f.let(task.mul(columnsPerTask));
-  const end = f.let(least(f.let(column.add(columnsPerTask)), columns));
+  const [column, end] = shareOf(f, task, columnsPerTask, columns);
   const rowBytes = f.let(scale(columns, bytes));
   const sumFrom = (kind: 'f32' | 'f64' | 'f32x4' | 'f64x2', width: number): void => {
     const [total, group] = f.locals(kind, 2);

@@ -15,18 +15,10 @@ function evenShare(size: number, parts: number, multiple: number): number {
   return Math.ceil(size / parts / multiple) * multiple;
 }
 
-/** Into how many parts rows and columns are cut. Columns first: that repeats no packing where S is read directly. */
-function cutIntoTasks(rows: number, columns: number, depth: number): { rowParts: number; columnParts: number } {
-  const { taskRows, taskColumns, taskOperations, mostTasks, leastSide } = gemmTuning;
-  let rowParts = Math.ceil(rows / taskRows);
-  let columnParts = Math.ceil(columns / taskColumns);
-  const wanted = Math.min(mostTasks, (2 * rows * columns * depth) / taskOperations);
-  while (rowParts * columnParts < wanted) {
-    if (columns / (columnParts + 1) >= leastSide) columnParts++;
-    else if (rows / (rowParts + 1) >= leastSide) rowParts++;
-    else break;
-  }
-  return { rowParts, columnParts };
+/** Cuts a side into more parts while there are too few of them times the other side's and they are not too short. */
+function cutFurther(size: number, parts: number, otherParts: number, wanted: number): number {
+  while (parts * otherParts < wanted && size / (parts + 1) >= gemmTuning.leastSide) parts++;
+  return parts;
 }
 
 /**
@@ -53,7 +45,11 @@ export function launchProduct(
   const { relaxed } = currentEngine();
   const depthBlock = evenShare(k, Math.ceil(k / gemmTuning.depthBlock), 4);
   const tileBytes = 16 * gemmTileVectors(float, relaxed);
-  const { rowParts, columnParts } = cutIntoTasks(rows, columns, k);
+  // Columns are cut first: that repeats no packing where S is read directly.
+  const wanted = Math.min(gemmTuning.mostTasks, (2 * rows * columns * k) / gemmTuning.taskOperations);
+  const fewestRowParts = Math.ceil(rows / gemmTuning.taskRows);
+  const columnParts = cutFurther(columns, Math.ceil(columns / gemmTuning.taskColumns), fewestRowParts, wanted);
+  const rowParts = cutFurther(rows, fewestRowParts, columnParts, wanted);
   const rowsPerTask = Math.min(rows, evenShare(rows, rowParts, gemmTuning.tileRows));
   const columnsPerTask = evenShare(columns, columnParts, tileBytes / bytes);
   const rowTasks = Math.ceil(rows / rowsPerTask);

@@ -7,7 +7,7 @@ import {
   bytesOf, defineFunction, type FloatKind, type FunctionReference, lanesOf, load, type Local, type ModuleBuilder,
   vectorConstant, vectorOf,
 } from '../../../wasm/index.ts';
-import { transpose } from './strips.ts';
+import { transpose } from '../vectors.ts';
 
 export interface Packing {
   /**

@@ -13,8 +13,9 @@
 
 import {
   type Body, bytesOf, defineFunction, type FloatKind, type FunctionReference, lanesOf, load, loadSplat, type Local,
-  type ModuleBuilder, multiplyAdd, select, shuffle, type Value, vectorConstant, vectorOf,
+  type ModuleBuilder, multiplyAdd, select, type Value, vectorConstant, vectorOf,
 } from '../../../wasm/index.ts';
+import { transpose } from '../vectors.ts';
 
 /** Bits of a strip's `flags`. */
 export const gemmFlags = {
@@ -75,7 +76,8 @@ function emitStrip(
   const zero = vectorConstant(vector, new Array<number>(lanes).fill(0));
   const name = `${float}_gemm_strip_${rows}x${vectors * lanes}${transposed ? '_transposed' : ''}__simd128`;
   return defineFunction(module, name, stripParameters.map(() => 'i32' as const), [], (f, ...parameters) => {
-    const [tiles, s, sTile, sRow, sStep, v, vStep, depth, out, outRow, outColumn, flags, bias, columns, edge] = parameters;
+    const [tiles, s, sTile, sRow, sStep, v, vStep, depth, out, outRow, outColumn, flags, bias, columns, edge] =
+      parameters;
     const sums = Array.from({ length: rows }, () => f.locals(vector, vectors));
     const vs = f.locals(vector, vectors);
     const element = f.local(vector);
@@ -125,9 +127,10 @@ function emitStrip(
 
     /** Stores the existing columns of the vectors from `first` on, one by one. */
     function mergeVectors(first: number): void {
-      sums.forEach((row, i) => row.slice(first).forEach((sum, j) => f.store(edge, sum, (i * (vectors - first) + j) * 16)));
-      f.call(merge, edge, rows, columns.sub(first * lanes), (vectors - first) * 16, out.add(outColumn.mul(first * lanes)),
-        outRow, outColumn, flags, select(bias, bias.add(first * 16), 0));
+      const count = vectors - first;
+      sums.forEach((row, i) => row.slice(first).forEach((sum, j) => f.store(edge, sum, (i * count + j) * 16)));
+      f.call(merge, edge, rows, columns.sub(first * lanes), count * 16, out.add(outColumn.mul(first * lanes)), outRow,
+        outColumn, flags, select(bias, bias.add(first * 16), 0));
     }
   });
 
@@ -135,7 +138,8 @@ function emitStrip(
    * Stores square groups of lanes x lanes with rows and columns exchanged. Bias and relu come with straight ones only.
    */
   function storeTransposed(
-    f: Body, sums: Local[][], { out, outColumn, flags, columns }: Record<'out' | 'outColumn' | 'flags' | 'columns', Local>,
+    f: Body, sums: Local[][],
+    { out, outColumn, flags, columns }: Record<'out' | 'outColumn' | 'flags' | 'columns', Local>,
   ): void {
     const at = f.let(out);
     for (let j = 0; j < vectors; j++) {
@@ -154,23 +158,6 @@ function emitStrip(
       }
     }
   }
-}
-
-/** Exchanges rows and columns of a square of vectors (4 of float32, 2 of float64). */
-export function transpose(f: Body, rows: readonly Value[]): Local[] {
-  if (rows.length === 2) {
-    const [a, b] = rows;
-    return [f.let(shuffle(a, b, [0, 2])), f.let(shuffle(a, b, [1, 3]))];
-  }
-  const [a, b, c, d] = rows;
-  const lowAb = f.let(shuffle(a, b, [0, 4, 1, 5]));
-  const lowCd = f.let(shuffle(c, d, [0, 4, 1, 5]));
-  const highAb = f.let(shuffle(a, b, [2, 6, 3, 7]));
-  const highCd = f.let(shuffle(c, d, [2, 6, 3, 7]));
-  return [
-    f.let(shuffle(lowAb, lowCd, [0, 1, 4, 5])), f.let(shuffle(lowAb, lowCd, [2, 3, 6, 7])),
-    f.let(shuffle(highAb, highCd, [0, 1, 4, 5])), f.let(shuffle(highAb, highCd, [2, 3, 6, 7])),
-  ];
 }
 
 /**

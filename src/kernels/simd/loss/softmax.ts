@@ -11,7 +11,7 @@ import { exponential } from '../elementwise/functions.ts';
 import { type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
 import { floatKind, launch, launched } from '../launch.ts';
 import { elementwiseTuning } from '../tuning.ts';
-import { fromFloat64, toFloat64 } from '../vectors.ts';
+import { eachOfShare, fromFloat64, toFloat64 } from '../vectors.ts';
 
 const softmaxArguments = {
   scores: 'input', labels: 'input', dscores: 'output', rows: 'output', examples: 'i32', classes: 'i32', perTask: 'i32',
@@ -35,16 +35,14 @@ function loadPair(float: FloatKind, from: Value): Value {
 function emitFor(kernels: KernelBuilder, float: FloatKind): void {
   const bytes = bytesOf(float);
   kernels.define(softmax[float], (f, s, task) => {
-    const [example, last, row, from, to, left] = f.locals('i32', 6);
+    const [row, from, to, left] = f.locals('i32', 4);
     const [largest, sum] = f.locals('f64', 2);
     const [center, sums] = f.locals('f64x2', 2);
     const storePair = (at: Local, pair: Value): void => {
       if (float === 'f64') f.store(at, pair);
       else f.storeLane(at, apply('f32x4.demote_f64x2_zero', 'f32x4', [pair]).as('f64x2'), 0);
     };
-    f.set(last, task.mul(s.perTask).add(s.perTask));
-    f.if(last.gt(s.examples), () => f.set(last, s.examples));
-    f.for(example, task.mul(s.perTask), last, 1, () => {
+    eachOfShare(f, task, s.perTask, s.examples, (example) => {
       f.set(row, s.scores.add(scale(example.mul(s.classes), bytes)));
       f.set(largest, constant('f64', -Infinity));
       f.set(from, row);

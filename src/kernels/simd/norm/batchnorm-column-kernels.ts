@@ -9,7 +9,7 @@ import {
 } from '../../../wasm/index.ts';
 import type { KernelBuilder } from '../kernel.ts';
 import {
-  at, inverseDeviation, narrow, rectified, spread, widen, wideLocals, wideOf, wherePositive, zero,
+  at, inverseDeviation, narrow, rectified, shareOf, spread, widen, wideLocals, wideOf, wherePositive, zero,
 } from '../vectors.ts';
 import { backwardKernel, columns } from './batchnorm-kernels.ts';
 
@@ -24,13 +24,11 @@ export function emitColumnBatchnorm(kernels: KernelBuilder, float: FloatKind): v
 
 /** perTask channels of a task by whole vectors, then one by one; write gets the byte distance of the channel. */
 function eachColumn(
-  f: Body, float: FloatKind, task: Value, perTask: Value, channels: Value, write: (kind: Kind, distance: Local) => void,
+  f: Body, float: FloatKind, task: Value, perTask: Value, channels: Local, write: (kind: Kind, distance: Local) => void,
 ): void {
   const vector = vectorOf(float);
-  const [channel, last, distance] = f.locals('i32', 3);
-  f.set(channel, task.mul(perTask));
-  f.set(last, channel.add(perTask));
-  f.if(last.gt(channels), () => f.set(last, channels));
+  const [channel, last] = shareOf(f, task, perTask, channels);
+  const distance = f.local('i32');
   for (const kind of [vector, float]) {
     const lanes = lanesOf(kind);
     f.while(() => channel.add(lanes).le(last), () => {

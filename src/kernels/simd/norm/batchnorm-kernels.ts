@@ -10,7 +10,9 @@ import {
   bytesOf, constant, type FloatKind, type Kind, load, scale, select, splat, toFloat, type Value, vectorOf,
 } from '../../../wasm/index.ts';
 import { type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
-import { addRun, at, eachPiece, eachRun, fromFloat64, inverseDeviation, spread, toFloat64, wherePositive, zero } from '../vectors.ts';
+import {
+  addRun, at, eachPiece, eachRun, fromFloat64, inverseDeviation, shareOf, spread, toFloat64, wherePositive, zero,
+} from '../vectors.ts';
 import { Moments } from './moments.ts';
 
 /** The sizes that all batchnorm kernels begin with. */
@@ -93,15 +95,13 @@ function emitStatistics(kernels: KernelBuilder, float: FloatKind): void {
 function emitApply(kernels: KernelBuilder, float: FloatKind): void {
   const vector = vectorOf(float);
   kernels.define(planes.apply[float], (f, s, task) => {
-    const [plane, last, channel, from, to] = f.locals('i32', 5);
+    const [channel, from, to] = f.locals('i32', 3);
     const floors = { [vector]: f.local(vector), [float]: f.local(float) } as Record<Kind, ReturnType<typeof f.local>>;
     for (const kind of [vector, float]) {
       f.set(floors[kind], spread(kind, constant(float, -Infinity)));
       f.if(s.relu, () => f.set(floors[kind], zero(kind)));
     }
-    f.set(plane, task.mul(s.perTask));
-    f.set(last, plane.add(s.perTask));
-    f.if(last.gt(s.outer.mul(s.channels)), () => f.set(last, s.outer.mul(s.channels)));
+    const [plane, last] = shareOf(f, task, s.perTask, f.let(s.outer.mul(s.channels)));
     const distance = f.let(scale(plane.mul(s.inner), bytesOf(float)));
     f.set(from, s.x.add(distance));
     f.set(to, s.out.add(distance));

@@ -35,7 +35,7 @@ export const batchnormKernels: Pick<
 
   batchnormApply: launched((x, gamma, beta, mean, variance, out, g, eps, relu) => {
     const columnwise = g.inner === 1;
-    const perTask = columnwise ? normTuning.columnsPerTask : Math.max(1, Math.floor(normTuning.elementsPerTask / g.inner));
+    const perTask = columnwise ? channelsPerTask(g) : Math.max(1, Math.floor(normTuning.elementsPerTask / g.inner));
     launch(kernelsFor(g).apply[floatKind(x)]).from(channelSizes, g).perTask(perTask)
       .x(x).gamma(gamma).beta(beta).mean(mean).variance(variance).eps(eps).relu(relu).out(out)
       .run(Math.ceil((columnwise ? g.channels : g.outer * g.channels) / perTask));

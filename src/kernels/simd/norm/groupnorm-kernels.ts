@@ -8,10 +8,11 @@
  */
 
 import {
-  type Body, bytesOf, constant, type FloatKind, load, scale, splat, toFloat, type Value, vectorOf,
+  type Body, bytesOf, constant, type FloatKind, type Kind, load, type Local, scale, splat, toFloat, type Value,
+  vectorOf,
 } from '../../../wasm/index.ts';
 import { type ArgumentTypes, type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
-import { addRun, at, eachPiece, eachRun, fromFloat64, inverseDeviation, spread, toFloat64 } from '../vectors.ts';
+import { addRun, at, eachOfShare, eachPiece, eachRun, fromFloat64, inverseDeviation, spread, toFloat64 } from '../vectors.ts';
 import { Moments } from './moments.ts';
 
 /** The sizes that forward and backward begin with. */
@@ -52,12 +53,10 @@ export function emitGroupnorm(kernels: KernelBuilder, float: FloatKind): void {
 
 /** Calls write for every example of the task and every group in it. */
 function eachSet(
-  f: Body, task: Value, perTask: Value, batch: Value, groups: Value, write: (example: Value, group: Value) => void,
+  f: Body, task: Value, perTask: Value, batch: Local, groups: Value, write: (example: Value, group: Value) => void,
 ): void {
-  const [example, last, group] = f.locals('i32', 3);
-  f.set(last, task.mul(perTask).add(perTask));
-  f.if(last.gt(batch), () => f.set(last, batch));
-  f.for(example, task.mul(perTask), last, 1, () => f.for(group, 0, groups, 1, () => write(example, group)));
+  const group = f.local('i32');
+  eachOfShare(f, task, perTask, batch, (example) => f.for(group, 0, groups, 1, () => write(example, group)));
 }
 
 /** Task: perTask examples of out, mean and variance. */
@@ -149,7 +148,8 @@ function emitBackward(kernels: KernelBuilder, float: FloatKind, perElement: bool
         f.repeat(channel, () => {
           f.set(channelSum, constant('f64', 0));
           f.set(channelProduct, constant('f64', 0));
-          eachPiece(f, s.inner, (piece) => addRun(f, float, [x, dout], piece, [channelSum, channelProduct], (kind, offset) => {
+          const sums = [channelSum, channelProduct];
+          eachPiece(f, s.inner, (piece) => addRun(f, float, [x, dout], piece, sums, (kind, offset) => {
             const g = f.let(at(kind, dout, offset));
             return [g, g.mul(deviation(kind, offset))];
           }));
@@ -167,6 +167,8 @@ function emitBackward(kernels: KernelBuilder, float: FloatKind, perElement: bool
       const k1 = f.let(fromFloat64(float, inverse));
       const k2 = f.let(fromFloat64(float, over.mul(sum)));
       const k3 = f.let(fromFloat64(float, over.mul(inverse).mul(inverse).mul(product)));
+      const dx = (kind: Kind, direct: Value, apart: Value): Value =>
+        direct.add(spread(kind, k2)).add(apart.mul(spread(kind, k3)));
       rewind(group);
       if (perElement) {
         eachRun(f, float, [x, dout, to, gammaAt, dgammaAt, dbetaAt], count, (kind) => {
@@ -174,7 +176,7 @@ function emitBackward(kernels: KernelBuilder, float: FloatKind, perElement: bool
           const apart = f.let(deviation(kind));
           f.store(dbetaAt, at(kind, dbetaAt).add(g));
           f.store(dgammaAt, at(kind, dgammaAt).add(g.mul(apart).mul(spread(kind, k1))));
-          f.store(to, g.mul(at(kind, gammaAt)).mul(spread(kind, k1)).add(spread(kind, k2)).add(apart.mul(spread(kind, k3))));
+          f.store(to, dx(kind, g.mul(at(kind, gammaAt)).mul(spread(kind, k1)), apart));
         });
         return;
       }
@@ -182,7 +184,7 @@ function emitBackward(kernels: KernelBuilder, float: FloatKind, perElement: bool
       f.repeat(channel, () => {
         const factor = f.let(load(float, gammaAt).mul(k1));
         eachRun(f, float, [x, dout, to], s.inner, (kind) => {
-          f.store(to, at(kind, dout).mul(spread(kind, factor)).add(spread(kind, k2)).add(deviation(kind).mul(spread(kind, k3))));
+          f.store(to, dx(kind, at(kind, dout).mul(spread(kind, factor)), deviation(kind)));
         });
         f.increase(gammaAt, bytes);
       });

@@ -143,7 +143,8 @@ function eachWindow(f: Body, float: FloatKind, plane: Plane, windows: Value, wri
  * relative to their windows. plane.x and plane.out are at the upper of the windows' two rows.
  */
 function eachFour(
-  f: Body, plane: Plane, width: Value, outHeight: Value, outWidth: Value, write: (gradient: Value, place: Value) => void,
+  f: Body, plane: Plane, width: Value, outHeight: Value, outWidth: Value,
+  write: (gradient: Value, place: Value) => void,
 ): void {
   const [row, column, window] = f.locals('i32', 3);
   const rowBytes = f.let(width.shl(2));

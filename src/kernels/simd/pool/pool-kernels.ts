@@ -12,7 +12,7 @@ import {
   vectorConstant, vectorOf,
 } from '../../../wasm/index.ts';
 import { type Arguments, type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
-import { fromFloat64, inverseDeviation, rectified, toFloat64, wherePositive } from '../vectors.ts';
+import { eachOfShare, fromFloat64, inverseDeviation, rectified, toFloat64, wherePositive } from '../vectors.ts';
 
 /** The sizes that all pooling kernels begin with: some of PoolGeometry. */
 export const poolSizes = { planes: 'i32', height: 'i32', width: 'i32', outHeight: 'i32', outWidth: 'i32' } as const;
@@ -41,14 +41,6 @@ export function emitPooling(kernels: KernelBuilder, float: FloatKind): void {
   kernels.define(maxPool[float], (f, s, task) => writeForward(f, s, task, float, null));
   kernels.define(batchnormReluMaxPool[float], (f, s, task) => writeForward(f, s, task, float, s));
   kernels.define(maxPoolBackward[float], (f, s, task) => writeBackward(f, s, task, float));
-}
-
-/** The planes of a task, one after another; write gets the number of each. */
-function eachPlane(f: Body, task: Value, perTask: Value, planes: Value, write: (plane: Local) => void): void {
-  const [plane, last] = f.locals('i32', 2);
-  f.set(last, task.mul(perTask).add(perTask));
-  f.if(last.gt(planes), () => f.set(last, planes));
-  f.for(plane, task.mul(perTask), last, 1, () => write(plane));
 }
 
 /** larger: a candidate beats the best so far when it is greater, or a NaN while the best is none. */
@@ -80,7 +72,7 @@ function writeForward(
   const best = f.local(float);
   const next = f.local(float);
 
-  eachPlane(f, task, s.perTask, s.planes, (number) => {
+  eachOfShare(f, task, s.perTask, s.planes, (number) => {
     f.set(plane, s.x.add(number.mul(s.height).mul(rowBytes)));
     f.set(to, s.out.add(scale(number.mul(outPixels), bytes)));
     f.set(argmaxTo, s.argmax.add(number.mul(outPixels).shl(2)));
@@ -166,8 +158,8 @@ function storePlaces(f: Body, float: FloatKind, to: Value, places: Value): void 
  * places.
  */
 function pairs(
-  f: Body, float: FloatKind, upper: Value, rowBytes: Value, window: Value, width: Value, candidate: (value: Value) => Value,
-  write: (value: Value, places: Value) => void,
+  f: Body, float: FloatKind, upper: Value, rowBytes: Value, window: Value, width: Value,
+  candidate: (value: Value) => Value, write: (value: Value, places: Value) => void,
 ): void {
   const vector = vectorOf(float);
   const evens = float === 'f32' ? [0, 2, 4, 6] : [0, 2];
@@ -213,7 +205,7 @@ function writeBackward(
     f.increase(reluOut, bytes);
     f.increase(argmax, 4);
   };
-  eachPlane(f, task, s.perTask, s.planes, (number) => {
+  eachOfShare(f, task, s.perTask, s.planes, (number) => {
     f.set(plane, s.out.add(number.mul(planeBytes)));
     f.set(from, s.dout.add(scale(number.mul(outPixels), bytes)));
     f.set(reluOut, s.reluOut.add(scale(number.mul(outPixels), bytes)));

@@ -40,12 +40,14 @@ export const poolKernels: Pick<PoolKernels, 'maxPoolForward' | 'maxPoolBackward'
       return jsKernels.batchnormReluPoolForward(x, gamma, beta, mean, variance, out, argmax, g, channels, eps);
     }
     const perTask = planesPerTask(g);
-    launch(batchnormReluMaxPool[floatKind(x)]).from(poolSizes, g).from(windowSizes, g).pairs(inPairs(g)).perTask(perTask)
-      .x(x).channels(channels).gamma(gamma).beta(beta).mean(mean).variance(variance).eps(eps).out(out).argmax(argmax)
-      .run(Math.ceil(g.planes / perTask));
+    launch(batchnormReluMaxPool[floatKind(x)]).from(poolSizes, g).from(windowSizes, g).pairs(inPairs(g))
+      .perTask(perTask).x(x).channels(channels).gamma(gamma).beta(beta).mean(mean).variance(variance).eps(eps)
+      .out(out).argmax(argmax).run(Math.ceil(g.planes / perTask));
   }),
 
-  batchnormReluPoolBackward: launched((dout, out, argmax, x, gamma, mean, variance, dx, dgamma, dbeta, g, channels, eps) => {
+  batchnormReluPoolBackward: launched((
+    dout, out, argmax, x, gamma, mean, variance, dx, dgamma, dbeta, g, channels, eps,
+  ) => {
     launch(fusedBackward[floatKind(x)]).from(poolSizes, g).pairs(inPairs(g)).channels(channels)
       .dout(dout).reluOut(out).argmax(argmax).x(x).gamma(gamma).mean(mean).variance(variance).eps(eps)
       .out(dx).dgamma(dgamma).dbeta(dbeta).run(channels);
