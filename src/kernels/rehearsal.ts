@@ -24,11 +24,11 @@ function rehearseLayers(kernels: Kernels, floats: (length: number) => FloatArray
   const half = out / 2;
   const planes = batch * channels;
   const convolution = {
-    batch, channels, height: side, width: side, filters: channels, kernelHeight: 3, kernelWidth: 3, stride, pad: 1,
-    outHeight: out, outWidth: out,
+    batch, channels, height: side, width: side, filters: channels, kernelHeight: 3, kernelWidth: 3,
+    strideY: stride, strideX: stride, padTop: 1, padLeft: 1, dilationY: 1, dilationX: 1, groups: 1, outHeight: out, outWidth: out,
   };
   const norm = { outer: batch, channels, inner: out * out };
-  const window = { poolHeight: 2, poolWidth: 2, stride: 2 };
+  const window = { poolHeight: 2, poolWidth: 2, strideY: 2, strideX: 2, padTop: 0, padLeft: 0 };
   const pool = { ...window, planes, height: out, width: out, outHeight: half, outWidth: half };
   const [x, dx] = [floats(planes * side * side), floats(planes * side * side)];
   const [y, dy] = [floats(planes * out * out), floats(planes * out * out)];

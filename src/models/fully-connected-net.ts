@@ -10,7 +10,6 @@ import { affineRecord } from '../layers/records/affine.ts';
 import { dropoutRecord, reluRecord } from '../layers/records/elementwise.ts';
 import { batchnormRecord, layernormRecord } from '../layers/records/normalization.ts';
 import { checkInteger, checkNumber, checkOneOf, checkOptions } from '../runtime/check.ts';
-import { printable } from '../runtime/text.ts';
 import { Rng } from '../tensor/random/rng.ts';
 import type { RandomSource } from '../tensor/random/source.ts';
 import { Network } from './network.ts';

@@ -63,7 +63,7 @@ export abstract class Network implements Model {
   /** the layers, with those together that have a common form */
   readonly #steps: readonly NamedStep[];
   /** examples that batchnorm needs where it takes its statistics from them: one value has no variance */
-  readonly #smallestBatch: number = 1;
+  #smallestBatch: number = 1;
   /** every parameter, by name, as it was when it was last found to be of the shape it was built with */
   readonly #accepted: Map<string, Tensor> = new Map();
 

@@ -121,7 +121,7 @@ async function walkEntry(
     const paths = pathsOf(args());
     if (random !== undefined) {
       const pick = <T>(list: readonly T[]): T => list[Math.floor(random.rng.random() * list.length)];
-      const values = badValues.filter(([bad]) => !(modest && large.has(bad)));
+      const values = badValues.filter(([bad]) => !without?.has(bad));
       for (let i = 0; paths.length > 0 && i < random.calls; i++) {
         const changes = Array.from({ length: pick([1, 2, 3]) }, () => [pick(paths), pick(values)] as const);
         const what = changes.map(([path, [bad]]) => `${path.join('.')} = ${bad}`).join(', ');
