@@ -286,6 +286,9 @@ async function verify(plan: DownloadPlan, part: string, resumed: boolean): Promi
   throw resumed ? new RetryableError(message) : new DownloadError(message, plan.url);
 }
 
+/** A record holds an address and two headers, which servers keep far shorter. */
+const maxRecordBytes = 64 * 1024;
+
 function recordPath(part: string): string {
   return `${part}.json`;
 }
@@ -307,7 +310,8 @@ async function writeRecord(part: string, record: PartRecord): Promise<void> {
 
 async function readRecord(part: string): Promise<PartRecord | null> {
   try {
-    if ((await existing(recordPath(part)))?.isFile() !== true) return null;
+    const found = await existing(recordPath(part));
+    if (found?.isFile() !== true || found.size > maxRecordBytes) return null;
     const json = await readFile(recordPath(part), 'utf8');
     // The computer stopped before the record was written: a record of no address.
     if (json === '') return { url: '', etag: null, lastModified: null };

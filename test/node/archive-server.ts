@@ -62,13 +62,30 @@ export const wellBehaved: Handler = (request, response) => send(request, respons
 /** Announces the whole archive, sends the first bytes of it, and drops the connection. */
 export function breakOffAfter(bytes: number, response: ServerResponse, tag: string = etag): void {
   response.writeHead(200, { 'Content-Length': archive.length, ETag: tag });
-  response.write(archive.subarray(0, bytes), () => setTimeout(() => response.destroy(), 100));
+  sendAndDrop(response, archive.subarray(0, bytes));
+}
+
+/** Bytes of which the latest download from a plan has heard. */
+let received = 0;
+
+/** Sends bytes and drops the connection once the client has them: fetch throws away what it had not handed out yet. */
+export function sendAndDrop(response: ServerResponse, bytes: Uint8Array): void {
+  received = 0;
+  const started = performance.now();
+  const drop = (): void => {
+    if (received >= bytes.length || performance.now() - started > 500) response.destroy();
+    else setTimeout(drop, 5);
+  };
+  response.write(bytes, drop);
 }
 
 /** Options of a download from url into a folder of its own, impatient enough for a test. */
 export function plan(url: string, more: DownloadOptions = {}): DownloadOptions & { destination: string } {
   return {
     url, destination: join(temporaryFolder(), 'cifar.tar.gz'), expectedMd5: md5, retryDelay: 1, stallTimeout: 5000,
+    onProgress: ({ receivedBytes }) => {
+      received = receivedBytes;
+    },
     ...more,
   } as DownloadOptions & { destination: string };
 }

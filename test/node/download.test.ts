@@ -11,7 +11,7 @@ import { describe, expect, it } from 'vitest';
 import { cifar10Archive, downloadCifar10, DownloadError, loadCifar10 } from '../../src/node/index.ts';
 import type { DownloadOptions, DownloadProgress } from '../../src/node/index.ts';
 import { temporaryFolder } from './archive.ts';
-import { archive, breakOffAfter, etag, md5, plan, send, serve, sha256, wellBehaved } from './archive-server.ts';
+import { archive, breakOffAfter, etag, md5, plan, send, sendAndDrop, serve, sha256, wellBehaved } from './archive-server.ts';
 
 /** The error that a download ends with; nothing may then lie at the destination. */
 async function failure(options: DownloadOptions & { destination: string }): Promise<DownloadError> {
@@ -176,7 +176,7 @@ describe('downloadCifar10', () => {
       const site = await serve((request, response, count) => {
         if (count === 1) {
           response.writeHead(200, { 'Content-Length': archive.length });
-          response.write(other.subarray(0, 5000), () => setTimeout(() => response.destroy(), 100));
+          sendAndDrop(response, other.subarray(0, 5000));
         } else {
           send(request, response);
         }
@@ -185,6 +185,15 @@ describe('downloadCifar10', () => {
       await downloadCifar10(options);
       expectWhole(options.destination);
       expect(site.asked).toEqual(['all', 'bytes=5000-', 'all']);
+    });
+
+    it('refuses a record that is too long to be one', async () => {
+      const site = await serve(wellBehaved);
+      const options = plan(site.url);
+      writeFileSync(`${options.destination}.part`, archive.subarray(0, 100));
+      writeFileSync(`${options.destination}.part.json`, JSON.stringify({ url: site.url, etag }).padEnd(100_000));
+      await failure(options);
+      expect(site.asked).toEqual([]);
     });
 
     it('ignores a part of another address, and one whose record was not finished', async () => {
