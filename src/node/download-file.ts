@@ -310,10 +310,9 @@ async function writeRecord(part: string, record: PartRecord): Promise<void> {
 
 async function readRecord(part: string): Promise<PartRecord | null> {
   try {
-    const path = recordPath(part);
-    const found = await existing(path);
+    const found = await existing(recordPath(part));
     if (found?.isFile() !== true || found.size > maxRecordBytes) return null;
-    const json = await readFile(path, 'utf8');
+    const json = await readFile(recordPath(part), 'utf8');
     // The computer stopped before the record was written: a record of no address.
     if (json === '') return { url: '', etag: null, lastModified: null };
     const { url, etag, lastModified } = JSON.parse(json) as Partial<PartRecord>;
