@@ -3,18 +3,26 @@
  * and written by kernels at every step; in the heap they need no copying in and out.
  *
  * A resident's block is freed by a FinalizationRegistry once its typed array has been collected. The collector cannot
- * see how much memory hangs on such a small object and may take its time, so residents never hold more than half of the
- * heap: beyond that the caller gets an ordinary array, whose size the collector does see.
+ * see how much memory hangs on such a small object and may take its time, so residents never hold more than half of
+ * the heap. And the registry works between turns of the event loop only: in a synchronous loop that makes and drops
+ * networks nothing would come back, and memory that has grown stays, so no more than `mostAtOnce` is given out in one
+ * turn. Beyond either the caller gets an ordinary array, whose size the collector sees.
  */
 
 import type { DType, TypedArray } from './allocate.ts';
+import { alignBlock } from './blocks.ts';
 import { bytesOf, type Heap, HeapExhausted } from './heap.ts';
 
 /** What the heap's error of exhaustion calls this memory. */
 export const residentHolder = 'parameters and optimiser state';
 
+/** Room for a network of 16 million float32 parameters as it is made, copied and given Adam's two moments. */
+const mostAtOnce = 256 * 1024 * 1024;
+
 export class Residents {
   readonly #heap: Heap;
+  /** bytes given out since the event loop last turned */
+  #recent: number = 0;
   readonly #registry: FinalizationRegistry<number>;
 
   constructor(heap: Heap) {
@@ -30,7 +38,8 @@ export class Residents {
    */
   allocate(dtype: DType, length: number): TypedArray | null {
     const bytes = bytesOf(dtype, length);
-    if (this.#heap.heldBy(residentHolder) + bytes > this.#heap.limit / 2) return null;
+    const held = this.#heap.heldBy(residentHolder);
+    if (held + bytes > this.#heap.limit / 2 || this.#recent + bytes > mostAtOnce) return null;
     let address: number;
     try {
       address = this.#heap.allocate(bytes, residentHolder);
@@ -38,6 +47,8 @@ export class Residents {
       if (error instanceof HeapExhausted) return null;
       throw error;
     }
+    if (this.#recent === 0) setTimeout(() => (this.#recent = 0));
+    this.#recent += alignBlock(bytes);
     const array = this.#heap.array(dtype, address, length);
     array.fill(0);
     this.#registry.register(array, address);

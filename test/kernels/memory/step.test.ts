@@ -197,6 +197,19 @@ describe('residents', () => {
     expect(second).toHaveLength(4 * mebibyte);
   });
 
+  it('hold no more than 256 MiB when they are made and dropped in one turn of the event loop', async () => {
+    const heap = install(32_768); // 2 GiB
+    const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
+    for (let i = 0; i < 250; i++) {
+      const made = residentArray('float32', mebibyte / 2);
+      expect(made).toHaveLength(mebibyte / 2);
+      expect(heap.owns(made)).toBe(i < 128);
+    }
+    expect(heap.size).toBeLessThan(320 * mebibyte);
+    await turn();
+    expect(heap.owns(residentArray('float32', 10))).toBe(true);
+  });
+
   it('give their memory back when they have been collected', async () => {
     setFlagsFromString('--expose-gc');
     const collect = runInNewContext('gc') as () => void;
