@@ -31,9 +31,7 @@ export interface BatchOptions {
  * less in the last one
  * @throws TypeError and RangeError, at the call, for lengths that differ, labels that are no classes and bad options
  */
-export function batches(
-  X: Tensor, y: Labels, options: BatchOptions = {},
-): Generator<[X: Tensor, y: Int32Array], void> {
+export function batches(X: Tensor, y: Labels, options: BatchOptions = {}): Generator<[X: Tensor, y: Int32Array], void> {
   const labels = checkExamples('batches', X, y);
   const count = labels.length;
   checkOptions('batches', options, ['batchSize', 'rng', 'dropLast', 'transform']);

@@ -160,10 +160,7 @@ export function accuracyChart(runs: Readonly<Record<string, TrainingHistory>>): 
   const curves: Curve[] = [];
   const sentences: string[] = [];
   labels.forEach((label, index) => {
-    const histories = [
-      ['training', runs[label].trainAccHistory],
-      ['validation', runs[label].valAccHistory],
-    ] as const;
+    const histories = [['training', runs[label].trainAccHistory], ['validation', runs[label].valAccHistory]] as const;
     for (const [kind, history] of histories) {
       if (history === undefined || history.length === 0) continue;
       curves.push({

@@ -9,16 +9,12 @@ import { formatPercent } from './ticks.ts';
  * The confusion matrix: counts[t][p] is how many examples of class t were predicted as p. Throws TypeError or
  * RangeError for label lists of different lengths and for labels that are not integers within 0..numClasses-1.
  */
-export function confusionMatrix(
-  actualLabels: Labels, predictedLabels: Labels, numClasses: number,
-): number[][] {
+export function confusionMatrix(actualLabels: Labels, predictedLabels: Labels, numClasses: number): number[][] {
   const fn = 'confusionMatrix';
   checkInteger(fn, 'numClasses', numClasses, 1, 10_000);
   const [actual, predicted] = [labelValues(fn, 'actual', actualLabels), labelValues(fn, 'predicted', predictedLabels)];
   if (actual.length !== predicted.length) {
-    throw new RangeError(
-      `${fn}: predicted must have ${actual.length} labels as actual has, got ${predicted.length}`,
-    );
+    throw new RangeError(`${fn}: predicted must have ${actual.length} labels as actual has, got ${predicted.length}`);
   }
   const counts = Array.from({ length: numClasses }, () => new Array<number>(numClasses).fill(0));
   for (let i = 0; i < actual.length; i++) {

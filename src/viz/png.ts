@@ -131,15 +131,7 @@ function readHeader(view: DataView, at: number, length: number, maxPixels: numbe
 }
 
 /** First column and row and the steps of Adam7's seven passes. */
-const adam7 = [
-  [0, 0, 8, 8],
-  [4, 0, 8, 8],
-  [0, 4, 4, 8],
-  [2, 0, 4, 4],
-  [0, 2, 2, 4],
-  [1, 0, 2, 2],
-  [0, 1, 1, 2],
-];
+const adam7 = [[0, 0, 8, 8], [4, 0, 8, 8], [0, 4, 4, 8], [2, 0, 4, 4], [0, 2, 2, 4], [1, 0, 2, 2], [0, 1, 1, 2]];
 
 /** Bytes of all scan lines, each with its filter byte. */
 function scanlineBytes({ width, height, depth, channels, interlaced }: Omit<Header, 'essential'>): number {

@@ -5,8 +5,8 @@ import { checkNumber, checkNumbers } from '../runtime/check.ts';
 /**
  * Exponential moving average over about `span` values, corrected for its start as Adam corrects its moments
  * (Kingma & Ba 2015): s = beta s + (1 - beta) y, shown as s / (1 - beta^t), with beta = 1 - 1/span. The first value is
- * therefore y[0] itself and not pulled towards 0. Values that are not finite stay as they are and do not enter it. A span
- * of 1 or less changes nothing. Throws TypeError for values that are no numbers, RangeError for a negative span.
+ * therefore y[0] itself and not pulled towards 0. Values that are not finite stay as they are and do not enter it. A
+ * span of 1 or less changes nothing. Throws TypeError for values that are no numbers, RangeError for a negative span.
  */
 export function smooth(values: ArrayLike<number>, span: number): Float64Array {
   checkNumbers('smooth', 'values', values);

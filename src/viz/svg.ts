@@ -28,10 +28,7 @@ function colors(palette: Palette): Rules {
     ['.muted', `fill:${palette.muted}`],
     ['.grid', `stroke:${palette.grid}`],
     ['.axis', `stroke:${palette.line}`],
-    ...palette.series.flatMap((color, i): Rules => [
-      [`.s${i}`, `stroke:${color}`],
-      [`.d${i}`, `fill:${color}`],
-    ]),
+    ...palette.series.flatMap((color, i): Rules => [[`.s${i}`, `stroke:${color}`], [`.d${i}`, `fill:${color}`]]),
   ];
 }
 

@@ -11,6 +11,7 @@ import { Rng } from '../../src/index.ts';
 import { wrongCalls } from './calls.ts';
 import { damagedFiles } from './damage.ts';
 import { kills } from './kills.ts';
+import { Tally } from './tally.ts';
 import { failingThreads } from './threads.ts';
 
 const attacks = { kills, files: damagedFiles, calls: wrongCalls, threads: failingThreads };
@@ -38,7 +39,11 @@ let failed = 0;
 console.log(`hostile: ${names.join(', ')}; ${minutes} minutes, --seed ${seed}`);
 for (const [i, name] of names.entries()) {
   const end = performance.now() + (60_000 * minutes) / names.length;
-  const tally = await attacks[name]({ rng: new Rng(seed + i), end });
+  const tally = await attacks[name]({ rng: new Rng(seed + i), end }).catch((error: unknown) => {
+    const broken = new Tally();
+    broken.fail(`ended early: ${error instanceof Error ? error.stack : String(error)}`);
+    return broken;
+  });
   failed += tally.failed;
   for (const line of tally.failures) console.log(`FAILED ${name}: ${line}`);
   console.log(`${name}: ${tally.toString()}`);
