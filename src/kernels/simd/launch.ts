@@ -10,9 +10,9 @@
  * type is a compile error, and no job sees an argument of another.
  *
  * An array in the heap is passed by its address; any other is staged: copied into scratch, once for all jobs of the
- * launch, and if it is an output, back when the launch ends, if the last job succeeded. Launched functions may call
- * each other; each has arguments of its own, and scratch is a stack. As long as every array lies in the heap, a launch
- * allocates no JavaScript objects.
+ * launch, and if it is an output, back when the launched function returns. Launched functions may call each other; each
+ * has arguments of its own, and scratch is a stack. As long as every array lies in the heap, a launch allocates no
+ * JavaScript objects.
  */
 
 import type { FloatKind } from '../../wasm/index.ts';
@@ -73,7 +73,6 @@ let engine: Engine;
 let words: Int32Array;
 let floats: Float64Array;
 let frame = 0;
-let succeeded = false;
 
 /** Staged arrays, the addresses of their copies, whether these hold anything yet, and whether they are copied back. */
 const copied: TypedArray[] = [];
@@ -87,10 +86,13 @@ export function launched<Values extends unknown[], Result>(
 ): (...values: Values) => Result {
   return (...values) => {
     begin();
+    let returned = false;
     try {
-      return run(...values);
+      const result = run(...values);
+      returned = true;
+      return result;
     } finally {
-      finish();
+      finish(returned);
     }
   };
 }
@@ -105,14 +107,14 @@ function begin(): void {
   }
   heights[depth] = engine.scratch.height;
   firstCopied[depth] = copied.length;
-  succeeded = false;
   enter(depth + 1);
 }
 
-function finish(): void {
+/** Ends the innermost launch; outputs are copied back only if it has not failed. */
+function finish(returned: boolean): void {
   const first = firstCopied[depth - 1];
   if (copied.length > first) {
-    for (let i = first; succeeded && i < copied.length; i++) {
+    for (let i = first; returned && i < copied.length; i++) {
       if (copyBack[i]) copied[i].set(engine.heap.arrayLike(copied[i], copiedTo[i]));
     }
     copied.length = first;
@@ -151,8 +153,9 @@ function addressOf(given: Place | null, read: boolean, written: boolean): number
 function stage(array: TypedArray, read: boolean, written: boolean): number {
   let i = copied.indexOf(array, firstCopied[depth - 1]);
   if (i === -1) {
+    const address = engine.scratch.push(array.byteLength);
     i = copied.push(array) - 1;
-    copiedTo[i] = engine.scratch.push(array.byteLength);
+    copiedTo[i] = address;
     copyFilled[i] = copyBack[i] = false;
   }
   if (read && !copyFilled[i]) {
@@ -202,9 +205,7 @@ class Setters {
     if (index === undefined) throw new Error(`simd: there is no kernel ${this.kernel.name}`);
     const participants = this.#shares.length > 0 && tasks > 1 ? currentTeam().participants : 1;
     for (const word of this.#shares) words[frame + word] = scratch(words[frame + word + 1] * participants);
-    succeeded = false;
     runJob(index, 4 * frame, tasks, !this.#inPlace());
-    succeeded = true;
     for (let i = firstCopied[depth - 1]; i < copied.length; i++) copyFilled[i] = true;
   }
 
