@@ -24,11 +24,17 @@ export interface BatchnormRecord extends LayerRecord {
   readonly kind: 'batchnorm';
   /** eps, momentum and the running averages, which every pass in training renews */
   readonly param: BatchnormParam;
+  /** passes in training so far */
+  batches: number;
 }
 
-/** The param for a pass in this mode: running averages at test time where there are any, else those of the batch. */
-export function batchnormParam({ param }: BatchnormRecord, mode: Mode): BatchnormParam {
-  if (mode === 'train') return param;
+/** The param for a pass in this mode, which is counted in training: running averages at test time where there are any. */
+export function batchnormParam(record: BatchnormRecord, mode: Mode): BatchnormParam {
+  const { param } = record;
+  if (mode === 'train') {
+    record.batches++;
+    return param;
+  }
   return param.runningMean === undefined ? { ...param, mode: 'train' } : { ...param, mode: 'test' };
 }
 
@@ -37,6 +43,7 @@ export function batchnormRecord(channels: number, param: Omit<BatchnormParam, 'm
   const record: BatchnormRecord = {
     kind: 'batchnorm',
     param: { ...param, mode: 'train' },
+    batches: 0,
     parameters: scaleAndShift(channels),
     outputShape: (fn, input) => checkChannels(fn, 'a batchnorm', input, channels),
     forward(fn, x, [gamma, beta], mode) {

@@ -44,7 +44,6 @@ abstract class Norm extends LayerModule {
 abstract class BatchNorm extends Norm {
   readonly _record: BatchnormRecord;
   readonly #ranks: readonly number[];
-  #batches: number = 0;
 
   constructor(fn: string, ranks: readonly number[], channels: number, options: BatchNormOptions) {
     checkInteger(fn, 'channels', channels, 1);
@@ -71,7 +70,6 @@ abstract class BatchNorm extends Norm {
         `${this.constructor.name}: x must have ${this.#ranks.join(' or ')} axes, got ${x.ndim} (x ${shapeText(x.shape)})`,
       );
     }
-    if (this.training) this.#batches++;
     return super.forward(x);
   }
 
@@ -90,8 +88,8 @@ abstract class BatchNorm extends Norm {
         name: 'num_batches_tracked',
         isBuffer: true,
         shape: [],
-        read: () => tensor(this.#batches, [], 'int32'),
-        write: (stored) => { this.#batches = stored.item(); },
+        read: () => tensor(this._record.batches, [], 'int32'),
+        write: (stored) => { this._record.batches = stored.item(); },
       },
     ];
   }
