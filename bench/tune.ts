@@ -14,6 +14,7 @@ import { takesWinograd } from '../src/kernels/simd/conv/choose.ts';
 import { directFilterGradient, directForward, directInputGradient } from '../src/kernels/simd/conv/direct.ts';
 import { winogradFilterGradient, winogradForward, winogradInputGradient } from '../src/kernels/simd/conv/winograd.ts';
 import { formatTable } from '../src/node/commands/table.ts';
+import { convSizes } from '../src/layers/geometry.ts';
 import { Arrays, scaledDifference } from './support/arrays.ts';
 import { announce, numberOption } from './support/command-line.ts';
 import { saveResults } from './support/results.ts';
@@ -64,10 +65,7 @@ const batches = values.batch.split(',').map((text) => numberOption('batch', text
 const planes = values.planes.split(',').map((text) => numberOption('planes', text, 1, 256));
 
 function geometry(batch: number, channels: number, filters: number, plane: number): ConvGeometry {
-  return {
-    batch, channels, height: plane, width: plane, filters, kernelHeight: 3, kernelWidth: 3, stride: 1, pad: 1,
-    outHeight: plane, outWidth: plane,
-  };
+  return convSizes('tune', [batch, channels, plane, plane], [filters, channels, 3, 3], { pad: 1 });
 }
 
 async function measure(g: ConvGeometry): Promise<TuningResult[]> {

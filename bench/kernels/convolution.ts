@@ -5,6 +5,7 @@
 
 import type { ConvGeometry } from '../../src/kernels/contract.ts';
 import { inStep } from '../../src/kernels/memory/allocate.ts';
+import { type ConvParam, convSizes } from '../../src/layers/geometry.ts';
 import { convBackwardFast, convForwardFast } from '../../src/layers/index.ts';
 import { Rng, Tensor } from '../../src/tensor/index.ts';
 import type { FloatName } from '../support/arrays.ts';
@@ -12,33 +13,31 @@ import type { Drawing, KernelCase, Work } from '../support/kernel-case.ts';
 
 interface Shape {
   readonly name: string;
+  readonly param: ConvParam;
   readonly geometry: ConvGeometry;
   /** the peers' name for it */
   readonly peer: string;
 }
 
 function shape(
-  name: string, peer: string, [batch, channels, height, width]: number[], filters: number, stride: number,
+  name: string, peer: string, x: readonly number[], filters: number, stride: number, groups: number = 1,
 ): Shape {
-  const outHeight = Math.floor((height - 1) / stride) + 1; // 3x3 filters, pad 1
-  const outWidth = Math.floor((width - 1) / stride) + 1;
-  const geometry = {
-    batch, channels, height, width, filters, kernelHeight: 3, kernelWidth: 3, stride, pad: 1, outHeight, outWidth,
-  };
-  return { name, peer, geometry };
+  const param = { stride, pad: 1, groups };
+  return { name, peer, param, geometry: convSizes(name, x, [filters, x[1] / groups, 3, 3], param) };
 }
 
 const course = shape('conv course', 'W2_seed', [100, 3, 31, 31], 25, 2);
 const larger = [
   shape('conv 32->32 at 32x32', 'W3_32x32x32', [64, 32, 32, 32], 32, 1),
   shape('conv 64->64 at 16x16', 'W3_64x16x16', [64, 64, 16, 16], 64, 1),
+  shape('depthwise 64 at 32x32', 'depthwise', [64, 64, 32, 32], 64, 1, 64),
+  shape('depthwise 64 at 32x32, stride 2', 'depthwise', [64, 64, 32, 32], 64, 2, 64),
 ];
 
 function sizes(g: ConvGeometry): { x: number; w: number; out: number; products: number } {
   const out = g.batch * g.filters * g.outHeight * g.outWidth;
-  return {
-    x: g.batch * g.channels * g.height * g.width, w: 9 * g.channels * g.filters, out, products: out * g.channels * 9,
-  };
+  const taps = 9 * g.channels / g.groups;
+  return { x: g.batch * g.channels * g.height * g.width, w: taps * g.filters, out, products: out * taps };
 }
 
 function workOf(products: number): { work: Work; steps: number } {
@@ -85,10 +84,9 @@ function tensors(arrays: Drawing, resident: boolean): (...shape: number[]) => Te
 }
 
 function layers(where: 'plain tensors' | 'in a step', dtype: FloatName): KernelCase[] {
-  const { geometry: g } = course;
+  const { geometry: g, param } = course;
   const { products } = sizes(g);
   const inside = where === 'in a step';
-  const param = { stride: g.stride, pad: g.pad };
   const within = <T>(fn: () => T): T => (inside ? inStep(fn) : fn());
   const draw = (arrays: Drawing): Tensor[] => {
     const normal = tensors(arrays, inside);

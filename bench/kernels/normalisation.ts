@@ -57,7 +57,8 @@ function cases(name: string, g: ChannelGeometry): KernelCase[] {
 function withPool(batch: number, channels: number, side: number): KernelCase[] {
   const half = side / 2;
   const g: PoolGeometry = {
-    planes: batch * channels, height: side, width: side, poolHeight: 2, poolWidth: 2, stride: 2, outHeight: half,
+    planes: batch * channels, height: side, width: side, poolHeight: 2, poolWidth: 2, strideY: 2, strideX: 2, padTop: 0,
+    padLeft: 0, outHeight: half,
     outWidth: half,
   };
   const [size, pooled] = [g.planes * side * side, g.planes * half * half];

@@ -1,14 +1,16 @@
 /** Pooling by 2x2 windows, at the course's size and a larger one; max pooling notes the positions of the maxima. */
 
-import type { PoolGeometry } from '../../src/kernels/contract.ts';
+import type { AvgPoolGeometry } from '../../src/kernels/contract.ts';
 import { bytesOf } from '../support/kernel-case.ts';
 import type { KernelCase } from '../support/kernel-case.ts';
 
 function cases(batch: number, channels: number, peer: string): KernelCase[] {
-  const g: PoolGeometry = {
-    planes: batch * channels, height: 32, width: 32, poolHeight: 2, poolWidth: 2, stride: 2, outHeight: 16,
-    outWidth: 16,
+  const g: AvgPoolGeometry = {
+    planes: batch * channels, height: 32, width: 32, poolHeight: 2, poolWidth: 2, strideY: 2, strideX: 2, padTop: 0,
+    padLeft: 0, outHeight: 16,
+    outWidth: 16, countIncludePad: true,
   };
+  const to7 = { planes: g.planes, height: 32, width: 32, outHeight: 7, outWidth: 7 };
   const x = g.planes * 1024;
   const out = g.planes * 256;
   const dtype = 'float32';
@@ -48,6 +50,20 @@ function cases(batch: number, channels: number, peer: string): KernelCase[] {
       prepare(arrays) {
         const [dout, dx] = [arrays.normal(out), arrays.zeros(x)];
         return { run: ({ avgPoolBackward }) => avgPoolBackward(dout, dx, g), results: [dx] };
+      },
+    },
+    {
+      name: `adaptive average pool ${size} to 7x7 forward`, dtype, steps: x, work,
+      prepare(arrays) {
+        const [xs, result] = [arrays.normal(x), arrays.zeros(g.planes * 49)];
+        return { run: ({ adaptiveAvgPoolForward }) => adaptiveAvgPoolForward(xs, result, to7), results: [result] };
+      },
+    },
+    {
+      name: `adaptive average pool ${size} to 7x7 backward`, dtype, steps: x, work,
+      prepare(arrays) {
+        const [dout, dx] = [arrays.normal(g.planes * 49), arrays.zeros(x)];
+        return { run: ({ adaptiveAvgPoolBackward }) => adaptiveAvgPoolBackward(dout, dx, to7), results: [dx] };
       },
     },
   ];

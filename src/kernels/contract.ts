@@ -28,7 +28,12 @@
 /** Element types that kernels compute in. */
 export type FloatArray = Float32Array | Float64Array;
 
-/** Sizes of a 2-d convolution: x (batch, channels, height, width), w (filters, channels, kernelHeight, kernelWidth). */
+/**
+ * Sizes of a 2-d convolution: x (batch, channels, height, width), w (filters, channels / groups, kernelHeight,
+ * kernelWidth). Tap (ky, kx) of the window at output pixel (oy, ox) lies over row oy strideY - padTop + ky dilationY
+ * and column ox strideX - padLeft + kx dilationX; outside the image pixels are 0. Padding below and on the right is what
+ * the output's size asks for. Of `groups` equal parts of the filters, the i-th sees the i-th part of the channels only.
+ */
 export interface ConvGeometry {
   readonly batch: number;
   readonly channels: number;
@@ -37,21 +42,46 @@ export interface ConvGeometry {
   readonly filters: number;
   readonly kernelHeight: number;
   readonly kernelWidth: number;
-  readonly stride: number;
-  readonly pad: number;
-  /** floor((height + 2 pad - kernelHeight) / stride) + 1 */
+  readonly strideY: number;
+  readonly strideX: number;
+  readonly padTop: number;
+  readonly padLeft: number;
+  readonly dilationY: number;
+  readonly dilationX: number;
+  readonly groups: number;
   readonly outHeight: number;
   readonly outWidth: number;
 }
 
-/** Sizes of 2-d pooling; a plane is one channel of one example, so planes = batch * channels. No padding. */
+/**
+ * Sizes of 2-d pooling; a plane is one channel of one example, so planes = batch * channels. The window at output pixel
+ * (oy, ox) begins at row oy strideY - padTop and column ox strideX - padLeft; every window meets the image, and what of
+ * it lies outside does not take part.
+ */
 export interface PoolGeometry {
   readonly planes: number;
   readonly height: number;
   readonly width: number;
   readonly poolHeight: number;
   readonly poolWidth: number;
-  readonly stride: number;
+  readonly strideY: number;
+  readonly strideX: number;
+  readonly padTop: number;
+  readonly padLeft: number;
+  readonly outHeight: number;
+  readonly outWidth: number;
+}
+
+export interface AvgPoolGeometry extends PoolGeometry {
+  /** what lies outside the image counts as zeros, so that every window is divided by its whole size */
+  readonly countIncludePad: boolean;
+}
+
+/** Sizes of pooling to any output size: window i of n over m rows is rows floor(i m / n) to ceil((i + 1) m / n). */
+export interface AdaptivePoolGeometry {
+  readonly planes: number;
+  readonly height: number;
+  readonly width: number;
   readonly outHeight: number;
   readonly outWidth: number;
 }
@@ -133,8 +163,10 @@ export interface PoolKernels {
   maxPoolBackward(
     dout: FloatArray, argmax: Int32Array, dx: FloatArray, g: PoolGeometry, reluOut?: FloatArray | null,
   ): void;
-  avgPoolForward(x: FloatArray, out: FloatArray, g: PoolGeometry): void;
-  avgPoolBackward(dout: FloatArray, dx: FloatArray, g: PoolGeometry): void;
+  avgPoolForward(x: FloatArray, out: FloatArray, g: AvgPoolGeometry): void;
+  avgPoolBackward(dout: FloatArray, dx: FloatArray, g: AvgPoolGeometry): void;
+  adaptiveAvgPoolForward(x: FloatArray, out: FloatArray, g: AdaptivePoolGeometry): void;
+  adaptiveAvgPoolBackward(dout: FloatArray, dx: FloatArray, g: AdaptivePoolGeometry): void;
 }
 
 export interface ActivationKernels {

@@ -6,11 +6,17 @@
  *   elu        x where x > 0, else alpha (e^x - 1)      dx = dout where x > 0, else dout (out + alpha)
  *   sigmoid    1 / (1 + e^-x)                           dx = dout out (1 - out)
  *   tanh       (e^x - e^-x) / (e^x + e^-x)              dx = dout (1 - out^2)
+ *   gelu       x Phi(x)                                 dx = dout (Phi(x) + x phi(x))
+ *   silu       x s(x), s the sigmoid                    dx = dout s(x) (1 + x (1 - s(x)))
+ *
+ * where Phi(x) = (1 + erf(x / sqrt 2)) / 2 is the standard normal distribution's function and phi its density.
  *
  * A NaN in x stays NaN in out. At x = 0, where relu and leakyRelu have no derivative, the left one is taken.
  *
  * Leaky ReLU: Maas, Hannun, Ng, "Rectifier nonlinearities improve neural network acoustic models", 2013.
  * ELU: Clevert, Unterthiner, Hochreiter, "Fast and accurate deep network learning by exponential linear units", 2015.
+ * GELU: Hendrycks, Gimpel, "Gaussian error linear units", 2016. SiLU: Elfwing, Uchibe, Doya, "Sigmoid-weighted linear
+ * units for neural network function approximation in reinforcement learning", 2017.
  */
 
 import type { FloatArray, Kernels } from '../kernels/contract.ts';
@@ -31,6 +37,10 @@ export type EluCache = Cache<'elu', { readonly x: Tensor; readonly out: Tensor; 
 export type SigmoidCache = Cache<'sigmoid', { readonly out: Tensor }>;
 
 export type TanhCache = Cache<'tanh', { readonly out: Tensor }>;
+
+export type GeluCache = Cache<'gelu', { readonly x: Tensor }>;
+
+export type SiluCache = Cache<'silu', { readonly x: Tensor }>;
 
 /** out = max(0, x), elementwise. Throws TypeError unless x is a Tensor. */
 export function reluForward(x: Tensor): [out: Tensor, cache: ReluCache] {
@@ -103,6 +113,34 @@ export function tanhBackward(dout: Tensor, cache: TanhCache): Tensor {
   const { out } = Cache.open('tanhBackward', cache, 'tanh');
   const upstream = upstreamOf('tanhBackward', dout, out);
   return mapped(upstream, (kernels, from, to) => kernels.tanhBackward(from, floats(out), to));
+}
+
+/** out = x Phi(x), elementwise: GELU in its exact form. */
+export function geluForward(x: Tensor): [out: Tensor, cache: GeluCache] {
+  const input = floatInput('geluForward', x);
+  const out = mapped(input, (kernels, from, to) => kernels.geluForward(from, to));
+  return [out, new Cache('gelu', { x: input })];
+}
+
+/** dx of gelu. Throws RangeError unless dout has the shape of x. */
+export function geluBackward(dout: Tensor, cache: GeluCache): Tensor {
+  const { x } = Cache.open('geluBackward', cache, 'gelu');
+  const upstream = upstreamOf('geluBackward', dout, x);
+  return mapped(upstream, (kernels, from, to) => kernels.geluBackward(from, floats(x), to));
+}
+
+/** out = x / (1 + e^-x), elementwise. */
+export function siluForward(x: Tensor): [out: Tensor, cache: SiluCache] {
+  const input = floatInput('siluForward', x);
+  const out = mapped(input, (kernels, from, to) => kernels.siluForward(from, to));
+  return [out, new Cache('silu', { x: input })];
+}
+
+/** dx of silu. Throws RangeError unless dout has the shape of x. */
+export function siluBackward(dout: Tensor, cache: SiluCache): Tensor {
+  const { x } = Cache.open('siluBackward', cache, 'silu');
+  const upstream = upstreamOf('siluBackward', dout, x);
+  return mapped(upstream, (kernels, from, to) => kernels.siluBackward(from, floats(x), to));
 }
 
 function floatInput(fn: string, x: Tensor): Tensor {

@@ -2,14 +2,15 @@
  * Convolution of images (in truth cross-correlation: the filters are not flipped).
  *
  *   x    (N, C, H, W)
- *   w    (F, C, KH, KW)    F filters
+ *   w    (F, C, KH, KW)    F filters; with groups (F, C / groups, KH, KW)
  *   b    (F)
- *   out  (N, F, OH, OW)    OH = floor((H + 2 pad - KH) / stride) + 1, OW likewise
+ *   out  (N, F, OH, OW)    OH = floor((H + 2 pad - KH) / stride) + 1, OW likewise; geometry.ts has all of it
  *
  *   out[n,f,i,j] = b[f] + sum over c, u, v of xp[n, c, i stride + u, j stride + v] w[f,c,u,v]
  *
- * where xp is x with `pad` rows and columns of zeros on every side. Where the stride does not divide, the output size
- * floors, and pixels that no window reaches get zero gradient.
+ * where xp is x with `pad` rows and columns of zeros on every side. Stride, pad and dilation may differ by axis, pad may
+ * be 'same' or 'valid', and with groups each part of the filters sees its part of the channels only. Where the stride
+ * does not divide, the output size floors, and pixels that no window reaches get zero gradient.
  *
  * The same pair exists three times, with one signature: ...Naive computes with plain loops that read like the formula,
  * ...Fast with the blocked or SIMD kernels, and the one without a suffix with whatever configure() chose.
@@ -18,23 +19,18 @@
 import type { ConvGeometry, ConvKernels, Epilogue } from '../kernels/contract.ts';
 import { naiveKernels } from '../kernels/naive/index.ts';
 import { activeFastKernels, activeKernels } from '../kernels/registry.ts';
-import { checkInteger, checkOptions } from '../runtime/check.ts';
 import { checkRank, shapeText } from '../tensor/check.ts';
 import { emptyTensor } from '../tensor/internal.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { asFloat, Cache, checkGradient, checkNotEmpty, floats, floatTypeOf } from './arguments.ts';
 import type { FloatType, InputGradient } from './arguments.ts';
+import { type ConvParam, convSizes } from './geometry.ts';
 
-export interface ConvParam {
-  /** pixels between neighbouring windows, 1 unless given */
-  stride?: number;
-  /** rows and columns of zeros added on every side, 0 unless given */
-  pad?: number;
-}
+export type { ConvParam };
 
 export type ConvCache = Cache<'conv', { readonly x: Tensor; readonly w: Tensor; readonly geometry: ConvGeometry }>;
 
-/** dx (N, C, H, W) or null, dw (F, C, KH, KW), db (F). */
+/** dx (N, C, H, W) or null, dw (F, C / groups, KH, KW), db (F). */
 export type ConvGradients<Input extends boolean = true> = [dx: InputGradient<Input>, dw: Tensor, db: Tensor];
 
 /**
@@ -86,15 +82,20 @@ export function convBackward<Input extends boolean = true>(
   return convolutionGradients('convBackward', activeKernels(), dout, cache, inputGradient);
 }
 
-/** The forward pass under the caller's name; the epilogue is applied in the same pass over memory. */
+/**
+ * The forward pass under the caller's name; the epilogue is applied in the same pass over memory. Without a bias (null)
+ * the gradients are the same, db included.
+ */
 export function convolution(
-  fn: string, kernels: ConvKernels, x: Tensor, w: Tensor, b: Tensor, convParam: ConvParam, epilogue: Epilogue = {},
+  fn: string, kernels: ConvKernels, x: Tensor, w: Tensor, b: Tensor | null, convParam: ConvParam,
+  epilogue: Epilogue = {},
 ): [out: Tensor, cache: ConvCache] {
   const geometry = convGeometry(fn, x, w, b, convParam);
-  const type = floatTypeOf(x, w, b);
+  const type = b === null ? floatTypeOf(x, w) : floatTypeOf(x, w, b);
   const [input, filters] = [asFloat(x, type), asFloat(w, type)];
   const out = emptyTensor(convOutputShape(geometry), type);
-  kernels.convForward(floats(input), floats(filters), floats(asFloat(b, type)), floats(out), geometry, epilogue);
+  const bias = b === null ? null : floats(asFloat(b, type));
+  kernels.convForward(floats(input), floats(filters), bias, floats(out), geometry, epilogue);
   return [out, new Cache('conv', { x: input, w: filters, geometry })];
 }
 
@@ -120,33 +121,17 @@ export function convOutputShape(g: ConvGeometry): number[] {
 }
 
 /** Checks the arguments of a convolution and returns its sizes. */
-export function convGeometry(fn: string, x: Tensor, w: Tensor, b: Tensor, convParam: ConvParam): ConvGeometry {
+function convGeometry(fn: string, x: Tensor, w: Tensor, b: Tensor | null, convParam: ConvParam): ConvGeometry {
   checkRank(fn, 'x', x, 4);
   checkRank(fn, 'w', w, 4);
-  checkRank(fn, 'b', b, 1);
-  checkOptions(fn, convParam, ['stride', 'pad']);
-  const stride = checkInteger(fn, 'stride', convParam.stride ?? 1, 1);
-  const pad = checkInteger(fn, 'pad', convParam.pad ?? 0, 0);
+  if (b !== null) checkRank(fn, 'b', b, 1);
   checkNotEmpty(fn, 'x', x);
   checkNotEmpty(fn, 'w', w);
-  const [batch, channels, height, width] = x.shape;
-  const [filters, filterChannels, kernelHeight, kernelWidth] = w.shape;
-  const shapes = `(x ${shapeText(x.shape)}, w ${shapeText(w.shape)})`;
-  if (filterChannels !== channels) {
-    throw new RangeError(`${fn}: w has ${filterChannels} input channels, x has ${channels} ${shapes}`);
-  }
-  if (b.size !== filters) {
-    throw new RangeError(`${fn}: b has ${b.size} elements, w has ${filters} filters (w ${shapeText(w.shape)})`);
-  }
-  if (kernelHeight > height + 2 * pad || kernelWidth > width + 2 * pad) {
+  const geometry = convSizes(fn, x.shape, w.shape, convParam);
+  if (b !== null && b.size !== geometry.filters) {
     throw new RangeError(
-      `${fn}: w has a window of ${kernelHeight}x${kernelWidth}, larger than the padded input of ` +
-      `${height + 2 * pad}x${width + 2 * pad} ${shapes}`,
+      `${fn}: b has ${b.size} elements, w has ${geometry.filters} filters (w ${shapeText(w.shape)})`,
     );
   }
-  return {
-    batch, channels, height, width, filters, kernelHeight, kernelWidth, stride, pad,
-    outHeight: Math.floor((height + 2 * pad - kernelHeight) / stride) + 1,
-    outWidth: Math.floor((width + 2 * pad - kernelWidth) / stride) + 1,
-  };
+  return geometry;
 }

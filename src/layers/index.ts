@@ -10,10 +10,10 @@ export type {
   AffineBatchnormReluCache, AffineLayernormReluCache, AffineNormGradients, AffineReluCache,
 } from './affine-sandwich.ts';
 export {
-  eluBackward, eluForward, leakyReluBackward, leakyReluForward, reluBackward, reluForward, sigmoidBackward,
-  sigmoidForward, tanhBackward, tanhForward,
+  eluBackward, eluForward, geluBackward, geluForward, leakyReluBackward, leakyReluForward, reluBackward, reluForward,
+  sigmoidBackward, sigmoidForward, siluBackward, siluForward, tanhBackward, tanhForward,
 } from './activation.ts';
-export type { EluCache, LeakyReluCache, ReluCache, SigmoidCache, TanhCache } from './activation.ts';
+export type { EluCache, GeluCache, LeakyReluCache, ReluCache, SigmoidCache, SiluCache, TanhCache } from './activation.ts';
 export type { Cache, InputGradient } from './arguments.ts';
 export {
   batchnormBackward, batchnormBackwardAlt, batchnormForward, spatialBatchnormBackward, spatialBatchnormForward,
@@ -41,7 +41,9 @@ export type { KaimingOptions, XavierOptions } from './initialize.ts';
 export { softmaxLoss, svmLoss } from './loss.ts';
 export type { Labels } from './loss.ts';
 export {
-  avgPoolBackward, avgPoolForward, globalAvgPoolBackward, globalAvgPoolForward, maxPoolBackward, maxPoolBackwardFast,
-  maxPoolBackwardNaive, maxPoolForward, maxPoolForwardFast, maxPoolForwardNaive,
+  adaptiveAvgPoolBackward, adaptiveAvgPoolForward, avgPoolBackward, avgPoolForward, globalAvgPoolBackward,
+  globalAvgPoolForward, maxPoolBackward, maxPoolBackwardFast, maxPoolBackwardNaive, maxPoolForward,
+  maxPoolForwardFast, maxPoolForwardNaive,
 } from './pooling.ts';
-export type { AvgPoolCache, MaxPoolCache, PoolParam } from './pooling.ts';
+export type { AdaptiveAvgPoolCache, AvgPoolCache, AvgPoolParam, MaxPoolCache, PoolParam } from './pooling.ts';
+export type { Pad, PerAxis } from './geometry.ts';

@@ -1,34 +1,28 @@
 /**
- * Pooling: each window of a channel becomes one number, its maximum or its average. No padding.
+ * Pooling: each window of a channel becomes one number, its maximum or its average.
  *
  *   x    (N, C, H, W)
- *   out  (N, C, OH, OW)    OH = floor((H - poolHeight) / stride) + 1, OW likewise
+ *   out  (N, C, OH, OW)    OH = floor((H + 2 pad - poolHeight) / stride) + 1, OW likewise; geometry.ts has all of it
  *
  * Windows may overlap; pixels that no window reaches get zero gradient. The maximum hands its gradient to the pixel it
  * came from, ties to the first in row-major order, and counts NaN as larger than any number, so that NaN is passed on.
- * The average hands every pixel of the window an equal part.
+ * The average hands every pixel of the window an equal part. Padding never is a maximum; an average counts it as zeros,
+ * as PyTorch does, unless countIncludePad is false.
  *
  * Max pooling exists three times, with one signature, as convolution does: ...Naive, ...Fast, and without a suffix.
  */
 
-import type { PoolGeometry, PoolKernels } from '../kernels/contract.ts';
+import type { AdaptivePoolGeometry, AvgPoolGeometry, PoolGeometry, PoolKernels } from '../kernels/contract.ts';
 import { naiveKernels } from '../kernels/naive/index.ts';
 import { activeFastKernels, activeKernels } from '../kernels/registry.ts';
-import { checkInteger, checkOptions } from '../runtime/check.ts';
-import { checkRank, shapeText } from '../tensor/check.ts';
+import { checkRank } from '../tensor/check.ts';
 import { contiguousData, emptyTensor } from '../tensor/internal.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { asFloat, Cache, checkGradient, checkNotEmpty, floats, floatTypeOf } from './arguments.ts';
 import type { FloatType } from './arguments.ts';
+import { type AvgPoolParam, avgPoolSizes, perAxis, type PerAxis, type PoolParam, poolSizes } from './geometry.ts';
 
-export interface PoolParam {
-  poolHeight: number;
-  poolWidth: number;
-  /** pixels between neighbouring windows */
-  stride: number;
-  /** a remark for the reader, such as stored cases carry; it changes nothing */
-  note?: string;
-}
+export type { AvgPoolParam, PoolParam };
 
 export type MaxPoolCache = Cache<'maxPool', {
   /** where each maximum lies in its plane, y * W + x; int32, in the shape of the output */
@@ -38,12 +32,15 @@ export type MaxPoolCache = Cache<'maxPool', {
   readonly geometry: PoolGeometry;
 }>;
 
-export type AvgPoolCache = Cache<'avgPool', {
+interface AverageRecord<Geometry> {
   readonly inputShape: readonly number[];
   readonly outputShape: readonly number[];
   readonly type: FloatType;
-  readonly geometry: PoolGeometry;
-}>;
+  readonly geometry: Geometry;
+}
+
+export type AvgPoolCache = Cache<'avgPool', AverageRecord<AvgPoolGeometry>>;
+export type AdaptiveAvgPoolCache = Cache<'adaptiveAvgPool', AverageRecord<AdaptivePoolGeometry>>;
 
 /**
  * out (N, C, OH, OW), the maximum of each window, by plain loops. Throws TypeError unless x is a tensor and for unknown
@@ -79,8 +76,9 @@ export function maxPoolBackward(dout: Tensor, cache: MaxPoolCache): Tensor {
 }
 
 /** out (N, C, OH, OW), the average of each window. Throws as maxPoolForwardNaive does. */
-export function avgPoolForward(x: Tensor, poolParam: PoolParam): [out: Tensor, cache: AvgPoolCache] {
-  const geometry = poolGeometry('avgPoolForward', x, poolParam);
+export function avgPoolForward(x: Tensor, poolParam: AvgPoolParam): [out: Tensor, cache: AvgPoolCache] {
+  checkImages('avgPoolForward', x);
+  const geometry = avgPoolSizes('avgPoolForward', x.shape, poolParam);
   return averagePool(x, geometry, poolOutputShape(x, geometry));
 }
 
@@ -91,16 +89,42 @@ export function avgPoolBackward(dout: Tensor, cache: AvgPoolCache): Tensor {
 
 /** out (N, C), the average of each channel. Throws RangeError unless x has four axes. */
 export function globalAvgPoolForward(x: Tensor): [out: Tensor, cache: AvgPoolCache] {
-  checkRank('globalAvgPoolForward', 'x', x, 4);
+  checkImages('globalAvgPoolForward', x);
   const [batch, channels, poolHeight, poolWidth] = x.shape;
-  checkNotEmpty('globalAvgPoolForward', 'x', x);
-  const geometry = poolGeometry('globalAvgPoolForward', x, { poolHeight, poolWidth, stride: 1 });
+  const geometry = avgPoolSizes('globalAvgPoolForward', x.shape, { poolHeight, poolWidth, stride: 1 });
   return averagePool(x, geometry, [batch, channels]);
 }
 
 /** dx (N, C, H, W): each channel's gradient in equal parts over its pixels. */
 export function globalAvgPoolBackward(dout: Tensor, cache: AvgPoolCache): Tensor {
   return averagePoolGradient('globalAvgPoolBackward', dout, cache);
+}
+
+/**
+ * out (N, C, OH, OW) of the size asked for, one number for both or [OH, OW]: each is the average of the rows
+ * floor(i H / OH) to ceil((i + 1) H / OH), and columns likewise, so that the windows cover the image evenly. Throws
+ * RangeError unless x has four axes and the sizes are positive integers.
+ */
+export function adaptiveAvgPoolForward(x: Tensor, size: PerAxis): [out: Tensor, cache: AdaptiveAvgPoolCache] {
+  const fn = 'adaptiveAvgPoolForward';
+  checkImages(fn, x);
+  const [outHeight, outWidth] = perAxis(fn, 'size', size, 1);
+  const [batch, channels, height, width] = x.shape;
+  const geometry: AdaptivePoolGeometry = { planes: batch * channels, height, width, outHeight, outWidth };
+  const type = floatTypeOf(x);
+  const out = emptyTensor([batch, channels, outHeight, outWidth], type);
+  activeKernels().adaptiveAvgPoolForward(floats(asFloat(x, type)), floats(out), geometry);
+  return [out, new Cache('adaptiveAvgPool', { inputShape: x.shape, outputShape: out.shape, type, geometry })];
+}
+
+/** dx (N, C, H, W): each output's gradient in equal parts over its window. */
+export function adaptiveAvgPoolBackward(dout: Tensor, cache: AdaptiveAvgPoolCache): Tensor {
+  const fn = 'adaptiveAvgPoolBackward';
+  const { inputShape, outputShape, type, geometry } = Cache.open(fn, cache, 'adaptiveAvgPool');
+  const upstream = checkGradient(fn, dout, outputShape, type);
+  const dx = emptyTensor(inputShape, type);
+  activeKernels().adaptiveAvgPoolBackward(floats(upstream), floats(dx), geometry);
+  return dx;
 }
 
 /** The forward pass of max pooling under the caller's name. */
@@ -131,7 +155,9 @@ export function maxPoolGradient(
   return dx;
 }
 
-function averagePool(x: Tensor, geometry: PoolGeometry, outputShape: number[]): [out: Tensor, cache: AvgPoolCache] {
+function averagePool(
+  x: Tensor, geometry: AvgPoolGeometry, outputShape: number[],
+): [out: Tensor, cache: AvgPoolCache] {
   const type = floatTypeOf(x);
   const out = emptyTensor(outputShape, type);
   activeKernels().avgPoolForward(floats(asFloat(x, type)), floats(out), geometry);
@@ -158,22 +184,11 @@ export function poolOutputShape(x: Tensor, g: PoolGeometry): number[] {
 
 /** Checks the arguments of a pooling and returns its sizes. */
 export function poolGeometry(fn: string, x: Tensor, poolParam: PoolParam): PoolGeometry {
+  checkImages(fn, x);
+  return poolSizes(fn, x.shape, poolParam);
+}
+
+function checkImages(fn: string, x: Tensor): void {
   checkRank(fn, 'x', x, 4);
-  checkOptions(fn, poolParam, ['poolHeight', 'poolWidth', 'stride', 'note']);
-  const poolHeight = checkInteger(fn, 'poolHeight', poolParam.poolHeight, 1);
-  const poolWidth = checkInteger(fn, 'poolWidth', poolParam.poolWidth, 1);
-  const stride = checkInteger(fn, 'stride', poolParam.stride, 1);
   checkNotEmpty(fn, 'x', x);
-  const [batch, channels, height, width] = x.shape;
-  if (poolHeight > height || poolWidth > width) {
-    throw new RangeError(
-      `${fn}: the window of ${poolHeight}x${poolWidth} is larger than the input of ${height}x${width} ` +
-      `(x ${shapeText(x.shape)})`,
-    );
-  }
-  return {
-    planes: batch * channels, height, width, poolHeight, poolWidth, stride,
-    outHeight: Math.floor((height - poolHeight) / stride) + 1,
-    outWidth: Math.floor((width - poolWidth) / stride) + 1,
-  };
 }

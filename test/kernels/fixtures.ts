@@ -4,9 +4,8 @@
  */
 
 import { readFileSync } from 'node:fs';
-import type {
-  ChannelGeometry, ConvGeometry, GroupGeometry, Kernels, PoolGeometry,
-} from '../../src/kernels/contract.ts';
+import type { AvgPoolGeometry, ChannelGeometry, GroupGeometry, Kernels } from '../../src/kernels/contract.ts';
+import { convOf, poolOf } from '../support/geometry.ts';
 
 interface FixtureArray {
   readonly shape: readonly number[];
@@ -76,11 +75,7 @@ function conv(k: Kernels, layer: LayerCase): LayerAnswer {
   const [batch, channels, height, width] = shape(layer, 'x');
   const [filters, , kernelHeight, kernelWidth] = shape(layer, 'w');
   const [stride, pad] = [number(layer, 'stride'), number(layer, 'pad')];
-  const g: ConvGeometry = {
-    batch, channels, height, width, filters, kernelHeight, kernelWidth, stride, pad,
-    outHeight: Math.floor((height + 2 * pad - kernelHeight) / stride) + 1,
-    outWidth: Math.floor((width + 2 * pad - kernelWidth) / stride) + 1,
-  };
+  const g = convOf({ batch, channels, height, width, filters, kernelHeight, kernelWidth, stride, pad });
   const out = new Float64Array(batch * filters * g.outHeight * g.outWidth).fill(NaN);
   const grads = { x: like(x), w: like(w), b: like(b) };
   k.convForward(x, w, b, out, g, {});
@@ -88,17 +83,13 @@ function conv(k: Kernels, layer: LayerCase): LayerAnswer {
   return { out, grads };
 }
 
-function poolGeometry(layer: LayerCase): PoolGeometry {
+function poolGeometry(layer: LayerCase): AvgPoolGeometry {
   const [batch, channels, height, width] = shape(layer, 'x');
   const global = layer.op === 'globalAvgPool';
   const poolHeight = global ? height : number(layer, 'poolHeight');
   const poolWidth = global ? width : number(layer, 'poolWidth');
   const stride = global ? 1 : number(layer, 'stride');
-  return {
-    planes: batch * channels, height, width, poolHeight, poolWidth, stride,
-    outHeight: Math.floor((height - poolHeight) / stride) + 1,
-    outWidth: Math.floor((width - poolWidth) / stride) + 1,
-  };
+  return poolOf({ planes: batch * channels, height, width, poolHeight, poolWidth, stride });
 }
 
 function maxPool(k: Kernels, layer: LayerCase): LayerAnswer {

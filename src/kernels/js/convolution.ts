@@ -10,6 +10,7 @@
  *     forward            out      = w columns
  *     filter gradient    dw       = dout columns^T
  *     input gradient     dcolumns = w^T dout, each tile of which is added to padded planes at once (col2im).
+ *   With groups, each part of the filters is a product of its own, on its part of the planes.
  */
 
 import type { ConvGeometry, ConvKernels, Epilogue, FloatArray } from '../contract.ts';
@@ -38,19 +39,24 @@ export function convForward(
     const columns = images * view.pixels;
     const matrix = outputMatrix.take(g.filters * columns);
     copyPlanes(x, planes, image, images, view, g);
-    blockedProduct(tile4x4, {
-      rows: g.filters,
-      columns,
-      depth: view.taps,
-      packLeft: (panels, width, filter, count, step, steps) => {
-        packStrided(w, view.taps, 1, panels, width, filter, count, step, steps);
-      },
-      packRight: (panels, width, pixel, count, step, steps) => {
-        packGathered(planes, view.pixelOffset, view.tapOffset, panels, width, pixel, count, step, steps);
-      },
-      store: (tile, width, filter, pixel, rows, count, first) => {
-        storeTile(tile, width, matrix, filter * columns + pixel, columns, rows, count, !first);
-      },
+    eachGroup(g, (group, filters) => {
+      const weights = w.subarray(group * filters * view.taps);
+      const pixels = planes.subarray(group * view.groupSize);
+      blockedProduct(tile4x4, {
+        rows: filters,
+        columns,
+        depth: view.taps,
+        packLeft: (panels, width, filter, count, step, steps) => {
+          packStrided(weights, view.taps, 1, panels, width, filter, count, step, steps);
+        },
+        packRight: (panels, width, pixel, count, step, steps) => {
+          packGathered(pixels, view.pixelOffset, view.tapOffset, panels, width, pixel, count, step, steps);
+        },
+        store: (tile, width, filter, pixel, rows, count, first) => {
+          const start = (group * filters + filter) * columns + pixel;
+          storeTile(tile, width, matrix, start, columns, rows, count, !first);
+        },
+      });
     });
     writeOutput(matrix, b, out, image, images, view.pixels, g.filters, epilogue.scale ?? null);
   }
@@ -74,11 +80,18 @@ export function convBackward(
     const matrix = outputMatrix.take(g.filters * images * view.pixels);
     readOutput(dout, matrix, biasSum, image, images, view.pixels, g.filters);
     copyPlanes(x, planes, image, images, view, g);
-    addFilterGradient(matrix, planes, filterSum, images * view.pixels, g, view);
-    if (dx !== null) {
-      const gradients = gradientPlanes.take(view.size);
-      clearPlanes(gradients, view);
-      addInputGradient(matrix, w, gradients, images * view.pixels, g, view);
+    const gradients = dx === null ? null : gradientPlanes.take(view.size);
+    if (gradients !== null) clearPlanes(gradients, view);
+    eachGroup(g, (group, filters) => {
+      const douts = matrix.subarray(group * filters * images * view.pixels);
+      const pixels = planes.subarray(group * view.groupSize);
+      const first = group * filters * view.taps;
+      addFilterGradient(douts, pixels, filterSum.subarray(first), images * view.pixels, filters, view);
+      if (gradients === null) return;
+      const target = gradients.subarray(group * view.groupSize);
+      addInputGradient(douts, w.subarray(first), target, images * view.pixels, filters, view);
+    });
+    if (dx !== null && gradients !== null) {
       copyPlanesBack(gradients, dx, image, images, view, g);
     }
   }
@@ -86,12 +99,17 @@ export function convBackward(
   for (let f = 0; f < g.filters; f++) db[f] = biasSum[f];
 }
 
+/** Calls body for every group of filters with its place and how many filters it has. */
+function eachGroup(g: ConvGeometry, body: (group: number, filters: number) => void): void {
+  for (let group = 0; group < g.groups; group++) body(group, g.filters / g.groups);
+}
+
 /** sums (filters, taps) += dout columns^T, for one group of images. */
 function addFilterGradient(
-  dout: Float64Array, planes: Float64Array, sums: Float64Array, pixels: number, g: ConvGeometry, view: PaddedView,
+  dout: Float64Array, planes: Float64Array, sums: Float64Array, pixels: number, filters: number, view: PaddedView,
 ): void {
   blockedProduct(tile4x4, {
-    rows: g.filters,
+    rows: filters,
     columns: view.taps,
     depth: pixels,
     packLeft: (panels, width, filter, count, step, steps) => {
@@ -108,12 +126,12 @@ function addFilterGradient(
 
 /** planes += the columns' gradient w^T dout, every tile added where its taps lie. */
 function addInputGradient(
-  dout: Float64Array, w: FloatArray, planes: Float64Array, pixels: number, g: ConvGeometry, view: PaddedView,
+  dout: Float64Array, w: FloatArray, planes: Float64Array, pixels: number, filters: number, view: PaddedView,
 ): void {
   blockedProduct(tile4x4, {
     rows: view.taps,
     columns: pixels,
-    depth: g.filters,
+    depth: filters,
     packLeft: (panels, width, tap, count, step, steps) => {
       packStrided(w, 1, view.taps, panels, width, tap, count, step, steps);
     },

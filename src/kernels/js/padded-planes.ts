@@ -1,6 +1,7 @@
 /**
  * Images in zero-padded float64 planes, and the tables that say where a convolution finds its pixels in them. For
- * output pixel p (of any image of the group) and tap t = (c, ky, kx), the input lies at pixelOffset[p] + tapOffset[t].
+ * output pixel p (of any image of the batch's part) and tap t = (c, ky, kx) of the first group of channels, the input
+ * lies at pixelOffset[p] + tapOffset[t]; for every further group, groupSize later.
  */
 
 import type { ConvGeometry, FloatArray } from '../contract.ts';
@@ -14,9 +15,11 @@ export interface PaddedView {
   readonly size: number;
   readonly planeHeight: number;
   readonly planeWidth: number;
+  /** elements of the planes of one group of channels */
+  readonly groupSize: number;
   /** output pixels of one image */
   readonly pixels: number;
-  /** channels * kernelHeight * kernelWidth */
+  /** channels of a group * kernelHeight * kernelWidth */
   readonly taps: number;
   /** (images * pixels): the top left corner of each output pixel's window, in the planes */
   readonly pixelOffset: Int32Array;
@@ -29,10 +32,11 @@ const tapTable = int32Scratch();
 
 /** The tables for a geometry; they are valid until the next call. */
 export function paddedView(g: ConvGeometry): PaddedView {
-  const planeHeight = g.height + 2 * g.pad;
-  const planeWidth = g.width + 2 * g.pad;
+  const planeHeight = planeExtent(g.height, g.padTop, g.outHeight, g.strideY, g.kernelHeight, g.dilationY);
+  const planeWidth = planeExtent(g.width, g.padLeft, g.outWidth, g.strideX, g.kernelWidth, g.dilationX);
   const pixels = g.outHeight * g.outWidth;
-  const taps = g.channels * g.kernelHeight * g.kernelWidth;
+  const channels = g.channels / g.groups;
+  const taps = channels * g.kernelHeight * g.kernelWidth;
   const images = Math.max(1, Math.min(g.batch, Math.round(pixelsTogether / pixels)));
   const imageSize = g.channels * planeHeight * planeWidth;
 
@@ -41,18 +45,27 @@ export function paddedView(g: ConvGeometry): PaddedView {
   for (let image = 0; image < images; image++) {
     for (let oy = 0; oy < g.outHeight; oy++) {
       for (let ox = 0; ox < g.outWidth; ox++) {
-        pixelOffset[p++] = image * imageSize + (oy * planeWidth + ox) * g.stride;
+        pixelOffset[p++] = image * imageSize + oy * g.strideY * planeWidth + ox * g.strideX;
       }
     }
   }
   const tapOffset = tapTable.take(taps);
   let t = 0;
-  for (let c = 0; c < g.channels; c++) {
+  for (let c = 0; c < channels; c++) {
     for (let ky = 0; ky < g.kernelHeight; ky++) {
-      for (let kx = 0; kx < g.kernelWidth; kx++) tapOffset[t++] = (c * planeHeight + ky) * planeWidth + kx;
+      const row = (c * planeHeight + ky * g.dilationY) * planeWidth;
+      for (let kx = 0; kx < g.kernelWidth; kx++) tapOffset[t++] = row + kx * g.dilationX;
     }
   }
-  return { images, size: images * imageSize, planeHeight, planeWidth, pixels, taps, pixelOffset, tapOffset };
+  const groupSize = channels * planeHeight * planeWidth;
+  return { images, size: images * imageSize, groupSize, planeHeight, planeWidth, pixels, taps, pixelOffset, tapOffset };
+}
+
+/** Rows, or columns, of a padded plane: to the end of the image or of the last window, whichever is further. */
+function planeExtent(
+  size: number, pad: number, outSize: number, stride: number, window: number, dilation: number,
+): number {
+  return Math.max(pad + size, (outSize - 1) * stride + (window - 1) * dilation + 1);
 }
 
 /** Zeroes the planes of a group, borders included. copyPlanes leaves the borders as they are. */
@@ -67,7 +80,7 @@ export function copyPlanes(
   let from = image * g.channels * g.height * g.width;
   for (let plane = 0; plane < images * g.channels; plane++) {
     for (let y = 0; y < g.height; y++) {
-      const to = (plane * view.planeHeight + y + g.pad) * view.planeWidth + g.pad;
+      const to = (plane * view.planeHeight + y + g.padTop) * view.planeWidth + g.padLeft;
       for (let i = 0; i < g.width; i++) planes[to + i] = x[from + i];
       from += g.width;
     }
@@ -81,7 +94,7 @@ export function copyPlanesBack(
   let to = image * g.channels * g.height * g.width;
   for (let plane = 0; plane < images * g.channels; plane++) {
     for (let y = 0; y < g.height; y++) {
-      const from = (plane * view.planeHeight + y + g.pad) * view.planeWidth + g.pad;
+      const from = (plane * view.planeHeight + y + g.padTop) * view.planeWidth + g.padLeft;
       for (let i = 0; i < g.width; i++) dx[to + i] = planes[from + i];
       to += g.width;
     }

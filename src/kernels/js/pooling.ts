@@ -4,7 +4,8 @@
  * arithmetic. The window 2 x 2 with stride 2, which nearly every network uses, is written out.
  */
 
-import type { FloatArray, PoolGeometry, PoolKernels } from '../contract.ts';
+import type { AvgPoolGeometry, FloatArray, PoolGeometry, PoolKernels } from '../contract.ts';
+import { windowsInside } from '../geometry.ts';
 import { naivePooling } from '../naive/pooling.ts';
 
 /**
@@ -26,7 +27,7 @@ export function maxPoolForward(x: FloatArray, out: FloatArray, argmax: Int32Arra
 export function maxPoolPlane(
   x: FloatArray, start: number, out: FloatArray, argmax: Int32Array | null, outStart: number, g: PoolGeometry,
 ): void {
-  if (g.poolHeight === 2 && g.poolWidth === 2) plane2x2(x, start, out, argmax, outStart, g);
+  if (g.poolHeight === 2 && g.poolWidth === 2 && windowsInside(g)) plane2x2(x, start, out, argmax, outStart, g);
   else planeAny(x, start, out, argmax, outStart, g);
 }
 
@@ -34,10 +35,10 @@ export function maxPoolPlane(
 function plane2x2(
   x: FloatArray, start: number, out: FloatArray, argmax: Int32Array | null, outStart: number, g: PoolGeometry,
 ): void {
-  const { width, outWidth, stride } = g;
+  const { width, outWidth, strideX } = g;
   let o = outStart;
   for (let oy = 0; oy < g.outHeight; oy++) {
-    let at = start + oy * stride * width;
+    let at = start + oy * g.strideY * width;
     for (let ox = 0; ox < outWidth; ox++) {
       let place = at;
       place += beats(x[at + 1], x[place]);
@@ -45,7 +46,7 @@ function plane2x2(
       place += beats(x[at + width + 1], x[place]) * (at + width + 1 - place);
       out[o] = x[place];
       if (argmax !== null) argmax[o] = place - start;
-      at += stride;
+      at += strideX;
       o++;
     }
   }
@@ -54,15 +55,19 @@ function plane2x2(
 function planeAny(
   x: FloatArray, start: number, out: FloatArray, argmax: Int32Array | null, outStart: number, g: PoolGeometry,
 ): void {
-  const { width, poolHeight, poolWidth } = g;
+  const { width } = g;
   let o = outStart;
   for (let oy = 0; oy < g.outHeight; oy++) {
+    const y = oy * g.strideY - g.padTop;
+    const [top, bottom] = [Math.max(0, y), Math.min(g.height, y + g.poolHeight)];
     for (let ox = 0; ox < g.outWidth; ox++) {
-      const corner = start + oy * g.stride * width + ox * g.stride;
-      let place = corner;
-      for (let ky = 0; ky < poolHeight; ky++) {
-        const row = corner + ky * width;
-        for (let at = row; at < row + poolWidth; at++) place += beats(x[at], x[place]) * (at - place);
+      const left = ox * g.strideX - g.padLeft;
+      const first = start + Math.max(0, left);
+      const columns = start + Math.min(width, left + g.poolWidth) - first;
+      let place = first + top * width;
+      for (let iy = top; iy < bottom; iy++) {
+        const row = first + iy * width;
+        for (let at = row; at < row + columns; at++) place += beats(x[at], x[place]) * (at - place);
       }
       out[o] = x[place];
       if (argmax !== null) argmax[o] = place - start;
@@ -71,14 +76,15 @@ function planeAny(
   }
 }
 
-/** out = the mean of each window, added up row by row. */
-export function avgPoolForward(x: FloatArray, out: FloatArray, g: PoolGeometry): void {
+/** out = the mean of each window, added up row by row. Windows that overhang the image are left to the definition. */
+export function avgPoolForward(x: FloatArray, out: FloatArray, g: AvgPoolGeometry): void {
+  if (!windowsInside(g)) return naivePooling.avgPoolForward(x, out, g);
   const { width, poolHeight, poolWidth } = g;
   const size = poolHeight * poolWidth;
   let o = 0;
   for (let plane = 0; plane < g.planes; plane++) {
     for (let oy = 0; oy < g.outHeight; oy++) {
-      let corner = (plane * g.height + oy * g.stride) * width;
+      let corner = (plane * g.height + oy * g.strideY) * width;
       for (let ox = 0; ox < g.outWidth; ox++) {
         let sum = 0;
         if (size === 4 && poolWidth === 2) sum = x[corner] + x[corner + 1] + x[corner + width] + x[corner + width + 1];
@@ -89,33 +95,32 @@ export function avgPoolForward(x: FloatArray, out: FloatArray, g: PoolGeometry):
           }
         }
         out[o++] = sum / size;
-        corner += g.stride;
+        corner += g.strideX;
       }
     }
   }
 }
 
 /** dx = each output's gradient, shared out equally over its window. */
-export function avgPoolBackward(dout: FloatArray, dx: FloatArray, g: PoolGeometry): void {
+export function avgPoolBackward(dout: FloatArray, dx: FloatArray, g: AvgPoolGeometry): void {
+  if (!windowsInside(g)) return naivePooling.avgPoolBackward(dout, dx, g);
   const { width, poolHeight, poolWidth } = g;
   const share = 1 / (poolHeight * poolWidth);
   dx.fill(0);
   let o = 0;
   for (let plane = 0; plane < g.planes; plane++) {
     for (let oy = 0; oy < g.outHeight; oy++) {
-      let corner = (plane * g.height + oy * g.stride) * width;
+      let corner = (plane * g.height + oy * g.strideY) * width;
       for (let ox = 0; ox < g.outWidth; ox++) {
         const gradient = dout[o++] * share;
         for (let ky = 0; ky < poolHeight; ky++) {
           const row = corner + ky * width;
           for (let at = row; at < row + poolWidth; at++) dx[at] += gradient;
         }
-        corner += g.stride;
+        corner += g.strideX;
       }
     }
   }
 }
 
-export const fastPooling: PoolKernels = {
-  maxPoolForward, maxPoolBackward: naivePooling.maxPoolBackward, avgPoolForward, avgPoolBackward,
-};
+export const fastPooling: PoolKernels = { ...naivePooling, maxPoolForward, avgPoolForward, avgPoolBackward };

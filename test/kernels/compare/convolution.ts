@@ -1,32 +1,39 @@
 import fc from 'fast-check';
 import type { ConvGeometry, Kernels } from '../../../src/kernels/contract.ts';
 import { naiveKernels as naive } from '../../../src/kernels/naive/index.ts';
+import type { PerAxis } from '../../../src/layers/geometry.ts';
+import { convOf, type ConvSizes } from '../../support/geometry.ts';
 import { kernelCase, type AnyCase } from './case.ts';
 import { abs, type Workbench } from './workbench.ts';
 
-type Sizes = Omit<ConvGeometry, 'outHeight' | 'outWidth'>;
-
 /** The geometry, with filters cut down to what the padded image holds. */
-function geometry(s: Sizes): ConvGeometry {
-  const kernelHeight = Math.min(s.kernelHeight, s.height + 2 * s.pad);
-  const kernelWidth = Math.min(s.kernelWidth, s.width + 2 * s.pad);
-  return {
-    ...s, kernelHeight, kernelWidth,
-    outHeight: Math.floor((s.height + 2 * s.pad - kernelHeight) / s.stride) + 1,
-    outWidth: Math.floor((s.width + 2 * s.pad - kernelWidth) / s.stride) + 1,
-  };
+function geometry(s: ConvSizes): ConvGeometry {
+  if (typeof s.pad === 'string') return convOf(s);
+  const [padY, padX] = both(s.pad ?? 0);
+  const [dilationY, dilationX] = both(s.dilation ?? 1);
+  const kernelHeight = Math.min(s.kernelHeight, Math.floor((s.height + 2 * padY - 1) / dilationY) + 1);
+  const kernelWidth = Math.min(s.kernelWidth, Math.floor((s.width + 2 * padX - 1) / dilationX) + 1);
+  return convOf({ ...s, kernelHeight, kernelWidth });
+}
+
+function both(value: PerAxis): readonly [number, number] {
+  return typeof value === 'number' ? [value, value] : value;
+}
+
+function weightsOf(g: ConvGeometry): number {
+  return g.filters * (g.channels / g.groups) * g.kernelHeight * g.kernelWidth;
 }
 
 const upTo = (max: number): fc.Arbitrary<number> => fc.integer({ min: 1, max });
 
 /** Everything small and uneven: strides that do not divide, pads beyond the kernel, filters of any form. */
-const anySizes: fc.Arbitrary<Sizes> = fc.record({
+const anySizes: fc.Arbitrary<ConvSizes> = fc.record({
   batch: upTo(3), channels: upTo(5), height: upTo(11), width: upTo(11), filters: upTo(9),
   kernelHeight: upTo(5), kernelWidth: upTo(5), stride: upTo(4), pad: fc.integer({ min: 0, max: 6 }),
 });
 
 /** What networks use: odd square filters, stride 1 or 2, pad that keeps the size, filters in multiples of four. */
-const usualSizes: fc.Arbitrary<Sizes> = fc.record({
+const usualSizes: fc.Arbitrary<ConvSizes> = fc.record({
   batch: upTo(3), channels: fc.constantFrom(1, 3, 4, 8, 16), height: fc.integer({ min: 4, max: 18 }),
   filters: fc.constantFrom(4, 8, 16, 20), kernel: fc.constantFrom(1, 3, 5, 7), stride: upTo(2), wider: fc.nat(3),
 }).map(({ kernel, wider, ...s }) => ({
@@ -34,27 +41,46 @@ const usualSizes: fc.Arbitrary<Sizes> = fc.record({
 }));
 
 /** More filters, taps and pixels than one cache block holds, so that blocks meet. */
-const bigSizes: fc.Arbitrary<Sizes> = fc.record({
+const bigSizes: fc.Arbitrary<ConvSizes> = fc.record({
   batch: fc.constantFrom(1, 2), channels: fc.constantFrom(2, 30), height: fc.constantFrom(9, 24),
   width: fc.constant(23), filters: fc.constantFrom(5, 130), kernelHeight: fc.constant(3),
   kernelWidth: fc.constant(3), stride: fc.constantFrom(1, 2), pad: fc.constantFrom(0, 1),
 });
 
 /** Small images in numbers: groups of images that do not come out even. */
-const manySmall: fc.Arbitrary<Sizes> = fc.record({
+const manySmall: fc.Arbitrary<ConvSizes> = fc.record({
   batch: fc.integer({ min: 20, max: 70 }), channels: upTo(3), height: upTo(5), width: upTo(5), filters: upTo(5),
   kernelHeight: upTo(3), kernelWidth: upTo(3), stride: upTo(2), pad: fc.integer({ min: 0, max: 1 }),
 });
 
-type ForwardShape = { sizes: Sizes; bias: boolean; scale: boolean; relu: boolean };
-const forwardShapes = (sizes: fc.Arbitrary<Sizes>): fc.Arbitrary<ForwardShape> =>
+/** A stride, pad and dilation for each axis, pads that are not even, and groups up to depthwise convolution. */
+const generalSizes: fc.Arbitrary<ConvSizes> = fc.record({
+  batch: upTo(3), perGroup: fc.tuple(upTo(3), upTo(5)), groups: fc.constantFrom(1, 2, 3, 7), height: upTo(13),
+  width: upTo(19), kernelHeight: upTo(4), kernelWidth: upTo(4), stride: fc.tuple(upTo(3), upTo(3)),
+  dilation: fc.tuple(upTo(3), upTo(3)),
+  pad: fc.oneof(fc.tuple(fc.nat(4), fc.nat(4)), fc.constantFrom('same' as const, 0)),
+}).map(({ perGroup: [channels, filters], ...s }) => ({
+  ...s, channels: channels * s.groups, filters: filters * s.groups,
+}));
+
+/** What separable networks use: one filter a channel, or a few, 3x3 or 5x5, stride 1 or 2. */
+const depthwiseSizes: fc.Arbitrary<ConvSizes> = fc.record({
+  batch: upTo(3), groups: fc.constantFrom(1, 3, 8, 17), multiplier: fc.constantFrom(1, 1, 2),
+  height: fc.integer({ min: 3, max: 20 }), width: fc.integer({ min: 3, max: 37 }), kernel: fc.constantFrom(3, 5),
+  stride: upTo(2), pad: fc.nat(3),
+}).map(({ kernel, multiplier, ...s }) => ({
+  ...s, channels: s.groups, filters: s.groups * multiplier, kernelHeight: kernel, kernelWidth: kernel,
+}));
+
+type ForwardShape = { sizes: ConvSizes; bias: boolean; scale: boolean; relu: boolean };
+const forwardShapes = (sizes: fc.Arbitrary<ConvSizes>): fc.Arbitrary<ForwardShape> =>
   fc.record({ sizes, bias: fc.boolean(), scale: fc.boolean(), relu: fc.boolean() });
 
 function checkForward(bench: Workbench, tested: Kernels, s: ForwardShape): void {
   const g = geometry(s.sizes);
   const outSize = g.batch * g.filters * g.outHeight * g.outWidth;
   const x = bench.random('x', g.batch * g.channels * g.height * g.width);
-  const w = bench.random('w', g.filters * g.channels * g.kernelHeight * g.kernelWidth);
+  const w = bench.random('w', weightsOf(g));
   const b = s.bias ? bench.random('b', g.filters) : null;
   const scale = s.scale ? bench.random('scale', g.filters) : null;
   const out = bench.output('out', outSize);
@@ -65,15 +91,15 @@ function checkForward(bench: Workbench, tested: Kernels, s: ForwardShape): void 
   bench.close('out', out, expected, magnitude);
 }
 
-type BackwardShape = { sizes: Sizes; wantDx: boolean };
-const backwardShapes = (sizes: fc.Arbitrary<Sizes>): fc.Arbitrary<BackwardShape> =>
+type BackwardShape = { sizes: ConvSizes; wantDx: boolean };
+const backwardShapes = (sizes: fc.Arbitrary<ConvSizes>): fc.Arbitrary<BackwardShape> =>
   fc.record({ sizes, wantDx: fc.boolean() });
 
 function checkBackward(bench: Workbench, tested: Kernels, s: BackwardShape): void {
   const g = geometry(s.sizes);
   const dout = bench.random('dout', g.batch * g.filters * g.outHeight * g.outWidth);
   const x = bench.random('x', g.batch * g.channels * g.height * g.width);
-  const w = bench.random('w', g.filters * g.channels * g.kernelHeight * g.kernelWidth);
+  const w = bench.random('w', weightsOf(g));
   const sizes = [x.length, w.length, g.filters];
   const names = ['dx', 'dw', 'db'];
   const [dx, dw, db] = sizes.map((size, i) => bench.output(names[i], size));
@@ -91,6 +117,8 @@ const kinds = [
   { title: 'any sizes', sizes: anySizes, share: 1.5 },
   { title: 'usual sizes', sizes: usualSizes, share: 0.5 },
   { title: 'across cache blocks', sizes: bigSizes, share: 0.1 },
+  { title: 'of all geometries', sizes: generalSizes, share: 3 },
+  { title: 'depthwise', sizes: depthwiseSizes, share: 1 },
   { title: 'many small images', sizes: manySmall, share: 0.3 },
 ];
 

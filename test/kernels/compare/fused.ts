@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import type { Kernels, PoolGeometry } from '../../../src/kernels/contract.ts';
 import { naiveKernels as naive } from '../../../src/kernels/naive/index.ts';
 import { kernelCase, type AnyCase } from './case.ts';
-import { poolGeometry, poolSizes, type PoolSizes } from './pooling.ts';
+import type { PoolSizes } from '../../support/geometry.ts';
+import { poolGeometry, poolSizes } from './pooling.ts';
 import type { Workbench } from './workbench.ts';
 
 /** poolSizes draws at most five planes: as many channels, and a small batch of them. */
@@ -65,8 +66,8 @@ function checkRandom(bench: Workbench, tested: Kernels, s: Shape): void {
   });
   bench.close('out', out, expected, magnitude);
   for (let o = 0; o < size; o++) {
-    const y = Math.floor(argmax[o] / g.width) - Math.floor(o / g.outWidth) % g.outHeight * g.stride;
-    const column = argmax[o] % g.width - o % g.outWidth * g.stride;
+    const y = Math.floor(argmax[o] / g.width) - Math.floor(o / g.outWidth) % g.outHeight * g.strideY + g.padTop;
+    const column = argmax[o] % g.width - o % g.outWidth * g.strideX + g.padLeft;
     if (y < 0 || y >= g.poolHeight || column < 0 || column >= g.poolWidth) {
       throw new Error(`argmax[${o}]: ${argmax[o]} lies outside its window`);
     }

@@ -1,20 +1,18 @@
 import fc from 'fast-check';
-import type { Kernels, PoolGeometry } from '../../../src/kernels/contract.ts';
+import type { AdaptivePoolGeometry, AvgPoolGeometry, Kernels } from '../../../src/kernels/contract.ts';
 import { naiveKernels as naive } from '../../../src/kernels/naive/index.ts';
+import { poolOf, type PoolSizes } from '../../support/geometry.ts';
 import { kernelCase, type AnyCase } from './case.ts';
 import { abs, type RandomOptions, type Workbench } from './workbench.ts';
 
-/** Sizes for which at least one window fits. */
-export type PoolSizes = Omit<PoolGeometry, 'outHeight' | 'outWidth'>;
-
-export function poolGeometry(s: PoolSizes): PoolGeometry {
+/** The geometry, with windows cut down to what the image holds, and pads to half of that. */
+export function poolGeometry(s: PoolSizes): AvgPoolGeometry {
   const poolHeight = Math.min(s.poolHeight, s.height);
   const poolWidth = Math.min(s.poolWidth, s.width);
-  return {
-    ...s, poolHeight, poolWidth,
-    outHeight: Math.floor((s.height - poolHeight) / s.stride) + 1,
-    outWidth: Math.floor((s.width - poolWidth) / s.stride) + 1,
-  };
+  const pad = Array.isArray(s.pad)
+    ? [Math.min(s.pad[0], poolHeight >> 1), Math.min(s.pad[1], poolWidth >> 1)] as const
+    : s.pad;
+  return poolOf({ ...s, poolHeight, poolWidth, pad });
 }
 
 const upTo = (max: number): fc.Arbitrary<number> => fc.integer({ min: 1, max });
@@ -36,7 +34,14 @@ const halvingWhole: fc.Arbitrary<PoolSizes> = fc.record({
   poolHeight: fc.constant(2), poolWidth: fc.constant(2), stride: fc.constant(2),
 });
 
-export const poolSizes: fc.Arbitrary<PoolSizes> = fc.oneof(anySizes, halving, halvingWhole);
+/** A stride and a pad for each axis, pads that are not even, averages that count the padding or do not. */
+const padded: fc.Arbitrary<PoolSizes> = fc.record({
+  planes: upTo(5), height: upTo(13), width: upTo(21), poolHeight: upTo(5), poolWidth: upTo(5),
+  stride: fc.tuple(upTo(4), upTo(4)), pad: fc.oneof(fc.tuple(fc.nat(2), fc.nat(2)), fc.constant('same' as const)),
+  countIncludePad: fc.boolean(),
+});
+
+export const poolSizes: fc.Arbitrary<PoolSizes> = fc.oneof(anySizes, halving, halvingWhole, padded, padded);
 
 /** Plain numbers, many ties, and NaN and infinities. */
 const contents = fc.constantFrom<RandomOptions>({}, { integers: true }, { special: true });
@@ -98,6 +103,32 @@ function checkAverageBackward(bench: Workbench, tested: Kernels, sizes: PoolSize
   bench.close('dx', dx, expected, magnitude);
 }
 
+const adaptiveSizes: fc.Arbitrary<AdaptivePoolGeometry> = fc.record({
+  planes: upTo(5), height: upTo(13), width: upTo(13), outHeight: upTo(15), outWidth: upTo(15),
+});
+
+function checkAdaptive(bench: Workbench, tested: Kernels, g: AdaptivePoolGeometry): void {
+  const size = g.planes * g.outHeight * g.outWidth;
+  const x = bench.random('x', g.planes * g.height * g.width);
+  const out = bench.output('out', size);
+  const [expected, magnitude] = [bench.expected(size), bench.expected(size)];
+  tested.adaptiveAvgPoolForward(x, out, g);
+  naive.adaptiveAvgPoolForward(x, expected, g);
+  naive.adaptiveAvgPoolForward(abs(x), magnitude, g);
+  bench.close('out', out, expected, magnitude);
+}
+
+function checkAdaptiveBackward(bench: Workbench, tested: Kernels, g: AdaptivePoolGeometry): void {
+  const dout = bench.random('dout', g.planes * g.outHeight * g.outWidth);
+  const size = g.planes * g.height * g.width;
+  const dx = bench.output('dx', size);
+  const [expected, magnitude] = [bench.expected(size), bench.expected(size)];
+  tested.adaptiveAvgPoolBackward(dout, dx, g);
+  naive.adaptiveAvgPoolBackward(dout, expected, g);
+  naive.adaptiveAvgPoolBackward(abs(dout), magnitude, g);
+  bench.close('dx', dx, expected, magnitude);
+}
+
 /** One window over the whole plane: global average pooling. */
 const globalSizes = fc.record({ planes: upTo(6), height: upTo(20), width: upTo(20) })
   .map((s) => ({ ...s, poolHeight: s.height, poolWidth: s.width, stride: 1 }));
@@ -118,4 +149,6 @@ export const poolingCases: readonly AnyCase[] = [
   }),
   kernelCase({ kernel: 'avgPoolForward', shapes: fc.oneof(poolSizes, globalSizes), check: checkAverage }),
   kernelCase({ kernel: 'avgPoolBackward', shapes: fc.oneof(poolSizes, globalSizes), check: checkAverageBackward }),
+  kernelCase({ kernel: 'adaptiveAvgPoolForward', shapes: adaptiveSizes, check: checkAdaptive }),
+  kernelCase({ kernel: 'adaptiveAvgPoolBackward', shapes: adaptiveSizes, check: checkAdaptiveBackward }),
 ];

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { jsKernels } from '../../../src/kernels/js/index.ts';
 import { float64Scratch } from '../../../src/kernels/js/scratch.ts';
 import { keptScratchBytes } from '../../../src/kernels/js/tuning.ts';
+import { convOf } from '../../support/geometry.ts';
 
 describe('scratch', () => {
   it('hands out the same memory until more is needed', () => {
@@ -25,10 +26,9 @@ describe('scratch', () => {
 
   it('lets convolutions of changing sizes run without new buffers', () => {
     const step = (batch: number): void => {
-      const g = {
+      const g = convOf({
         batch, channels: 3, height: 9, width: 9, filters: 5, kernelHeight: 3, kernelWidth: 3, stride: 1, pad: 1,
-        outHeight: 9, outWidth: 9,
-      };
+      });
       jsKernels.convForward(
         x.subarray(0, batch * 243), w, b, out.subarray(0, batch * 405), g, { relu: true },
       );

@@ -1,8 +1,8 @@
 /** What the definition promises where numbers end: ties, NaN, infinities, scores that overflow exp. */
 
 import { describe, expect, it } from 'vitest';
-import type { ConvGeometry, PoolGeometry } from '../../../src/kernels/contract.ts';
 import { naiveKernels as k } from '../../../src/kernels/naive/index.ts';
+import { convOf, poolOf } from '../../support/geometry.ts';
 
 /** The outcome of an activation on a list of numbers. */
 function apply(kernel: (x: Float64Array, out: Float64Array) => void, values: number[]): number[] {
@@ -13,9 +13,9 @@ function apply(kernel: (x: Float64Array, out: Float64Array) => void, values: num
 
 describe('maxPoolForward', () => {
   const pool = (values: number[]): { out: number; place: number } => {
-    const g: PoolGeometry = {
-      planes: 1, height: 2, width: 2, poolHeight: 2, poolWidth: 2, stride: 2, outHeight: 1, outWidth: 1,
-    };
+    const g = poolOf({
+      planes: 1, height: 2, width: 2, poolHeight: 2, poolWidth: 2, stride: 2,
+    });
     const [out, argmax] = [new Float64Array(1), new Int32Array(1)];
     k.maxPoolForward(Float64Array.from(values), out, argmax, g);
     return { out: out[0], place: argmax[0] };
@@ -73,10 +73,9 @@ describe('losses', () => {
 
 describe('convolution', () => {
   it('gives pixels that no window reaches a zero gradient', () => {
-    const g: ConvGeometry = {
+    const g = convOf({
       batch: 1, channels: 1, height: 5, width: 5, filters: 1, kernelHeight: 2, kernelWidth: 2, stride: 3, pad: 0,
-      outHeight: 2, outWidth: 2,
-    };
+    });
     const [x, w, dout] = [new Float64Array(25).fill(1), new Float64Array(4).fill(1), new Float64Array(4).fill(1)];
     const [dx, dw, db] = [new Float64Array(25).fill(NaN), new Float64Array(4), new Float64Array(1)];
     k.convBackward(dout, x, w, dx, dw, db, g);
@@ -85,10 +84,9 @@ describe('convolution', () => {
   });
 
   it('applies scale, bias and relu in this order', () => {
-    const g: ConvGeometry = {
+    const g = convOf({
       batch: 1, channels: 1, height: 1, width: 1, filters: 2, kernelHeight: 1, kernelWidth: 1, stride: 1, pad: 0,
-      outHeight: 1, outWidth: 1,
-    };
+    });
     const out = new Float64Array(2);
     k.convForward(
       Float64Array.of(3), Float64Array.of(1, 1), Float64Array.of(1, 1), out, g,

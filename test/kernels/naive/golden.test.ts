@@ -2,10 +2,11 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import type { ConvGeometry, Kernels, PoolGeometry } from '../../../src/kernels/contract.ts';
+import type { Kernels } from '../../../src/kernels/contract.ts';
 import { jsKernels } from '../../../src/kernels/js/index.ts';
 import { naiveKernels } from '../../../src/kernels/naive/index.ts';
 import { relError } from '../../../src/train/rel-error.ts';
+import { convOf, poolOf } from '../../support/geometry.ts';
 
 interface GoldenArray {
   readonly op: string;
@@ -45,19 +46,18 @@ describe.each(Object.entries(backends))('%s kernels against golden.json', (_, k)
   });
 
   it('convForward', () => {
-    const g: ConvGeometry = {
+    const g = convOf({
       batch: 2, channels: 3, height: 4, width: 4, filters: 3, kernelHeight: 4, kernelWidth: 4, stride: 2, pad: 1,
-      outHeight: 2, outWidth: 2,
-    };
+    });
     const out = new Float64Array(24);
     k.convForward(linspace(-0.1, 0.5, 96), linspace(-0.2, 0.3, 144), linspace(-0.1, 0.2, 3), out, g, {});
     expectPrinted('convForward', 'out', out);
   });
 
   it('maxPoolForward', () => {
-    const g: PoolGeometry = {
-      planes: 6, height: 4, width: 4, poolHeight: 2, poolWidth: 2, stride: 2, outHeight: 2, outWidth: 2,
-    };
+    const g = poolOf({
+      planes: 6, height: 4, width: 4, poolHeight: 2, poolWidth: 2, stride: 2,
+    });
     const out = new Float64Array(24);
     k.maxPoolForward(linspace(-0.3, 0.4, 96), out, null, g);
     expectPrinted('maxPoolForward', 'out', out);

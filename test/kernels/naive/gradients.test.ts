@@ -1,9 +1,10 @@
 /** Every backward kernel against central differences of its forward: what makes the naive kernels a definition. */
 
 import { describe, expect, it } from 'vitest';
-import type { ChannelGeometry, ConvGeometry, GroupGeometry, PoolGeometry } from '../../../src/kernels/contract.ts';
+import type { ChannelGeometry, GroupGeometry } from '../../../src/kernels/contract.ts';
 import { batchnormBackwardGraph, naiveKernels as k } from '../../../src/kernels/naive/index.ts';
 import { Workbench } from '../compare/workbench.ts';
+import { convOf, type ConvSizes, poolOf, type PoolSizes } from '../../support/geometry.ts';
 
 const bench = new Workbench('float64', 231, (type, length) =>
   type === 'int32' ? new Int32Array(length) : new Float64Array(length));
@@ -50,7 +51,7 @@ describe('naive backward kernels against numeric gradients', () => {
     expectGradient('db', f, b, db);
   });
 
-  const convSizes: Array<[string, Omit<ConvGeometry, 'outHeight' | 'outWidth'>]> = [
+  const convSizes: Array<[string, ConvSizes]> = [
     ['stride that does not divide', {
       batch: 2, channels: 2, height: 6, width: 5, filters: 3, kernelHeight: 3, kernelWidth: 2, stride: 2, pad: 1,
     }],
@@ -63,15 +64,19 @@ describe('naive backward kernels against numeric gradients', () => {
     ['one pixel', {
       batch: 1, channels: 1, height: 1, width: 1, filters: 1, kernelHeight: 1, kernelWidth: 1, stride: 1, pad: 0,
     }],
+    ['a stride, pad and dilation for each axis, in groups', {
+      batch: 2, channels: 4, height: 6, width: 7, filters: 6, kernelHeight: 2, kernelWidth: 3, stride: [1, 2],
+      pad: [2, 1], dilation: [3, 2], groups: 2,
+    }],
+    ['depthwise, padded unevenly', {
+      batch: 2, channels: 3, height: 5, width: 6, filters: 3, kernelHeight: 2, kernelWidth: 3, stride: 2, pad: 'same',
+      groups: 3,
+    }],
   ];
   it.each(convSizes)('convBackward, %s', (_, sizes) => {
-    const g: ConvGeometry = {
-      ...sizes,
-      outHeight: Math.floor((sizes.height + 2 * sizes.pad - sizes.kernelHeight) / sizes.stride) + 1,
-      outWidth: Math.floor((sizes.width + 2 * sizes.pad - sizes.kernelWidth) / sizes.stride) + 1,
-    };
+    const g = convOf(sizes);
     const x = random(g.batch * g.channels * g.height * g.width);
-    const w = random(g.filters * g.channels * g.kernelHeight * g.kernelWidth);
+    const w = random(g.filters * (g.channels / g.groups) * g.kernelHeight * g.kernelWidth);
     const [b, out] = [random(g.filters), empty(g.batch * g.filters * g.outHeight * g.outWidth)];
     const dout = random(out.length);
     const [dx, dw, db] = [empty(x.length), empty(w.length), empty(b.length)];
@@ -85,18 +90,23 @@ describe('naive backward kernels against numeric gradients', () => {
     expectGradient('db', f, b, db);
   });
 
-  const poolSizes: Array<[string, PoolGeometry]> = [
+  const poolSizes: Array<[string, PoolSizes]> = [
     ['halving', {
-      planes: 3, height: 4, width: 6, poolHeight: 2, poolWidth: 2, stride: 2, outHeight: 2, outWidth: 3,
+      planes: 3, height: 4, width: 6, poolHeight: 2, poolWidth: 2, stride: 2,
     }],
     ['overlapping', {
-      planes: 2, height: 5, width: 5, poolHeight: 3, poolWidth: 2, stride: 1, outHeight: 3, outWidth: 4,
+      planes: 2, height: 5, width: 5, poolHeight: 3, poolWidth: 2, stride: 1,
     }],
     ['with gaps', {
-      planes: 2, height: 7, width: 8, poolHeight: 2, poolWidth: 2, stride: 3, outHeight: 2, outWidth: 3,
+      planes: 2, height: 7, width: 8, poolHeight: 2, poolWidth: 2, stride: 3,
     }],
+    ['padded', {
+      planes: 2, height: 5, width: 6, poolHeight: 3, poolWidth: 2, stride: [2, 1], pad: 1, countIncludePad: false,
+    }],
+    ['padded unevenly', { planes: 2, height: 5, width: 6, poolHeight: 2, poolWidth: 3, stride: 2, pad: 'same' }],
   ];
-  it.each(poolSizes)('maxPoolBackward and avgPoolBackward, %s', (_, g) => {
+  it.each(poolSizes)('maxPoolBackward and avgPoolBackward, %s', (_, sizes) => {
+    const g = poolOf(sizes);
     const [x, out] = [random(g.planes * g.height * g.width), empty(g.planes * g.outHeight * g.outWidth)];
     const [dout, dx] = [random(out.length), empty(x.length)];
     const argmax = new Int32Array(out.length);
@@ -109,6 +119,16 @@ describe('naive backward kernels against numeric gradients', () => {
     k.avgPoolBackward(dout, dx, g);
     expectGradient('average pool', () => {
       k.avgPoolForward(x, out, g);
+      return dot(out, dout);
+    }, x, dx);
+  });
+
+  it('adaptiveAvgPoolBackward', () => {
+    const g = { planes: 2, height: 5, width: 7, outHeight: 3, outWidth: 9 };
+    const [x, out, dout, dx] = [random(70), empty(54), random(54), empty(70)];
+    k.adaptiveAvgPoolBackward(dout, dx, g);
+    expectGradient('dx', () => {
+      k.adaptiveAvgPoolForward(x, out, g);
       return dot(out, dout);
     }, x, dx);
   });
@@ -214,9 +234,9 @@ describe('naive backward kernels against numeric gradients', () => {
 
   it('batchnormReluPoolBackward', () => {
     const [channels, batch] = [2, 3];
-    const g: PoolGeometry = {
-      planes: channels * batch, height: 4, width: 4, poolHeight: 2, poolWidth: 2, stride: 2, outHeight: 2, outWidth: 2,
-    };
+    const g = poolOf({
+      planes: channels * batch, height: 4, width: 4, poolHeight: 2, poolWidth: 2, stride: 2,
+    });
     const channelGeometry = { outer: batch, channels, inner: 16 };
     const [x, gamma, beta, dout] = [random(96), random(channels), random(channels), random(24)];
     const [out, argmax, mean, variance] = [empty(24), new Int32Array(24), empty(channels), empty(channels)];

@@ -10,6 +10,7 @@ import { takesDense } from '../../../src/kernels/simd/conv/choose.ts';
 import { shutdown } from '../../../src/kernels/team/team.ts';
 import type { ConvGeometry } from '../../../src/kernels/contract.ts';
 import { worstError } from '../../support/errors.ts';
+import { convOf } from '../../support/geometry.ts';
 import { convolutionCases } from '../compare/convolution.ts';
 import { runCase } from '../compare.ts';
 import { randomFloats, simdKernels, type FloatType } from './support.ts';
@@ -21,9 +22,7 @@ function geometry(
   batch: number, channels: number, height: number, width: number, filters: number, kernelHeight: number,
   kernelWidth: number, stride: number, pad: number,
 ): ConvGeometry {
-  const outHeight = Math.floor((height + 2 * pad - kernelHeight) / stride) + 1;
-  const outWidth = Math.floor((width + 2 * pad - kernelWidth) / stride) + 1;
-  return { batch, channels, height, width, filters, kernelHeight, kernelWidth, stride, pad, outHeight, outWidth };
+  return convOf({ batch, channels, height, width, filters, kernelHeight, kernelWidth, stride, pad });
 }
 
 const between = (min: number, max: number): fc.Arbitrary<number> => fc.integer({ min, max });

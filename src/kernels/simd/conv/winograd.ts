@@ -18,7 +18,10 @@ import {
 import { pixelBytes, temporaryBytes } from './winograd-transforms.ts';
 
 /** One convolution of 3x3 filters with stride 1, as the kernels see it: also the one that gives the gradient at x. */
-type Problem = Omit<ConvGeometry, 'kernelHeight' | 'kernelWidth' | 'stride'>;
+type Problem = Pick<
+  ConvGeometry,
+  'batch' | 'channels' | 'height' | 'width' | 'filters' | 'padTop' | 'padLeft' | 'outHeight' | 'outWidth'
+>;
 
 /**
  * Distances between the points of a transformed array: an odd number of cache lines, so that 36 streams do not collide.
@@ -123,8 +126,8 @@ export function winogradForward(
 /** The gradient at x: dout convolved with the filters turned by 180 degrees, channels and filters changing roles. */
 export function winogradInputGradient(dout: FloatArray, w: FloatArray, dx: FloatArray, g: ConvGeometry): void {
   const problem: Problem = {
-    batch: g.batch, channels: g.filters, height: g.outHeight, width: g.outWidth, filters: g.channels, pad: 2 - g.pad,
-    outHeight: g.height, outWidth: g.width,
+    batch: g.batch, channels: g.filters, height: g.outHeight, width: g.outWidth, filters: g.channels,
+    padTop: 2 - g.padTop, padLeft: 2 - g.padLeft, outHeight: g.height, outWidth: g.width,
   };
   convolve(dout, w, dx, epilogueTable(dout, g.channels, null, null), false, problem, 36, g.channels * 36, true);
 }

@@ -1,6 +1,7 @@
 /** The host's side of pooling, and of batchnorm, relu and pooling in one (the kernels are in pool-kernels.ts). */
 
 import type { FusedKernels, PoolGeometry, PoolKernels } from '../../contract.ts';
+import { windowsInside } from '../../geometry.ts';
 import { floatKind, launch, launched } from '../launch.ts';
 import { normTuning } from '../tuning.ts';
 import { fusedBackward } from './fused-backward-kernels.ts';
@@ -11,7 +12,7 @@ function planesPerTask(g: PoolGeometry): number {
 }
 
 function inPairs(g: PoolGeometry): boolean {
-  return g.poolHeight === 2 && g.poolWidth === 2 && g.stride === 2;
+  return g.poolHeight === 2 && g.poolWidth === 2 && g.strideY === 2 && g.strideX === 2 && windowsInside(g);
 }
 
 export const poolKernels: Pick<PoolKernels, 'maxPoolForward' | 'maxPoolBackward'> & FusedKernels = {
