@@ -33,11 +33,11 @@ export type Place = TypedArray | Address;
 
 type Given<Type extends ArgumentType> =
   Type extends 'input' | 'output' ? [place: Place] :
-    Type extends 'input?' | 'output?' ? [place: Place | null] :
-      Type extends 'inout' ? [place: Place, read: boolean] :
-        Type extends 'scratch' ? [address: Address] :
-          Type extends 'perThread' ? [bytes: number] :
-            Type extends 'flag' ? [value: boolean] : [value: number];
+  Type extends 'input?' | 'output?' ? [place: Place | null] :
+  Type extends 'inout' ? [place: Place, read: boolean] :
+  Type extends 'scratch' ? [address: Address] :
+  Type extends 'perThread' ? [bytes: number] :
+  Type extends 'flag' ? [value: boolean] : [value: number];
 
 /** A job whose arguments named Rest are still to be given. */
 export type Job<Types extends ArgumentTypes, Rest extends keyof Types = keyof Types> = [Rest] extends [never]
@@ -46,8 +46,8 @@ export type Job<Types extends ArgumentTypes, Rest extends keyof Types = keyof Ty
      * Runs so many tasks and returns when they are done. Throws what the kernel traps with, or Error when a worker died
      * and its share could not be redone: a task that reads what it overwrites cannot.
      */
-      run(tasks: number): void;
-    }
+    run(tasks: number): void;
+  }
   : { readonly [Name in Rest]: (...given: Given<Types[Name]>) => Job<Types, Exclude<Rest, Name>> } & {
     /** Gives a part of the arguments, numbers and truth values, from an object that has them by name. */
     from<Part extends Readonly<Record<string, 'i32' | 'f64' | 'flag'>>>(

@@ -24,7 +24,8 @@ function runPlanes(
   const entries = pass.parts.flatMap((part) => {
     const table = tapTable(pass, part, planeRows, partColumns, bytes);
     const tapCount = table.length / 2 - 1;
-    return [staged(table), tapCount, part.outOffset * bytes, part.outHeight, part.outWidth]; // as depthwisePart has them
+    // as depthwisePart has them
+    return [staged(table), tapCount, part.outOffset * bytes, part.outHeight, part.outWidth];
   });
   const perTask = Math.max(1, Math.floor(normTuning.elementsPerTask / pass.outPlane));
   launch(depthwise[float]).from(planeSizes, { ...pass, filters: taps, planeRows, partColumns }).perTask(perTask)

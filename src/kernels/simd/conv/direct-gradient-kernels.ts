@@ -4,8 +4,8 @@
  */
 
 import {
-  bytesOf, defineFunction, type FloatKind, type FunctionReference, lanesOf, load, type ModuleBuilder, multiplyAdd, scale,
-  splat, type Value, vectorOf,
+  bytesOf, defineFunction, type FloatKind, type FunctionReference, lanesOf, load, type ModuleBuilder, multiplyAdd,
+  scale, splat, type Value, vectorOf,
 } from '../../../wasm/index.ts';
 import { type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
 import { zero } from '../vectors.ts';

@@ -1,13 +1,13 @@
 /**
- * Direct convolution as jobs, for any window, stride and dilation: no column matrix, no packing of the image. A group of
- * channels and its filters is a pass of its own.
+ * Direct convolution as jobs, for any window, stride and dilation: no column matrix, no packing of the image. A group
+ * of channels and its filters is a pass of its own.
  *
  * The lanes of a vector run along an output row. For that the pixels that one tap of the filter meets along a row must
  * lie side by side, so a task first copies the rows it needs into padded planes, where row r holds its columns sorted
  * by (column modulo stride): output column ox meets tap kx at padded column ox * stride + kx * dilation, which is place
- * ox + floor(kx * dilation / stride) of part kx * dilation modulo stride. With that a tap is nothing but a distance in bytes from the first
- * pixel, and the kernels take a table of such distances: they know neither windows nor strides nor channels, and the
- * same two of them compute forward, the gradient at the input and the gradient at the filters.
+ * ox + floor(kx * dilation / stride) of part kx * dilation modulo stride. With that a tap is nothing but a distance in
+ * bytes from the first pixel, and the kernels take a table of such distances: they know neither windows nor strides nor
+ * channels, and the same two of them compute forward, the gradient at the input and the gradient at the filters.
  *
  * Layouts: planes (channel, row, part, column), packed weights (block of 4 filters, tap, 4), taps (tap: distance in the
  * weights, distance in the planes). A register tile is 4 filters x 2 vectors of pixels.

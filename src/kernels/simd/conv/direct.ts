@@ -161,9 +161,9 @@ export function forwardPass(g: ConvGeometry): Pass {
   const { kernelHeight, kernelWidth, outHeight, outWidth } = g;
   const channels = g.channels / g.groups;
   return {
-    batch: g.batch, channels, imageChannels: g.channels, height: g.height, width: g.width, filters: g.filters / g.groups,
-    strideY: g.strideY, strideX: g.strideX, dilationY: g.dilationY, dilationX: g.dilationX, padTop: g.padTop,
-    padLeft: g.padLeft, windowHeight: (kernelHeight - 1) * g.dilationY + 1,
+    batch: g.batch, channels, imageChannels: g.channels, height: g.height, width: g.width,
+    filters: g.filters / g.groups, strideY: g.strideY, strideX: g.strideX, dilationY: g.dilationY,
+    dilationX: g.dilationX, padTop: g.padTop, padLeft: g.padLeft, windowHeight: (kernelHeight - 1) * g.dilationY + 1,
     windowWidth: (kernelWidth - 1) * g.dilationX + 1, filterStride: channels * kernelHeight * kernelWidth,
     outImage: g.filters * outHeight * outWidth, outPlane: outHeight * outWidth, outRow: outWidth, outPixel: 1,
     parts: [{

@@ -81,7 +81,8 @@ function emitGather(kernels: KernelBuilder, strip: FunctionReference): FunctionR
       f.set(to, toRow);
       f.set(groups, s.channelGroups);
       f.countdown(groups, () => {
-        f.call(strip, source, planeBytes, lanes, tileRow.mul(tileSize).sub(s.padTop), inputSize, s.height, s.width, s.padLeft,
+        const row = tileRow.mul(tileSize).sub(s.padTop);
+        f.call(strip, source, planeBytes, lanes, row, inputSize, s.height, s.width, s.padLeft,
           stripAt, stripWidth);
         f.call(inputRow, stripAt, stripWidth, s.tilesX, to, s.vPointBytes, temporary);
         f.increase(source, planeBytes.shl(2));

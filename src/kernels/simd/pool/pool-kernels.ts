@@ -46,7 +46,7 @@ export function emitPooling(kernels: KernelBuilder, float: FloatKind): void {
 }
 
 /** The planes of a task, one after another; write gets the number of each. */
-function eachPlane(f: Body, task: Value, perTask: Value, planes: Value, write: (plane: Local) => void): void {
+export function eachPlane(f: Body, task: Value, perTask: Value, planes: Value, write: (plane: Local) => void): void {
   const [plane, last] = f.locals('i32', 2);
   f.set(last, task.mul(perTask).add(perTask));
   f.if(last.gt(planes), () => f.set(last, planes));
