@@ -31,8 +31,8 @@ export type FloatArray = Float32Array | Float64Array;
 /**
  * Sizes of a 2-d convolution: x (batch, channels, height, width), w (filters, channels / groups, kernelHeight,
  * kernelWidth). Tap (ky, kx) of the window at output pixel (oy, ox) lies over row oy strideY - padTop + ky dilationY
- * and column ox strideX - padLeft + kx dilationX; outside the image pixels are 0. Padding below and on the right is what
- * the output's size asks for. Of `groups` equal parts of the filters, the i-th sees the i-th part of the channels only.
+ * and column ox strideX - padLeft + kx dilationX; outside the image pixels are 0. Padding below and on the right is
+ * what the output's size asks for. Of `groups` equal parts of the filters, the i-th sees the i-th part of the channels.
  */
 export interface ConvGeometry {
   readonly batch: number;

@@ -8,9 +8,9 @@
  *
  *   out[n,f,i,j] = b[f] + sum over c, u, v of xp[n, c, i stride + u, j stride + v] w[f,c,u,v]
  *
- * where xp is x with `pad` rows and columns of zeros on every side. Stride, pad and dilation may differ by axis, pad may
- * be 'same' or 'valid', and with groups each part of the filters sees its part of the channels only. Where the stride
- * does not divide, the output size floors, and pixels that no window reaches get zero gradient.
+ * where xp is x with `pad` rows and columns of zeros on every side. Stride, pad and dilation may differ by axis, pad
+ * may be 'same' or 'valid', and with groups each part of the filters sees its part of the channels only. Where the
+ * stride does not divide, the output size floors, and pixels that no window reaches get zero gradient.
  *
  * The same pair exists three times, with one signature: ...Naive computes with plain loops that read like the formula,
  * ...Fast with the blocked or SIMD kernels, and the one without a suffix with whatever configure() chose.
@@ -129,11 +129,11 @@ function convGeometry(fn: string, x: Tensor, w: Tensor, b: Tensor | null, convPa
   checkNotEmpty(fn, 'x', x);
   checkNotEmpty(fn, 'w', w);
   const geometry = convSizes(fn, x.shape, w.shape, convParam);
+  checkShape(fn, convOutputShape(geometry), 'the output');
   if (b !== null && b.size !== geometry.filters) {
     throw new RangeError(
       `${fn}: b has ${b.size} elements, w has ${geometry.filters} filters (w ${shapeText(w.shape)})`,
     );
   }
-  checkShape(fn, convOutputShape(geometry), 'the output');
   return geometry;
 }

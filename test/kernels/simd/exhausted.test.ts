@@ -4,13 +4,14 @@
  */
 
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { ConvGeometry, FloatArray } from '../../../src/kernels/contract.ts';
+import type { FloatArray } from '../../../src/kernels/contract.ts';
 import { ScratchStack } from '../../../src/kernels/memory/scratch.ts';
 import { HeapStepMemory } from '../../../src/kernels/memory/step.ts';
 import { naiveKernels } from '../../../src/kernels/naive/index.ts';
 import { activeKernels } from '../../../src/kernels/registry.ts';
 import { configure } from '../../../src/runtime/settings.ts';
 import { randomFloats } from './support.ts';
+import { convOf } from '../../support/geometry.ts';
 
 configure({ backend: 'simd', threads: 1 });
 const simd = activeKernels();
@@ -40,17 +41,14 @@ type Call = (kernels: typeof simd) => FloatArray[];
 function convolution(
   batch: number, channels: number, size: number, filters: number, kernel: number, stride: number,
 ): () => Call {
-  const outSize = Math.floor((size + 2 - kernel) / stride) + 1;
-  const g: ConvGeometry = {
-    batch, channels, height: size, width: size, filters, kernelHeight: kernel, kernelWidth: kernel, strideY: stride, strideX: stride,
-    padTop: 1, padLeft: 1, dilationY: 1, dilationX: 1, groups: 1,
-    outHeight: outSize, outWidth: outSize,
-  };
+  const g = convOf({
+    batch, channels, height: size, width: size, filters, kernelHeight: kernel, kernelWidth: kernel, stride, pad: 1,
+  });
   return () => {
     const x = randomFloats('float32', batch * channels * size ** 2, 1);
     const w = randomFloats('float32', filters * channels * kernel ** 2, 2);
     const b = randomFloats('float32', filters, 3);
-    const dout = randomFloats('float32', batch * filters * outSize ** 2, 4);
+    const dout = randomFloats('float32', batch * filters * g.outHeight ** 2, 4);
     return (kernels) => {
       const [out, dx, dw, db] = [dout, x, w, b].map((like) => new Float32Array(like.length));
       kernels.convForward(x, w, b, out, g, { relu: true });

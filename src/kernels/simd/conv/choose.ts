@@ -13,9 +13,14 @@
 import { settings } from '../../../runtime/settings.ts';
 import type { ConvGeometry, FloatArray } from '../../contract.ts';
 
-/** True when the SIMD forms can do it: one stride, one padding at the top and left, no dilation, one group. */
-export function isCommon(g: ConvGeometry): boolean {
-  return g.strideY === g.strideX && g.padTop === g.padLeft && g.dilationY === 1 && g.dilationX === 1 && g.groups === 1;
+/** True when every output sees every channel, through a window without gaps: what the two indirect forms need. */
+function isPlain(g: ConvGeometry): boolean {
+  return g.groups === 1 && g.dilationY === 1 && g.dilationX === 1;
+}
+
+/** True when every channel is convolved by itself, with one filter, so that there is nothing to add over channels. */
+export function takesDepthwise(g: ConvGeometry): boolean {
+  return g.groups > 1 && g.groups === g.channels && g.groups === g.filters;
 }
 
 /** Pixels of the image, and of the output, up to which a convolution is a matrix product, and the batch it takes. */
@@ -27,8 +32,9 @@ const denseLeastBatch = 16;
  * Winograd's tiles of 4x4 outputs would be three quarters empty. The matrix must be small beside the batch's work.
  */
 export function takesDense(g: ConvGeometry): boolean {
-  const pixels = Math.max(g.height * g.width, g.outHeight * g.outWidth);
-  return pixels <= denseMostPixels && g.batch >= denseLeastBatch && !settings().strict;
+  const isTiny = g.height * g.width <= denseMostPixels && g.outHeight * g.outWidth <= denseMostPixels;
+  const isSquare = g.strideY === g.strideX && g.padTop === g.padLeft;
+  return isTiny && isSquare && isPlain(g) && g.batch >= denseLeastBatch && !settings().strict;
 }
 
 /** Fewest channels, and fewest filters, for which Winograd is taken. */
@@ -47,8 +53,8 @@ export function takesWinogradGradient(x: FloatArray, g: ConvGeometry): boolean {
 }
 
 function fitsWinograd(x: FloatArray, g: ConvGeometry): boolean {
-  const is3x3 = g.kernelHeight === 3 && g.kernelWidth === 3 && g.strideY === 1 && g.padTop <= 2;
-  return is3x3 && x instanceof Float32Array && !settings().strict;
+  const is3x3 = g.kernelHeight === 3 && g.kernelWidth === 3 && g.strideY === 1 && g.strideX === 1;
+  return is3x3 && g.padTop <= 2 && g.padLeft <= 2 && isPlain(g) && x instanceof Float32Array && !settings().strict;
 }
 
 /** Bytes of transformed tiles that a Winograd task works on at a time: what stays in the second-level cache. */

@@ -11,6 +11,11 @@ function matrixSize(g: ConvGeometry): { inputs: number; outputs: number; pixels:
   return { inputs: g.channels * g.height * g.width, outputs: g.filters * pixels, pixels };
 }
 
+/** What the kernels take of a geometry that has one stride and one pad. */
+function sizesOf(g: ConvGeometry): ConvGeometry & { stride: number; pad: number } {
+  return { ...g, stride: g.strideY, pad: g.padTop };
+}
+
 /** convForward of the contract. */
 export const denseForward: ConvKernels['convForward'] = launched((x, w, b, out, g, epilogue) => {
   const float = floatKind(x);
@@ -18,7 +23,7 @@ export const denseForward: ConvKernels['convForward'] = launched((x, w, b, out, 
   const matrix = scratch(inputs * outputs * x.BYTES_PER_ELEMENT);
   const biases = scratch(outputs * x.BYTES_PER_ELEMENT);
   const scales = epilogue.scale ?? null;
-  launch(denseExpand[float]).from(denseSizes, g).w(w).scales(scales).matrix(matrix).run(g.channels);
+  launch(denseExpand[float]).from(denseSizes, sizesOf(g)).w(w).scales(scales).matrix(matrix).run(g.channels);
   launch(denseExpandBias[float]).bias(b).filters(g.filters).pixels(pixels).biases(biases).run(1);
   launchProduct(
     float, x, matrix, out, g.batch, outputs, inputs, false, false, false, biases, epilogue.relu === true,
@@ -31,11 +36,11 @@ export const denseBackward: ConvKernels['convBackward'] = launched((dout, x, w, 
   const { inputs, outputs, pixels } = matrixSize(g);
   const matrix = scratch(inputs * outputs * x.BYTES_PER_ELEMENT);
   if (dx !== null) {
-    launch(denseExpand[float]).from(denseSizes, g).w(w).scales(null).matrix(matrix).run(g.channels);
+    launch(denseExpand[float]).from(denseSizes, sizesOf(g)).w(w).scales(null).matrix(matrix).run(g.channels);
     launchProduct(float, dout, matrix, dx, g.batch, inputs, outputs, false, true);
   }
   launchProduct(float, x, dout, matrix, inputs, outputs, g.batch, true, false);
-  launch(denseFold[float]).from(denseSizes, g).matrix(matrix).dw(dw).run(g.channels);
+  launch(denseFold[float]).from(denseSizes, sizesOf(g)).matrix(matrix).dw(dw).run(g.channels);
   const biases = scratch(outputs * x.BYTES_PER_ELEMENT);
   launchColumnSums(float, dout, biases, g.batch, outputs);
   launch(denseFoldBias[float]).biases(biases).filters(g.filters).pixels(pixels).db(db).run(1);

@@ -8,11 +8,11 @@ import {
   scale, splat, type Value, vectorOf,
 } from '../../../wasm/index.ts';
 import { type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
-import { eachOfShare, zero } from '../vectors.ts';
+import { zero } from '../vectors.ts';
 import { planeSizes, tapBytes } from './direct-kernels.ts';
 
 const gradientArguments = {
-  x: 'input', dout: 'input', taps: 'input', tapCount: 'i32', outHeight: 'i32', outWidth: 'i32', doutColumns: 'i32',
+  x: 'input', xOffset: 'i32', dout: 'input', doutOffset: 'i32', imageFilters: 'i32', taps: 'input', tapCount: 'i32', outHeight: 'i32', outWidth: 'i32', doutColumns: 'i32',
   imagesPerTask: 'i32', planesOffset: 'i32', partial: 'scratch', sums: 'scratch', scratch: 'perThread',
 } as const;
 export const directGradient: FloatKernels<typeof planeSizes & typeof gradientArguments> =
@@ -20,7 +20,7 @@ export const directGradient: FloatKernels<typeof planeSizes & typeof gradientArg
 
 const reduceArguments = {
   filters: 'i32', filterBytes: 'i32', taps: 'input', tapCount: 'i32', groups: 'i32', partial: 'scratch',
-  sums: 'scratch', dw: 'output', db: 'output',
+  sums: 'scratch', dw: 'output', dwOffset: 'i32', db: 'output', dbOffset: 'i32',
 } as const;
 export const directReduce: FloatKernels<typeof reduceArguments> = floatKernels('conv_reduce', reduceArguments);
 
@@ -51,13 +51,15 @@ function emitGradient(kernels: KernelBuilder, float: FloatKind, copyPlanes: Func
     f.fill(partial, 0, partialBytes);
     f.fill(biasSums, 0, blocks.shl(6));
 
-    const rowStep = f.let(scale(s.stride.mul(s.stride).mul(s.partColumns), bytes));
+    const rowStep = f.let(scale(s.strideY.mul(s.strideX).mul(s.partColumns), bytes));
     const doutRowBytes = f.let(scale(s.doutColumns, bytes));
     const doutPlaneBytes = f.let(s.outHeight.mul(doutRowBytes));
-    const imageBytes = f.let(scale(s.channels.mul(s.height).mul(s.width), bytes));
-    const doutImageBytes = f.let(scale(s.filters.mul(s.outHeight).mul(s.outWidth), bytes));
+    const imageBytes = f.let(scale(s.imageChannels.mul(s.height).mul(s.width), bytes));
+    const doutImageBytes = f.let(scale(s.imageFilters.mul(s.outHeight).mul(s.outWidth), bytes));
     const vectorsPerRow = f.let(doutRowBytes.shrU(4));
-    const [block, pair, tap, to, row, left, p0, p1, r0, r1, sumAt] = f.locals('i32', 11);
+    const lastImage = f.let(task.mul(s.imagesPerTask).add(s.imagesPerTask));
+    f.if(lastImage.gt(s.batch), () => f.set(lastImage, s.batch));
+    const [image, block, pair, tap, to, row, left, p0, p1, r0, r1, sumAt] = f.locals('i32', 12);
     const [d, dRow] = [f.locals('i32', 4), f.local('i32')];
     const sums = f.locals(kind, 8);
     const [x0, x1, g] = f.locals(kind, 3);
@@ -70,11 +72,11 @@ function emitGradient(kernels: KernelBuilder, float: FloatKind, copyPlanes: Func
         f.set(sums[2 * i + 1], multiplyAdd(g, x1, sums[2 * i + 1], relaxed));
       }
     };
-    eachOfShare(f, task, s.imagesPerTask, s.batch, (image) => {
-      f.call(copyPlanes, leading(planeSizes), s.x.add(image.mul(imageBytes)), planes, 0,
-        s.outHeight.sub(1).mul(s.stride).add(s.windowHeight));
-      const dout = s.dout.add(image.mul(doutImageBytes));
-      f.call(copyDout, dout, doutAt, s.filters, s.outHeight, s.outWidth, s.doutColumns);
+    f.for(image, task.mul(s.imagesPerTask), lastImage, 1, () => {
+      f.call(copyPlanes, leading(planeSizes), s.x.add(s.xOffset).add(image.mul(imageBytes)), planes, 0,
+        s.outHeight.sub(1).mul(s.strideY).add(s.windowHeight));
+      f.call(copyDout, s.dout.add(s.doutOffset).add(image.mul(doutImageBytes)), doutAt, s.filters, s.outHeight,
+        s.outWidth, s.doutColumns);
       f.set(to, partial);
       f.set(dRow, doutAt);
       f.set(sumAt, biasSums);
@@ -192,7 +194,7 @@ function emitReduce(kernels: KernelBuilder, float: FloatKind): void {
       const filter = task.shl(2).add(i);
       f.if(filter.lt(s.filters), () => {
         addUp(s.sums.add(filter.shl(4)), s.filters.add(3).shrU(2).shl(6));
-        f.store(s.db.add(scale(filter, bytesOf(float))), total);
+        f.store(s.db.add(s.dbOffset).add(scale(filter, bytesOf(float))), total);
       });
     }
     f.set(from, s.partial.add(task.mul(pairs).shl(7)));
@@ -202,7 +204,7 @@ function emitReduce(kernels: KernelBuilder, float: FloatKind): void {
         const filter = task.shl(2).add(i);
         f.if(filter.lt(s.filters), () => {
           addUp(from.add(i * 32), groupBytes);
-          f.store(s.dw.add(filter.mul(s.filterBytes)).add(load('i32', tap)), total);
+          f.store(s.dw.add(s.dwOffset).add(filter.mul(s.filterBytes)).add(load('i32', tap)), total);
         });
       }
       // taps come in pairs: the second tap's vectors stand between the first's

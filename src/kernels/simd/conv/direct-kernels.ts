@@ -1,12 +1,13 @@
 /**
- * Direct convolution as jobs, for any window and stride: no column matrix, no packing of the image.
+ * Direct convolution as jobs, for any window, stride and dilation: no column matrix, no packing of the image. A group
+ * of channels and its filters is a pass of its own.
  *
  * The lanes of a vector run along an output row. For that the pixels that one tap of the filter meets along a row must
  * lie side by side, so a task first copies the rows it needs into padded planes, where row r holds its columns sorted
- * by (column modulo stride): output column ox meets tap kx at padded column ox * stride + kx, which is place
- * ox + floor(kx / stride) of part kx modulo stride. With that a tap is nothing but a distance in bytes from the first
- * pixel, and the kernels take a table of such distances: they know neither windows nor strides nor channels, and the
- * same two of them compute forward, the gradient at the input and the gradient at the filters.
+ * by (column modulo stride): output column ox meets tap kx at padded column ox * stride + kx * dilation, which is place
+ * ox + floor(kx * dilation / stride) of part kx * dilation modulo stride. With that a tap is nothing but a distance in
+ * bytes from the first pixel, and the kernels take a table of such distances: they know neither windows nor strides nor
+ * channels, and the same two of them compute forward, the gradient at the input and the gradient at the filters.
  *
  * Layouts: planes (channel, row, part, column), packed weights (block of 4 filters, tap, 4), taps (tap: distance in the
  * weights, distance in the planes). A register tile is 4 filters x 2 vectors of pixels.
@@ -22,19 +23,23 @@ import { nothingBytes } from './epilogue.ts';
 
 // Distances and strides are in bytes where their names say so, else in elements.
 
-/** The sizes of the padded planes and of what is in them, which forward and gradient begin with. */
+/**
+ * The sizes of the padded planes and of what is in them, which forward and gradient begin with. Of an image's
+ * imageChannels the pass takes `channels`.
+ */
 export const planeSizes = {
-  batch: 'i32', channels: 'i32', height: 'i32', width: 'i32', filters: 'i32', stride: 'i32', padTop: 'i32',
-  padLeft: 'i32', windowHeight: 'i32', planeRows: 'i32', partColumns: 'i32',
+  batch: 'i32', channels: 'i32', imageChannels: 'i32', height: 'i32', width: 'i32', filters: 'i32', strideY: 'i32',
+  strideX: 'i32', padTop: 'i32', padLeft: 'i32', windowHeight: 'i32', planeRows: 'i32', partColumns: 'i32',
 } as const;
 
 const packArguments = {
-  filters: 'i32', filterBytes: 'i32', taps: 'input', tapCount: 'i32', w: 'input', packed: 'scratch',
+  filters: 'i32', filterBytes: 'i32', taps: 'input', tapCount: 'i32', w: 'input', wOffset: 'i32', packed: 'scratch',
 } as const;
 export const directPack: FloatKernels<typeof packArguments> = floatKernels('conv_pack_4', packArguments);
 
 const forwardArguments = {
-  x: 'input', parts: 'input', partCount: 'i32', table: 'input', relu: 'flag', out: 'output', outHeight: 'i32',
+  x: 'input', xOffset: 'i32', parts: 'input', partCount: 'i32', table: 'input', tableOffset: 'i32', relu: 'flag',
+  out: 'output', outHeight: 'i32',
   outImageBytes: 'i32', outPlaneBytes: 'i32', outRowBytes: 'i32', outPixelBytes: 'i32', rowsPerTask: 'i32',
   tasksPerImage: 'i32', scratch: 'perThread',
 } as const;
@@ -44,12 +49,15 @@ export const directForward: FloatKernels<typeof planeSizes & typeof forwardArgum
 /** Bytes of an entry of the tap table. */
 export const tapBytes = 8;
 
-/** Adds the kernels for one element type to the module; gives the function that copies planes, for the gradient. */
-export function emitDirect(kernels: KernelBuilder, float: FloatKind): FunctionReference {
+/** Adds the kernels for one element type to the module; gives the functions that the other kernels use, too. */
+export function emitDirect(
+  kernels: KernelBuilder, float: FloatKind,
+): { copyPlanes: FunctionReference; storePixels: FunctionReference } {
   const copyPlanes = emitCopyPlanes(kernels, float);
+  const storePixels = emitStorePixels(kernels.module, float);
   emitPack(kernels, float);
-  emitForward(kernels, float, copyPlanes);
-  return copyPlanes;
+  emitForward(kernels, float, copyPlanes, storePixels);
+  return { copyPlanes, storePixels };
 }
 
 /** Task: the packed weights of a block of 4 filters; filters beyond the last count as 0. */
@@ -62,7 +70,7 @@ function emitPack(kernels: KernelBuilder, float: FloatKind): void {
       f.set(to, s.packed.add(scale(task.mul(s.tapCount).shl(2), bytes)));
       f.set(at, s.taps);
       f.set(left, s.tapCount);
-      const source = f.let(s.w.add(filter.mul(s.filterBytes)));
+      const source = f.let(s.w.add(s.wOffset).add(filter.mul(s.filterBytes)));
       f.if(filter.lt(s.filters), () => {
         f.repeat(left, () => {
           f.store(to, load(float, source.add(load('i32', at))), lane * bytes);
@@ -94,17 +102,17 @@ function emitCopyPlanes(kernels: KernelBuilder, float: FloatKind): FunctionRefer
   ) => {
     const s = kernels.read(f, args, planeSizes);
     const partBytes = f.let(scale(s.partColumns, bytes));
-    const rowBytes = f.let(s.stride.mul(partBytes));
+    const rowBytes = f.let(s.strideX.mul(partBytes));
     const imageBytes = f.let(scale(s.height.mul(s.width), bytes));
 
     // All rows take the same pixels: from the first image column that a negative padding does not cut off, in padded
     // column `padded`, to where the image or the planes end.
     const firstColumn = f.let(select(s.padLeft.lt(0), constant('i32', 0).sub(s.padLeft), 0));
     const padded = f.let(firstColumn.add(s.padLeft));
-    const end = f.let(least(f.let(s.width.add(s.padLeft)), f.let(s.stride.mul(s.partColumns))));
+    const end = f.let(least(f.let(s.width.add(s.padLeft)), f.let(s.strideX.mul(s.partColumns))));
     const pixels = f.let(end.sub(padded));
-    const firstPart = f.let(padded.rem(s.stride));
-    const firstPlace = f.let(scale(padded.div(s.stride), bytes).add(firstPart.mul(partBytes)));
+    const firstPart = f.let(padded.rem(s.strideX));
+    const firstPlace = f.let(scale(padded.div(s.strideX), bytes).add(firstPart.mul(partBytes)));
 
     const [row, imageRow, from, to, left] = f.locals('i32', 5);
     f.countdown(s.channels, () => {
@@ -116,7 +124,7 @@ function emitCopyPlanes(kernels: KernelBuilder, float: FloatKind): FunctionRefer
           f.set(from, source.add(scale(imageRow.mul(s.width).add(firstColumn), bytes)));
           f.set(to, planes.add(row.mul(rowBytes)).add(firstPlace));
           f.set(left, pixels);
-          f.if(s.stride.eq(1), copyRow, () => f.if(s.stride.eq(2), splitRow, dealRow));
+          f.if(s.strideX.eq(1), copyRow, () => f.if(s.strideX.eq(2), splitRow, dealRow));
         });
       });
       f.increase(source, imageBytes);
@@ -178,7 +186,7 @@ function emitCopyPlanes(kernels: KernelBuilder, float: FloatKind): FunctionRefer
         f.increase(from, bytes);
         f.increase(part, 1);
         f.increase(to, partBytes);
-        f.if(part.eq(s.stride), () => {
+        f.if(part.eq(s.strideX), () => {
           f.set(part, 0);
           f.set(to, to.sub(rowBytes).add(bytes));
         });
@@ -198,23 +206,25 @@ export const partEntry = {
 } as const;
 
 /** Task: some rows of every part of one image's output, all filters. */
-function emitForward(kernels: KernelBuilder, float: FloatKind, copyPlanes: FunctionReference): void {
-  const { module, relaxed } = kernels;
+function emitForward(
+  kernels: KernelBuilder, float: FloatKind, copyPlanes: FunctionReference, storePixels: FunctionReference,
+): void {
+  const { relaxed } = kernels;
   const kind = vectorOf(float);
   const bytes = bytesOf(float);
   const lanes = lanesOf(kind);
-  const storeEdge = emitStorePixels(module, float);
   const none = zero(vectorOf(float));
   kernels.define(directForward[float], (f, s, task, leading) => {
     const planes = s.scratch;
     const image = f.let(task.div(s.tasksPerImage));
     const firstRow = f.let(task.sub(image.mul(s.tasksPerImage)).mul(s.rowsPerTask));
-    const rows = f.let(least(f.let(s.outHeight.sub(firstRow)), s.rowsPerTask));
-    const x = s.x.add(scale(image.mul(s.channels).mul(s.height).mul(s.width), bytes));
-    f.call(copyPlanes, leading(planeSizes), x, planes, firstRow.mul(s.stride),
-      rows.sub(1).mul(s.stride).add(s.windowHeight));
+    const rows = f.let(s.outHeight.sub(firstRow));
+    f.if(rows.gt(s.rowsPerTask), () => f.set(rows, s.rowsPerTask));
+    const imageAt = s.x.add(s.xOffset).add(scale(image.mul(s.imageChannels).mul(s.height).mul(s.width), bytes));
+    f.call(copyPlanes, leading(planeSizes), imageAt, planes, firstRow.mul(s.strideY),
+      rows.sub(1).mul(s.strideY).add(s.windowHeight));
 
-    const rowStep = f.let(scale(s.stride.mul(s.stride).mul(s.partColumns), bytes));
+    const rowStep = f.let(scale(s.strideY.mul(s.strideX).mul(s.partColumns), bytes));
     const [filter, row, column, pixels, tap, weightsAt, weights, left, to, rowTo, count, pixelTo] = f.locals('i32', 12);
     const epilogue = f.local('i32');
     const sums = f.locals(kind, 8);
@@ -227,10 +237,11 @@ function emitForward(kernels: KernelBuilder, float: FloatKind, copyPlanes: Funct
       f.set(taps, load('i32', s.parts, partEntry.taps));
       f.set(tapCount, load('i32', s.parts, partEntry.tapCount));
       f.set(outWidth, load('i32', s.parts, partEntry.outWidth));
-      f.set(rowsOfPart, least(f.let(load('i32', s.parts, partEntry.outHeight).sub(firstRow)), rows));
+      f.set(rowsOfPart, load('i32', s.parts, partEntry.outHeight).sub(firstRow));
+      f.if(rowsOfPart.gt(rows), () => f.set(rowsOfPart, rows));
       f.set(weights, load('i32', s.parts, partEntry.packed));
       f.set(rowTo, bandAt.add(load('i32', s.parts, partEntry.outOffset)));
-      f.set(epilogue, s.table.add(nothingBytes));
+      f.set(epilogue, s.table.add(s.tableOffset).add(nothingBytes));
       f.for(filter, 0, s.filters, 4, () => {
         f.for(row, 0, rowsOfPart, 1, () => {
           f.set(pixels, planes.add(row.mul(rowStep)));
@@ -284,9 +295,9 @@ function emitForward(kernels: KernelBuilder, float: FloatKind, copyPlanes: Funct
             f.store(pixelTo, sums[2 * i]);
             f.store(pixelTo, sums[2 * i + 1], 16);
           }, () => {
-            const half = pixelTo.add(s.outPixelBytes.mul(lanes));
-            f.call(storeEdge, pixelTo, sums[2 * i], count, s.outPixelBytes);
-            f.call(storeEdge, half, sums[2 * i + 1], count.sub(lanes), s.outPixelBytes);
+            f.call(storePixels, pixelTo, sums[2 * i], count, s.outPixelBytes);
+            const next = pixelTo.add(s.outPixelBytes.mul(lanes));
+            f.call(storePixels, next, sums[2 * i + 1], count.sub(lanes), s.outPixelBytes);
           });
         });
         f.increase(pixelTo, s.outPlaneBytes);

@@ -6,7 +6,6 @@
 import { roundUp } from '../../../runtime/numbers.ts';
 import { bytesOf } from '../../../wasm/index.ts';
 import type { ConvGeometry, ConvKernels, FloatArray } from '../../contract.ts';
-import { residentArray, type TypedArray } from '../../memory/allocate.ts';
 import { floatKind, launch, launched, scratch, staged } from '../launch.ts';
 import {
   directPlaneBytes, type FilterGradient, gradientGroupBytes, gradientGroups, type InputGradient, leastTasks,
@@ -19,13 +18,17 @@ import { epilogueTable } from './epilogue.ts';
  * What the forward kernel computes: a convolution whose output may come in parts, each with some of the filters' taps
  * and a regular part of the output's pixels. All parts read the same padded planes.
  */
-interface Pass {
+export interface Pass {
   readonly batch: number;
   readonly channels: number;
+  readonly imageChannels: number;
   readonly height: number;
   readonly width: number;
   readonly filters: number;
-  readonly stride: number;
+  readonly strideY: number;
+  readonly strideX: number;
+  readonly dilationY: number;
+  readonly dilationX: number;
   readonly padTop: number;
   readonly padLeft: number;
   /** extent of the taps of all parts together */
@@ -41,14 +44,14 @@ interface Pass {
   readonly parts: readonly Part[];
 }
 
-interface Part {
+export interface Part {
   readonly outHeight: number;
   readonly outWidth: number;
   /** the part's first pixel in the output, in elements */
   readonly outOffset: number;
-  /** extent of the part's taps, and where in the common window they begin */
-  readonly windowHeight: number;
-  readonly windowWidth: number;
+  /** the part's taps, and where in the common window they begin */
+  readonly tapRows: number;
+  readonly tapColumns: number;
   readonly top: number;
   readonly left: number;
   /** where in a filter's weights the tap at (channel, y, x) stands, in elements */
@@ -57,28 +60,30 @@ interface Part {
   readonly sourceKey: string;
 }
 
-const tapTables: Map<string, TypedArray> = new Map();
+const tapTables: Map<string, Int32Array> = new Map();
 const mostTapTables = 64;
 
 /**
  * The table of taps, two numbers each: bytes into a filter's weights, bytes into the padded planes; one more entry of
  * zeros at the end, because the gradient kernel takes taps in pairs.
  */
-function tapTable(pass: Pass, part: Part, planeRows: number, partColumns: number, bytes: number): TypedArray {
-  const { channels, stride } = pass;
-  const { windowHeight, windowWidth, top, left, source, sourceKey } = part;
-  const key = [sourceKey, channels, windowHeight, windowWidth, top, left, stride, planeRows, partColumns, bytes].join(' ');
+export function tapTable(pass: Pass, part: Part, planeRows: number, partColumns: number, bytes: number): Int32Array {
+  const { channels, strideX, dilationY, dilationX } = pass;
+  const { tapRows, tapColumns, top, left, source, sourceKey } = part;
+  const key = [
+    sourceKey, channels, tapRows, tapColumns, top, left, strideX, dilationY, dilationX, planeRows, partColumns, bytes,
+  ].join(' ');
   const known = tapTables.get(key);
   if (known !== undefined) return known;
-  const table = residentArray('int32', 2 * (channels * windowHeight * windowWidth + 1));
+  const table = new Int32Array(2 * (channels * tapRows * tapColumns + 1));
   let at = 0;
   for (let channel = 0; channel < channels; channel++) {
-    for (let y = 0; y < windowHeight; y++) {
-      for (let x = 0; x < windowWidth; x++) {
-        const row = (channel * planeRows + top + y) * stride * partColumns;
-        const column = left + x;
+    for (let y = 0; y < tapRows; y++) {
+      for (let x = 0; x < tapColumns; x++) {
+        const row = (channel * planeRows + top + y * dilationY) * strideX * partColumns;
+        const column = left + x * dilationX;
         table[at++] = source(channel, y, x) * bytes;
-        table[at++] = (row + (column % stride) * partColumns + Math.floor(column / stride)) * bytes;
+        table[at++] = (row + (column % strideX) * partColumns + Math.floor(column / strideX)) * bytes;
       }
     }
   }
@@ -88,25 +93,35 @@ function tapTable(pass: Pass, part: Part, planeRows: number, partColumns: number
 }
 
 /** Columns of a part of a padded row, so that whole vectors can be read at every tap. */
-function columnsOfPart(pass: Pass, outColumns: number, lanes: number): number {
-  return roundUp(outColumns + Math.floor((pass.windowWidth - 1) / pass.stride), lanes);
+export function columnsOfPart(pass: Pass, outColumns: number, lanes: number): number {
+  return roundUp(outColumns + Math.floor((pass.windowWidth - 1) / pass.strideX), lanes);
+}
+
+/** Where a group's part begins: in x, in the weights, in the table of scales and biases, in out; in elements. */
+interface Offsets {
+  readonly x: number;
+  readonly w: number;
+  readonly table: number;
+  readonly out: number;
 }
 
 /** Packs the weights and runs the forward kernel, inside a launch. */
-function runPass(x: FloatArray, w: FloatArray, out: FloatArray, table: FloatArray, relu: boolean, pass: Pass): void {
+function runPass(
+  x: FloatArray, w: FloatArray, out: FloatArray, table: FloatArray, relu: boolean, pass: Pass, offsets: Offsets,
+): void {
   const float = floatKind(x);
   const bytes = bytesOf(float);
   const lanes = 16 / bytes;
-  const { batch, channels, filters, stride, parts } = pass;
+  const { batch, channels, filters, strideY, strideX, parts } = pass;
   const outHeight = Math.max(...parts.map((part) => part.outHeight));
   const outWidth = Math.max(...parts.map((part) => part.outWidth));
   const partColumns = columnsOfPart(pass, roundUp(outWidth, 2 * lanes), lanes);
-  const rowBytes = channels * stride * partColumns * bytes;
+  const rowBytes = channels * strideX * partColumns * bytes;
   const bands = Math.ceil(leastTasks / batch);
-  const fitting = Math.floor((directPlaneBytes / rowBytes - pass.windowHeight) / stride) + 1;
+  const fitting = Math.floor((directPlaneBytes / rowBytes - pass.windowHeight) / strideY) + 1;
   const rowsPerTask = Math.max(1, Math.min(Math.ceil(outHeight / bands), fitting));
   const tasksPerImage = Math.ceil(outHeight / rowsPerTask);
-  const planeRows = (rowsPerTask - 1) * stride + pass.windowHeight;
+  const planeRows = (rowsPerTask - 1) * strideY + pass.windowHeight;
 
   const blocks = Math.ceil(filters / 4);
   const entries = parts.flatMap((part) => {
@@ -115,125 +130,178 @@ function runPass(x: FloatArray, w: FloatArray, out: FloatArray, table: FloatArra
     const taps = staged(tapList);
     const packed = scratch(blocks * tapCount * 4 * bytes);
     launch(directPack[float]).filters(filters).filterBytes(pass.filterStride * bytes).taps(taps).tapCount(tapCount)
-      .w(w).packed(packed).run(blocks);
-    return [taps, packed, tapCount, part.outOffset * bytes, part.outHeight, part.outWidth]; // as partEntry has them
+      .w(w).wOffset(offsets.w * bytes).packed(packed).run(blocks);
+    const outOffset = (offsets.out + part.outOffset) * bytes;
+    return [taps, packed, tapCount, outOffset, part.outHeight, part.outWidth]; // as partEntry has them
   });
 
   launch(forwardKernel[float]).from(planeSizes, { ...pass, planeRows, partColumns })
-    .x(x).parts(Int32Array.from(entries)).partCount(parts.length).table(table).relu(relu)
+    .x(x).xOffset(offsets.x * bytes).parts(Int32Array.from(entries)).partCount(parts.length)
+    .table(table).tableOffset(offsets.table * bytes).relu(relu)
     .out(out).outHeight(outHeight).outImageBytes(pass.outImage * bytes).outPlaneBytes(pass.outPlane * bytes)
     .outRowBytes(pass.outRow * bytes).outPixelBytes(pass.outPixel * bytes)
     .rowsPerTask(rowsPerTask).tasksPerImage(tasksPerImage).scratch(planeRows * rowBytes).run(batch * tasksPerImage);
 }
 
-/** The convolution itself as a pass. */
-function forwardPass(g: ConvGeometry): Pass {
-  const { channels, kernelHeight, kernelWidth, outHeight, outWidth } = g;
+/** Runs a pass for every group. */
+function runGroups(
+  x: FloatArray, w: FloatArray, out: FloatArray, table: FloatArray, relu: boolean, pass: Pass, groups: number,
+): void {
+  const weights = w.length / groups;
+  for (let group = 0; group < groups; group++) {
+    runPass(x, w, out, table, relu, pass, {
+      x: group * pass.channels * pass.height * pass.width, w: group * weights,
+      table: group * 2 * roundUp(pass.filters, 8), out: group * pass.filters * pass.outPlane,
+    });
+  }
+}
+
+/** The convolution itself, of one group, as a pass. */
+export function forwardPass(g: ConvGeometry): Pass {
+  const { kernelHeight, kernelWidth, outHeight, outWidth } = g;
+  const channels = g.channels / g.groups;
   return {
-    batch: g.batch, channels, height: g.height, width: g.width, filters: g.filters, stride: g.strideY, padTop: g.padTop,
-    padLeft: g.padLeft, windowHeight: kernelHeight, windowWidth: kernelWidth,
-    filterStride: channels * kernelHeight * kernelWidth, outImage: g.filters * outHeight * outWidth,
-    outPlane: outHeight * outWidth, outRow: outWidth, outPixel: 1,
+    batch: g.batch, channels, imageChannels: g.channels, height: g.height, width: g.width,
+    filters: g.filters / g.groups, strideY: g.strideY, strideX: g.strideX, dilationY: g.dilationY,
+    dilationX: g.dilationX, padTop: g.padTop, padLeft: g.padLeft, windowHeight: (kernelHeight - 1) * g.dilationY + 1,
+    windowWidth: (kernelWidth - 1) * g.dilationX + 1, filterStride: channels * kernelHeight * kernelWidth,
+    outImage: g.filters * outHeight * outWidth, outPlane: outHeight * outWidth, outRow: outWidth, outPixel: 1,
     parts: [{
-      outHeight, outWidth, outOffset: 0, windowHeight: kernelHeight, windowWidth: kernelWidth, top: 0, left: 0,
-      source: (channel, y, x) => (channel * kernelHeight + y) * kernelWidth + x, sourceKey: 'forward',
+      outHeight, outWidth, outOffset: 0, tapRows: kernelHeight, tapColumns: kernelWidth, top: 0, left: 0,
+      source: (channel, y, x) => (channel * kernelHeight + y) * kernelWidth + x,
+      sourceKey: `forward ${kernelHeight} ${kernelWidth}`,
     }],
   };
 }
 
 /** convForward of the contract. */
 export const directForward: ConvKernels['convForward'] = launched((x, w, b, out, g, epilogue) => {
-  runPass(x, w, out, epilogueTable(x, g.filters, epilogue.scale, b), epilogue.relu === true, forwardPass(g));
+  const table = epilogueTable(x, g.filters, epilogue.scale, b, g.groups);
+  runGroups(x, w, out, table, epilogue.relu === true, forwardPass(g), g.groups);
 });
 
 /**
- * The gradient at x as a pass over dout. With stride s, pixel y of x met tap ky at output row (y + pad - ky) / s, where
- * that is whole: so only the taps with ky = (y + pad) modulo s count, and the pixels with the same remainder are a
- * convolution of dout with that part of the filters, turned by 180 degrees, with stride 1. There are s * s such parts.
+ * The gradient at x, of one group, as a pass over dout. With stride s and dilation d, pixel y of x met tap ky at output
+ * row (y + pad - ky d) / s, where that is whole: so pixels with one remainder of (y + pad) modulo s met the same taps,
+ * which lie s / gcd(s, d) apart, and are a convolution of dout with those, turned by 180 degrees, with stride 1 and
+ * dilation d / gcd(s, d). In each direction there are s such remainders, so s * s parts in all.
  */
-function inputGradientPass(g: ConvGeometry): Pass {
-  const { channels, kernelHeight, kernelWidth, height, width, strideY: stride } = g;
-  const vertical = remainders(height, kernelHeight, stride, g.padTop);
-  const horizontal = remainders(width, kernelWidth, stride, g.padLeft);
-  const padTop = Math.max(...vertical.map(({ pad }) => pad));
-  const padLeft = Math.max(...horizontal.map(({ pad }) => pad));
+export function inputGradientPass(g: ConvGeometry): Pass {
+  const { kernelHeight, kernelWidth, height, width } = g;
+  const [channels, filters] = [g.channels / g.groups, g.filters / g.groups];
+  const vertical = remainders(height, kernelHeight, g.strideY, g.dilationY, g.padTop);
+  const horizontal = remainders(width, kernelWidth, g.strideX, g.dilationX, g.padLeft);
   const parts: Part[] = [];
-  for (const v of vertical) {
-    for (const h of horizontal) {
+  for (const v of vertical.found) {
+    for (const h of horizontal.found) {
       const empty = v.taps === 0 || h.taps === 0;
+      const row = (y: number): number => v.firstTap + vertical.tapStep * (v.taps - 1 - y);
+      const column = (x: number): number => h.firstTap + horizontal.tapStep * (h.taps - 1 - x);
       parts.push({
-        outHeight: v.count, outWidth: h.count, outOffset: v.first * width + h.first,
-        windowHeight: empty ? 0 : v.taps, windowWidth: empty ? 0 : h.taps, top: padTop - v.pad, left: padLeft - h.pad,
-        source: (filter, y, x) => filter * channels * kernelHeight * kernelWidth +
-          (v.rest + stride * (v.taps - 1 - y)) * kernelWidth + h.rest + stride * (h.taps - 1 - x),
-        sourceKey: `gradient ${channels} ${kernelHeight} ${kernelWidth} ${stride} ${v.rest} ${h.rest}`,
+        outHeight: v.count, outWidth: h.count, outOffset: v.first * width + h.first, tapRows: empty ? 0 : v.taps,
+        tapColumns: empty ? 0 : h.taps, top: empty ? 0 : vertical.pad - v.pad, left: empty ? 0 : horizontal.pad - h.pad,
+        source: (filter, y, x) => (filter * channels * kernelHeight + row(y)) * kernelWidth + column(x),
+        sourceKey: ['gradient', channels, kernelHeight, kernelWidth, vertical.tapStep, horizontal.tapStep, v.firstTap,
+          h.firstTap].join(' '),
       });
     }
   }
   return {
-    batch: g.batch, channels: g.filters, height: g.outHeight, width: g.outWidth, filters: channels, stride: 1,
-    padTop, padLeft,
-    windowHeight: Math.max(1, ...vertical.map(({ taps, pad }) => taps + padTop - pad)),
-    windowWidth: Math.max(1, ...horizontal.map(({ taps, pad }) => taps + padLeft - pad)),
-    filterStride: kernelHeight * kernelWidth, outImage: channels * height * width, outPlane: height * width,
-    outRow: stride * width, outPixel: stride, parts,
+    batch: g.batch, channels: filters, imageChannels: g.filters, height: g.outHeight, width: g.outWidth,
+    filters: channels, strideY: 1, strideX: 1, dilationY: vertical.dilation, dilationX: horizontal.dilation,
+    padTop: vertical.pad, padLeft: horizontal.pad, windowHeight: vertical.extent, windowWidth: horizontal.extent,
+    filterStride: kernelHeight * kernelWidth, outImage: g.channels * height * width, outPlane: height * width,
+    outRow: g.strideY * width, outPixel: g.strideX, parts,
   };
 }
 
-/**
- * In one direction: the pixels whose place plus pad leaves the same rest when divided by stride, and the taps they met.
- */
+/** In one direction: the pixels whose place plus pad leaves one remainder, and the taps they met. */
 interface Remainder {
-  readonly rest: number;
   /** the first such pixel, and how many there are (every stride-th) */
   readonly first: number;
   readonly count: number;
+  /** the first tap, and how many there are (every tapStep-th) */
+  readonly firstTap: number;
   readonly taps: number;
   /** padding of dout with which the first of the taps, turned, meets the first pixel */
   readonly pad: number;
 }
 
-function remainders(size: number, window: number, stride: number, pad: number): Remainder[] {
+interface Remainders {
+  readonly found: readonly Remainder[];
+  readonly tapStep: number;
+  readonly dilation: number;
+  /** the largest padding, and the extent of all taps with it */
+  readonly pad: number;
+  readonly extent: number;
+}
+
+function remainders(size: number, window: number, stride: number, dilation: number, pad: number): Remainders {
+  const common = greatestCommonDivisor(stride, dilation);
+  const [tapStep, outDilation] = [stride / common, dilation / common];
   const found: Remainder[] = [];
   for (let rest = 0; rest < stride; rest++) {
     const first = (((rest - pad) % stride) + stride) % stride;
-    const taps = window > rest ? Math.ceil((window - rest) / stride) : 0;
     const count = Math.ceil((size - first) / stride);
-    if (count > 0) found.push({ rest, first, count, taps, pad: taps - 1 - (first + pad - rest) / stride });
+    if (count <= 0) continue;
+    let firstTap = 0;
+    while (firstTap < tapStep && (firstTap * dilation - rest) % stride !== 0) firstTap++;
+    const taps = firstTap < Math.min(tapStep, window) ? Math.ceil((window - firstTap) / tapStep) : 0;
+    const own = outDilation * (taps - 1) - (first + pad - firstTap * dilation) / stride;
+    found.push({ first, count, firstTap, taps, pad: taps === 0 ? 0 : own });
   }
-  return found;
+  const met = found.filter(({ taps }) => taps > 0);
+  const most = met.length === 0 ? 0 : Math.max(...met.map((each) => each.pad));
+  const extents = met.map((each) => outDilation * (each.taps - 1) + 1 + most - each.pad);
+  return { found, tapStep, dilation: outDilation, pad: most, extent: Math.max(1, ...extents) };
+}
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }
 
 /** The gradient at x. */
 export const directInputGradient: InputGradient = launched((dout, w, dx, g) => {
-  runPass(dout, w, dx, epilogueTable(dout, g.channels, null, null), false, inputGradientPass(g));
+  const table = epilogueTable(dout, g.channels, null, null, g.groups);
+  runGroups(dout, w, dx, table, false, inputGradientPass(g), g.groups);
 });
 
 /** The gradients at the filters and the bias. */
 export const directFilterGradient: FilterGradient = launched((dout, x, dw, db, g) => {
+  for (let group = 0; group < g.groups; group++) groupGradient(dout, x, dw, db, g, group);
+});
+
+/** Those of one group, inside a launch. */
+function groupGradient(
+  dout: FloatArray, x: FloatArray, dw: FloatArray, db: FloatArray, g: ConvGeometry, group: number,
+): void {
   const float = floatKind(x);
   const bytes = bytesOf(float);
   const lanes = 16 / bytes;
   const pass = forwardPass(g);
+  const { channels, filters, strideX } = pass;
   const doutColumns = roundUp(g.outWidth, lanes);
   const partColumns = columnsOfPart(pass, doutColumns, lanes);
-  const planeRows = (g.outHeight - 1) * g.strideY + g.kernelHeight;
-  const blocks = Math.ceil(g.filters / 4);
-  const groupBytes = blocks * Math.ceil((g.channels * g.kernelHeight * g.kernelWidth) / 2) * 128;
+  const planeRows = (g.outHeight - 1) * g.strideY + pass.windowHeight;
+  const blocks = Math.ceil(filters / 4);
+  const groupBytes = blocks * Math.ceil(pass.filterStride / 2) * 128;
   const most = Math.max(2, Math.min(gradientGroups, Math.floor(gradientGroupBytes / groupBytes)));
   const imagesPerTask = Math.ceil(g.batch / most);
-  const groups = Math.ceil(g.batch / imagesPerTask);
+  const shares = Math.ceil(g.batch / imagesPerTask);
   const planesOffset = roundUp(4 * blocks * g.outHeight * doutColumns * bytes, 64);
 
   const tapList = tapTable(pass, pass.parts[0], planeRows, partColumns, bytes);
   const tapCount = tapList.length / 2 - 1;
   const taps = staged(tapList);
-  const partial = scratch(groups * groupBytes);
-  const sums = scratch(groups * blocks * 64);
+  const partial = scratch(shares * groupBytes);
+  const sums = scratch(shares * blocks * 64);
   launch(directGradient[float]).from(planeSizes, { ...pass, planeRows, partColumns })
-    .x(x).dout(dout).taps(taps).tapCount(tapCount).outHeight(g.outHeight).outWidth(g.outWidth).doutColumns(doutColumns)
+    .x(x).xOffset(group * channels * g.height * g.width * bytes)
+    .dout(dout).doutOffset(group * filters * g.outHeight * g.outWidth * bytes).imageFilters(g.filters)
+    .taps(taps).tapCount(tapCount).outHeight(g.outHeight).outWidth(g.outWidth).doutColumns(doutColumns)
     .imagesPerTask(imagesPerTask).planesOffset(planesOffset).partial(partial).sums(sums)
-    .scratch(planesOffset + g.channels * planeRows * g.strideY * partColumns * bytes).run(groups);
-  launch(directReduce[float]).filters(g.filters).filterBytes(pass.filterStride * bytes).taps(taps).tapCount(tapCount)
-    .groups(groups).partial(partial).sums(sums).dw(dw).db(db).run(blocks);
-});
+    .scratch(planesOffset + channels * planeRows * strideX * partColumns * bytes).run(shares);
+  launch(directReduce[float]).filters(filters).filterBytes(pass.filterStride * bytes).taps(taps).tapCount(tapCount)
+    .groups(shares).partial(partial).sums(sums).dw(dw).dwOffset(group * filters * pass.filterStride * bytes)
+    .db(db).dbOffset(group * filters * bytes).run(blocks);
+}

@@ -1,34 +1,38 @@
 /** The table of scales and biases that the convolution kernels end with. */
 
+import { roundUp } from '../../../runtime/numbers.ts';
 import type { FloatArray } from '../../contract.ts';
-import { residentArray } from '../../memory/allocate.ts';
 
 /** Bytes of zeros at the head of every table: what stands for filters that do not exist. */
 export const nothingBytes = 64;
 
-/** The tables of each element size by their blocks of 4 filters: in the heap where it has room. */
-const tables: Readonly<Record<number, Map<number, FloatArray>>> = { 4: new Map(), 8: new Map() };
+const tables: Map<string, FloatArray> = new Map();
 const mostTables = 64;
 
 /**
  * 64 zero bytes, then for every block of 4 filters 4 scales and 4 biases; scale null counts as 1, bias null as 0, and
- * so do filters beyond `filters` up to a multiple of 8. The table is the same array at every call of one size.
+ * so do filters beyond a group's up to a multiple of 8, with which every group ends. The table is the same array at
+ * every call of one size.
  */
 export function epilogueTable(
-  like: FloatArray, filters: number, scale: FloatArray | null | undefined, bias: FloatArray | null,
+  like: FloatArray, filters: number, scale: FloatArray | null | undefined, bias: FloatArray | null, groups: number = 1,
 ): FloatArray {
   const head = nothingBytes / like.BYTES_PER_ELEMENT;
-  const blocks = 2 * Math.ceil(filters / 8);
-  const known = tables[like.BYTES_PER_ELEMENT];
-  let table = known.get(blocks);
+  const perGroup = filters / groups;
+  const rounded = roundUp(perGroup, 8);
+  const blocks = groups * rounded / 4;
+  const key = `${like.BYTES_PER_ELEMENT} ${blocks}`;
+  let table = tables.get(key);
   if (table === undefined) {
-    if (known.size >= mostTables) known.clear();
-    table = residentArray(like instanceof Float32Array ? 'float32' : 'float64', head + blocks * 8) as FloatArray;
-    known.set(blocks, table);
+    if (tables.size >= mostTables) tables.clear();
+    const length = head + blocks * 8;
+    table = like instanceof Float32Array ? new Float32Array(length) : new Float64Array(length);
+    tables.set(key, table);
   }
-  for (let filter = 0; filter < 4 * blocks; filter++) {
-    const at = head + (filter >> 2) * 8 + (filter & 3);
-    const exists = filter < filters;
+  for (let i = 0; i < 4 * blocks; i++) {
+    const at = head + (i >> 2) * 8 + (i & 3);
+    const exists = i % rounded < perGroup;
+    const filter = Math.floor(i / rounded) * perGroup + i % rounded;
     table[at] = exists && scale ? scale[filter] : 1;
     table[at + 4] = exists && bias !== null ? bias[filter] : 0;
   }

@@ -1,11 +1,12 @@
 /** The convolution family: emitters for the module, host functions for the registry. */
 
 import type { ConvKernels } from '../../contract.ts';
-import { jsKernels } from '../../js/index.ts';
 import type { KernelBuilder } from '../kernel.ts';
-import { isCommon, takesDense, takesWinograd, takesWinogradGradient } from './choose.ts';
+import { takesDense, takesDepthwise, takesWinograd, takesWinogradGradient } from './choose.ts';
 import { denseBackward, denseForward } from './dense.ts';
 import { emitDense } from './dense-kernels.ts';
+import { depthwiseBackward, depthwiseForward } from './depthwise.ts';
+import { emitDepthwise } from './depthwise-kernels.ts';
 import { directFilterGradient, directForward, directInputGradient } from './direct.ts';
 import { emitDirectGradient } from './direct-gradient-kernels.ts';
 import { emitDirect } from './direct-kernels.ts';
@@ -16,7 +17,9 @@ import { emitWinograd } from './winograd-kernels.ts';
 /** Adds the family's kernels to the module. */
 export function emitConvolution(kernels: KernelBuilder): void {
   for (const float of ['f32', 'f64'] as const) {
-    emitDirectGradient(kernels, float, emitDirect(kernels, float));
+    const { copyPlanes, storePixels } = emitDirect(kernels, float);
+    emitDirectGradient(kernels, float, copyPlanes);
+    emitDepthwise(kernels, float, copyPlanes, storePixels);
     emitDense(kernels, float);
   }
   const { strip, gather } = emitWinograd(kernels);
@@ -25,15 +28,15 @@ export function emitConvolution(kernels: KernelBuilder): void {
 
 export const convolutionKernels: ConvKernels = {
   convForward(x, w, b, out, g, epilogue) {
-    if (!isCommon(g)) jsKernels.convForward(x, w, b, out, g, epilogue);
-    else if (takesDense(g)) denseForward(x, w, b, out, g, epilogue);
+    if (takesDense(g)) denseForward(x, w, b, out, g, epilogue);
+    else if (takesDepthwise(g)) depthwiseForward(x, w, b, out, g, epilogue);
     else if (takesWinograd(x, g)) winogradForward(x, w, b, out, g, epilogue);
     else directForward(x, w, b, out, g, epilogue);
   },
 
   convBackward(dout, x, w, dx, dw, db, g) {
-    if (!isCommon(g)) return jsKernels.convBackward(dout, x, w, dx, dw, db, g);
     if (takesDense(g)) return denseBackward(dout, x, w, dx, dw, db, g);
+    if (takesDepthwise(g)) return depthwiseBackward(dout, x, w, dx, dw, db, g);
     if (dx !== null) {
       if (takesWinograd(x, g)) winogradInputGradient(dout, w, dx, g);
       else directInputGradient(dout, w, dx, g);

@@ -22,7 +22,7 @@ import { emitInputRow, emitOutputRow, emitStrip, pixelBytes, zero } from './wino
 
 /** How a transformed chunk lies in a thread's scratch. Sizes are in vectors of tiles, distances and places in bytes. */
 export const chunkSizes = {
-  batch: 'i32', channels: 'i32', height: 'i32', width: 'i32', filters: 'i32', pad: 'i32', outHeight: 'i32',
+  batch: 'i32', channels: 'i32', height: 'i32', width: 'i32', filters: 'i32', padTop: 'i32', padLeft: 'i32', outHeight: 'i32',
   outWidth: 'i32', tilesX: 'i32', tilesY: 'i32', rowsPerTask: 'i32', channelGroups: 'i32', filterBlocks: 'i32',
   groupBytes: 'i32', vPointBytes: 'i32', mPointBytes: 'i32', uPointBytes: 'i32', mOffset: 'i32', stripOffset: 'i32',
   temporaryOffset: 'i32',
@@ -79,7 +79,8 @@ function emitGather(kernels: KernelBuilder, strip: FunctionReference): FunctionR
       f.set(to, toRow);
       f.set(groups, s.channelGroups);
       f.countdown(groups, () => {
-        f.call(strip, source, planeBytes, lanes, tileRow.mul(tileSize).sub(s.pad), inputSize, s.height, s.width, s.pad,
+        const row = tileRow.mul(tileSize).sub(s.padTop);
+        f.call(strip, source, planeBytes, lanes, row, inputSize, s.height, s.width, s.padLeft,
           stripAt, stripWidth);
         f.call(inputRow, stripAt, stripWidth, s.tilesX, to, s.vPointBytes, temporary);
         f.increase(source, planeBytes.shl(2));

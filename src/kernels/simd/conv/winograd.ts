@@ -18,8 +18,10 @@ import {
 import { pixelBytes, temporaryBytes } from './winograd-transforms.ts';
 
 /** One convolution of 3x3 filters with stride 1, as the kernels see it: also the one that gives the gradient at x. */
-type Problem =
-  Pick<ConvGeometry, 'batch' | 'channels' | 'height' | 'width' | 'filters' | 'outHeight' | 'outWidth'> & { readonly pad: number };
+type Problem = Pick<
+  ConvGeometry,
+  'batch' | 'channels' | 'height' | 'width' | 'filters' | 'padTop' | 'padLeft' | 'outHeight' | 'outWidth'
+>;
 
 /**
  * Distances between the points of a transformed array: an odd number of cache lines, so that 36 streams do not collide.
@@ -113,30 +115,26 @@ const convolve = launched((
     .scratch(chunks.scratchBytes).run(chunks.chunks);
 });
 
-function problemOf(g: ConvGeometry): Problem {
-  return { ...g, pad: g.padTop };
-}
-
 /** convForward of the contract, for convolutions that `takesWinograd` (choose.ts) accepts. */
 export function winogradForward(
   x: FloatArray, w: FloatArray, b: FloatArray | null, out: FloatArray, g: ConvGeometry, epilogue: Epilogue,
 ): void {
   const table = epilogueTable(x, g.filters, epilogue.scale, b);
-  convolve(x, w, out, table, epilogue.relu === true, problemOf(g), g.channels * 36, 36, false);
+  convolve(x, w, out, table, epilogue.relu === true, g, g.channels * 36, 36, false);
 }
 
 /** The gradient at x: dout convolved with the filters turned by 180 degrees, channels and filters changing roles. */
 export function winogradInputGradient(dout: FloatArray, w: FloatArray, dx: FloatArray, g: ConvGeometry): void {
   const problem: Problem = {
-    batch: g.batch, channels: g.filters, height: g.outHeight, width: g.outWidth, filters: g.channels, pad: 2 - g.padTop,
-    outHeight: g.height, outWidth: g.width,
+    batch: g.batch, channels: g.filters, height: g.outHeight, width: g.outWidth, filters: g.channels,
+    padTop: 2 - g.padTop, padLeft: 2 - g.padLeft, outHeight: g.height, outWidth: g.width,
   };
   convolve(dout, w, dx, epilogueTable(dout, g.channels, null, null), false, problem, 36, g.channels * 36, true);
 }
 
 /** The gradients at the filters and the bias. */
 export const winogradFilterGradient: FilterGradient = launched((dout, x, dw, db, g) => {
-  const chunks = cut(problemOf(g), winogradGradientLeastTiles);
+  const chunks = cut(g, winogradGradientLeastTiles);
   const groupBytes = points * chunks.uPointBytes;
   const most = Math.max(2, Math.min(gradientGroups, Math.floor(gradientGroupBytes / groupBytes)));
   const chunksPerTask = Math.ceil(chunks.chunks / most);

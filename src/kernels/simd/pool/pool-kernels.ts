@@ -2,7 +2,7 @@
  * Pooling as jobs, a task being some planes, alone and fused with a batchnorm in front (whose backward is in
  * fused-backward-kernels.ts).
  *
- * Windows of 2x2 with stride 2 go by vectors: of two image rows, the even and the odd columns are shuffled apart, and
+ * Windows of 2x2 with stride 2 inside the image go by vectors: of two image rows, the even and the odd columns are shuffled apart, and
  * the four candidates of four windows are compared lane by lane, their places kept beside them as integers. Everything
  * else goes window by window.
  */
@@ -12,14 +12,16 @@ import {
   vectorConstant, vectorOf,
 } from '../../../wasm/index.ts';
 import { type Arguments, type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
-import { eachOfShare, fromFloat64, inverseDeviation, rectified, toFloat64, wherePositive } from '../vectors.ts';
+import { fromFloat64, inverseDeviation, least, rectified, toFloat64, wherePositive } from '../vectors.ts';
 
 /** The sizes that all pooling kernels begin with: some of PoolGeometry. */
 export const poolSizes = { planes: 'i32', height: 'i32', width: 'i32', outHeight: 'i32', outWidth: 'i32' } as const;
 /** The windows' sizes, also of PoolGeometry. */
-export const windowSizes = { poolHeight: 'i32', poolWidth: 'i32', strideY: 'i32' } as const;
+export const windowSizes = {
+  poolHeight: 'i32', poolWidth: 'i32', strideY: 'i32', strideX: 'i32', padTop: 'i32', padLeft: 'i32',
+} as const;
 
-// pairs: windows are 2x2 with stride 2; perTask is in planes
+// pairs: windows are 2x2 with stride 2, none overhangs; perTask is in planes
 const forward = { perTask: 'i32', pairs: 'flag', x: 'input', out: 'output', argmax: 'output?' } as const;
 const normalisation = {
   channels: 'i32', gamma: 'input', beta: 'input', mean: 'input', variance: 'input', eps: 'f64',
@@ -43,6 +45,14 @@ export function emitPooling(kernels: KernelBuilder, float: FloatKind): void {
   kernels.define(maxPoolBackward[float], (f, s, task) => writeBackward(f, s, task, float));
 }
 
+/** The planes of a task, one after another; write gets the number of each. */
+export function eachPlane(f: Body, task: Value, perTask: Value, planes: Value, write: (plane: Local) => void): void {
+  const [plane, last] = f.locals('i32', 2);
+  f.set(last, task.mul(perTask).add(perTask));
+  f.if(last.gt(planes), () => f.set(last, planes));
+  f.for(plane, task.mul(perTask), last, 1, () => write(plane));
+}
+
 /** larger: a candidate beats the best so far when it is greater, or a NaN while the best is none. */
 function beats(candidate: Value, best: Value): Value {
   // not (candidate <= best) holds for greater and for NaN on either side; best = best rules out a best that is NaN
@@ -59,7 +69,8 @@ function writeForward(
   const bytes = bytesOf(float);
   const rowBytes = f.let(scale(s.width, bytes));
   const outPixels = f.let(s.outHeight.mul(s.outWidth));
-  const [plane, y, x, upper, to, argmaxTo, ky, kx, window, place, count] = f.locals('i32', 11);
+  const [plane, y, x, upper, to, argmaxTo, iy, ix, window, place, count] = f.locals('i32', 11);
+  const [top, bottom, left, right] = f.locals('i32', 4);
   // a channel's mean, factor and shift, with which a candidate becomes (value - mean) * factor + shift
   const scalars = f.locals(float, 3);
   const vectors = f.locals(vector, 3);
@@ -72,7 +83,7 @@ function writeForward(
   const best = f.local(float);
   const next = f.local(float);
 
-  eachOfShare(f, task, s.perTask, s.planes, (number) => {
+  eachPlane(f, task, s.perTask, s.planes, (number) => {
     f.set(plane, s.x.add(number.mul(s.height).mul(rowBytes)));
     f.set(to, s.out.add(scale(number.mul(outPixels), bytes)));
     f.set(argmaxTo, s.argmax.add(number.mul(outPixels).shl(2)));
@@ -86,7 +97,8 @@ function writeForward(
       vectors.forEach((wide, i) => f.set(wide, splat(vector, scalars[i])));
     }
     f.for(y, 0, s.outHeight, 1, () => {
-      f.set(window, y.mul(s.strideY).mul(s.width)); // place of the row's first window
+      clip(y.mul(s.strideY).sub(s.padTop), s.poolHeight, s.height, top, bottom);
+      f.set(window, top.mul(s.width)); // place of the row's first window
       f.set(upper, plane.add(scale(window, bytes)));
       f.set(x, 0);
       f.if(s.pairs, () => {
@@ -104,14 +116,16 @@ function writeForward(
         });
       });
       f.while(() => x.lt(s.outWidth), () => {
-        f.set(place, window);
-        f.set(best, candidate(load(float, upper)));
-        f.for(ky, 0, s.poolHeight, 1, () => {
-          f.for(kx, 0, s.poolWidth, 1, () => {
-            f.set(next, candidate(load(float, upper.add(ky.mul(rowBytes)).add(scale(kx, bytes)))));
+        clip(x.mul(s.strideX).sub(s.padLeft), s.poolWidth, s.width, left, right);
+        f.set(place, top.mul(s.width).add(left));
+        f.set(best, candidate(load(float, plane.add(scale(place, bytes)))));
+        f.for(iy, top, bottom, 1, () => {
+          f.set(upper, plane.add(iy.mul(rowBytes)));
+          f.for(ix, left, right, 1, () => {
+            f.set(next, candidate(load(float, upper.add(scale(ix, bytes)))));
             f.if(beats(next, best), () => {
               f.set(best, next);
-              f.set(place, window.add(ky.mul(s.width)).add(kx));
+              f.set(place, iy.mul(s.width).add(ix));
             });
           });
         });
@@ -119,12 +133,17 @@ function writeForward(
         f.if(s.argmax, () => f.store(argmaxTo, place));
         f.increase(to, bytes);
         f.increase(argmaxTo, 4);
-        f.increase(upper, scale(s.strideY, bytes));
-        f.increase(window, s.strideY);
         f.increase(x, 1);
       });
     });
   });
+
+  /** first..last: the rows, or columns, of a window that lie in the image. */
+  function clip(start: Value, window: Value, size: Value, first: Local, last: Local): void {
+    const from = f.let(start);
+    f.set(first, select(from.gt(0), from, 0));
+    f.set(last, least(f.let(from.add(window)), size));
+  }
 }
 
 /** 1 where 2x2 windows of stride 2 cover every pixel once and come in whole vectors of four. */
@@ -158,8 +177,8 @@ function storePlaces(f: Body, float: FloatKind, to: Value, places: Value): void 
  * places.
  */
 function pairs(
-  f: Body, float: FloatKind, upper: Value, rowBytes: Value, window: Value, width: Value,
-  candidate: (value: Value) => Value, write: (value: Value, places: Value) => void,
+  f: Body, float: FloatKind, upper: Value, rowBytes: Value, window: Value, width: Value, candidate: (value: Value) => Value,
+  write: (value: Value, places: Value) => void,
 ): void {
   const vector = vectorOf(float);
   const evens = float === 'f32' ? [0, 2, 4, 6] : [0, 2];
@@ -205,7 +224,7 @@ function writeBackward(
     f.increase(reluOut, bytes);
     f.increase(argmax, 4);
   };
-  eachOfShare(f, task, s.perTask, s.planes, (number) => {
+  eachPlane(f, task, s.perTask, s.planes, (number) => {
     f.set(plane, s.out.add(number.mul(planeBytes)));
     f.set(from, s.dout.add(scale(number.mul(outPixels), bytes)));
     f.set(reluOut, s.reluOut.add(scale(number.mul(outPixels), bytes)));

@@ -1,0 +1,219 @@
+/**
+ * Depthwise convolution as jobs: every channel has one filter of its own, so there is next to nothing to compute with a
+ * number once it is loaded, and what counts is that planes come and go once. A task takes some planes; each is copied
+ * into a padded plane (see direct-kernels.ts for those and for taps), which stays in the first-level cache, and a
+ * register tile is a run of pixels of one row.
+ */
+
+import {
+  bytesOf, constant, type FloatKind, type FunctionReference, lanesOf, load, loadSplat, multiplyAdd, scale, splat,
+  vectorOf,
+} from '../../../wasm/index.ts';
+import { type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
+import { eachRun, least, zero } from '../vectors.ts';
+import { planeSizes, tapBytes } from './direct-kernels.ts';
+
+const forwardArguments = {
+  perTask: 'i32', x: 'input', w: 'input', parts: 'input', partCount: 'i32', scales: 'input?', bias: 'input?',
+  relu: 'flag', out: 'output', outPlaneBytes: 'i32', outRowBytes: 'i32', outPixelBytes: 'i32', scratch: 'perThread',
+} as const;
+/** The convolution, and its gradient at the input; planeSizes.channels is 1. */
+export const depthwise: FloatKernels<typeof planeSizes & typeof forwardArguments> =
+  floatKernels('conv_depthwise', { ...planeSizes, ...forwardArguments });
+
+/** An entry of the table of parts (see direct-kernels.ts), i32 each, in bytes but for tapCount and the sizes. */
+export const depthwisePart = { taps: 0, tapCount: 4, outOffset: 8, outHeight: 12, outWidth: 16, bytes: 20 } as const;
+
+const gradientArguments = {
+  x: 'input', dout: 'input', taps: 'input', tapCount: 'i32', outHeight: 'i32', outWidth: 'i32', dw: 'output',
+  db: 'output', planesOffset: 'i32', scratch: 'perThread',
+} as const;
+/** The gradients at the filters and the bias. A thread's scratch: tapCount + 1 vectors of sums, a padded plane. */
+export const depthwiseGradient: FloatKernels<typeof planeSizes & typeof gradientArguments> =
+  floatKernels('conv_depthwise_gradient', { ...planeSizes, ...gradientArguments });
+
+/** Vectors of pixels across the register tile. */
+const tile = 4;
+/** Taps whose sums are kept in registers at a time. */
+const tapsTogether = 4;
+
+/** Adds the kernels for one element type to the module; the two functions come from emitDirect. */
+export function emitDepthwise(
+  kernels: KernelBuilder, float: FloatKind, copyPlanes: FunctionReference, storePixels: FunctionReference,
+): void {
+  emitForward(kernels, float, copyPlanes, storePixels);
+  emitGradient(kernels, float, copyPlanes);
+}
+
+/** Task: perTask planes of out, of all images together. */
+function emitForward(
+  kernels: KernelBuilder, float: FloatKind, copyPlanes: FunctionReference, storePixels: FunctionReference,
+): void {
+  const { relaxed } = kernels;
+  const kind = vectorOf(float);
+  const bytes = bytesOf(float);
+  const lanes = lanesOf(kind);
+  kernels.define(depthwise[float], (f, s, task, leading) => {
+    const rowStep = f.let(scale(s.strideY.mul(s.strideX).mul(s.partColumns), bytes));
+    const [plane, last, channel, weights, part, taps, tapCount, outWidth] = f.locals('i32', 8);
+    const [row, pixels, to, column, tap, left, rowsOfPart] = f.locals('i32', 7);
+    const sums = f.locals(kind, tile);
+    const [w, factor, bias] = f.locals(kind, 3);
+    const floor = f.local(kind, constant(kind, -Infinity));
+    f.if(s.relu, () => f.set(floor, zero(kind)));
+    f.set(last, least(f.let(task.mul(s.perTask).add(s.perTask)), f.let(s.batch.mul(s.imageChannels))));
+    f.for(plane, task.mul(s.perTask), last, 1, () => {
+      f.set(channel, plane.rem(s.imageChannels));
+      f.set(weights, s.w.add(scale(channel.mul(s.filters), bytes)));
+      f.set(factor, constant(kind, 1));
+      f.if(s.scales, () => f.set(factor, loadSplat(kind, s.scales.add(scale(channel, bytes)))));
+      f.set(bias, zero(kind));
+      f.if(s.bias, () => f.set(bias, loadSplat(kind, s.bias.add(scale(channel, bytes)))));
+      f.call(copyPlanes, leading(planeSizes), s.x.add(scale(plane.mul(s.height).mul(s.width), bytes)), s.scratch, 0,
+        s.planeRows);
+      f.set(part, s.parts);
+      f.repeat(f.let(s.partCount), () => {
+        f.set(taps, load('i32', part, depthwisePart.taps));
+        f.set(tapCount, load('i32', part, depthwisePart.tapCount));
+        f.set(outWidth, load('i32', part, depthwisePart.outWidth));
+        f.set(rowsOfPart, load('i32', part, depthwisePart.outHeight));
+        f.for(row, 0, rowsOfPart, 1, () => {
+          f.set(pixels, s.scratch.add(row.mul(rowStep)));
+          f.set(to, s.out.add(plane.mul(s.outPlaneBytes)).add(load('i32', part, depthwisePart.outOffset))
+            .add(row.mul(s.outRowBytes)));
+          f.set(column, outWidth);
+          f.while(() => column.gt(lanes * (tile - 2)), () => run(tile));
+          f.while(() => column.gt(0), () => run(1));
+        });
+        f.increase(part, depthwisePart.bytes);
+      });
+    });
+
+    /** `vectors` vectors of pixels, as far as they exist. */
+    function run(vectors: number): void {
+      for (let i = 0; i < vectors; i++) f.set(sums[i], zero(kind));
+      f.set(tap, taps);
+      f.set(left, tapCount);
+      f.repeat(left, () => {
+        const at = f.let(pixels.add(load('i32', tap, 4)));
+        f.set(w, loadSplat(kind, weights.add(load('i32', tap))));
+        for (let i = 0; i < vectors; i++) f.set(sums[i], multiplyAdd(w, load(kind, at, 16 * i), sums[i], relaxed));
+        f.increase(tap, tapBytes);
+      });
+      for (let i = 0; i < vectors; i++) f.set(sums[i], sums[i].mul(factor).add(bias).pmax(floor));
+      f.if(column.ge(vectors * lanes).and(s.outPixelBytes.eq(bytes)), () => {
+        for (let i = 0; i < vectors; i++) f.store(to, sums[i], 16 * i);
+      }, () => {
+        for (let i = 0; i < vectors; i++) {
+          f.call(storePixels, to.add(s.outPixelBytes.mul(i * lanes)), sums[i], column.sub(i * lanes), s.outPixelBytes);
+        }
+      });
+      f.increase(pixels, 16 * vectors);
+      f.increase(to, s.outPixelBytes.mul(vectors * lanes));
+      f.set(column, column.sub(vectors * lanes));
+    }
+  });
+}
+
+/**
+ * Task: the gradients of one channel. The sums of an image are added up in registers and then to those of the images
+ * before it, a vector a tap, whose lanes are added last; the vector after the last tap's holds the sums of dout.
+ */
+function emitGradient(kernels: KernelBuilder, float: FloatKind, copyPlanes: FunctionReference): void {
+  const { relaxed } = kernels;
+  const kind = vectorOf(float);
+  const bytes = bytesOf(float);
+  kernels.define(depthwiseGradient[float], (f, s, channel, leading) => {
+    const planes = f.let(s.scratch.add(s.planesOffset));
+    const rowStep = f.let(scale(s.strideY.mul(s.strideX).mul(s.partColumns), bytes));
+    const inPlane = f.let(scale(s.height.mul(s.width), bytes));
+    const outRow = f.let(scale(s.outWidth, bytes));
+    const outPlane = f.let(s.outHeight.mul(outRow));
+    const [image, plane, doutAt, tap, left, sumAt, row, dRow] = f.locals('i32', 8);
+    const d = f.local('i32');
+    const rows = f.locals('i32', tapsTogether);
+    const pixels = f.locals('i32', tapsTogether);
+    const sums = f.locals(kind, tapsTogether);
+    const singles = f.locals(float, tapsTogether);
+    f.fill(s.scratch, 0, s.tapCount.add(1).shl(4));
+    f.for(image, 0, s.batch, 1, () => {
+      f.set(plane, image.mul(s.imageChannels).add(channel));
+      f.call(copyPlanes, leading(planeSizes), s.x.add(plane.mul(inPlane)), planes, 0, s.planeRows);
+      f.set(doutAt, s.dout.add(plane.mul(outPlane)));
+      f.set(tap, s.taps);
+      f.set(sumAt, s.scratch);
+      f.set(left, s.tapCount);
+      f.while(() => left.ge(tapsTogether), () => {
+        addTaps(tapsTogether);
+        f.set(left, left.sub(tapsTogether));
+      });
+      f.while(() => left.gt(0), () => {
+        addTaps(1);
+        f.set(left, left.sub(1));
+      });
+      addDout();
+    });
+    f.set(tap, s.taps);
+    f.set(sumAt, s.scratch);
+    f.set(left, s.tapCount);
+    const to = s.dw.add(scale(channel.mul(s.filters), bytes));
+    f.repeat(left, () => {
+      f.store(to.add(load('i32', tap)), sumOfLanes());
+      f.increase(tap, tapBytes);
+      f.increase(sumAt, 16);
+    });
+    f.store(s.db.add(scale(channel, bytes)), sumOfLanes());
+
+    /** dout times the pixels under `count` taps, over one image, added to their sums. */
+    function addTaps(count: number): void {
+      for (let i = 0; i < count; i++) {
+        f.set(rows[i], planes.add(load('i32', tap, i * tapBytes + 4)));
+        f.set(sums[i], zero(kind));
+        f.set(singles[i], constant(float, 0));
+      }
+      f.set(dRow, doutAt);
+      f.set(row, s.outHeight);
+      f.countdown(row, () => {
+        f.set(d, dRow);
+        for (let i = 0; i < count; i++) f.set(pixels[i], rows[i]);
+        eachRun(f, float, [d, ...pixels.slice(0, count)], s.outWidth, (part) => {
+          const g = f.let(load(part, d));
+          const into = part === kind ? sums : singles;
+          for (let i = 0; i < count; i++) {
+            f.set(into[i], multiplyAdd(g, load(part, pixels[i]), into[i], relaxed && part === kind));
+          }
+        });
+        f.increase(dRow, outRow);
+        for (let i = 0; i < count; i++) f.increase(rows[i], rowStep);
+      });
+      for (let i = 0; i < count; i++) keep(sums[i], singles[i]);
+      f.increase(tap, count * tapBytes);
+    }
+
+    /** dout itself, for the bias. */
+    function addDout(): void {
+      f.set(sums[0], zero(kind));
+      f.set(singles[0], constant(float, 0));
+      f.set(d, doutAt);
+      eachRun(f, float, [d], s.outHeight.mul(s.outWidth), (part) => {
+        const into = part === kind ? sums[0] : singles[0];
+        f.set(into, into.add(load(part, d)));
+      });
+      keep(sums[0], singles[0]);
+    }
+
+    /** Adds an image's sum to those before it, at sumAt, which goes on to the next. */
+    function keep(sum: (typeof sums)[number], single: (typeof singles)[number]): void {
+      const alone = splat(kind, 0).replaceLane(0, single);
+      f.store(sumAt, load(kind, sumAt).add(sum.add(alone)));
+      f.increase(sumAt, 16);
+    }
+
+    function sumOfLanes(): (typeof singles)[number] {
+      const sum = f.let(load(kind, sumAt));
+      const total = f.let(sum.lane(0).add(sum.lane(1)));
+      if (lanesOf(kind) === 4) f.set(total, total.add(sum.lane(2).add(sum.lane(3))));
+      return total;
+    }
+  });
+}
