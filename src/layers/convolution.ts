@@ -126,7 +126,7 @@ export function convGeometry(fn: string, x: Tensor, w: Tensor, b: Tensor, convPa
   checkRank(fn, 'w', w, 4);
   checkRank(fn, 'b', b, 1);
   checkOptions(fn, convParam, ['stride', 'pad']);
-  const stride = checkInteger(fn, 'stride', convParam.stride ?? 1, 1);
+  const given = checkInteger(fn, 'stride', convParam.stride ?? 1, 1);
   const pad = checkInteger(fn, 'pad', convParam.pad ?? 0, 0);
   checkNotEmpty(fn, 'x', x);
   checkNotEmpty(fn, 'w', w);
@@ -145,6 +145,8 @@ export function convGeometry(fn: string, x: Tensor, w: Tensor, b: Tensor, convPa
       `${height + 2 * pad}x${width + 2 * pad} ${shapes}`,
     );
   }
+  // A stride beyond the input leaves one window as any such stride does; kernels need not know how far beyond.
+  const stride = Math.min(given, Math.max(height, width) + 2 * pad);
   const geometry = {
     batch, channels, height, width, filters, kernelHeight, kernelWidth, stride, pad,
     outHeight: Math.floor((height + 2 * pad - kernelHeight) / stride) + 1,

@@ -162,7 +162,7 @@ export function poolGeometry(fn: string, x: Tensor, poolParam: PoolParam): PoolG
   checkOptions(fn, poolParam, ['poolHeight', 'poolWidth', 'stride', 'note']);
   const poolHeight = checkInteger(fn, 'poolHeight', poolParam.poolHeight, 1);
   const poolWidth = checkInteger(fn, 'poolWidth', poolParam.poolWidth, 1);
-  const stride = checkInteger(fn, 'stride', poolParam.stride, 1);
+  const given = checkInteger(fn, 'stride', poolParam.stride, 1);
   checkNotEmpty(fn, 'x', x);
   const [batch, channels, height, width] = x.shape;
   if (poolHeight > height || poolWidth > width) {
@@ -171,6 +171,8 @@ export function poolGeometry(fn: string, x: Tensor, poolParam: PoolParam): PoolG
       `(x ${shapeText(x.shape)})`,
     );
   }
+  // As for convolutions, a stride beyond the input leaves one window, however far beyond it is.
+  const stride = Math.min(given, Math.max(height, width));
   return {
     planes: batch * channels, height, width, poolHeight, poolWidth, stride,
     outHeight: Math.floor((height - poolHeight) / stride) + 1,
