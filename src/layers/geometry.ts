@@ -86,6 +86,14 @@ function axisOf(size: number, extent: number, stride: number, rule: PadRule, axi
   return { before, padded, out: Math.floor((padded - extent) / stride) + 1 };
 }
 
+/** A stride beyond the input leaves one window as any such stride does; kernels need not know how far beyond it is. */
+function cutStrides(
+  strideY: number, strideX: number, vertical: Axis, horizontal: Axis,
+): { strideY: number; strideX: number } {
+  const most = Math.max(vertical.padded, horizontal.padded);
+  return { strideY: Math.min(strideY, most), strideX: Math.min(strideX, most) };
+}
+
 /**
  * The sizes of a convolution of x (N, C, H, W) with w (F, C / groups, KH, KW). Throws TypeError for unknown options and
  * wrong types, RangeError for channels or groups that do not fit, a window larger than the padded input, and values out
@@ -121,8 +129,8 @@ export function convSizes(
     );
   }
   return {
-    batch, channels, height, width, filters, kernelHeight, kernelWidth, strideY, strideX, padTop: vertical.before,
-    padLeft: horizontal.before, dilationY, dilationX, groups, outHeight: vertical.out, outWidth: horizontal.out,
+    batch, channels, height, width, filters, kernelHeight, kernelWidth, ...cutStrides(strideY, strideX, vertical, horizontal),
+    padTop: vertical.before, padLeft: horizontal.before, dilationY, dilationX, groups, outHeight: vertical.out, outWidth: horizontal.out,
   };
 }
 
@@ -152,8 +160,8 @@ export function poolSizes(
     );
   }
   return {
-    planes: batch * channels, height, width, poolHeight, poolWidth, strideY, strideX, padTop: vertical.before,
-    padLeft: horizontal.before, outHeight: vertical.out, outWidth: horizontal.out,
+    planes: batch * channels, height, width, poolHeight, poolWidth, ...cutStrides(strideY, strideX, vertical, horizontal),
+    padTop: vertical.before, padLeft: horizontal.before, outHeight: vertical.out, outWidth: horizontal.out,
   };
 }
 

@@ -58,9 +58,10 @@ export function stack(tensors: readonly Tensor[], axis: number = 0): Tensor {
 
 /**
  * How many elements to add: the same at both ends of all axes, [before, after] for all, or a list of such pairs, one an
- * axis.
+ * axis. As in NumPy [n] stands for [n, n].
  */
-export type PadWidth = number | readonly [number, number] | readonly (readonly [number, number])[];
+export type PadWidth = number | PadPair | readonly PadPair[];
+type PadPair = readonly [number] | readonly [number, number];
 
 export type PadMode = 'constant' | 'edge' | 'reflect' | 'symmetric' | 'wrap';
 
@@ -95,18 +96,18 @@ export function pad(t: Tensor, width: PadWidth, mode: PadMode = 'constant', valu
 
 /** The elements to add before and after along each axis. Throws as `pad` does. */
 export function padWidths(t: Tensor, width: PadWidth): Array<readonly [number, number]> {
-  if (typeof width === 'number') width = [width, width];
+  if (typeof width === 'number') width = [width];
   if (!Array.isArray(width)) throw new TypeError(`pad: width must be a number or pairs of numbers, got ${describe(width)}`);
-  const list = width as readonly (number | readonly [number, number])[];
-  const isPair = list.length === 2 && list.every((entry) => typeof entry === 'number');
+  const list = width as readonly (number | PadPair)[];
+  const isPair = list.length <= 2 && list.length > 0 && list.every((entry) => typeof entry === 'number');
   const one = isPair ? list : list.length === 1 ? list[0] : null;
   const pairs = one === null ? list : t.shape.map(() => one);
   if (pairs.length !== t.ndim) throw new RangeError(`pad: width has ${pairs.length} pairs, x has ${t.ndim} axes`);
   return pairs.map((pair, axis) => {
-    if (!Array.isArray(pair) || pair.length !== 2) {
+    if (!Array.isArray(pair) || pair.length < 1 || pair.length > 2) {
       throw new TypeError(`pad: width[${axis}] must be [before, after], got ${describe(pair)}`);
     }
-    const [before, after] = pair as unknown as readonly [number, number];
+    const [before, after = before] = pair as readonly number[];
     return [checkInteger('pad', `width[${axis}][0]`, before, 0), checkInteger('pad', `width[${axis}][1]`, after, 0)];
   });
 }

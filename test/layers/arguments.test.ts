@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import {
   affineBackward, affineForward, avgPoolForward, batchnormForward, convForwardFast, convForwardNaive, convReluForward,
   convReluPoolForward, dropoutForward, eluForward, globalAvgPoolForward, layernormForward, leakyReluForward,
-  maxPoolForwardFast, maxPoolForwardNaive, reluBackward, reluForward, sigmoidForward, softmaxLoss, svmLoss, tanhForward,
+  maxPoolForwardFast, maxPoolForwardNaive, reluBackward, reluForward, sigmoidForward, softmaxLoss, spatialGroupnormForward, svmLoss, tanhForward,
 } from '../../src/layers/index.ts';
 import type { BatchnormParam } from '../../src/layers/index.ts';
 import { allocateCollected, inStep, installStepMemory } from '../../src/kernels/memory/allocate.ts';
@@ -79,6 +79,23 @@ describeOnEveryBackend('arguments', () => {
 
   it.each([['softmaxLoss', softmaxLoss], ['svmLoss', svmLoss]] as const)('%s of NaN scores is NaN', (_, loss) => {
     expect(loss(tensor([[1, 2, 3], [4, NaN, 5]]), [0, 1])[0]).toBeNaN();
+  });
+
+  it('labels may be 64-bit integers', () => {
+    const scores = tensor([[1, 2, 3], [4, 6, 5]]);
+    const [loss] = softmaxLoss(scores, [2, 0]);
+    expect(softmaxLoss(scores, BigInt64Array.of(2n, 0n))[0]).toBe(loss);
+    expect(softmaxLoss(scores, BigUint64Array.of(2n, 0n))[0]).toBe(loss);
+    expect(() => softmaxLoss(scores, BigInt64Array.of(3n, 0n))).toThrow('y[0] must be an integer from 0 to 2, got 3');
+  });
+
+  it('a mode changes nothing in layernorm and groupnorm', () => {
+    const x = tensor([[1, 2], [3, 5]]);
+    const plain = layernormForward(x, ones(2), zeros(2))[0].toArray();
+    expect(layernormForward(x, ones(2), zeros(2), { mode: 'train' })[0].toArray()).toEqual(plain);
+    const image = x.reshape(1, 2, 1, 2);
+    expect(spatialGroupnormForward(image, ones(2), zeros(2), 2, { mode: 'test' })[0].toArray())
+      .toEqual(spatialGroupnormForward(image, ones(2), zeros(2), 2)[0].toArray());
   });
 
   it('softmaxLoss stays finite for huge scores', () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { arange, broadcastTo, einsum, expandDims, moveaxis, squeeze, tensor, Tensor, zeros } from '../../src/index.ts';
-import type { NestedNumbers, Range } from '../../src/index.ts';
+import { arange, broadcastTo, einsum, expandDims, moveaxis, pad, squeeze, tensor, Tensor, zeros } from '../../src/index.ts';
+import type { NestedNumbers, PadWidth, Range } from '../../src/index.ts';
 import { at, build, flat, indices, modelled } from './model.ts';
 import type { Modelled } from './model.ts';
 
@@ -135,6 +135,14 @@ describe('views', () => {
     expect(() => t.get(0)).toThrow('get: 1 indices given for a tensor of 2 axes (2x3)');
     expect(() => t.set('7' as unknown as number, 0, 0)).toThrow('set: value must be a number, got "7"');
     expect(() => t.get('0' as unknown as number, 0)).toThrow(TypeError);
+  });
+
+  it('pad takes widths of one element, as NumPy does', () => {
+    const t = arange(6).reshape(2, 3);
+    const expected = pad(t, [[1, 1], [1, 1]]).toArray();
+    for (const width of [1, [1], [[1]], [[1], [1]]] as PadWidth[]) expect(pad(t, width).toArray()).toEqual(expected);
+    expect(pad(t, [[2], [0, 1]]).toArray()).toEqual(pad(t, [[2, 2], [0, 1]]).toArray());
+    expect(() => pad(t, [[1, 2, 3]] as never)).toThrow('pad: width[0] must be [before, after], got an array of 3');
   });
 
   it('refuses malformed ranges', () => {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import fc from 'fast-check';
 import { evalNumericalGradient, evalNumericalGradientArray, gradCheckSparse, relError } from '../../src/train/index.ts';
 import { arange, full, linspace, RandomState, tensor, Tensor, zeros } from '../../src/tensor/index.ts';
@@ -33,6 +33,14 @@ describe('evalNumericalGradient', () => {
     expect(relError(slope, [3, 2])).toBeLessThan(1e-9);
     expect(() => evalNumericalGradient(cubes, x, { h: 1e-5 })).toThrow('h 0.00001 is lost in rounding at the element 1000');
     expect(x.toArray()).toEqual([1, 1000]);
+  });
+
+  it('prints each element where asked to', () => {
+    const lines: unknown[] = [];
+    const log = vi.spyOn(console, 'log').mockImplementation((line) => { lines.push(line); });
+    evalNumericalGradient((t) => t.sum(), tensor([[1, 2]], null, 'float64'), { verbose: true, h: 0.5 });
+    log.mockRestore();
+    expect(lines).toEqual(['(0, 0) 1', '(0, 1) 1']);
   });
 
   it('works on a scalar and on nothing', () => {

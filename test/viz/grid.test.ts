@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { tensor, zeros } from '../../src/tensor/index.ts';
+import { Rng, tensor, zeros } from '../../src/tensor/index.ts';
 import { filterGrid, imageGrid } from '../../src/viz/index.ts';
 import type { Picture } from '../../src/viz/index.ts';
 
@@ -64,6 +64,20 @@ describe('imageGrid', () => {
     expect([pixel(grid, 0, 0)[0], pixel(grid, 1, 0)[0], pixel(grid, 0, 1)[0], pixel(grid, 1, 1)[0]]).toEqual([
       1, 3, 2, 4,
     ]);
+  });
+
+  it('knows colours on the last axis, or is told', () => {
+    const rng = new Rng(1);
+    const filters = rng.normal(0, 1, [4, 3, 7, 7]);
+    const shown = imageGrid(filters);
+    expect(imageGrid(filters.transpose(0, 2, 3, 1))).toEqual(shown);
+    expect(imageGrid(filters.transpose(0, 2, 3, 1).clone(), { layout: 'NHWC' })).toEqual(shown);
+    expect(imageGrid(filters.transpose(0, 2, 3, 1), { layout: 'NCHW', padding: 0 }).width).not.toBe(shown.width);
+    const small = rng.normal(0, 1, [2, 3, 3, 3]);
+    expect(imageGrid(small.transpose(0, 2, 3, 1), { layout: 'NHWC' })).toEqual(imageGrid(small));
+    // 16 channels of 3x3 filters are 16 grey images each
+    expect(imageGrid(rng.normal(0, 1, [2, 16, 3, 3]), { columns: 32, padding: 0 })).toMatchObject({ width: 96, height: 3 });
+    expect(() => imageGrid(small, { layout: 'HWC' as never })).toThrow('imageGrid: layout must be one of NCHW, NHWC');
   });
 
   it('refuses what is no batch', () => {

@@ -13,6 +13,13 @@ describe('smooth', () => {
     expect(out[2]).toBeCloseTo((0.125 * 4 + 0.25 * 2 + 0.5 * 8) / 0.875, 12);
   });
 
+  it('refuses values that are no numbers, and a span that is none', () => {
+    expect(() => smooth([1, 2], 'abc' as never)).toThrow('smooth: span must be a number, got "abc"');
+    expect(() => smooth([1, 2], -1)).toThrow(RangeError);
+    expect(() => smooth([1, null] as never, 2)).toThrow('smooth: values[1] must be a number, got null');
+    expect(() => smooth('abc' as never, 2)).toThrow('smooth: values must be a list of numbers, got "abc"');
+  });
+
   it('leaves a constant alone, steps over what is not finite, and does nothing with span 1', () => {
     expect([...smooth([3, 3, 3, 3], 10)]).toEqual([3, 3, 3, 3]);
     expect([...smooth([3, NaN, 3, Infinity], 10)]).toEqual([3, NaN, 3, Infinity]);
