@@ -198,7 +198,7 @@ describe('reportHtml', () => {
   it('refuses what does not fit together', () => {
     expect(() => reportHtml({ title: 't', run: {} } as never)).toThrow('reportHtml: unknown option "run"');
     expect(() => reportHtml({ title: 't', runs: { a: {} } } as never)).toThrow(
-      'reportHtml: run "a" must have a lossHistory',
+      'reportHtml: runs["a"].lossHistory must be a list of numbers, got undefined',
     );
     expect(() => reportHtml({ title: 't', runs: [history(3)] } as never)).toThrow(TypeError);
     expect(() => reportHtml({ title: 't', confusion: { counts: [[1, 2]], classNames: ['a'] } })).toThrow(
