@@ -58,8 +58,9 @@ export class DeepConvNet extends Network {
       input: imageShape,
       layers: [
         ...filters.flatMap((count, i) => [
-          convRecord(shapes[i][0], count, [3, 3], { stride: 1, pad: 1 }), ...(batchnorm ? [batchnormRecord(count)] : []),
-          reluRecord(), ...(pooled.has(i) ? [maxPoolRecord({ poolHeight: 2, poolWidth: 2, stride: 2 })] : []),
+          convRecord(shapes[i][0], count, [3, 3], { stride: 1, pad: 1 }),
+          ...(batchnorm ? [batchnormRecord(count)] : []), reluRecord(),
+          ...(pooled.has(i) ? [maxPoolRecord({ poolHeight: 2, poolWidth: 2, stride: 2 })] : []),
         ]),
         affineRecord(features, numClasses),
       ],

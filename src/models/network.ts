@@ -68,7 +68,8 @@ export abstract class Network implements Model {
   readonly #accepted: Map<string, Tensor> = new Map();
 
   constructor(
-    fn: string, options: Required<NetworkOptions>, config: Readonly<Record<string, unknown>>, architecture: Architecture,
+    fn: string, options: Required<NetworkOptions>, config: Readonly<Record<string, unknown>>,
+    architecture: Architecture,
   ) {
     const { numClasses, reg, l2Factor, dtype } = options;
     const { input, layers } = architecture;
@@ -93,9 +94,9 @@ export abstract class Network implements Model {
   }
 
   /**
-   * Makes the parameters, in memory that kernels reach without copying, and gives the names of each layer's. The tensors
-   * are ordinary ones; who replaces one by a tensor of their own, of the same shape, has it copied at every call, and no
-   * more.
+   * Makes the parameters, in memory that kernels reach without copying, and gives the names of each layer's. The
+   * tensors are ordinary ones; who replaces one by a tensor of their own, of the same shape, has it copied at every
+   * call, and no more.
    */
   #build({ layers, initialWeights }: Architecture, dtype: FloatType): string[][] {
     let l = 0;

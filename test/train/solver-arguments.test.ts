@@ -9,7 +9,8 @@ import { points, smallNet } from './support.ts';
 describe('Solver refuses', () => {
   const data = points();
   type Change = Partial<Record<keyof SolverData, unknown>>;
-  const make = (change: Change, options: unknown = {}, model: unknown = smallNet()) => (): Solver => new Solver(model as never, { ...data, ...change } as never, options as never);
+  const make = (change: Change, options: unknown = {}, model: unknown = smallNet()) => (): Solver =>
+    new Solver(model as never, { ...data, ...change } as never, options as never);
   const withNaN = data.XVal.clone();
   withNaN.set(NaN, 3, 2);
 

@@ -137,7 +137,8 @@ describe('Solver batches', () => {
     }
   }
   const numbers = arange(10);
-  const data = { XTrain: numbers.reshape(10, 1), yTrain: numbers.toArray() as number[], XVal: zeros([1, 1]), yVal: [0] };
+  const yTrain = numbers.toArray() as number[];
+  const data = { XTrain: numbers.reshape(10, 1), yTrain, XVal: zeros([1, 1]), yVal: [0] };
   data.yTrain = data.yTrain.map((value) => value % 2);
 
   it('are a permutation cut in pieces, a new one every epoch', () => {
