@@ -34,7 +34,7 @@ describe('Solver refuses', () => {
     ['an unknown rule', make({}, { updateRule: 'adamax' }), 'Solver: updateRule must be one of sgd, sgdMomentum'],
     ['a setting that the rule lacks', make({}, { updateRule: 'sgd', optimConfig: { momentum: 1 } }), 'Solver: optimConfig of sgd: unknown option "momentum"'],
     ['state among the settings', make({}, { updateRule: 'adam', optimConfig: { t: 4 } }), 'Solver: optimConfig of adam: unknown option "t"'],
-    ['a setting out of range', make({}, { optimConfig: { learningRate: -1 } }), 'sgd: config.learningRate must be'],
+    ['a setting out of range', make({}, { optimConfig: { learningRate: -1 } }), 'Solver: optimConfig.learningRate must be a finite number >= 0, got -1'],
     ['a batch of nothing', make({}, { batchSize: 0 }), 'Solver: batchSize must be an integer >= 1, got 0'],
     ['half an epoch', make({}, { numEpochs: 0.5 }), 'Solver: numEpochs must be an integer >= 1, got 0.5'],
     ['no samples', make({}, { numTrainSamples: 0 }), 'Solver: numTrainSamples must be'],
