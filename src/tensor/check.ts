@@ -13,7 +13,7 @@ export function checkTensor(fn: string, name: string, value: unknown, kind: stri
   const { shape, strides } = Object(value) as Partial<Tensor>;
   const clone = Array.isArray(shape) && Array.isArray(strides)
     ? ' that has lost its class, as structuredClone and postMessage leave it: send its data and shape, and make a ' +
-      'new Tensor(data, shape) of them'
+    'new Tensor(data, shape) of them'
     : '';
   throw new TypeError(`${fn}: ${name} must be ${kind}, got ${describe(value)}${clone}`);
 }
