@@ -13,9 +13,9 @@ import type { Tensor } from '../tensor/tensor.ts';
 import type { Schedule } from '../update/schedules.ts';
 import { DataLoader } from './data-loader.ts';
 import { Mean } from './metrics.ts';
-import type { StateDict } from './module.ts';
+import type { Module, StateDict } from './module.ts';
 import { toTensorLabels } from './targets.ts';
-import type { Figures, Trainable } from './trainable.ts';
+import type { Compiled, Figures } from './compiled.ts';
 
 /** What a callback hears after every epoch. */
 export interface EpochReport {
@@ -91,8 +91,14 @@ interface Best {
   readonly state: StateDict;
 }
 
+/** What `fit` trains: a module that was compiled. */
+export interface CompiledModule extends Module {
+  compiled(fn: string): Compiled;
+  evaluate(x: Tensor, y: Labels): Figures;
+}
+
 /** Trains net; the body of Trainable.fit. */
-export async function fit(net: Trainable, x: Tensor, y: Labels, options: FitOptions): Promise<History> {
+export async function fit(net: CompiledModule, x: Tensor, y: Labels, options: FitOptions): Promise<History> {
   const fn = `${net.constructor.name}.fit`;
   const run = new Run(fn, net, x, y, options);
   try {
@@ -104,7 +110,7 @@ export async function fit(net: Trainable, x: Tensor, y: Labels, options: FitOpti
 
 class Run {
   readonly #fn: string;
-  readonly #net: Trainable;
+  readonly #net: CompiledModule;
   readonly #options: FitOptions;
   readonly #epochs: number;
   readonly #loader: DataLoader;
@@ -116,7 +122,7 @@ class Run {
   #epoch: number = 0;
   readonly #started: number = performance.now();
 
-  constructor(fn: string, net: Trainable, x: Tensor, y: Labels, options: FitOptions) {
+  constructor(fn: string, net: CompiledModule, x: Tensor, y: Labels, options: FitOptions) {
     checkOptions(fn, options, [
       'epochs', 'batchSize', 'validation', 'shuffle', 'rng', 'augment', 'schedule', 'callbacks', 'patience', 'monitor',
       'restoreBest', 'signal', 'timeLimit', 'verbose',

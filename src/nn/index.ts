@@ -6,6 +6,7 @@ export { isRecording, noGrad } from '../autograd/recording.ts';
 export { parameter, Variable, variable } from '../autograd/variable.ts';
 export type { BackwardOptions, VariableLike, VariableOptions } from '../autograd/variable.ts';
 export { Concat, Residual, Sequential, sequential } from './containers.ts';
+export type { Compiled, Figures, Loss } from './compiled.ts';
 export { DataLoader } from './data-loader.ts';
 export type { Batch, DataLoaderOptions } from './data-loader.ts';
 export { manualSeed } from './defaults.ts';
@@ -34,4 +35,4 @@ export type {
 } from './optimizers.ts';
 export type { SymbolicValue } from './symbol.ts';
 export { Trainable } from './trainable.ts';
-export type { Compiled, CompileOptions, EvaluateOptions, Figures, Loss, LossName, OptimizerName } from './trainable.ts';
+export type { CompileOptions, EvaluateOptions, LossName, OptimizerName } from './trainable.ts';

@@ -6,6 +6,7 @@ import { checkInteger, checkOneOf, checkOptions, describe } from '../runtime/che
 import { checkTensor, shapeText } from '../tensor/check.ts';
 import { concat } from '../tensor/joining.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import type { Compiled, Figures, Loss } from './compiled.ts';
 import { DataLoader } from './data-loader.ts';
 import { fit, type FitOptions, type History } from './fit.ts';
 import { crossEntropy, hingeLoss, mse } from './losses.ts';
@@ -13,9 +14,6 @@ import { Mean, metricOf, type Metric } from './metrics.ts';
 import { Module } from './module.ts';
 import { Adagrad, Adam, AdamW, Optimizer, RMSprop, SGD } from './optimizers.ts';
 import { renderModuleSummary } from './summary.ts';
-
-/** A loss of outputs and targets, as a scalar to go back from. */
-export type Loss = (out: Variable, targets: Tensor) => Variable;
 
 export type LossName = 'crossEntropy' | 'hingeLoss' | 'mse';
 
@@ -37,16 +35,6 @@ export interface CompileOptions {
   /** what is reported beside the loss; ['accuracy'] unless given */
   metrics?: ReadonlyArray<Metric | 'accuracy'>;
 }
-
-/** What a network was compiled with. */
-export interface Compiled {
-  readonly loss: Loss;
-  readonly optimizer: Optimizer;
-  readonly metrics: readonly Metric[];
-}
-
-/** Loss and metrics by name. */
-export type Figures = Record<string, number>;
 
 export interface EvaluateOptions {
   /** examples at a time, 100 unless given */
