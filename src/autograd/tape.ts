@@ -9,8 +9,7 @@
  * memory of a step shrinks as the way back proceeds.
  */
 
-import { lend, type Lease } from '../kernels/memory/allocate.ts';
-import type { Loan } from '../kernels/memory/loan.ts';
+import { lend, type Lease, type Loan } from '../kernels/memory/allocate.ts';
 import { shapeText } from '../tensor/check.ts';
 import { overlap } from '../tensor/internal.ts';
 import { sameShape } from '../tensor/shape.ts';

@@ -11,8 +11,7 @@
  * outlive it is copied with clone() before, or kept whole with backward(dout, { retainGraph: true }).
  */
 
-import { type DType, lend, residentArray } from '../kernels/memory/allocate.ts';
-import type { Loan } from '../kernels/memory/loan.ts';
+import { type DType, lend, type Loan, residentArray } from '../kernels/memory/allocate.ts';
 import { checkBoolean, checkOptions, describe } from '../runtime/check.ts';
 import { checkTensor, checkTensorShape, shapeText } from '../tensor/check.ts';
 import { full, tensor, type Values } from '../tensor/creation.ts';

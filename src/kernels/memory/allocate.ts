@@ -5,14 +5,18 @@
  * The seam: a backend installs a StepMemory with `installStepMemory`; nothing above the kernels knows which is in use.
  */
 
-import type { Loan } from './loan.ts';
-
 export type DType = 'float32' | 'float64' | 'int32' | 'uint8';
 export type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array;
 
 /** Says whether memory that was handed out may still be read. A whole step shares one lease. */
 export interface Lease {
   readonly valid: boolean;
+}
+
+/** One array that was lent. Its tensors carry it as their lease. */
+export interface Loan extends Lease {
+  /** gives the memory back: what still refers to it refuses to be read from now on */
+  release(): void;
 }
 
 /** A backend's memory: what steps reuse, and where parameters and optimiser state live. */
@@ -68,8 +72,8 @@ export function allocate(dtype: DType, length: number): TypedArray {
 }
 
 /**
- * Runs fn; outside a step, what it allocates is lent where the backend has memory for it, and the loans are added to the
- * list. Inside a step the step's memory serves.
+ * Runs fn; outside a step, what it allocates is lent where the backend has memory for it, and the loans are added to
+ * the list. Inside a step the step's memory serves.
  */
 export function lend<T>(list: Loan[], fn: () => T): T {
   if (installed === null) chooseBackend();

@@ -1,13 +1,13 @@
 /**
- * Loans: single blocks of the heap, for values that live from an operation to its way back. A graph of operations returns
- * them as it is gone back through; what no graph returns (one that is never gone back through) comes back once the
- * collector has found that nobody can reach it.
+ * Loans: single blocks of the heap, for values that live from an operation to its way back. A graph of operations
+ * returns them as it is gone back through; what no graph returns (one that is never gone back through) comes back once
+ * the collector has found that nobody can reach it.
  *
- * The collector does not see how much memory hangs on a loan, so loans never hold more than half of the heap: beyond that,
- * and for small values, an ordinary array serves, whose size it does see.
+ * The collector does not see how much memory hangs on a loan, so loans never hold more than half of the heap: beyond
+ * that, and for small values, an ordinary array serves, whose size it does see.
  */
 
-import type { DType, Lease, TypedArray } from './allocate.ts';
+import type { DType, Loan, TypedArray } from './allocate.ts';
 import { bytesOf, type Heap, HeapExhausted } from './heap.ts';
 
 /** What the heap's error of exhaustion calls this memory. */
@@ -15,12 +15,6 @@ const loanHolder = 'values waiting for their way back';
 
 /** Smaller arrays are ordinary ones: they stay readable after the way back, as losses and scores should. */
 const leastBytes = 64 * 1024;
-
-/** One array that was lent. Its tensors carry it as their lease. */
-export interface Loan extends Lease {
-  /** gives the memory back: what still refers to it refuses to be read from now on */
-  release(): void;
-}
 
 export class Loans {
   readonly #heap: Heap;
