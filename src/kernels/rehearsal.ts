@@ -25,7 +25,8 @@ function rehearseLayers(kernels: Kernels, floats: (length: number) => FloatArray
   const planes = batch * channels;
   const convolution = {
     batch, channels, height: side, width: side, filters: channels, kernelHeight: 3, kernelWidth: 3,
-    strideY: stride, strideX: stride, padTop: 1, padLeft: 1, dilationY: 1, dilationX: 1, groups: 1, outHeight: out, outWidth: out,
+    strideY: stride, strideX: stride, padTop: 1, padLeft: 1, dilationY: 1, dilationX: 1, groups: 1,
+    outHeight: out, outWidth: out,
   };
   const norm = { outer: batch, channels, inner: out * out };
   const window = { poolHeight: 2, poolWidth: 2, strideY: 2, strideX: 2, padTop: 0, padLeft: 0 };

@@ -72,8 +72,8 @@ export function allocate(dtype: DType, length: number): TypedArray {
 }
 
 /**
- * Runs fn; outside a step, what it allocates is lent where the backend has memory for it, and the loans are added to the
- * list. Inside a step the step's memory serves.
+ * Runs fn; outside a step, what it allocates is lent where the backend has memory for it, and the loans are added to
+ * the list. Inside a step the step's memory serves.
  */
 export function lend<T>(list: Loan[], fn: () => T): T {
   if (installed === null) chooseBackend();

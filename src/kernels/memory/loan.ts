@@ -1,10 +1,10 @@
 /**
- * Loans: single blocks of the heap, for values that live from an operation to its way back. A graph of operations returns
- * them as it is gone back through; what no graph returns (one that is never gone back through) comes back once the
- * collector has found that nobody can reach it.
+ * Loans: single blocks of the heap, for values that live from an operation to its way back. A graph of operations
+ * returns them as it is gone back through; what no graph returns (one that is never gone back through) comes back once
+ * the collector has found that nobody can reach it.
  *
- * The collector does not see how much memory hangs on a loan, so loans never hold more than half of the heap: beyond that,
- * and for small values, an ordinary array serves, whose size it does see.
+ * The collector does not see how much memory hangs on a loan, so loans never hold more than half of the heap: beyond
+ * that, and for small values, an ordinary array serves, whose size it does see.
  */
 
 import type { DType, Loan, TypedArray } from './allocate.ts';
