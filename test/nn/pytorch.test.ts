@@ -1,4 +1,4 @@
-/** Modules, losses and optimisers against PyTorch (test/fixtures/make_nn.py), in float64 and float32, on every backend. */
+/** Modules, losses and optimisers against PyTorch (test/fixtures/make-nn.py), in float64 and float32, on every backend. */
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
