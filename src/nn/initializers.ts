@@ -11,7 +11,7 @@ import { sizeOf } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 
 /** Uniform between -bound and bound. */
-export function uniformWithin(shape: readonly number[], bound: number, rng: RandomSource, dtype: FloatType): Tensor {
+function uniformWithin(shape: readonly number[], bound: number, rng: RandomSource, dtype: FloatType): Tensor {
   const values = allocateCollected(dtype, sizeOf(shape)) as FloatArray;
   for (let i = 0; i < values.length; i++) values[i] = bound * (2 * rng.random() - 1);
   return new Tensor(values, shape);

@@ -245,7 +245,7 @@ export function parameterEntry(name: string, parameter: Variable): StateEntry {
 }
 
 /** The variables and modules among an object's fields, with those in arrays and plain objects, by name. */
-export function fieldsOf(owner: object): Array<[name: string, value: Variable | Module]> {
+function fieldsOf(owner: object): Array<[name: string, value: Variable | Module]> {
   const found: Array<[string, Variable | Module]> = [];
   const add = (name: string, value: unknown, depth: number): void => {
     if (value instanceof Variable || value instanceof Module) found.push([name, value]);

@@ -201,7 +201,7 @@ function emitCopyPlanes(kernels: KernelBuilder, float: FloatKind): FunctionRefer
  * and of the packed weights, number of taps, bytes from the output's start to the part's first pixel, rows and columns
  * of the part.
  */
-export const partEntry = {
+const partEntry = {
   taps: 0, packed: 4, tapCount: 8, outOffset: 12, outHeight: 16, outWidth: 20, bytes: 24,
 } as const;
 
