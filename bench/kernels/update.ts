@@ -46,7 +46,8 @@ function cases(size: number): KernelCase[] {
       prepare(arrays) {
         const [w, dw, v] = [arrays.normal(size), arrays.normal(size), arrays.normal(size)];
         return {
-          run: ({ decayedMomentumUpdate }) => decayedMomentumUpdate(w, dw, v, w, v, 1e-3, 0.9, 5e-4, true), results: [w, v],
+          run: ({ decayedMomentumUpdate }) => decayedMomentumUpdate(w, dw, v, w, v, 1e-3, 0.9, 5e-4, true),
+          results: [w, v],
         };
       },
     },

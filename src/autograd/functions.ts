@@ -38,9 +38,9 @@ export interface CustomFunction<Cache> {
 }
 
 /**
- * Makes an operation on variables of a forward pass and its backward pass: `const swish = customFunction({ forward, backward })`,
- * then `swish(x)`. Throws TypeError, when it is made or used, for what is not of this form, RangeError for gradients that
- * do not have the shapes of the inputs.
+ * Makes an operation on variables of a forward pass and its backward pass: `const swish = customFunction({ forward,
+ * backward })`, then `swish(x)`. Throws TypeError, when it is made or used, for what is not of this form, RangeError
+ * for gradients that do not have the shapes of the inputs.
  */
 export function customFunction<Cache>(definition: CustomFunction<Cache>): (...inputs: VariableLike[]) => Variable {
   const fn = 'customFunction';

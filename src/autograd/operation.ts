@@ -6,9 +6,9 @@
 import type { Tensor } from '../tensor/tensor.ts';
 
 /**
- * The way back: from the gradient of the output to one gradient an input, in the shape of the input. Where `wanted` says
- * that nobody needs a gradient, null may stand in its place. It may return dout itself or a view of it, and must not
- * write to it.
+ * The way back: from the gradient of the output to one gradient an input, in the shape of the input. Where `wanted`
+ * says that nobody needs a gradient, null may stand in its place. It may return dout itself or a view of it, and must
+ * not write to it.
  */
 export type WayBack = (dout: Tensor, wanted: readonly boolean[]) => ReadonlyArray<Tensor | null>;
 

@@ -9,8 +9,8 @@ export function isRecording(): boolean {
 
 /**
  * Runs fn without recording: what it computes has no way back, and needs no memory for one. For evaluation, and for
- * updates of parameters by hand. Returns what fn returns. Throws TypeError for what is no function, Error for a function
- * that returns a promise: what runs after its first await would be recorded again.
+ * updates of parameters by hand. Returns what fn returns. Throws TypeError for what is no function, Error for a
+ * function that returns a promise: what runs after its first await would be recorded again.
  */
 export function noGrad<T>(fn: () => T): T {
   if (typeof fn !== 'function') throw new TypeError(`noGrad: fn must be a function, got ${String(fn)}`);

@@ -2,8 +2,8 @@
  * The tape: a graph of what was computed, and the walk back through it (reverse-mode differentiation, Linnainmaa 1970).
  *
  * Every recorded operation is a node that holds its inputs and its way back. Nodes are numbered as they are made, so a
- * node's inputs always have smaller numbers: going through the nodes from the largest number down meets every node after
- * all that used its output, and its gradient is complete by then.
+ * node's inputs always have smaller numbers: going through the nodes from the largest number down meets every node
+ * after all that used its output, and its gradient is complete by then.
  *
  * A node's way back is used once; then it is spent, and what it had saved is given back to be used again, so that the
  * memory of a step shrinks as the way back proceeds.
@@ -115,7 +115,9 @@ class Waiting {
     return this.#gradients.get(node)?.gradient ?? null;
   }
 
-  /** Adds to the node's gradient, in place where the sum is this walk's own (or `owned` says that the first part is). */
+  /**
+   * Adds to the node's gradient, in place where the sum is this walk's own (or `owned` says that the first part is).
+   */
   add(node: GraphNode, gradient: Tensor, owned: boolean): void {
     const before = this.#gradients.get(node);
     if (before?.owned === true) {
@@ -146,8 +148,8 @@ class Waiting {
 }
 
 /**
- * Goes back from root, whose gradient is dout, and leaves the gradients of all leaves in them. Unless `retain` is set the
- * graph is spent afterwards. Throws Error, before any leaf has changed, for a spent graph and for a value that was
+ * Goes back from root, whose gradient is dout, and leaves the gradients of all leaves in them. Unless `retain` is set
+ * the graph is spent afterwards. Throws Error, before any leaf has changed, for a spent graph and for a value that was
  * changed since it was saved.
  */
 export function walkBack(fn: string, root: GraphNode, dout: Tensor, retain: boolean): void {
@@ -172,8 +174,8 @@ export function walkBack(fn: string, root: GraphNode, dout: Tensor, retain: bool
 }
 
 /**
- * Hands the gradient at the node's output on to its inputs. One that is also another's, lies in dout's memory, or that the
- * way back may give again (retain) must be copied before anything is added to it.
+ * Hands the gradient at the node's output on to its inputs. One that is also another's, lies in dout's memory, or that
+ * the way back may give again (retain) must be copied before anything is added to it.
  */
 function pass(node: GraphNode, dout: Tensor, waiting: Waiting, retain: boolean): void {
   node.keeper?.accumulate(dout, false);

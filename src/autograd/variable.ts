@@ -42,7 +42,9 @@ export class Variable implements Target {
   value: Tensor;
   /** the operation that made it; null for a leaf */
   readonly node: GraphNode | null;
-  /** the gradient of what backward was called on, summed over all calls since the last zeroGrad; null before the first */
+  /**
+   * the gradient of what backward was called on, summed over all calls since the last zeroGrad; null before the first
+   */
   grad: Tensor | null = null;
   #requiresGrad: boolean;
 
@@ -73,10 +75,10 @@ export class Variable implements Target {
   get isLeaf(): boolean { return this.node === null; }
 
   /**
-   * Goes back from here and adds to `grad` of every leaf that requires it the gradient of the sum of this value's elements
-   * times dout (same shape; may be left out where the value has one element, and is 1 then).
-   * Throws RangeError for a missing or misshapen dout, Error where nothing was recorded, the graph was gone back through
-   * already, or a value that it needs was changed in place since; no gradient has changed then.
+   * Goes back from here and adds to `grad` of every leaf that requires it the gradient of the sum of this value's
+   * elements times dout (same shape; may be left out where the value has one element, and is 1 then).
+   * Throws RangeError for a missing or misshapen dout, Error where nothing was recorded, the graph was gone back
+   * through already, or a value that it needs was changed in place since; no gradient has changed then.
    */
   backward(dout?: Tensor | number, options: BackwardOptions = {}): void {
     const fn = 'backward';

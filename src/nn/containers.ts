@@ -37,7 +37,9 @@ function stretches(modules: readonly Module[]): Stretch[] {
   return found;
 }
 
-/** A chain of modules, each taking the output of the one before it. Neighbours with a common form are computed as one. */
+/**
+ * A chain of modules, each taking the output of the one before it. Neighbours with a common form are computed as one.
+ */
 export class Sequential extends Trainable {
   readonly #modules: readonly Module[];
   readonly #stretches: readonly Stretch[];
@@ -109,7 +111,10 @@ export function checkModule(fn: string, name: string, value: unknown): Module {
   return value;
 }
 
-/** A network of layers one after another: `sequential(new Conv2d(3, 16, 3), new ReLU(), ...)`. Throws as Sequential does. */
+/**
+ * A network of layers one after another: `sequential(new Conv2d(3, 16, 3), new ReLU(), ...)`. Throws as Sequential
+ * does.
+ */
 export function sequential(...layers: Module[]): Sequential {
   return new Sequential(...layers);
 }

@@ -1,4 +1,7 @@
-/** What layers take where nothing is given: the element type, and one generator for all, so that no two layers start alike. */
+/**
+ * What layers take where nothing is given: the element type, and one generator for all, so that no two layers start
+ * alike.
+ */
 
 import type { FloatType } from '../layers/arguments.ts';
 import { checkInteger, checkOneOf, checkOptions } from '../runtime/check.ts';
@@ -14,7 +17,9 @@ export interface LayerOptions {
 
 let generator: RandomSource = new Rng(0);
 
-/** Starts the generator that layers draw from, where none is given, anew. Throws TypeError or RangeError as Rng does. */
+/**
+ * Starts the generator that layers draw from, where none is given, anew. Throws TypeError or RangeError as Rng does.
+ */
 export function manualSeed(seed: number): void {
   generator = new Rng(checkInteger('manualSeed', 'seed', seed, 0));
 }

@@ -1,6 +1,6 @@
 /**
- * Training of a compiled network. Each step (batch, forward, loss, way back, update) shares the memory of one step; between
- * steps the event loop gets its turn.
+ * Training of a compiled network. Each step (batch, forward, loss, way back, update) shares the memory of one step;
+ * between steps the event loop gets its turn.
  */
 
 import { variable } from '../autograd/variable.ts';
@@ -60,10 +60,13 @@ export interface FitOptions {
   callbacks?: Callbacks | readonly Callbacks[];
   /** stops once the best figure has not improved for so many epochs */
   patience?: number;
-  /** the figure by which weights are the best, and the higher the better unless it ends in loss; valAccuracy, valLoss or
+  /** the figure by which weights are the best, and the higher the better unless it ends in loss; valAccuracy, valLoss
+   * or
    * loss, whichever there is, unless given */
   monitor?: string;
-  /** puts the best epoch's weights back at the end, however it came; true unless given where there is validation data */
+  /**
+   * puts the best epoch's weights back at the end, however it came; true unless given where there is validation data
+   */
   restoreBest?: boolean;
   /** stops after the step under way */
   signal?: AbortSignal;

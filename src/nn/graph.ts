@@ -1,6 +1,7 @@
 /**
  * Networks as graphs: layers are applied to symbols, which stand for values to come, and a model is what leads from its
- * input symbols to its output symbols. Shapes are known while it is written, so a layer that does not fit is an error there.
+ * input symbols to its output symbols. Shapes are known while it is written, so a layer that does not fit is an error
+ * there.
  *
  *   const image = input([3, 32, 32]);
  *   const features = new Conv2d(3, 16, 3, { padding: 'same' }).apply(image);
@@ -51,7 +52,10 @@ export class GraphModel extends Trainable {
   readonly #outputs: readonly SymbolicValue[];
   readonly #steps: readonly SymbolicValue[];
 
-  /** Throws TypeError for what are no symbols, RangeError where an output depends on an input that is not among those given. */
+  /**
+   * Throws TypeError for what are no symbols, RangeError where an output depends on an input that is not among those
+   * given.
+   */
   constructor(inputs: readonly SymbolicValue[], outputs: readonly SymbolicValue[]) {
     super();
     this.#inputs = checkSymbols('inputs', inputs);
@@ -70,7 +74,9 @@ export class GraphModel extends Trainable {
     if (xs.length !== this.#inputs.length) {
       throw new RangeError(`model: forward takes ${this.#inputs.length} inputs, got ${xs.length}`);
     }
-    const values = new Map<SymbolicValue, Variable>(this.#inputs.map((symbol, i) => [symbol, this.#checkInput(i, xs[i])]));
+    const values = new Map<SymbolicValue, Variable>(
+      this.#inputs.map((symbol, i) => [symbol, this.#checkInput(i, xs[i])]),
+    );
     for (const step of this.#steps) {
       values.set(step, step.module!.forward(...step.inputs.map((symbol) => values.get(symbol)!)));
     }
@@ -103,7 +109,8 @@ function listOf(symbols: SymbolicValue | readonly SymbolicValue[]): readonly Sym
 }
 
 function checkSymbols(name: string, symbols: readonly SymbolicValue[]): readonly SymbolicValue[] {
-  const good = Array.isArray(symbols) && symbols.length > 0 && symbols.every((symbol) => symbol instanceof SymbolicValue);
+  const good =
+    Array.isArray(symbols) && symbols.length > 0 && symbols.every((symbol) => symbol instanceof SymbolicValue);
   if (!good) throw new TypeError(`model: ${name} must be symbols, as input() and apply() make them, got ${describe(symbols)}`);
   return symbols;
 }

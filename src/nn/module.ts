@@ -8,8 +8,8 @@
  *   }
  *
  * Parameters are found by walking the fields: a variable that is a leaf and float is a parameter, a module is walked in
- * turn, and so are arrays and plain objects of either. Their names are the way there: `blocks.0.conv.weight`. Fields that
- * start with # or _ are the class's own business and not walked.
+ * turn, and so are arrays and plain objects of either. Their names are the way there: `blocks.0.conv.weight`. Fields
+ * that start with # or _ are the class's own business and not walked.
  */
 
 import { noGrad } from '../autograd/recording.ts';
@@ -127,8 +127,8 @@ export abstract class Module {
   /** Calls fn with this module and all below it, the lowest first. Returns this. */
   apply(fn: (module: Module) => void): this;
   /**
-   * The symbol of what this module makes of these symbols (see graph.ts). Throws, under the layer's path, RangeError where
-   * a shape does not fit.
+   * The symbol of what this module makes of these symbols (see graph.ts). Throws, under the layer's path, RangeError
+   * where a shape does not fit.
    */
   apply(...symbols: SymbolicValue[] | [readonly SymbolicValue[]]): SymbolicValue;
   apply(...given: ReadonlyArray<((module: Module) => void) | SymbolicValue | readonly SymbolicValue[]>): unknown {
@@ -152,7 +152,9 @@ export abstract class Module {
   /** Computes with one example of zeros an input, in test mode and unrecorded, and reads something off the output. */
   probe<T>(shapes: ReadonlyArray<readonly number[]>, read: (out: Variable) => T): T {
     const dtype = this.parameters()[0]?.dtype ?? 'float32';
-    return this.testing(() => read(this.forward(...shapes.map((shape) => new Variable(zeros([1, ...shape], dtype), false)))));
+    return this.testing(() =>
+      read(this.forward(...shapes.map((shape) => new Variable(zeros([1, ...shape], dtype), false)))),
+    );
   }
 
   /** Runs fn in test mode, as a step of its own in which nothing is recorded; then the modes are as they were. */
@@ -172,7 +174,8 @@ export abstract class Module {
    * or names differ from PyTorch's, and those with running averages, say so here.
    */
   stateEntries(): StateEntry[] {
-    return fieldsOf(this).filter((field): field is [string, Variable] => field[1] instanceof Variable && field[1].isLeaf)
+    return fieldsOf(this)
+      .filter((field): field is [string, Variable] => field[1] instanceof Variable && field[1].isLeaf)
       .map(([name, parameter]) => parameterEntry(name, parameter));
   }
 
@@ -183,7 +186,9 @@ export abstract class Module {
 
   /** Copies of what is no parameter, by name. */
   bufferDict(): StateDict {
-    return Object.fromEntries([...this.#entries()].filter(([, { isBuffer }]) => isBuffer).map(([name, e]) => [name, e.read()]));
+    return Object.fromEntries(
+      [...this.#entries()].filter(([, { isBuffer }]) => isBuffer).map(([name, e]) => [name, e.read()]),
+    );
   }
 
   /** Copies of all parameters and running averages, by PyTorch's names and in its layouts. */

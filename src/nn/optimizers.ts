@@ -5,7 +5,8 @@
  *   const optimizer = new AdamW(model.parameters(), { lr: 1e-3 });
  *   optimizer.zeroGrad(); loss.backward(); optimizer.step();
  *
- * Parameters may come in groups with settings of their own: `new SGD([{ params: head, lr: 0.1 }, { params: rest }], { lr: 0.01 })`.
+ * Parameters may come in groups with settings of their own: `new SGD([{ params: head, lr: 0.1 }, { params: rest }], {
+ * lr: 0.01 })`.
  */
 
 import { Variable } from '../autograd/variable.ts';
@@ -176,7 +177,10 @@ export interface SGDSettings extends SharedSettings {
   nesterov: boolean;
 }
 
-/** Stochastic gradient descent with momentum and weight decay. Settings: lr 1e-2, momentum 0, nesterov false, weightDecay 0. */
+/**
+ * Stochastic gradient descent with momentum and weight decay. Settings: lr 1e-2, momentum 0, nesterov false,
+ * weightDecay 0.
+ */
 export class SGD extends Optimizer<SGDSettings> {
   constructor(params: Parameters<SGDSettings>, options: Partial<SGDSettings> = {}) {
     super('SGD', params, options, { lr: 1e-2, momentum: 0, nesterov: false, weightDecay: 0 });
@@ -229,7 +233,10 @@ export class Adam extends AdamFamily {
   }
 }
 
-/** AdamW (Loshchilov & Hutter 2019). Settings: lr 1e-3, betas [0.9, 0.999], eps 1e-8, weightDecay 1e-2, apart from the gradient. */
+/**
+ * AdamW (Loshchilov & Hutter 2019). Settings: lr 1e-3, betas [0.9, 0.999], eps 1e-8, weightDecay 1e-2, apart from the
+ * gradient.
+ */
 export class AdamW extends AdamFamily {
   constructor(params: Parameters<AdamSettings>, options: Partial<AdamSettings> = {}) {
     super('AdamW', params, options, { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 1e-2 });

@@ -1,7 +1,7 @@
 /**
- * Where in a model an error arose. While modules call each other, the calls under way are remembered; an error on the way
- * out gets the path of the innermost one in front of its message, once: `block2.conv1: Conv2d: ...`. The path is looked up
- * only then, so a call that succeeds pays for two array operations.
+ * Where in a model an error arose. While modules call each other, the calls under way are remembered; an error on the
+ * way out gets the path of the innermost one in front of its message, once: `block2.conv1: Conv2d: ...`. The path is
+ * looked up only then, so a call that succeeds pays for two array operations.
  */
 
 /** the modules whose forward is under way, the outermost first */

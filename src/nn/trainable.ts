@@ -30,7 +30,9 @@ const optimizers: Readonly<Record<OptimizerName, new (parameters: Variable[]) =>
 export interface CompileOptions {
   /** 'crossEntropy' unless given */
   loss?: LossName | Loss;
-  /** a name, which takes its default settings, an optimiser, or what makes one of the parameters; 'adam' unless given */
+  /**
+   * a name, which takes its default settings, an optimiser, or what makes one of the parameters; 'adam' unless given
+   */
   optimizer?: OptimizerName | Optimizer | ((parameters: Variable[]) => Optimizer);
   /** what is reported beside the loss; ['accuracy'] unless given */
   metrics?: ReadonlyArray<Metric | 'accuracy'>;
@@ -83,8 +85,8 @@ export abstract class Trainable extends Module {
 
   /**
    * Trains on inputs x (N, ...) and targets y (N labels, or a tensor), yielding to the event loop many times a second.
-   * See FitOptions for what can be asked for, and History for what comes back. Throws as compile and DataLoader do, Error
-   * before compile was called and where the loss is not finite; the best weights are put back in any case.
+   * See FitOptions for what can be asked for, and History for what comes back. Throws as compile and DataLoader do,
+   * Error before compile was called and where the loss is not finite; the best weights are put back in any case.
    */
   fit(x: Tensor, y: Labels, options: FitOptions = {}): Promise<History> {
     return fit(this, x, y, options);

@@ -142,7 +142,9 @@ function kernelOperation(
   operation: BinaryOperation, a: Operand, b: Operand, integers: (x: number, y: number) => number,
 ): Tensor {
   const [left, right, dtype] = operands(operation, a, b);
-  return isFloat(dtype) ? kernelPass(operation, left, right, dtype) : mapPairs(left, right, dtype, dtype, integers, operation);
+  return isFloat(dtype)
+    ? kernelPass(operation, left, right, dtype)
+    : mapPairs(left, right, dtype, dtype, integers, operation);
 }
 
 const commutative: readonly BinaryOperation[] = ['add', 'mul', 'maximum', 'minimum'];
@@ -156,7 +158,12 @@ function kernelPass(operation: BinaryOperation, left: Tensor, right: Tensor, dty
   if (right.size === 1) {
     activeKernels().binaryScalar(operation, first, right.item(), result);
   } else {
-    activeKernels().binary(operation, first, contiguousDataAs(broadcastTo(right, shape, operation), dtype) as FloatArray, result);
+    activeKernels().binary(
+      operation,
+      first,
+      contiguousDataAs(broadcastTo(right, shape, operation), dtype) as FloatArray,
+      result,
+    );
   }
   return out;
 }

@@ -23,7 +23,11 @@ export function copyElements(shape: readonly number[], from: Layout, to: Layout)
     if (extent === 0) return;
     if (extent === 1) continue;
     const last = extents.length - 1;
-    if (last >= 0 && fromStrides[last] === from.strides[axis] * extent && toStrides[last] === to.strides[axis] * extent) {
+    if (
+      last >= 0 &&
+      fromStrides[last] === from.strides[axis] * extent &&
+      toStrides[last] === to.strides[axis] * extent
+    ) {
       extents[last] *= extent;
       fromStrides[last] = from.strides[axis];
       toStrides[last] = to.strides[axis];

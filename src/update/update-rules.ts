@@ -64,7 +64,9 @@ export function nesterov(w: Tensor, dw: Tensor, config: UpdateConfig = {}): [nex
   return applyRule(nesterovRule, w, dw, config);
 }
 
-/** What PyTorch's SGD does with momentum, weight decay or both: see the kernel. Used by the optimisers of tilegrad/nn. */
+/**
+ * What PyTorch's SGD does with momentum, weight decay or both: see the kernel. Used by the optimisers of tilegrad/nn.
+ */
 export const decayedMomentumRule: RuleDefinition = {
   name: 'SGD',
   settings: { learningRate: positive(1e-2), momentum: share(0), weightDecay: positive(0), lookAhead: share(0) },

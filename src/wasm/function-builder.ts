@@ -7,7 +7,13 @@
 import { ByteWriter } from './bytes.ts';
 import { type ImmediateKind, type Immediates, opcodes, type Opcode, type OpcodeName, type ValueType } from './opcodes.ts';
 
-export const typeCodes: Readonly<Record<ValueType, number>> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b };
+export const typeCodes: Readonly<Record<ValueType, number>> = {
+  i32: 0x7f,
+  i64: 0x7e,
+  f32: 0x7d,
+  f64: 0x7c,
+  v128: 0x7b,
+};
 
 /** The types of a function. */
 export interface Signature {

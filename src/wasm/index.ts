@@ -15,6 +15,17 @@ export {
 export { type MemoryLimits, ModuleBuilder } from './module-builder.ts';
 export { type OpcodeName, opcodes, type ValueType } from './opcodes.ts';
 export {
-  apply, constant, Local, multiplyAdd, negativeMultiplyAdd, operand, type Operand, select, shuffle, splat, toFloat, Value,
+  apply,
+  constant,
+  Local,
+  multiplyAdd,
+  negativeMultiplyAdd,
+  operand,
+  type Operand,
+  select,
+  shuffle,
+  splat,
+  toFloat,
+  Value,
   vectorConstant,
 } from './values.ts';

@@ -28,9 +28,11 @@ export function answers(layer: LayerCase, dtype: Float): Answer[] {
 type Forward<C> = (x: Tensor) => [Tensor, C];
 
 /** A layer of x alone. */
-function elementwise<C>(forward: (x: Tensor, layer: LayerCase) => [Tensor, C], backward: (dout: Tensor, c: C) => Tensor) {
-  return (layer: LayerCase, dtype: Float): Answer[] =>
-    [single('', (x) => forward(x, layer), backward, layer, dtype)];
+function elementwise<C>(
+  forward: (x: Tensor, layer: LayerCase) => [Tensor, C],
+  backward: (dout: Tensor, c: C) => Tensor,
+) {
+  return (layer: LayerCase, dtype: Float): Answer[] => [single('', (x) => forward(x, layer), backward, layer, dtype)];
 }
 
 function single<C>(

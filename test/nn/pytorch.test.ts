@@ -1,4 +1,6 @@
-/** Modules, losses and optimisers against PyTorch (test/fixtures/make-nn.py), in float64 and float32, on every backend. */
+/**
+ * Modules, losses and optimisers against PyTorch (test/fixtures/make-nn.py), in float64 and float32, on every backend.
+ */
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
@@ -20,7 +22,10 @@ interface OptimizerCase {
   readonly name: 'SGD' | 'Adam' | 'AdamW' | 'RMSprop' | 'Adagrad';
   readonly options: { readonly weight_decay?: number } & Readonly<Record<string, unknown>>;
   readonly start: readonly StoredTensor[];
-  readonly steps: ReadonlyArray<{ readonly gradients: readonly StoredTensor[]; readonly after: readonly StoredTensor[] }>;
+  readonly steps: ReadonlyArray<{
+    readonly gradients: readonly StoredTensor[];
+    readonly after: readonly StoredTensor[];
+  }>;
 }
 
 interface Cases {

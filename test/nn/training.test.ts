@@ -47,7 +47,9 @@ class ByHand extends nn.Module {
   }
 
   forward(x: nn.Variable): nn.Variable {
-    return Object.values(this.net).filter((layer) => layer instanceof nn.Module).reduce((out, layer) => layer.forward(out), x);
+    return Object.values(this.net)
+      .filter((layer) => layer instanceof nn.Module)
+      .reduce((out, layer) => layer.forward(out), x);
   }
 }
 
@@ -72,7 +74,8 @@ function courseLosses(kind: Kind, steps: number): number[] {
   return Array.from({ length: steps }, (_, i) => {
     const at = (i % 3) * 40;
     const [loss, grads] = model.loss(X.slice([at, at + 40]).contiguous(), y.slice(at, at + 40));
-    for (const [name, dw] of Object.entries(grads)) model.params[name] = sgd(model.params[name], dw, { learningRate: rate })[0];
+    for (const [name, dw] of Object.entries(grads))
+      model.params[name] = sgd(model.params[name], dw, { learningRate: rate })[0];
     return loss;
   });
 }
@@ -110,7 +113,9 @@ describe('Solver', () => {
   const options = { updateRule: 'adam', optimConfig: { learningRate: 1e-3 }, batchSize: 20, numEpochs: 3, verbose: false } as const;
 
   function weights(net: nn.Module): unknown {
-    return Object.fromEntries(Object.entries(net.stateDict()).map(([name, t]: [string, Tensor]) => [name, t.toArray()]));
+    return Object.fromEntries(
+      Object.entries(net.stateDict()).map(([name, t]: [string, Tensor]) => [name, t.toArray()]),
+    );
   }
 
   it('trains a module to the losses of the course twin, and goes on after a stop to the same bits', async () => {

@@ -70,6 +70,9 @@ describe('runtimes', () => {
     expect(missingFeatures(probe({ ...page, crossOriginIsolated: true }))).toEqual([]);
     expect(missingFeatures(probe({}))).toEqual([expect.stringMatching(/^WebAssembly is missing/), 'SharedArrayBuffer is missing: one thread computes']);
     const old = { ...page, WebAssembly: { validate: () => false } };
-    expect(missingFeatures(probe(old))).toEqual([expect.stringMatching(/SIMD is missing/), expect.stringMatching(/threads are missing/)]);
+    expect(missingFeatures(probe(old))).toEqual([
+      expect.stringMatching(/SIMD is missing/),
+      expect.stringMatching(/threads are missing/),
+    ]);
   });
 });

@@ -1,14 +1,34 @@
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import {
-  add, allClose, arange, clip, configure, div, einsum, exp, full, logicalAnd, logicalNot, matmul, maximum, mul, pow, sub, sum, tensor, where, zeros,
+  add,
+  allClose,
+  arange,
+  clip,
+  configure,
+  div,
+  einsum,
+  exp,
+  full,
+  logicalAnd,
+  logicalNot,
+  matmul,
+  maximum,
+  mul,
+  pow,
+  sub,
+  sum,
+  tensor,
+  where,
+  zeros,
 } from '../../src/index.ts';
 import type { DType, Operand, Tensor } from '../../src/index.ts';
 import { at, build, modelled } from './model.ts';
 import type { Modelled } from './model.ts';
 
 /** Two tensors whose shapes broadcast together: axes dropped in front or shrunk to 1. */
-const broadcastable = fc.tuple(fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 4 }), fc.infiniteStream(fc.integer({ min: 0, max: 3 })))
+const broadcastable = fc
+  .tuple(fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 4 }), fc.infiniteStream(fc.integer({ min: 0, max: 3 })))
   .chain(([shape, choices]) => {
     const shrink = (): number[] => {
       const dropped = choices.next().value % (shape.length + 1);

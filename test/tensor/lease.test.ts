@@ -38,8 +38,19 @@ describe('memory of a training step', () => {
     expect(memory.handedOut).toBeGreaterThan(5);
     for (const t of made) {
       expect(t.isLent).toBe(true);
-      const reads = [() => t.data, () => t.toArray(), () => t.get(...t.shape.map(() => 0)), () => t.sum(), () => t.clone(), () => t.add(1),
-        () => t.toNdarray(), () => contiguousData(t), () => t.set(1, ...t.shape.map(() => 0)), () => tensor(t), () => String(t)];
+      const reads = [
+        () => t.data,
+        () => t.toArray(),
+        () => t.get(...t.shape.map(() => 0)),
+        () => t.sum(),
+        () => t.clone(),
+        () => t.add(1),
+        () => t.toNdarray(),
+        () => contiguousData(t),
+        () => t.set(1, ...t.shape.map(() => 0)),
+        () => tensor(t),
+        () => String(t),
+      ];
       for (const read of reads) expect(read).toThrow(/memory was recycled by a later training step/);
     }
     expect(made[0].shape).toEqual([2, 3]);

@@ -22,7 +22,10 @@ export function flat(nested: NestedNumbers): number[] {
 
 /** Every index of a shape, in row-major order. */
 export function indices(shape: readonly number[]): number[][] {
-  return shape.reduce<number[][]>((all, extent) => all.flatMap((index) => Array.from({ length: extent }, (_, i) => [...index, i])), [[]]);
+  return shape.reduce<number[][]>(
+    (all, extent) => all.flatMap((index) => Array.from({ length: extent }, (_, i) => [...index, i])),
+    [[]],
+  );
 }
 
 /** Small shapes, empty axes and 0-d included. */

@@ -25,7 +25,10 @@ describe('toNdarray', () => {
   it('mixes with genuine ndarrays of every type', () => {
     for (const dtype of ['float32', 'float64', 'int32', 'uint8'] as const) {
       const target = zeros([3, 2], dtype);
-      operations.assign(target.transpose().toNdarray() as View, ndarray(Float32Array.of(1, 2, 3, 4, 5, 6), [2, 3]) as View);
+      operations.assign(
+        target.transpose().toNdarray() as View,
+        ndarray(Float32Array.of(1, 2, 3, 4, 5, 6), [2, 3]) as View,
+      );
       expect(target.toArray()).toEqual([[1, 4], [2, 5], [3, 6]]);
       expect(operations.sup(target.toNdarray() as View)).toBe(6);
     }
@@ -95,7 +98,9 @@ describe('fromNdarray', () => {
   it('refuses what no tensor can share', () => {
     expect(() => fromNdarray(ndarray([1, 2, 3]))).toThrow(TypeError);
     expect(() => fromNdarray(ndarray(new Int16Array(3)))).toThrow(TypeError);
-    expect(() => fromNdarray({ data: new Float32Array(4), shape: [2, 3], stride: [3, 1], offset: 0 })).toThrow(RangeError);
+    expect(() => fromNdarray({ data: new Float32Array(4), shape: [2, 3], stride: [3, 1], offset: 0 })).toThrow(
+      RangeError,
+    );
     expect(() => fromNdarray(null as unknown as NdarrayLike)).toThrow('fromNdarray: nd must be an ndarray, got null');
   });
 });

@@ -5,12 +5,20 @@ import { at, build, indices, modelled } from './model.ts';
 
 describe('reductions', () => {
   it('over any axes equal sums over the model, with and without keepDims', () => {
-    const input = modelled().chain((m) => fc.tuple(fc.constant(m), fc.subarray(m.tensor.shape.map((_, axis) => axis)), fc.boolean()));
+    const input = modelled().chain((m) =>
+      fc.tuple(fc.constant(m), fc.subarray(m.tensor.shape.map((_, axis) => axis)), fc.boolean()),
+    );
     fc.assert(fc.property(input, ([{ tensor: t, model }, axes, keepDims]) => {
       const shape = t.shape.flatMap((extent, axis) => (axes.includes(axis) ? (keepDims ? [1] : []) : [extent]));
-      const members = (index: number[]): number[] => indices(t.shape)
-        .filter((full) => full.every((i, axis) => axes.includes(axis) || i === index[keepDims ? axis : axis - axes.filter((a) => a < axis).length]))
-        .map((full) => at(model, full));
+      const members = (index: number[]): number[] =>
+        indices(t.shape)
+          .filter((full) =>
+            full.every(
+              (i, axis) =>
+                axes.includes(axis) || i === index[keepDims ? axis : axis - axes.filter((a) => a < axis).length],
+            ),
+          )
+          .map((full) => at(model, full));
       const expected = build(shape, (index) => members(index).reduce((a, b) => a + b, 0));
       expect(t.sum(axes, keepDims).toArray()).toEqual(expected);
       expect(t.sum(axes.map((axis) => axis - t.ndim), keepDims).toArray()).toEqual(expected);

@@ -40,10 +40,25 @@ function viewStep({ tensor: t, model }: Modelled): fc.Arbitrary<Modelled> {
       }),
     };
   });
-  const transposed = fc.shuffledSubarray(t.shape.map((_, axis) => axis), { minLength: t.ndim }).map((axes) => ({
-    tensor: t.transpose(axes),
-    model: t.ndim === 0 ? model : build(axes.map((axis) => t.shape[axis]), (index) => at(model, t.shape.map((_, axis) => index[axes.indexOf(axis)]))),
-  }));
+  const transposed = fc
+    .shuffledSubarray(
+      t.shape.map((_, axis) => axis),
+      { minLength: t.ndim },
+    )
+    .map((axes) => ({
+      tensor: t.transpose(axes),
+      model:
+        t.ndim === 0
+          ? model
+          : build(
+              axes.map((axis) => t.shape[axis]),
+              (index) =>
+                at(
+                  model,
+                  t.shape.map((_, axis) => index[axes.indexOf(axis)]),
+                ),
+            ),
+    }));
   // With no axes named all are reversed, which is what an empty permutation of a 0-d tensor means as well.
   const reshaped = fc.shuffledSubarray([...t.shape], { minLength: t.ndim }).map((shape) => {
     const merged = shape.length > 1 ? [shape[0] * shape[1], ...shape.slice(2)] : shape;

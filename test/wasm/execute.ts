@@ -29,7 +29,8 @@ export function execute(name: OpcodeName, operands: readonly Datum[], immediates
   operands.forEach((value, i) => {
     if (value instanceof Uint8Array) bytes.set(value, vectorAddress + 16 * i);
   });
-  const returned = call(...operands.filter((value) => !(value instanceof Uint8Array)) as number[]) as number | bigint | undefined;
+  const returned = call(...(operands.filter((value) => !(value instanceof Uint8Array)) as number[])) as
+    number | bigint | undefined;
   const after = memory.buffer;
   return {
     result: opcode.results![0] === 'v128' ? new Uint8Array(after, resultAddress, 16).slice() : returned,

@@ -1,7 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import {
-  constant, defineFunction, type FunctionBuilder, load, loadSplat, Local, ModuleBuilder, type OpcodeName, select, shuffle,
-  splat, type ValueType, vectorConstant,
+  constant,
+  defineFunction,
+  type FunctionBuilder,
+  load,
+  loadSplat,
+  Local,
+  ModuleBuilder,
+  type OpcodeName,
+  select,
+  shuffle,
+  splat,
+  type ValueType,
+  vectorConstant,
 } from '../../src/wasm/index.ts';
 import { compile } from './support.ts';
 
@@ -71,7 +82,9 @@ describe('immediates', () => {
   ];
   it.each(refused)('%s refuses lane %s', (name, immediates) => {
     const f = begin().op('v128.const', new Uint8Array(16));
-    expect(() => (f.op as (...all: unknown[]) => unknown).call(f, name, ...immediates)).toThrow(/lane must be an integer/);
+    expect(() => (f.op as (...all: unknown[]) => unknown).call(f, name, ...immediates)).toThrow(
+      /lane must be an integer/,
+    );
   });
 
   it('refuses lanes of lane stores, shuffles and constants that do not exist', () => {

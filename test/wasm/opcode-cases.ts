@@ -24,7 +24,10 @@ const samples: Record<string, Scalar[]> = {
 
 /** All tuples of the sample values of these types. */
 function tuples(types: readonly string[]): Scalar[][] {
-  return types.reduce<Scalar[][]>((all, type) => all.flatMap((tuple) => samples[type].map((value) => [...tuple, value])), [[]]);
+  return types.reduce<Scalar[][]>(
+    (all, type) => all.flatMap((tuple) => samples[type].map((value) => [...tuple, value])),
+    [[]],
+  );
 }
 
 function rounded(type: string, value: Scalar | boolean): Scalar {
@@ -50,11 +53,19 @@ const big = (bits: number, value: bigint): bigint => BigInt.asUintN(bits, value)
 
 for (const [type, bits] of [['i32', 32], ['i64', 64]] as const) {
   const signed = (value: Scalar): bigint => BigInt.asIntN(bits, BigInt(value));
-  const integer = (name: string, oracle: (a: bigint, b: bigint) => bigint | boolean, defined?: (a: bigint, b: bigint) => boolean): void =>
-    scalar(`${type}.${name}`, ((a: Scalar, b: Scalar = 0) => {
-      const value = oracle(signed(a), signed(b));
-      return typeof value === 'boolean' || type === 'i64' ? value : Number(BigInt.asIntN(32, value));
-    }) as Oracle, defined && (((a: Scalar, b: Scalar) => defined(signed(a), signed(b))) as never));
+  const integer = (
+    name: string,
+    oracle: (a: bigint, b: bigint) => bigint | boolean,
+    defined?: (a: bigint, b: bigint) => boolean,
+  ): void =>
+    scalar(
+      `${type}.${name}`,
+      ((a: Scalar, b: Scalar = 0) => {
+        const value = oracle(signed(a), signed(b));
+        return typeof value === 'boolean' || type === 'i64' ? value : Number(BigInt.asIntN(32, value));
+      }) as Oracle,
+      defined && (((a: Scalar, b: Scalar) => defined(signed(a), signed(b))) as never),
+    );
   const u = (value: bigint): bigint => big(bits, value);
   const mask = BigInt(bits - 1);
   const lowest = -(2n ** BigInt(bits - 1));
@@ -142,7 +153,8 @@ scalar('f32.reinterpret_i32', ((a: number) => new Float32Array(Int32Array.of(a).
 scalar('f64.reinterpret_i64', ((a: bigint) => new Float64Array(BigInt64Array.of(a).buffer)[0]) as Oracle);
 
 add(['i32.const'], (name) => {
-  for (const value of [0, 63, 64, -64, -65, 2 ** 31 - 1, -(2 ** 31)]) expect(execute(name, [], [value]).result).toBe(value);
+  for (const value of [0, 63, 64, -64, -65, 2 ** 31 - 1, -(2 ** 31)])
+    expect(execute(name, [], [value]).result).toBe(value);
 });
 add(['i64.const'], (name) => {
   for (const value of samples.i64) expect(execute(name, [], [value]).result).toBe(value);
@@ -210,7 +222,12 @@ for (const [type, bits] of [['i32', 32], ['i64', 64]] as const) {
   const make = (value: number): Scalar => (type === 'i32' ? value : BigInt(value));
   const read = (v: DataView): bigint => (type === 'i32' ? BigInt(v.getInt32(8, true)) : v.getBigInt64(8, true));
   const updates: Record<string, (old: bigint, value: bigint) => bigint> = {
-    add: (a, b) => a + b, sub: (a, b) => a - b, and: (a, b) => a & b, or: (a, b) => a | b, xor: (a, b) => a ^ b, xchg: (_, b) => b,
+    add: (a, b) => a + b,
+    sub: (a, b) => a - b,
+    and: (a, b) => a & b,
+    or: (a, b) => a | b,
+    xor: (a, b) => a ^ b,
+    xchg: (_, b) => b,
   };
   for (const [name, oracle] of Object.entries(updates)) {
     add([`${type}.atomic.rmw.${name}`], (opcode) => {

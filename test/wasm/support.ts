@@ -27,7 +27,10 @@ export function compile(
 
 /** The value of an expression of parameters. */
 export function evaluate(
-  kind: Kind, parameters: readonly Kind[], values: ReadonlyArray<number | bigint>, expression: (...parameters: Local[]) => Value,
+  kind: Kind,
+  parameters: readonly Kind[],
+  values: ReadonlyArray<number | bigint>,
+  expression: (...parameters: Local[]) => Value,
 ): unknown {
   return compile(parameters, [kind], (f, ...locals) => f.return(expression(...locals))).call(...values);
 }

@@ -29,7 +29,9 @@ function vectors(shape: Shape): Uint8Array[] {
   const values: Lanes = shape.startsWith('f') ? (samples[shape.slice(0, 3)] as number[])
     : shape === 'i64x2' ? (samples.i64 as bigint[])
       : [0, 1, -1, 7, -7, 100, 2 ** (laneBits(shape) - 1) - 1, -(2 ** (laneBits(shape) - 1)), 0x55, -0x33];
-  return values.map((_, first) => pack(shape, Array.from({ length: lanes }, (_, i) => values[(first + 3 * i) % values.length]) as Lanes));
+  return values.map((_, first) =>
+    pack(shape, Array.from({ length: lanes }, (_, i) => values[(first + 3 * i) % values.length]) as Lanes),
+  );
 }
 
 type LaneOracle = (...lanes: never[]) => number | bigint | boolean;
@@ -95,7 +97,9 @@ for (const shape of ['i8x16', 'i16x8', 'i32x4', 'i64x2'] as const) {
     add([`${shape}.${name}`], (opcode) => {
       for (const count of [0, 1, bits - 1, bits + 2]) {
         for (const vector of vectors(shape)) {
-          const expected = (unpack(shape, vector) as number[]).map((a) => signedLane(oracle(BigInt(a), BigInt(count % bits))));
+          const expected = (unpack(shape, vector) as number[]).map((a) =>
+            signedLane(oracle(BigInt(a), BigInt(count % bits))),
+          );
           expect(unpack(shape, execute(opcode, [vector, count]).result)).toEqual(expected);
         }
       }
@@ -154,7 +158,8 @@ const bitwise: Record<string, (a: number, b: number) => number> = {
 const bytes = (value: number): Uint8Array => new Uint8Array(16).fill(value);
 for (const [name, oracle] of Object.entries(bitwise)) {
   add([`v128.${name}`], (opcode) => {
-    for (const [a, b] of bitPairs) expect(execute(opcode, [bytes(a), bytes(b)]).result).toEqual(bytes(oracle(a, b) & 0xff));
+    for (const [a, b] of bitPairs)
+      expect(execute(opcode, [bytes(a), bytes(b)]).result).toEqual(bytes(oracle(a, b) & 0xff));
   });
 }
 add(['v128.not'], (opcode) => {
@@ -228,7 +233,9 @@ add(['i8x16.shuffle'], (opcode) => {
   const a = Uint8Array.from({ length: 16 }, (_, i) => i);
   const b = Uint8Array.from({ length: 16 }, (_, i) => 100 + i);
   const lanes = [0, 31, 1, 30, 16, 15, 2, 2, 17, 9, 8, 7, 6, 5, 4, 3];
-  expect(execute(opcode, [a, b], [lanes]).result).toEqual(Uint8Array.from(lanes, (lane) => (lane < 16 ? lane : 84 + lane)));
+  expect(execute(opcode, [a, b], [lanes]).result).toEqual(
+    Uint8Array.from(lanes, (lane) => (lane < 16 ? lane : 84 + lane)),
+  );
 });
 add(['i8x16.swizzle', 'i8x16.relaxed_swizzle'], (opcode) => {
   const a = Uint8Array.from({ length: 16 }, (_, i) => 50 + i);

@@ -72,7 +72,8 @@ export const where: Operation<[condition: Tensor]> = ([a, b], condition) => ({
   out: choose(condition, a, b),
   saved: [condition],
   back: (dout, [wantA, wantB]) => [
-    wantA ? unbroadcast(choose(condition, dout, 0), a) : null, wantB ? unbroadcast(choose(condition, 0, dout), b) : null,
+    wantA ? unbroadcast(choose(condition, dout, 0), a) : null,
+    wantB ? unbroadcast(choose(condition, 0, dout), b) : null,
   ],
 });
 

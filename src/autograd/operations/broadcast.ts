@@ -9,7 +9,9 @@ export function unbroadcast(gradient: Tensor, like: Tensor): Tensor {
   let result = gradient;
   if (!sameShape(gradient.shape, like.shape)) {
     const extra = gradient.ndim - like.ndim;
-    const stretched = gradient.shape.map((extent, axis) => (axis < extra || like.shape[axis - extra] !== extent ? axis : -1));
+    const stretched = gradient.shape.map((extent, axis) =>
+      axis < extra || like.shape[axis - extra] !== extent ? axis : -1,
+    );
     result = sum(gradient, stretched.filter((axis) => axis >= 0), true).reshape([...like.shape]);
   }
   return result.dtype === like.dtype ? result : result.astype(like.dtype);

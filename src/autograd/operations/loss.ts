@@ -1,6 +1,6 @@
 /**
- * Losses on class scores (N, C), averaged over the examples, with their gradients. A loss is a float64 scalar whatever the
- * type of the scores: it is the number that the layers of the same name return.
+ * Losses on class scores (N, C), averaged over the examples, with their gradients. A loss is a float64 scalar whatever
+ * the type of the scores: it is the number that the layers of the same name return.
  */
 
 import { softmaxLoss, svmLoss, type Labels } from '../../layers/loss.ts';
@@ -23,8 +23,9 @@ export const softmaxCrossEntropy: Operation<[y: Labels]> = ([x], y) => withGradi
 export const hinge: Operation<[y: Labels]> = ([x], y) => withGradient(...svmLoss(x, y));
 
 /**
- * Mean over the examples of -sum over the classes of target log softmax(x): the targets (N, C) are any distributions, such
- * as mixed or smoothed labels; an example whose targets are all 0 does not count. dx = (softmax(x) sum(target) - target) / n.
+ * Mean over the examples of -sum over the classes of target log softmax(x): the targets (N, C) are any distributions,
+ * such as mixed or smoothed labels; an example whose targets are all 0 does not count. dx = (softmax(x) sum(target) -
+ * target) / n.
  */
 export const softCrossEntropy: Operation<[targets: Tensor, counted: number]> = ([x], targets, counted) => {
   const shifted = x.sub(x.max(1, true));

@@ -36,7 +36,12 @@ export const mean: Reduction = ([x], axis, keepDims) => ({
 });
 
 /** Variance with `ddof` taken off the count (0: the mean of squares); dx = 2 (x - mean) / (count - ddof). */
-export const variance: Operation<[axis?: Axes, keepDims?: boolean, ddof?: number]> = ([x], axis, keepDims, ddof = 0) => ({
+export const variance: Operation<[axis?: Axes, keepDims?: boolean, ddof?: number]> = (
+  [x],
+  axis,
+  keepDims,
+  ddof = 0,
+) => ({
   out: x.var(axis, keepDims, ddof),
   saved: [x],
   back: (dout) => [x.sub(x.mean(axis, true)).mul(spread(dout.mul(2 / (count(x, axis) - ddof)), x, axis))],

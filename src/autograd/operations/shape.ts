@@ -16,7 +16,8 @@ export const reshape: Operation<[shape: readonly number[]]> = ([x], shape) => ({
 
 export const transpose: Operation<[axes: readonly number[]]> = ([x], axes) => {
   const out = x.transpose(axes);
-  const order = axes.length === 0 ? x.shape.map((_, i) => x.ndim - 1 - i) : axes.map((axis) => (axis + x.ndim) % x.ndim);
+  const order =
+    axes.length === 0 ? x.shape.map((_, i) => x.ndim - 1 - i) : axes.map((axis) => (axis + x.ndim) % x.ndim);
   return { out, saved: [], back: (dout) => [dout.transpose(order.map((_, i) => order.indexOf(i)))] };
 };
 

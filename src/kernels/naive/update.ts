@@ -40,8 +40,8 @@ export function nesterovUpdate(
 }
 
 /**
- * Momentum as PyTorch has it, with weight decay (L2): the velocity sums gradients, and the rate multiplies the step. With
- * lookAhead it is Nesterov's, in the form of Sutskever, Martens, Dahl & Hinton 2013.
+ * Momentum as PyTorch has it, with weight decay (L2): the velocity sums gradients, and the rate multiplies the step.
+ * With lookAhead it is Nesterov's, in the form of Sutskever, Martens, Dahl & Hinton 2013.
  */
 export function decayedMomentumUpdate(
   w: FloatArray, dw: FloatArray, v: FloatArray, nextW: FloatArray, nextV: FloatArray,

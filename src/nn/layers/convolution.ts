@@ -17,15 +17,17 @@ export interface Conv2dOptions extends LayerOptions {
   padding?: PerAxis | 'same' | 'valid';
   /** pixels between neighbouring taps of a filter, 1 unless given */
   dilation?: PerAxis;
-  /** parts that channels and filters are cut into, each convolved by itself; 1 unless given, inChannels for depthwise */
+  /**
+   * parts that channels and filters are cut into, each convolved by itself; 1 unless given, inChannels for depthwise
+   */
   groups?: number;
   /** true unless given */
   bias?: boolean;
 }
 
 /**
- * Convolution of x (N, inChannels, H, W) by outChannels filters of the given size: weight (outChannels, inChannels / groups,
- * KH, KW), bias (outChannels). Both start uniform between -1 / sqrt(fanIn) and 1 / sqrt(fanIn), as in PyTorch.
+ * Convolution of x (N, inChannels, H, W) by outChannels filters of the given size: weight (outChannels, inChannels /
+ * groups, KH, KW), bias (outChannels). Both start uniform between -1 / sqrt(fanIn) and 1 / sqrt(fanIn), as in PyTorch.
  */
 export class Conv2d extends LayerModule {
   readonly weight: Variable;

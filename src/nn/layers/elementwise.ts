@@ -36,7 +36,9 @@ export class ELU extends LayerModule {
   }
 }
 
-/** x times the share of a normal distribution below x (Hendrycks & Gimpel 2016), exactly and not by the tanh formula. */
+/**
+ * x times the share of a normal distribution below x (Hendrycks & Gimpel 2016), exactly and not by the tanh formula.
+ */
 export class GELU extends LayerModule {
   readonly _record: LayerRecord = geluRecord();
 }

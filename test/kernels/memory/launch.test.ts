@@ -111,7 +111,7 @@ describe('launch', () => {
       const job = launch(declared.double);
       // @ts-expect-error total and run: one is missing, so the job cannot be run
       expect(job.x(values).out(values).size(1).run).toBeTypeOf('function');
-      // @ts-expect-error width
+      // @ts-expect-error the kernel has no argument of this name
       expect(job.width).toBeUndefined();
       // @ts-expect-error a number is no array, and no address of scratch either
       job.x(12);

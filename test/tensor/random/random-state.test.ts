@@ -118,7 +118,8 @@ describe('state', () => {
       null, {}, { ...good, algorithm: 'xoshiro128**' }, { ...good, words: good.words.slice(1) }, { ...good, position: 625 },
       { ...good, words: good.words.with(3, -1) }, { ...good, words: good.words.map(() => 0) }, { ...good, spare: NaN }, { ...good, spare: '1' },
     ];
-    for (const state of bad) expect(() => generator.setState(state as GeneratorState)).toThrow(/^RandomState.setState: state/);
+    for (const state of bad)
+      expect(() => generator.setState(state as GeneratorState)).toThrow(/^RandomState.setState: state/);
     expect(generator.rand()).toBe(next);
   });
 });

@@ -88,7 +88,8 @@ const adam = map('adam_update', {
 /** Adds the kernels to the module. */
 export function emitUpdates(kernels: KernelBuilder): void {
   for (const float of ['f32', 'f64'] as const) {
-    for (const each of [sgd, momentumUpdate, nesterov, decayedMomentum, rmsprop, adagrad, adam]) each.emit(kernels, float);
+    for (const each of [sgd, momentumUpdate, nesterov, decayedMomentum, rmsprop, adagrad, adam])
+      each.emit(kernels, float);
   }
 }
 

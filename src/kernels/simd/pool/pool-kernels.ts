@@ -2,9 +2,9 @@
  * Pooling as jobs, a task being some planes, alone and fused with a batchnorm in front (whose backward is in
  * fused-backward-kernels.ts).
  *
- * Windows of 2x2 with stride 2 inside the image go by vectors: of two image rows, the even and the odd columns are shuffled apart, and
- * the four candidates of four windows are compared lane by lane, their places kept beside them as integers. Everything
- * else goes window by window.
+ * Windows of 2x2 with stride 2 inside the image go by vectors: of two image rows, the even and the odd columns are
+ * shuffled apart, and the four candidates of four windows are compared lane by lane, their places kept beside them as
+ * integers. Everything else goes window by window.
  */
 
 import {
@@ -177,7 +177,13 @@ function storePlaces(f: Body, float: FloatKind, to: Value, places: Value): void 
  * places.
  */
 function pairs(
-  f: Body, float: FloatKind, upper: Value, rowBytes: Value, window: Value, width: Value, candidate: (value: Value) => Value,
+  f: Body,
+  float: FloatKind,
+  upper: Value,
+  rowBytes: Value,
+  window: Value,
+  width: Value,
+  candidate: (value: Value) => Value,
   write: (value: Value, places: Value) => void,
 ): void {
   const vector = vectorOf(float);

@@ -61,14 +61,28 @@ function adaptivePooling(kernel: AverageKernel): PoolKernels['adaptiveAvgPoolFor
 export const poolKernels: PoolKernels & FusedKernels = {
   maxPoolForward: launched((x, out, argmax, g) => {
     const perTask = planesPerTask(g);
-    launch(maxPool[floatKind(x)]).from(poolSizes, g).from(windowSizes, g).pairs(inPairs(g)).perTask(perTask)
-      .x(x).out(out).argmax(argmax).run(Math.ceil(g.planes / perTask));
+    launch(maxPool[floatKind(x)])
+      .from(poolSizes, g)
+      .from(windowSizes, g)
+      .pairs(inPairs(g))
+      .perTask(perTask)
+      .x(x)
+      .out(out)
+      .argmax(argmax)
+      .run(Math.ceil(g.planes / perTask));
   }),
 
   maxPoolBackward: launched((dout, argmax, dx, g, reluOut = null) => {
     const perTask = planesPerTask(g);
-    launch(maxPoolBackward[floatKind(dout)]).from(poolSizes, g).pairs(inPairs(g)).perTask(perTask)
-      .dout(dout).argmax(argmax).reluOut(reluOut).out(dx).run(Math.ceil(g.planes / perTask));
+    launch(maxPoolBackward[floatKind(dout)])
+      .from(poolSizes, g)
+      .pairs(inPairs(g))
+      .perTask(perTask)
+      .dout(dout)
+      .argmax(argmax)
+      .reluOut(reluOut)
+      .out(dx)
+      .run(Math.ceil(g.planes / perTask));
   }),
 
   avgPoolForward: averagePooling(average),
@@ -78,14 +92,41 @@ export const poolKernels: PoolKernels & FusedKernels = {
 
   batchnormReluPoolForward: launched((x, gamma, beta, mean, variance, out, argmax, g, channels, eps) => {
     const perTask = planesPerTask(g);
-    launch(batchnormReluMaxPool[floatKind(x)]).from(poolSizes, g).from(windowSizes, g).pairs(inPairs(g)).perTask(perTask)
-      .x(x).channels(channels).gamma(gamma).beta(beta).mean(mean).variance(variance).eps(eps).out(out).argmax(argmax)
+    launch(batchnormReluMaxPool[floatKind(x)])
+      .from(poolSizes, g)
+      .from(windowSizes, g)
+      .pairs(inPairs(g))
+      .perTask(perTask)
+      .x(x)
+      .channels(channels)
+      .gamma(gamma)
+      .beta(beta)
+      .mean(mean)
+      .variance(variance)
+      .eps(eps)
+      .out(out)
+      .argmax(argmax)
       .run(Math.ceil(g.planes / perTask));
   }),
 
-  batchnormReluPoolBackward: launched((dout, out, argmax, x, gamma, mean, variance, dx, dgamma, dbeta, g, channels, eps) => {
-    launch(fusedBackward[floatKind(x)]).from(poolSizes, g).pairs(inPairs(g)).channels(channels)
-      .dout(dout).reluOut(out).argmax(argmax).x(x).gamma(gamma).mean(mean).variance(variance).eps(eps)
-      .out(dx).dgamma(dgamma).dbeta(dbeta).run(channels);
-  }),
+  batchnormReluPoolBackward: launched(
+    (dout, out, argmax, x, gamma, mean, variance, dx, dgamma, dbeta, g, channels, eps) => {
+      launch(fusedBackward[floatKind(x)])
+        .from(poolSizes, g)
+        .pairs(inPairs(g))
+        .channels(channels)
+        .dout(dout)
+        .reluOut(out)
+        .argmax(argmax)
+        .x(x)
+        .gamma(gamma)
+        .mean(mean)
+        .variance(variance)
+        .eps(eps)
+        .out(dx)
+        .dgamma(dgamma)
+        .dbeta(dbeta)
+        .run(channels);
+    },
+  ),
 };
