@@ -12,6 +12,7 @@ const options: Options = {
   entry: {
     index: 'src/index.ts',
     'layers/index': 'src/layers/index.ts',
+    'nn/index': 'src/nn/index.ts',
     'models/index': 'src/models/index.ts',
     'train/index': 'src/train/index.ts',
     'data/index': 'src/data/index.ts',

@@ -186,6 +186,7 @@ export class Variable implements Target {
   flatten(): Variable { return apply('flatten', shapes.reshape, [this], [-1]); }
   transpose(...axes: number[]): Variable { return apply('transpose', shapes.transpose, [this], axes); }
   broadcastTo(...shape: number[]): Variable { return apply('broadcastTo', shapes.broadcastTo, [this], shape); }
+  flip(axes?: number | readonly number[]): Variable { return apply('flip', shapes.flip, [this], axes); }
   slice(...ranges: Range[]): Variable { return apply('slice', shapes.slice, [this], ranges); }
   pad(width: PadWidth, value: number = 0): Variable { return apply('pad', shapes.pad, [this], width, value); }
 }

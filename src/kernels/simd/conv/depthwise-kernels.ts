@@ -22,7 +22,7 @@ export const depthwise: FloatKernels<typeof planeSizes & typeof forwardArguments
   floatKernels('conv_depthwise', { ...planeSizes, ...forwardArguments });
 
 /** An entry of the table of parts (see direct-kernels.ts), i32 each, in bytes but for tapCount and the sizes. */
-export const depthwisePart = { taps: 0, tapCount: 4, outOffset: 8, outHeight: 12, outWidth: 16, bytes: 20 } as const;
+const depthwisePart = { taps: 0, tapCount: 4, outOffset: 8, outHeight: 12, outWidth: 16, bytes: 20 } as const;
 
 const gradientArguments = {
   x: 'input', dout: 'input', taps: 'input', tapCount: 'i32', outHeight: 'i32', outWidth: 'i32', dw: 'output',
