@@ -41,6 +41,12 @@ const deep = {
   inputDim: [3, 8, 8], numFilters: [8, 8, 8], maxPools: [0, 2], numClasses: 10, weightScale: 5e-2, dtype,
 } as const;
 
+/**
+ * Batchnorm over two examples bends much within a step of the numeric gradient, whose error that is: the notebooks
+ * print 1.10e-4 for W1 too. Networks with more examples are checked more closely in test/models.
+ */
+const batchnormTolerance = 2e-4;
+
 export const modelChecks: readonly ModelCheck[] = [
   ...[0, 0.7].map((reg) => check(
     `TwoLayerNet, reg ${reg}`, [3, 5], 7,
@@ -50,7 +56,7 @@ export const modelChecks: readonly ModelCheck[] = [
   ...([null, 'batchnorm', 'layernorm'] as const).flatMap((normalization) => [0, 3.14].map((reg) => check(
     `FullyConnectedNet, ${normalization ?? 'no normalization'}, reg ${reg}`, [2, 15], 10,
     (rng) => new FullyConnectedNet([20, 30], { ...vector, normalization, reg, rng }),
-    { tolerance: 1e-6 },
+    { tolerance: normalization === 'batchnorm' ? batchnormTolerance : 1e-6 },
   ))),
   check(
     'FullyConnectedNet, dropout 0.75', [2, 15], 10,
