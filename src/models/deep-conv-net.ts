@@ -5,16 +5,17 @@
  *   ->  WL (F h w, classes), bL (classes)  ->  scores (N, classes)
  */
 
+import { checkImageShape, checkPools, checkSizes, possiblePools, shapesAlong } from '../layers/image-network.ts';
 import { normalInit, scaledByFanIn } from '../layers/initialize.ts';
 import { affineRecord } from '../layers/records/affine.ts';
 import { convRecord } from '../layers/records/convolution.ts';
 import { reluRecord } from '../layers/records/elementwise.ts';
 import { batchnormRecord } from '../layers/records/normalization.ts';
 import { maxPoolRecord } from '../layers/records/pooling.ts';
-import { checkBoolean, checkInteger, checkNumber, checkOneOf, checkOptions, describe } from '../runtime/check.ts';
-import { shapeText, sizeOf } from '../tensor/shape.ts';
+import { checkBoolean, checkNumber, checkOneOf, checkOptions } from '../runtime/check.ts';
+import { sizeOf } from '../tensor/shape.ts';
 import { Network } from './network.ts';
-import { checkImageShape, checkNetworkOptions, checkSizes, networkOptions } from './options.ts';
+import { checkNetworkOptions, networkOptions } from './options.ts';
 import type { NetworkOptions } from './options.ts';
 
 export interface DeepConvNetOptions extends NetworkOptions {
@@ -72,45 +73,4 @@ export class DeepConvNet extends Network {
       },
     });
   }
-}
-
-/** The first convolutions, one for every time that the image can be halved. */
-function possiblePools([, height, width]: readonly number[], convolutions: number): number[] {
-  return Array.from({ length: Math.min(convolutions, 31 - Math.clz32(Math.min(height, width))) }, (_, i) => i);
-}
-
-/** The convolutions that a pool follows. Throws RangeError for an index that is none or is named twice. */
-function checkPools(fn: string, maxPools: readonly number[], convolutions: number): ReadonlySet<number> {
-  if (!Array.isArray(maxPools)) {
-    throw new TypeError(`${fn}: maxPools must be an array of integers, got ${describe(maxPools)}`);
-  }
-  const pooled = new Set<number>();
-  for (const [i, index] of (maxPools as readonly number[]).entries()) {
-    checkInteger(fn, `maxPools[${i}]`, index, 0, convolutions - 1);
-    if (pooled.has(index)) throw new RangeError(`${fn}: maxPools names ${index} twice; a convolution has one pool`);
-    pooled.add(index);
-  }
-  return pooled;
-}
-
-/** The image's shape and that after each convolution. Throws RangeError when nothing is left to pool. */
-function shapesAlong(
-  fn: string, image: [number, number, number], filters: readonly number[], pooled: ReadonlySet<number>,
-): Array<[channels: number, height: number, width: number]> {
-  const shapes = [image];
-  filters.forEach((count, i) => {
-    let [, height, width] = shapes[i];
-    if (pooled.has(i)) {
-      if (height < 2 || width < 2) {
-        throw new RangeError(
-          `${fn}: maxPools leaves nothing to pool after convolution ${i}, got planes of ${height}x${width} ` +
-          `(inputDim ${shapeText(image)})`,
-        );
-      }
-      height = Math.floor(height / 2);
-      width = Math.floor(width / 2);
-    }
-    shapes.push([count, height, width]);
-  });
-  return shapes;
 }

@@ -4,6 +4,7 @@
  *   X (N, D)  ->  W1 (D, H1), b1, gamma1, beta1 (H1)  ->  ...  ->  WL (H, C), bL (C)  ->  scores (N, C)
  */
 
+import { checkSizes } from '../layers/image-network.ts';
 import { normalInit } from '../layers/initialize.ts';
 import type { LayerRecord } from '../layers/record.ts';
 import { affineRecord } from '../layers/records/affine.ts';
@@ -13,7 +14,7 @@ import { checkInteger, checkNumber, checkOneOf, checkOptions } from '../runtime/
 import { Rng } from '../tensor/random/rng.ts';
 import type { RandomSource } from '../tensor/random/source.ts';
 import { Network } from './network.ts';
-import { checkInputSize, checkNetworkOptions, checkSizes, networkOptions } from './options.ts';
+import { checkInputSize, checkNetworkOptions, networkOptions } from './options.ts';
 import type { NetworkOptions } from './options.ts';
 
 export interface FullyConnectedNetOptions extends NetworkOptions {

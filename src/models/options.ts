@@ -1,7 +1,8 @@
 /** The options that all networks share, and their checks. */
 
 import type { FloatType } from '../layers/arguments.ts';
-import { checkInteger, checkNumber, checkOneOf, describe } from '../runtime/check.ts';
+import { checkSizes } from '../layers/image-network.ts';
+import { checkInteger, checkNumber, checkOneOf } from '../runtime/check.ts';
 import { Rng } from '../tensor/random/rng.ts';
 import { checkRandomSource } from '../tensor/random/source.ts';
 import type { RandomSource } from '../tensor/random/source.ts';
@@ -38,21 +39,4 @@ export function checkNetworkOptions(fn: string, options: NetworkOptions): Requir
 export function checkInputSize(fn: string, inputDim: number | readonly number[]): number {
   if (typeof inputDim === 'number') return checkInteger(fn, 'inputDim', inputDim, 1);
   return sizeOf(checkSizes(fn, 'inputDim', inputDim));
-}
-
-/** The shape of one image, [channels, height, width]. */
-export function checkImageShape(
-  fn: string, inputDim: readonly number[],
-): [channels: number, height: number, width: number] {
-  const [channels, height, width, ...rest] = checkSizes(fn, 'inputDim', inputDim);
-  if (width === undefined || rest.length > 0) {
-    throw new RangeError(`${fn}: inputDim must be [channels, height, width], got ${inputDim.length} numbers`);
-  }
-  return [channels, height, width];
-}
-
-/** A list of positive integers. Throws TypeError for anything else than an array, RangeError for other entries. */
-export function checkSizes(fn: string, name: string, sizes: readonly number[]): number[] {
-  if (!Array.isArray(sizes)) throw new TypeError(`${fn}: ${name} must be an array of integers, got ${describe(sizes)}`);
-  return Array.from(sizes as readonly number[], (size, i) => checkInteger(fn, `${name}[${i}]`, size, 1));
 }

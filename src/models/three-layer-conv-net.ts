@@ -5,6 +5,7 @@
  *   ->  W2 (F H/2 W/2, M), b2 (M)  ->  relu  ->  W3 (M, classes), b3 (classes)  ->  scores (N, classes)
  */
 
+import { checkImageShape } from '../layers/image-network.ts';
 import { normalInit } from '../layers/initialize.ts';
 import { affineRecord } from '../layers/records/affine.ts';
 import { convRecord } from '../layers/records/convolution.ts';
@@ -13,7 +14,7 @@ import { maxPoolRecord } from '../layers/records/pooling.ts';
 import { checkInteger, checkNumber, checkOptions } from '../runtime/check.ts';
 import { shapeText } from '../tensor/shape.ts';
 import { Network } from './network.ts';
-import { checkImageShape, checkNetworkOptions, networkOptions } from './options.ts';
+import { checkNetworkOptions, networkOptions } from './options.ts';
 import type { NetworkOptions } from './options.ts';
 
 export interface ThreeLayerConvNetOptions extends NetworkOptions {

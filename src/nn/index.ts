@@ -36,3 +36,16 @@ export type {
 export type { SymbolicValue } from './symbol.ts';
 export { Trainable } from './trainable.ts';
 export type { CompileOptions, EvaluateOptions, LossName, OptimizerName } from './trainable.ts';
+export { deepConvNet } from './zoo/deep-conv-net.ts';
+export type { DeepOptions } from './zoo/deep-conv-net.ts';
+export { denseNet } from './zoo/dense-net.ts';
+export type { DenseNetOptions } from './zoo/dense-net.ts';
+export { mobileNetLike } from './zoo/mobile-net-like.ts';
+export type { MobileNetLikeOptions } from './zoo/mobile-net-like.ts';
+export type { ZooOptions } from './zoo/options.ts';
+export { resNet18, resNet20 } from './zoo/res-net.ts';
+export type { ResNetOptions } from './zoo/res-net.ts';
+export { threeLayerConvNet } from './zoo/three-layer-conv-net.ts';
+export type { ThreeLayerOptions } from './zoo/three-layer-conv-net.ts';
+export { vggLike } from './zoo/vgg-like.ts';
+export type { VggLikeOptions } from './zoo/vgg-like.ts';

@@ -26,12 +26,15 @@ export function underPath<T>(module: object, forward: () => T): T {
   }
 }
 
-/** The names by which each module of the chain is a field of the one before it, joined by dots. */
+/** The names by which each module of the chain is a field of one before it, joined by dots. */
 function pathOf(chain: readonly object[]): string {
   const names: string[] = [];
+  let owner = chain[0]; // a chain that a module keeps to itself has no name, its layers are found in the module
   for (let i = 1; i < chain.length; i++) {
-    const name = nameWithin(chain[i - 1], chain[i], 4);
-    if (name !== null) names.push(name);
+    const name = nameWithin(owner, chain[i], 4) ?? nameWithin(chain[i - 1], chain[i], 4);
+    if (name === null) continue;
+    names.push(name);
+    owner = chain[i];
   }
   return names.join('.');
 }
