@@ -1,6 +1,7 @@
 /**
  * Convolutions: the course's, in three forms (the kernel on arrays in the backend's memory, as in training; the public
- * layer on tensors of the user's, which are copied in and out; the layer inside a step), and two larger ones.
+ * layer on tensors of the user's, which are copied in and out; the layer inside a step), two larger ones, and two that
+ * are depthwise.
  */
 
 import type { ConvGeometry } from '../../src/kernels/contract.ts';
@@ -15,12 +16,12 @@ interface Shape {
   readonly name: string;
   readonly param: ConvParam;
   readonly geometry: ConvGeometry;
-  /** the peers' name for it */
-  readonly peer: string;
+  /** the peers' name for it, where they have it */
+  readonly peer: string | null;
 }
 
 function shape(
-  name: string, peer: string, x: readonly number[], filters: number, stride: number, groups: number = 1,
+  name: string, peer: string | null, x: readonly number[], filters: number, stride: number, groups: number = 1,
 ): Shape {
   const param = { stride, pad: 1, groups };
   return { name, peer, param, geometry: convSizes(name, x, [filters, x[1] / groups, 3, 3], param) };
@@ -30,8 +31,8 @@ const course = shape('conv course', 'W2_seed', [100, 3, 31, 31], 25, 2);
 const larger = [
   shape('conv 32->32 at 32x32', 'W3_32x32x32', [64, 32, 32, 32], 32, 1),
   shape('conv 64->64 at 16x16', 'W3_64x16x16', [64, 64, 16, 16], 64, 1),
-  shape('depthwise 64 at 32x32', 'depthwise', [64, 64, 32, 32], 64, 1, 64),
-  shape('depthwise 64 at 32x32, stride 2', 'depthwise', [64, 64, 32, 32], 64, 2, 64),
+  shape('depthwise 64 at 32x32', null, [64, 64, 32, 32], 64, 1, 64),
+  shape('depthwise 64 at 32x32, stride 2', null, [64, 64, 32, 32], 64, 2, 64),
 ];
 
 function sizes(g: ConvGeometry): { x: number; w: number; out: number; products: number } {
@@ -53,7 +54,7 @@ function forward({ name, geometry: g, peer }: Shape, dtype: FloatName): KernelCa
   const { x, w, out, products } = sizes(g);
   return {
     name: `${name} forward`, dtype, ...workOf(products),
-    peer: { workload: peer.slice(0, 2), case: peer, operation: 'fwd' },
+    ...(peer === null ? {} : { peer: { workload: peer.slice(0, 2), case: peer, operation: 'fwd' } }),
     prepare(arrays) {
       const [xs, ws, bs, result] = [arrays.normal(x), arrays.normal(w), arrays.normal(g.filters), arrays.zeros(out)];
       return { run: ({ convForward }) => convForward(xs, ws, bs, result, g, {}), results: [result] };
@@ -65,7 +66,7 @@ function backward({ name, geometry: g, peer }: Shape, dtype: FloatName): KernelC
   const { x, w, out, products } = sizes(g);
   return {
     name: `${name} backward`, dtype, ...workOf(2 * products),
-    peer: { workload: peer.slice(0, 2), case: peer, operation: 'bwd' },
+    ...(peer === null ? {} : { peer: { workload: peer.slice(0, 2), case: peer, operation: 'bwd' } }),
     prepare(arrays) {
       const [dout, xs, ws] = [arrays.normal(out), arrays.normal(x), arrays.normal(w)];
       const [dx, dw, db] = [arrays.zeros(x), arrays.zeros(w), arrays.zeros(g.filters)];

@@ -146,7 +146,7 @@ describe.each([
       () => forward(images, { ...param, stride: 0.5 }), RangeError, `${name}: stride must be an integer >= 1, got 0.5`,
     ],
     'an unknown option': [
-      () => forward(images, { ...param, pad: 1 } as PoolParam), TypeError, `${name}: unknown option "pad"`,
+      () => forward(images, { ...param, padding: 1 } as PoolParam), TypeError, `${name}: unknown option "padding"`,
     ],
     'an empty batch': [() => forward(zeros([0, 3, 8, 8]), param), RangeError, `${name}: x must not be empty`],
   });

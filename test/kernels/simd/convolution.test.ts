@@ -35,7 +35,7 @@ const winogradShapes = fc.record({
 
 function gradients(type: FloatType, g: ConvGeometry, kernels: typeof simd): Float32Array[] {
   const x = randomFloats(type, g.batch * g.channels * g.height * g.width, 1);
-  const w = randomFloats(type, g.filters * g.channels * g.kernelHeight * g.kernelWidth, 2);
+  const w = randomFloats(type, g.filters * (g.channels / g.groups) * g.kernelHeight * g.kernelWidth, 2);
   const b = randomFloats(type, g.filters, 3);
   const scale = randomFloats(type, g.filters, 4);
   const dout = randomFloats(type, g.batch * g.filters * g.outHeight * g.outWidth, 5);
@@ -134,9 +134,16 @@ describe('convolution', () => {
   });
 
   it('gives the same bits on 1, 2 and 3 threads', async () => {
+    const images = { batch: 9, channels: 24, height: 25, width: 22 };
     const shapes: Array<[FloatType, ConvGeometry]> = [
       ['float32', geometry(11, 16, 13, 16, 24, 3, 3, 1, 1)], ['float32', geometry(9, 3, 20, 17, 10, 5, 5, 1, 2)],
-      ['float32', geometry(1, 7, 40, 33, 9, 3, 3, 2, 1)], ['float32', geometry(50, 64, 2, 2, 64, 3, 3, 1, 1)], ['float64', geometry(10, 8, 9, 9, 8, 3, 3, 1, 1)],
+      ['float32', geometry(1, 7, 40, 33, 9, 3, 3, 2, 1)], ['float32', geometry(50, 64, 2, 2, 64, 3, 3, 1, 1)],
+      ['float64', geometry(10, 8, 9, 9, 8, 3, 3, 1, 1)],
+      ...(['float32', 'float64'] as const).flatMap((type): Array<[FloatType, ConvGeometry]> => [
+        [type, convOf({ ...images, filters: 24, kernelHeight: 3, kernelWidth: 3, groups: 24, pad: 1 })],
+        [type, convOf({ ...images, filters: 24, kernelHeight: 5, kernelWidth: 3, groups: 24, pad: 'same', stride: 2 })],
+        [type, convOf({ ...images, filters: 36, kernelHeight: 3, kernelWidth: 3, groups: 4, dilation: 2 })],
+      ]),
     ];
     const runs: Float32Array[][][] = [];
     for (const threads of [1, 2, 3]) {

@@ -32,8 +32,9 @@ const gradientArguments = {
 export const depthwiseGradient: FloatKernels<typeof planeSizes & typeof gradientArguments> =
   floatKernels('conv_depthwise_gradient', { ...planeSizes, ...gradientArguments });
 
-/** Vectors of pixels across the register tile. */
+/** Vectors of pixels across the register tile, and the bytes that the last one may be read beyond the planes. */
 const tile = 4;
+export const tileOverhang: number = 16 * tile;
 /** Taps whose sums are kept in registers at a time. */
 const tapsTogether = 4;
 

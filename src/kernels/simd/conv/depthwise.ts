@@ -5,7 +5,7 @@ import { bytesOf } from '../../../wasm/index.ts';
 import type { ConvKernels, FloatArray } from '../../contract.ts';
 import { floatKind, launch, launched, staged } from '../launch.ts';
 import { normTuning } from '../tuning.ts';
-import { depthwise, depthwiseGradient } from './depthwise-kernels.ts';
+import { depthwise, depthwiseGradient, tileOverhang } from './depthwise-kernels.ts';
 import { columnsOfPart, forwardPass, inputGradientPass, type Pass, tapTable } from './direct.ts';
 import { planeSizes } from './direct-kernels.ts';
 
@@ -19,7 +19,7 @@ function runPlanes(
   const lanes = 16 / bytes;
   const outHeight = Math.max(...pass.parts.map((part) => part.outHeight));
   const outWidth = Math.max(...pass.parts.map((part) => part.outWidth));
-  const partColumns = columnsOfPart(pass, roundUp(outWidth, 4 * lanes), lanes);
+  const partColumns = columnsOfPart(pass, roundUp(outWidth, lanes), lanes);
   const planeRows = (outHeight - 1) * pass.strideY + pass.windowHeight;
   const entries = pass.parts.flatMap((part) => {
     const table = tapTable(pass, part, planeRows, partColumns, bytes);
@@ -31,7 +31,8 @@ function runPlanes(
   launch(depthwise[float]).from(planeSizes, { ...pass, filters: taps, planeRows, partColumns }).perTask(perTask)
     .x(x).w(w).parts(Int32Array.from(entries)).partCount(pass.parts.length).scales(scales).bias(bias).relu(relu)
     .out(out).outPlaneBytes(pass.outPlane * bytes).outRowBytes(pass.outRow * bytes).outPixelBytes(pass.outPixel * bytes)
-    .scratch(planeRows * pass.strideX * partColumns * bytes).run(Math.ceil(pass.batch * pass.imageChannels / perTask));
+    .scratch(planeRows * pass.strideX * partColumns * bytes + tileOverhang)
+    .run(Math.ceil(pass.batch * pass.imageChannels / perTask));
 }
 
 /** convForward of the contract. */
