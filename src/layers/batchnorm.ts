@@ -61,7 +61,8 @@ export type NormGradients = [dx: Tensor, dgamma: Tensor, dbeta: Tensor];
 /**
  * Batchnorm of x (N, D) with gamma and beta (D). In training it replaces bnParam.runningMean and bnParam.runningVar.
  * Throws TypeError for arguments that are not tensors, unknown options, and test mode without running averages;
- * RangeError for an empty batch, one value per channel in training, shapes that do not fit, an unknown mode, eps below 0 or momentum outside 0..1.
+ * RangeError for an empty batch, one value per channel in training, shapes that do not fit, an unknown mode, eps below
+ * 0 or momentum outside 0..1.
  */
 export function batchnormForward(
   x: Tensor, gamma: Tensor, beta: Tensor, bnParam: BatchnormParam,
@@ -174,7 +175,10 @@ export function batchnormGradients(
   return [dx, dgamma, dbeta];
 }
 
-/** momentum running + (1 - momentum) correction sample, in memory that outlives a training step; running is 0 at first. */
+/**
+ * momentum running + (1 - momentum) correction sample, in memory that outlives a training step; running is 0 at
+ * first.
+ */
 function movingAverage(
   running: Tensor | undefined, sample: Tensor, momentum: number, correction: number = 1,
 ): Tensor {
@@ -183,7 +187,9 @@ function movingAverage(
   const to = floats(next);
   const from = floats(sample);
   const old = running === undefined ? null : floats(asFloat(running, type));
-  for (let i = 0; i < to.length; i++) to[i] = momentum * (old === null ? 0 : old[i]) + (1 - momentum) * correction * from[i];
+  for (let i = 0; i < to.length; i++) {
+    to[i] = momentum * (old === null ? 0 : old[i]) + (1 - momentum) * correction * from[i];
+  }
   return next;
 }
 

@@ -2,8 +2,8 @@
  * A layer as a record: everything that a network, the tape and a table need to know of it, said once. The functions in
  * this folder compute; a record says which of them, with which settings, on which parameters.
  *
- * Networks are lists of records. `fuse` (fuse.ts) replaces neighbours that have a common form by one record that computes
- * the same numbers in fewer passes over memory.
+ * Networks are lists of records. `fuse` (fuse.ts) replaces neighbours that have a common form by one record that
+ * computes the same numbers in fewer passes over memory.
  */
 
 import type { Tensor } from '../tensor/tensor.ts';
@@ -29,7 +29,10 @@ export interface LayerRecord {
   readonly kind: string;
   /** what it learns, in the order in which `forward` takes it */
   readonly parameters: readonly ParameterSpec[];
-  /** the shape of one example after the layer. Throws RangeError, under the caller's name, for one that does not fit. */
+  /**
+   * the shape of one example after the layer. Throws RangeError, under the caller's name, for one that does not
+   * fit.
+   */
   outputShape(fn: string, input: readonly number[]): readonly number[];
   /** the output for a batch x, and the way back */
   forward(fn: string, x: Tensor, parameters: readonly Tensor[], mode: Mode): [out: Tensor, back: LayerBackward];

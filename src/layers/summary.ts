@@ -13,8 +13,8 @@ export interface LayerRow {
 }
 
 /**
- * A convolution by filters of shape (F, C / groups, KH, KW) to an output (F, OH, OW): for each output a product and a sum
- * for every weight of its filter (the first sum is the bias).
+ * A convolution by filters of shape (F, C / groups, KH, KW) to an output (F, OH, OW): for each output a product and a
+ * sum for every weight of its filter (the first sum is the bias).
  */
 export function convRow(filters: readonly number[], output: readonly number[], bias: boolean): LayerRow {
   const [count, , height, width] = filters;

@@ -116,7 +116,8 @@ export function checkOptions(fn: string, options: unknown, known: readonly strin
 export function checkWritable(fn: string, name: string, target: object, fields: readonly string[]): void {
   for (const field of fields) {
     const found = Object.getOwnPropertyDescriptor(target, field);
-    const writable = found === undefined ? Object.isExtensible(target) : found.writable === true || found.set !== undefined;
+    const writable =
+      found === undefined ? Object.isExtensible(target) : found.writable === true || found.set !== undefined;
     if (!writable) throw new TypeError(`${fn}: ${name} must be writable, got one whose ${field} is frozen or read-only`);
   }
 }

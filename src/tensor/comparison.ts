@@ -106,7 +106,8 @@ function limit(x: Tensor, bound: number, f: (x: number, y: number) => number): T
 }
 
 /**
- * True when every |a - b| <= absolute + relative |b| after broadcasting. Infinities must agree; NaN is close to nothing.
+ * True when every |a - b| <= absolute + relative |b| after broadcasting. Infinities must agree; NaN is close to
+ * nothing.
  */
 export function allClose(a: Operand, b: Operand, relative: number = 1e-5, absolute: number = 1e-8): boolean {
   checkNumber('allClose', 'relative', relative, 0);

@@ -16,7 +16,8 @@ export function labelValues(fn: string, name: string, y: Labels): ArrayLike<unkn
 }
 
 /**
- * The labels as a new Int32Array. Throws TypeError for anything else (see `labelValues`), RangeError unless it holds `count` integers (any number of them when null) from 0 to below `classes`.
+ * The labels as a new Int32Array. Throws TypeError for anything else (see `labelValues`), RangeError unless it holds
+ * `count` integers (any number of them when null) from 0 to below `classes`.
  */
 export function checkLabels(
   fn: string, name: string, y: Labels, count: number | null = null, classes: number = 2 ** 31,

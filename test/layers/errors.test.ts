@@ -220,7 +220,8 @@ describe('normalisations', () => {
       'spatialGroupnormForward: gnParam.G must repeat the argument G, got 4 and 2',
     ],
     'an unknown option of groupnorm': [
-      () => layers.spatialGroupnormForward(zeros([2, 4, 3, 3]), ones(4), zeros(4), 2, { momentum: 1 } as never), TypeError,
+      () => layers.spatialGroupnormForward(zeros([2, 4, 3, 3]), ones(4), zeros(4), 2, { momentum: 1 } as never),
+      TypeError,
       'spatialGroupnormForward: unknown option "momentum", known options are G, eps, mode',
     ],
     'an unknown mode of layernorm': [

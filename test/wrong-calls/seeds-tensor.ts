@@ -34,7 +34,8 @@ const functions: Table = {
   pick: () => [matrix(), [0, 2]], take: () => [matrix(), [0, 2], 1],
   concat: () => [[matrix(), matrix()], 1], stack: () => [[matrix(), matrix()], 1],
   pad: modest(() => [matrix(), [[1, 1], [0, 2]], 'reflect', 7]),
-  dot: pair, matmul: pair, outer: pair, tensordot: [() => [matrix(), matrix(), [[0], [0]]], () => [matrix(), matrix(), 2]],
+  dot: pair, matmul: pair, outer: pair,
+  tensordot: [() => [matrix(), matrix(), [[0], [0]]], () => [matrix(), matrix(), 2]],
   trace: () => [square()],
   toNdarray: one, fromNdarray: () => [{ data: Float32Array.of(1, 2), shape: [2], stride: [1], offset: 0 }],
   sum: reduction, prod: reduction, mean: reduction, max: reduction, min: reduction, any: reduction, all: reduction,
@@ -48,7 +49,7 @@ const functions: Table = {
 };
 
 const internal: Table = {
-  'Tensor.position': 'internal',
+  'Tensor.touch': 'internal', 'Tensor.position': 'internal',
   'RandomState.gauss': 'internal', 'Rng.gauss': 'internal',
 };
 
@@ -85,7 +86,8 @@ const methods: Table = {
     getState: [], setState: () => [new Rng(2).getState()],
   }),
   ...methodsOf('RandomState', () => new RandomState(1), {
-    seed: () => [7], random: [], fillUniform: () => [new Float64Array(2)], fillNormal: () => [new Float64Array(2), 1, 2],
+    seed: () => [7], random: [], fillUniform: () => [new Float64Array(2)],
+    fillNormal: () => [new Float64Array(2), 1, 2],
     rand: [modest(() => [2, 3]), modest(() => [[2, 3]])], randn: [modest(() => [2, 3]), modest(() => [[2, 3]])],
     uniform: modest(() => [0, 1, [2]]), normal: modest(() => [0, 1, [2]]), randint: modest(() => [0, 9, [2]]),
     permutation: [modest(() => [4]), modest(() => [matrix()])], shuffle: [() => [[1, 2, 3]], () => [matrix()]],

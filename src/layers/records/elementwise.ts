@@ -57,7 +57,10 @@ export function tanhRecord(): LayerRecord {
   return activation('tanh', 13, tanhForward, tanhBackward);
 }
 
-/** Dropout that keeps an element with this probability, drawing from what `source` gives, or anew from `seed` at every pass. */
+/**
+ * Dropout that keeps an element with this probability, drawing from what `source` gives, or anew from `seed` at every
+ * pass.
+ */
 export function dropoutRecord(keepProb: number, source: () => RandomSource, seed?: number): LayerRecord {
   return {
     kind: 'dropout',

@@ -28,7 +28,10 @@ export interface BatchnormRecord extends LayerRecord {
   batches: number;
 }
 
-/** The param for a pass in this mode, which is counted in training: running averages at test time where there are any. */
+/**
+ * The param for a pass in this mode, which is counted in training: running averages at test time where there are
+ * any.
+ */
 export function batchnormParam(record: BatchnormRecord, mode: Mode): BatchnormParam {
   const { param } = record;
   if (mode === 'train') {
