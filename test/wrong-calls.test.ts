@@ -30,9 +30,8 @@ afterAll(() => tilegrad.configure({ backend: 'auto', threads: 'auto' }));
 
 describe.each(['naive', 'simd'] as const)('wrong calls on %s', (backend) => {
   test.each(backend === 'naive' ? [...computing, ...rest] : computing)('of %s', async (_, module, table) => {
-    const { calls, refused, raw, unlisted } = await walk(module, table, () =>
-      tilegrad.configure({ backend, threads: 1 }),
-    );
+    const begin = (): void => tilegrad.configure({ backend, threads: 1 });
+    const { calls, refused, raw, unlisted } = await walk(module, table, begin);
     expect(unlisted).toEqual([]);
     expect(raw).toEqual([]);
     expect(refused).toBeGreaterThan(calls / 2);

@@ -176,7 +176,8 @@ export function batchnormGradients(
 }
 
 /**
- * momentum running + (1 - momentum) correction sample, in memory that outlives a training step; running is 0 at first.
+ * momentum running + (1 - momentum) correction sample, in memory that outlives a training step; running is 0 at
+ * first.
  */
 function movingAverage(
   running: Tensor | undefined, sample: Tensor, momentum: number, correction: number = 1,
@@ -186,8 +187,9 @@ function movingAverage(
   const to = floats(next);
   const from = floats(sample);
   const old = running === undefined ? null : floats(asFloat(running, type));
-  for (let i = 0; i < to.length; i++)
+  for (let i = 0; i < to.length; i++) {
     to[i] = momentum * (old === null ? 0 : old[i]) + (1 - momentum) * correction * from[i];
+  }
   return next;
 }
 

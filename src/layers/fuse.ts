@@ -91,14 +91,8 @@ const fusions: readonly Fusion[] = [
   {
     kinds: ['affine', 'batchnorm', 'relu'],
     forward([, norm], x, [w, b, gamma, beta], mode) {
-      const [out, cache] = affineBatchnormReluForward(
-        x,
-        w,
-        b,
-        gamma,
-        beta,
-        batchnormParam(norm as BatchnormRecord, mode),
-      );
+      const param = batchnormParam(norm as BatchnormRecord, mode);
+      const [out, cache] = affineBatchnormReluForward(x, w, b, gamma, beta, param);
       return [out, (dout, inputGradient) => affineBatchnormReluBackward(dout, cache, inputGradient)];
     },
   },

@@ -129,21 +129,9 @@ export function convSizes(
     );
   }
   return {
-    batch,
-    channels,
-    height,
-    width,
-    filters,
-    kernelHeight,
-    kernelWidth,
-    ...cutStrides(strideY, strideX, vertical, horizontal),
-    padTop: vertical.before,
-    padLeft: horizontal.before,
-    dilationY,
-    dilationX,
-    groups,
-    outHeight: vertical.out,
-    outWidth: horizontal.out,
+    batch, channels, height, width, filters, kernelHeight, kernelWidth,
+    ...cutStrides(strideY, strideX, vertical, horizontal), padTop: vertical.before, padLeft: horizontal.before,
+    dilationY, dilationX, groups, outHeight: vertical.out, outWidth: horizontal.out,
   };
 }
 
@@ -173,16 +161,9 @@ export function poolSizes(
     );
   }
   return {
-    planes: batch * channels,
-    height,
-    width,
-    poolHeight,
-    poolWidth,
-    ...cutStrides(strideY, strideX, vertical, horizontal),
-    padTop: vertical.before,
-    padLeft: horizontal.before,
-    outHeight: vertical.out,
-    outWidth: horizontal.out,
+    planes: batch * channels, height, width, poolHeight, poolWidth,
+    ...cutStrides(strideY, strideX, vertical, horizontal), padTop: vertical.before, padLeft: horizontal.before,
+    outHeight: vertical.out, outWidth: horizontal.out,
   };
 }
 

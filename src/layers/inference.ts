@@ -52,10 +52,8 @@ function foldBatchnorm(
   const { mode, runningMean, runningVar, eps = 1e-5 } = bnParam;
   if (mode !== 'test' || runningMean === undefined || runningVar === undefined) return null;
   const filters = w.shape[0];
-  if (
-    [gamma, beta, runningMean, runningVar, ...(b === null ? [] : [b])].some((t) => t.ndim !== 1 || t.size !== filters)
-  )
-    return null;
+  const perFilter = [gamma, beta, runningMean, runningVar, ...(b === null ? [] : [b])];
+  if (perFilter.some((t) => t.ndim !== 1 || t.size !== filters)) return null;
   const type = b === null ? floatTypeOf(x, w, gamma, beta) : floatTypeOf(x, w, b, gamma, beta);
   const [bs, gammas, betas, means, variances] =
     [b ?? zeros(filters, type), gamma, beta, runningMean, runningVar].map((t) => floats(asFloat(t, type)));

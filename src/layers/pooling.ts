@@ -17,6 +17,7 @@ import { naiveKernels } from '../kernels/naive/index.ts';
 import { activeFastKernels, activeKernels } from '../kernels/registry.ts';
 import { checkRank } from '../tensor/check.ts';
 import { contiguousData, emptyTensor } from '../tensor/internal.ts';
+import { checkShape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { asFloat, Cache, checkGradient, checkNotEmpty, floats, floatTypeOf } from './arguments.ts';
 import type { FloatType } from './arguments.ts';
@@ -110,9 +111,10 @@ export function adaptiveAvgPoolForward(x: Tensor, size: PerAxis): [out: Tensor, 
   checkImages(fn, x);
   const [outHeight, outWidth] = perAxis(fn, 'size', size, 1);
   const [batch, channels, height, width] = x.shape;
+  const outputShape = checkShape(fn, [batch, channels, outHeight, outWidth], 'the output');
   const geometry: AdaptivePoolGeometry = { planes: batch * channels, height, width, outHeight, outWidth };
   const type = floatTypeOf(x);
-  const out = emptyTensor([batch, channels, outHeight, outWidth], type);
+  const out = emptyTensor(outputShape, type);
   activeKernels().adaptiveAvgPoolForward(floats(asFloat(x, type)), floats(out), geometry);
   return [out, new Cache('adaptiveAvgPool', { inputShape: x.shape, outputShape: out.shape, type, geometry })];
 }

@@ -30,7 +30,8 @@ export interface LayerRecord {
   /** what it learns, in the order in which `forward` takes it */
   readonly parameters: readonly ParameterSpec[];
   /**
-   * the shape of one example after the layer. Throws RangeError, under the caller's name, for one that does not fit.
+   * the shape of one example after the layer. Throws RangeError, under the caller's name, for one that does not
+   * fit.
    */
   outputShape(fn: string, input: readonly number[]): readonly number[];
   /** the output for a batch x, and the way back */

@@ -142,9 +142,8 @@ function kernelOperation(
   operation: BinaryOperation, a: Operand, b: Operand, integers: (x: number, y: number) => number,
 ): Tensor {
   const [left, right, dtype] = operands(operation, a, b);
-  return isFloat(dtype)
-    ? kernelPass(operation, left, right, dtype)
-    : mapPairs(left, right, dtype, dtype, integers, operation);
+  if (isFloat(dtype)) return kernelPass(operation, left, right, dtype);
+  return mapPairs(left, right, dtype, dtype, integers, operation);
 }
 
 const commutative: readonly BinaryOperation[] = ['add', 'mul', 'maximum', 'minimum'];
@@ -158,12 +157,8 @@ function kernelPass(operation: BinaryOperation, left: Tensor, right: Tensor, dty
   if (right.size === 1) {
     activeKernels().binaryScalar(operation, first, right.item(), result);
   } else {
-    activeKernels().binary(
-      operation,
-      first,
-      contiguousDataAs(broadcastTo(right, shape, operation), dtype) as FloatArray,
-      result,
-    );
+    const second = contiguousDataAs(broadcastTo(right, shape, operation), dtype) as FloatArray;
+    activeKernels().binary(operation, first, second, result);
   }
   return out;
 }

@@ -23,18 +23,15 @@ export function copyElements(shape: readonly number[], from: Layout, to: Layout)
     if (extent === 0) return;
     if (extent === 1) continue;
     const last = extents.length - 1;
-    if (
-      last >= 0 &&
-      fromStrides[last] === from.strides[axis] * extent &&
-      toStrides[last] === to.strides[axis] * extent
-    ) {
+    const [fromStride, toStride] = [from.strides[axis], to.strides[axis]];
+    if (last >= 0 && fromStrides[last] === fromStride * extent && toStrides[last] === toStride * extent) {
       extents[last] *= extent;
-      fromStrides[last] = from.strides[axis];
-      toStrides[last] = to.strides[axis];
+      fromStrides[last] = fromStride;
+      toStrides[last] = toStride;
     } else {
       extents.push(extent);
-      fromStrides.push(from.strides[axis]);
-      toStrides.push(to.strides[axis]);
+      fromStrides.push(fromStride);
+      toStrides.push(toStride);
     }
   }
   if (extents.length === 0) {

@@ -178,7 +178,8 @@ export function eye(
   checkInteger('eye', 'diagonal', diagonal, -Infinity);
   const shape = checkShape('eye', [rows, columns]);
   const data = allocateCollected(dtype, sizeOf(shape));
-  for (let row = Math.max(0, -diagonal); row < rows && row + diagonal < columns; row++)
+  for (let row = Math.max(0, -diagonal); row < rows && row + diagonal < columns; row++) {
     data[row * columns + row + diagonal] = 1;
+  }
   return new Tensor(data, shape);
 }

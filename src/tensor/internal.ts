@@ -34,9 +34,8 @@ export function contiguousDataAs(t: Tensor, dtype: DType): TypedArray {
 /** True when the arrays under both tensors share memory, so that writing to one may change the other. */
 export function overlap(a: Tensor, b: Tensor): boolean {
   const [x, y] = [a.data, b.data];
-  return (
-    x.buffer === y.buffer && x.byteOffset < y.byteOffset + y.byteLength && y.byteOffset < x.byteOffset + x.byteLength
-  );
+  if (x.buffer !== y.buffer) return false;
+  return x.byteOffset < y.byteOffset + y.byteLength && y.byteOffset < x.byteOffset + x.byteLength;
 }
 
 /** A fresh row-major copy of t's elements in the given type. */

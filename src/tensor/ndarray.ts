@@ -85,12 +85,8 @@ export class NdarrayView<D extends TypedArray = TypedArray> {
   lo(...starts: Array<number | null>): NdarrayView<D> {
     const skipped = this.shape.map((_, axis) => (isPlace(starts[axis]) ? starts[axis] : 0));
     const shape = this.shape.map((extent, axis) => extent - skipped[axis]);
-    return new NdarrayView(
-      this.data,
-      shape,
-      this.stride,
-      skipped.reduce((at, skip, axis) => at + skip * this.stride[axis], this.offset),
-    );
+    const offset = skipped.reduce((at, skip, axis) => at + skip * this.stride[axis], this.offset);
+    return new NdarrayView(this.data, shape, this.stride, offset);
   }
 
   /** Every so many-th element of each axis; negative steps walk backwards from the end. */
@@ -111,12 +107,7 @@ export class NdarrayView<D extends TypedArray = TypedArray> {
   /** Axis i of the result is axis axes[i]; axes that are left out stay in their place. */
   transpose(...axes: number[]): NdarrayView<D> {
     const order = this.shape.map((_, axis) => axes[axis] ?? axis);
-    return new NdarrayView(
-      this.data,
-      order.map((axis) => this.shape[axis]),
-      order.map((axis) => this.stride[axis]),
-      this.offset,
-    );
+    return this.#withAxes(order, this.offset);
   }
 
   /** The view reversed in its axes. */
@@ -127,16 +118,17 @@ export class NdarrayView<D extends TypedArray = TypedArray> {
   /** Fixes an index on some axes, which drop out; null or a negative number keeps an axis. */
   pick(...indices: Array<number | null>): NdarrayView<D> {
     const kept = this.shape.map((_, axis) => axis).filter((axis) => !isPlace(indices[axis]));
-    const offset = this.shape.reduce(
-      (at, _, axis) => at + (isPlace(indices[axis]) ? indices[axis] * this.stride[axis] : 0),
-      this.offset,
-    );
-    return new NdarrayView(
-      this.data,
-      kept.map((axis) => this.shape[axis]),
-      kept.map((axis) => this.stride[axis]),
-      offset,
-    );
+    const offset = this.stride.reduce((at, by, axis) => {
+      const index = indices[axis];
+      return isPlace(index) ? at + index * by : at;
+    }, this.offset);
+    return this.#withAxes(kept, offset);
+  }
+
+  /** The view of these axes, in this order. */
+  #withAxes(axes: readonly number[], offset: number): NdarrayView<D> {
+    const [shape, stride] = [this.shape, this.stride].map((list) => axes.map((axis) => list[axis]));
+    return new NdarrayView(this.data, shape, stride, offset);
   }
 }
 

@@ -30,9 +30,9 @@ interface Runs {
 function runs(fn: string, t: Tensor, axes: Axes, keepDims: boolean): Runs {
   checkTensor(fn, 'x', t);
   checkBoolean(fn, 'keepDims', keepDims);
-  const reduced =
-    axes === null || axes === undefined ? t.shape.map((_, axis) => axis) : normalizeAxes(fn, axes, t.ndim);
-  const kept = t.shape.map((_, axis) => axis).filter((axis) => !reduced.includes(axis));
+  const all = t.shape.map((_, axis) => axis);
+  const reduced = axes === null || axes === undefined ? all : normalizeAxes(fn, axes, t.ndim);
+  const kept = all.filter((axis) => !reduced.includes(axis));
   // In ascending order, so that reducing the last axes of a contiguous tensor needs no copy.
   const order = [...kept, ...reduced.toSorted((a, b) => a - b)];
   return {

@@ -2,28 +2,10 @@
 
 import { afterEach, describe, expect, it } from 'vitest';
 import {
-  affineBackward,
-  affineForward,
-  avgPoolForward,
-  batchnormForward,
-  convForwardFast,
-  convForwardNaive,
-  convReluForward,
-  convReluPoolForward,
-  dropoutForward,
-  eluForward,
-  globalAvgPoolForward,
-  layernormForward,
-  leakyReluForward,
-  maxPoolForwardFast,
-  maxPoolForwardNaive,
-  reluBackward,
-  reluForward,
-  sigmoidForward,
-  softmaxLoss,
-  spatialGroupnormForward,
-  svmLoss,
-  tanhForward,
+  affineBackward, affineForward, avgPoolForward, batchnormForward, convForwardFast, convForwardNaive, convReluForward,
+  convReluPoolForward, dropoutForward, eluForward, globalAvgPoolForward, layernormForward, leakyReluForward,
+  maxPoolForwardFast, maxPoolForwardNaive, reluBackward, reluForward, sigmoidForward, softmaxLoss,
+  spatialGroupnormForward, svmLoss, tanhForward,
 } from '../../src/layers/index.ts';
 import type { BatchnormParam } from '../../src/layers/index.ts';
 import { allocateCollected, inStep, installStepMemory } from '../../src/kernels/memory/allocate.ts';

@@ -76,10 +76,8 @@ describe('imageGrid', () => {
     const small = rng.normal(0, 1, [2, 3, 3, 3]);
     expect(imageGrid(small.transpose(0, 2, 3, 1), { layout: 'NHWC' })).toEqual(imageGrid(small));
     // 16 channels of 3x3 filters are 16 grey images each
-    expect(imageGrid(rng.normal(0, 1, [2, 16, 3, 3]), { columns: 32, padding: 0 })).toMatchObject({
-      width: 96,
-      height: 3,
-    });
+    const grey = imageGrid(rng.normal(0, 1, [2, 16, 3, 3]), { columns: 32, padding: 0 });
+    expect(grey).toMatchObject({ width: 96, height: 3 });
     expect(() => imageGrid(small, { layout: 'HWC' as never })).toThrow('imageGrid: layout must be one of NCHW, NHWC');
   });
 

@@ -11,7 +11,8 @@ const x4 = rng.normal(0, 1, [2, 4, 4, 4]);
 const w2 = rng.normal(0, 1, [4, 5]);
 const w4 = rng.normal(0, 1, [4, 4, 3, 3]);
 const pool = { poolHeight: 2, poolWidth: 2, stride: 2, note: 'a remark' };
-const conv = { stride: 1, pad: 1 };
+const conv = { stride: [1, 2], pad: [1, 1], dilation: 1, groups: 1 };
+const averaged = { ...pool, pad: 'same', countIncludePad: false };
 
 const batchnorm = (length: number, mode: 'train' | 'test' = 'train'): layers.BatchnormParam => ({
   mode, eps: 1e-5, momentum: 0.9, runningMean: zeros(length), runningVar: ones(length),
@@ -31,11 +32,9 @@ function pair(name: string, args: Seed, ...more: readonly unknown[]): Table {
 
 export const layersTable: Table = {
   ...pair('affineForward', () => [x2, w2, ones(5)], true),
-  ...pair('reluForward', () => [x2]),
-  ...pair('sigmoidForward', () => [x2]),
-  ...pair('tanhForward', () => [x2]),
-  ...pair('leakyReluForward', () => [x2, 0.1]),
-  ...pair('eluForward', () => [x2, 0.5]),
+  ...pair('reluForward', () => [x2]), ...pair('sigmoidForward', () => [x2]), ...pair('tanhForward', () => [x2]),
+  ...pair('geluForward', () => [x2]), ...pair('siluForward', () => [x2]),
+  ...pair('leakyReluForward', () => [x2, 0.1]), ...pair('eluForward', () => [x2, 0.5]),
   ...pair('batchnormForward', () => [x2, ones(4), zeros(4), batchnorm(4)]),
   batchnormBackwardAlt: () => [x2, layers.batchnormForward(x2, ones(4), zeros(4), batchnorm(4, 'test'))[1]],
   ...pair('spatialBatchnormForward', () => [x4, ones(4), zeros(4), batchnorm(4, 'test')]),
@@ -44,11 +43,10 @@ export const layersTable: Table = {
   ...pair('convForward', () => [x4, w4, ones(4), conv], true),
   ...pair('convForwardNaive', () => [x4, w4, ones(4), conv], true),
   ...pair('convForwardFast', () => [x4, w4, ones(4), conv], true),
-  ...pair('maxPoolForward', () => [x4, pool]),
-  ...pair('maxPoolForwardNaive', () => [x4, pool]),
-  ...pair('maxPoolForwardFast', () => [x4, pool]),
-  ...pair('avgPoolForward', () => [x4, pool]),
+  ...pair('maxPoolForward', () => [x4, pool]), ...pair('maxPoolForwardNaive', () => [x4, pool]),
+  ...pair('maxPoolForwardFast', () => [x4, pool]), ...pair('avgPoolForward', () => [x4, averaged]),
   ...pair('globalAvgPoolForward', () => [x4]),
+  ...pair('adaptiveAvgPoolForward', () => [x4, [2, 1]]),
   ...pair('dropoutForward', () => [x2, { keepProb: 0.5, mode: 'train', rng: new RandomState(1), seed: 1 }]),
   ...pair('affineReluForward', () => [x2, w2, ones(5)], false),
   ...pair('affineBatchnormReluForward', () => [x2, w2, ones(5), ones(5), zeros(5), batchnorm(5)], true),

@@ -54,22 +54,11 @@ export const modelsTable: Table = {
 
 const solverData = (): train.SolverData => ({ XTrain: rows, yTrain: labels(), XVal: rows, yVal: labels() });
 const solverOptions = (): train.SolverOptions => ({
-  updateRule: 'sgdMomentum',
-  optimConfig: { learningRate: 1e-3, momentum: 0.9 },
-  lrDecay: 0.9,
-  schedule: train.constantSchedule(),
-  batchSize: 2,
-  numEpochs: 1,
-  numTrainSamples: 4,
-  numValSamples: null,
+  updateRule: 'sgdMomentum', optimConfig: { learningRate: 1e-3, momentum: 0.9 }, lrDecay: 0.9,
+  schedule: train.constantSchedule(), batchSize: 2, numEpochs: 1, numTrainSamples: 4, numValSamples: null,
   printEvery: 1,
-  verbose: false,
-  checkpointName: 'kept',
-  checkpointStore: { write: () => Promise.resolve() },
-  rng: new Rng(1),
-  onProgress: () => undefined,
-  transform: (X) => X,
-  stopWhenDiverged: true,
+  verbose: false, checkpointName: 'kept', checkpointStore: { write: () => Promise.resolve() }, rng: new Rng(1),
+  onProgress: () => undefined, transform: (X) => X, stopWhenDiverged: true,
 });
 const solver = (): train.Solver =>
   new train.Solver(new models.TwoLayerNet(twoOptions()), solverData(), solverOptions());
@@ -80,9 +69,7 @@ const rule = (config: Readonly<Record<string, unknown>>): Seed =>
 const squares = (x: Tensor): number => x.mul(x).sum().item();
 
 export const trainTable: Table = {
-  sgd: rule({}),
-  sgdMomentum: rule({ momentum: 0.9, velocity: zeros([2]) }),
-  nesterov: rule({ momentum: 0.9 }),
+  sgd: rule({}), sgdMomentum: rule({ momentum: 0.9, velocity: zeros([2]) }), nesterov: rule({ momentum: 0.9 }),
   rmsprop: rule({ decayRate: 0.9, epsilon: 1e-8, cache: zeros([2]) }),
   adagrad: rule({ epsilon: 1e-8, cache: zeros([2]) }),
   adam: rule({ beta1: 0.9, beta2: 0.9, epsilon: 1e-8, m: zeros([2]), v: zeros([2]), t: 1 }),

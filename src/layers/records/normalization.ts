@@ -29,7 +29,8 @@ export interface BatchnormRecord extends LayerRecord {
 }
 
 /**
- * The param for a pass in this mode, which is counted in training: running averages at test time where there are any.
+ * The param for a pass in this mode, which is counted in training: running averages at test time where there are
+ * any.
  */
 export function batchnormParam(record: BatchnormRecord, mode: Mode): BatchnormParam {
   const { param } = record;

@@ -104,10 +104,7 @@ export function drawIntegers(
 
 /** A new tensor, filled by the given function. */
 export function drawn(
-  fn: string,
-  shape: ShapeLike,
-  dtype: DType,
-  fill: (out: Float32Array | Float64Array | Int32Array | Uint8Array) => void,
+  fn: string, shape: ShapeLike, dtype: DType, fill: (out: TypedArray) => void,
 ): Tensor {
   const checked = checkShape(fn, shape);
   const data = allocateCollected(dtype, sizeOf(checked));
