@@ -1,8 +1,9 @@
 /**
  * Depthwise convolution as jobs: every channel has one filter of its own, so there is next to nothing to compute with a
  * number once it is loaded, and what counts is that planes come and go once. A task takes some planes; each is copied
- * into a padded plane (see direct-kernels.ts for those and for taps), which stays in the first-level cache, and a
- * register tile is a run of pixels of one row.
+ * into a padded plane (see direct-kernels.ts for those and for taps), which stays in the first-level cache. A register
+ * tile is a run of vectors of one row, or, where rows are short, one vector of several rows: four sums that need not
+ * wait for each other.
  */
 
 import {
@@ -32,7 +33,7 @@ const gradientArguments = {
 export const depthwiseGradient: FloatKernels<typeof planeSizes & typeof gradientArguments> =
   floatKernels('conv_depthwise_gradient', { ...planeSizes, ...gradientArguments });
 
-/** Vectors of pixels across the register tile, and the bytes that the last one may be read beyond the planes. */
+/** Vectors of pixels of the register tile, and the bytes that the last one may be read beyond the planes. */
 const tile = 4;
 export const tileOverhang: number = 16 * tile;
 /** Taps whose sums are kept in registers at a time. */
@@ -58,7 +59,7 @@ function emitForward(
     const rowStep = f.let(scale(s.strideY.mul(s.strideX).mul(s.partColumns), bytes));
     const [plane, last, channel, weights, part, taps, tapCount, outWidth] = f.locals('i32', 8);
     const [row, pixels, to, column, tap, left, rowsOfPart] = f.locals('i32', 7);
-    const sums = f.locals(kind, tile);
+    const [sums, starts, targets] = [f.locals(kind, tile), f.locals('i32', tile), f.locals('i32', tile)];
     const [w, factor, bias] = f.locals(kind, 3);
     const floor = f.local(kind, constant(kind, -Infinity));
     f.if(s.relu, () => f.set(floor, zero(kind)));
@@ -78,36 +79,56 @@ function emitForward(
         f.set(tapCount, load('i32', part, depthwisePart.tapCount));
         f.set(outWidth, load('i32', part, depthwisePart.outWidth));
         f.set(rowsOfPart, load('i32', part, depthwisePart.outHeight));
-        f.for(row, 0, rowsOfPart, 1, () => {
-          f.set(pixels, s.scratch.add(row.mul(rowStep)));
-          f.set(to, s.out.add(plane.mul(s.outPlaneBytes)).add(load('i32', part, depthwisePart.outOffset))
-            .add(row.mul(s.outRowBytes)));
-          f.set(column, outWidth);
-          f.while(() => column.gt(lanes * (tile - 2)), () => run(tile));
-          f.while(() => column.gt(0), () => run(1));
-        });
+        f.set(row, 0);
+        const isNarrow = f.let(outWidth.le(lanes * (tile - 2)));
+        f.while(() => row.le(rowsOfPart.sub(tile)).and(isNarrow), () => eachRow(tile, () => run(1, tile)));
+        f.while(() => row.lt(rowsOfPart), () => eachRow(1, () => {
+          f.while(() => column.gt(lanes * (tile - 2)), () => run(tile, 1));
+          f.while(() => column.gt(0), () => run(1, 1));
+        }));
         f.increase(part, depthwisePart.bytes);
       });
     });
 
-    /** `vectors` vectors of pixels, as far as they exist. */
-    function run(vectors: number): void {
-      for (let i = 0; i < vectors; i++) f.set(sums[i], zero(kind));
+    /** So many rows from `row` on, written from their first pixel by `write`, which goes on while columns are left. */
+    function eachRow(count: number, write: () => void): void {
+      f.set(pixels, s.scratch.add(row.mul(rowStep)));
+      f.set(to, s.out.add(plane.mul(s.outPlaneBytes)).add(load('i32', part, depthwisePart.outOffset))
+        .add(row.mul(s.outRowBytes)));
+      f.set(column, outWidth);
+      f.while(() => column.gt(0), write);
+      f.increase(row, count);
+    }
+
+    /** A tile of so many vectors, as far as their pixels exist, of so many rows. */
+    function run(vectors: number, rows: number): void {
+      const tiles = Array.from({ length: vectors * rows }, (_, i) => ({
+        vector: i % vectors, row: Math.floor(i / vectors),
+      }));
+      for (let i = 0; i < rows; i++) {
+        f.set(starts[i], i === 0 ? pixels : starts[i - 1].add(rowStep));
+        f.set(targets[i], i === 0 ? to : targets[i - 1].add(s.outRowBytes));
+      }
+      tiles.forEach((_, i) => f.set(sums[i], zero(kind)));
       f.set(tap, taps);
       f.set(left, tapCount);
       f.repeat(left, () => {
-        const at = f.let(pixels.add(load('i32', tap, 4)));
+        const distance = f.let(load('i32', tap, 4));
         f.set(w, loadSplat(kind, weights.add(load('i32', tap))));
-        for (let i = 0; i < vectors; i++) f.set(sums[i], multiplyAdd(w, load(kind, at, 16 * i), sums[i], relaxed));
+        const at = Array.from({ length: rows }, (_, i) => f.let(starts[i].add(distance)));
+        tiles.forEach((each, i) => {
+          f.set(sums[i], multiplyAdd(w, load(kind, at[each.row], 16 * each.vector), sums[i], relaxed));
+        });
         f.increase(tap, tapBytes);
       });
-      for (let i = 0; i < vectors; i++) f.set(sums[i], sums[i].mul(factor).add(bias).pmax(floor));
+      tiles.forEach((_, i) => f.set(sums[i], sums[i].mul(factor).add(bias).pmax(floor)));
       f.if(column.ge(vectors * lanes).and(s.outPixelBytes.eq(bytes)), () => {
-        for (let i = 0; i < vectors; i++) f.store(to, sums[i], 16 * i);
+        tiles.forEach((each, i) => f.store(targets[each.row], sums[i], 16 * each.vector));
       }, () => {
-        for (let i = 0; i < vectors; i++) {
-          f.call(storePixels, to.add(s.outPixelBytes.mul(i * lanes)), sums[i], column.sub(i * lanes), s.outPixelBytes);
-        }
+        tiles.forEach((each, i) => {
+          const first = targets[each.row].add(s.outPixelBytes.mul(each.vector * lanes));
+          f.call(storePixels, first, sums[i], column.sub(each.vector * lanes), s.outPixelBytes);
+        });
       });
       f.increase(pixels, 16 * vectors);
       f.increase(to, s.outPixelBytes.mul(vectors * lanes));
