@@ -30,14 +30,16 @@ export function startPiscinaCrew(threads: number): Crew {
 
   /**
    * A thread's event loop has a time it has been idle for as long as there is an environment to have it, and that goes
-   * only after all code has ended (Node's Worker::Run). Of one that never looked in vain before, all times are 0.
+   * only after all code has ended (Node's Worker::Run). While that loop has not begun, all times are 0, and nothing is
+   * known: such a thread may well be at its first task.
    */
   function hasEnded(thread: number): boolean | null {
     for (const worker of pool.threads) known.set(worker.threadId, worker);
     const worker = known.get(thread);
     if (worker?.performance === undefined) return null; // Deno's and Bun's have none
     const { idle, active } = worker.performance.eventLoopUtilization();
-    const ended = idle < 0 || active === 0;
+    if (idle === 0 && active === 0) return null;
+    const ended = idle < 0;
     if (ended) known.delete(thread);
     return ended;
   }
