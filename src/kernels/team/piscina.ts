@@ -12,6 +12,9 @@ interface Unreferable {
   unref(): void;
 }
 
+/** How often a thread is asked whether its loop has begun. */
+const acquaintances = 100;
+
 /** Starts so many threads. Throws where the runtime has none. */
 export function startPiscinaCrew(threads: number): Crew {
   const Pool = loadPiscina();
@@ -44,9 +47,16 @@ export function startPiscinaCrew(threads: number): Crew {
     return ended;
   }
 
+  /** Asks each thread once its loop has begun: of one that was not asked before it ended, all times stay 0. */
+  function acquaint(attempts: number): void {
+    const strange = pool.threads.some(({ performance }) => performance?.eventLoopUtilization().active === 0);
+    if (strange && attempts > 0) setTimeout(acquaint, 10, attempts - 1).unref();
+  }
+
   return {
     hasEnded,
     async run(task: WorkerTask, signal: AbortSignal): Promise<void> {
+      queueMicrotask(() => acquaint(acquaintances));
       await pool.run(task, { signal });
     },
     destroy: () => pool.destroy(),
