@@ -70,8 +70,9 @@ describe('the bundle', () => {
     const text = await bundleProgram('console.ts', 'neutral');
     const [, worker] = text.match(/data:text\/javascript;base64,([A-Za-z0-9+/=]+)/)!;
     for (const code of [text, Buffer.from(worker, 'base64').toString()]) {
-      expect(code.replaceAll(/(\.|^ *)eval\(\)/gm, '')).not.toMatch(/new Function\b|\beval\(/);
-      expect(code.replaceAll(/(\.|^ *)eval\(\)/gm, '')).not.toMatch(/new Function\b|\beval\(/);
+      // a module's method eval() puts it into test mode; the global one needs an argument to make code of
+      expect(code.replaceAll('eval()', '')).not.toMatch(/new Function\b|\beval\(/);
+      expect(code).not.toMatch(/@napi-rs|worker\.js['"]/);
     }
     expect(Buffer.from(worker, 'base64').toString()).toContain('WebAssembly.Instance');
   });
