@@ -27,7 +27,7 @@ export interface DeepOptions extends ZooOptions {
 /**
  * {conv 3x3 - [batchnorm] - relu - [2x2 max pool]} x L - affine: (N, 3, 32, 32) -> five times (N, 8, h / 2, w / 2) ->
  * (N, 10), 2,650 parameters unless options say otherwise. The twin of DeepConvNet: the same parameters in the same
- * order, the same initial ones from the same rng, the same bits in training.
+ * order, the same initial ones from the same rng; its chains are fused as that network fuses them.
  * Throws TypeError for options that are unknown or of the wrong kind, RangeError for values out of range.
  */
 export function deepConvNet(options: DeepOptions = {}): Sequential {
