@@ -47,11 +47,21 @@ export function* accuracySteps(model: TrainableModel, data: Dataset, plan: Accur
   return correct / count;
 }
 
-/** The model's scores (N, classes) for the examples X (N, ...). Throws unless they are that. */
+/** The model's scores (N, classes) for the examples X (N, ...). Throws unless they are that, in fn's name. */
 function scoresOf(fn: string, model: TrainableModel, X: Tensor): Tensor {
-  const scores = checkRank(fn, 'the result of model.loss(X)', model.loss(X), 2);
+  const scores = checkRank(fn, 'the result of model.loss(X)', inName(fn, () => model.loss(X)), 2);
   if (scores.shape[0] === X.shape[0]) return scores;
   throw new RangeError(`${fn}: model.loss(X) gave ${scores.shape[0]} rows of scores for ${X.shape[0]} examples`);
+}
+
+/** What compute returns; the examples that a model refuses were given to fn, so the refusal begins with its name. */
+function inName<T>(fn: string, compute: () => T): T {
+  try {
+    return compute();
+  } catch (error) {
+    if (error instanceof RangeError || error instanceof TypeError) error.message = `${fn}: ${error.message}`;
+    throw error;
+  }
 }
 
 /** The number of classes of a model: what it says, else how many scores it gives for an example. */

@@ -7,9 +7,11 @@ import { activeKernels } from '../../src/kernels/registry.ts';
 import { convolution, convolutionGradients } from '../../src/layers/convolution.ts';
 import { type AvgPoolParam, type ConvParam, convSizes, type PerAxis, poolSizes } from '../../src/layers/geometry.ts';
 import {
-  adaptiveAvgPoolBackward, adaptiveAvgPoolForward, avgPoolBackward, avgPoolForward, convForward, geluBackward,
-  geluForward, maxPoolBackward, maxPoolForward, siluBackward, siluForward,
+  adaptiveAvgPoolBackward, adaptiveAvgPoolForward, avgPoolBackward, avgPoolForward, convBackwardFast,
+  convBackwardNaive, convForward, convForwardFast, convForwardNaive, geluBackward, geluForward, maxPoolBackward,
+  maxPoolForward, siluBackward, siluForward,
 } from '../../src/layers/index.ts';
+import { configure, Rng, tensor } from '../../src/index.ts';
 import { Tensor } from '../../src/tensor/tensor.ts';
 import { describeOnEveryBackendAndTeam } from '../support/backends.ts';
 import { largest, worstError } from '../support/errors.ts';
@@ -160,6 +162,22 @@ describe('options', () => {
     ],
   ])('%#: what is wrong is said', (call, message) => {
     expect(call).toThrow(message);
+  });
+
+  it('a pad beyond all memory has a few windows, where the stride skips the rest of it', () => {
+    const [x, w, b] = [new Rng(1).normal(0, 1, [1, 1, 3, 3]), new Rng(2).normal(0, 1, [1, 1, 2, 2]), tensor([0.5])];
+    const param = { pad: [1e9, 0], stride: [1e9 - 1, 1] } as const; // the second row of windows meets the image
+    const [expected, naiveCache] = convForwardNaive(x, w, b, param);
+    const dout = new Rng(3).normal(0, 1, expected.shape);
+    const gradients = convBackwardNaive(dout, naiveCache);
+    for (const backend of ['naive', 'js', 'simd'] as const) {
+      configure({ backend });
+      const [out, cache] = convForwardFast(x, w, b, param);
+      expect(out.toArray()).toEqual(expected.toArray());
+      const found = convBackwardFast(dout, cache);
+      found.forEach((gradient, i) => expect(gradient.toArray()).toEqual(gradients[i].toArray()));
+    }
+    configure({ backend: 'auto' });
   });
 
   it('the plain loops take them all, too', () => {

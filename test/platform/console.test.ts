@@ -27,7 +27,6 @@ let folder = '';
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'tilegrad-platform-'));
   writeFileSync(join(folder, 'console.mjs'), await bundleProgram('console.ts', 'neutral'));
-  writeFileSync(join(folder, 'unshared.mjs'), 'delete globalThis.SharedArrayBuffer;\nawait import("./console.mjs");\n');
 });
 afterAll(() => {
   rmSync(folder, { recursive: true });
@@ -38,6 +37,12 @@ async function outcomeOf(command: string, args: string[]): Promise<Outcome> {
   const { stdout, stderr } = await run(command, args, { cwd: folder, timeout: 30_000 });
   expect(stderr).toBe('');
   return JSON.parse(stdout) as Outcome;
+}
+
+/** The same on a platform that lacks a global. */
+function outcomeWithout(name: string): Promise<Outcome> {
+  writeFileSync(join(folder, 'lacking.mjs'), `delete globalThis.${name};\nawait import("./console.mjs");\n`);
+  return outcomeOf(process.execPath, ['lacking.mjs']);
 }
 
 describe('a program that trains', () => {
@@ -57,12 +62,21 @@ describe('a program that trains', () => {
 
   it('computes the same on one thread where memory cannot be shared, and says so', async () => {
     const shared = await outcomeOf(process.execPath, ['console.mjs']);
-    const { info, threads, results } = await outcomeOf(process.execPath, ['unshared.mjs']);
+    const { info, threads, results } = await outcomeWithout('SharedArrayBuffer');
     expect(threads).toEqual([1, 1, 1]);
     expect(results).toEqual(shared.results);
     expect(info.sharedMemory).toBe(false);
     expect(info.why.join()).toMatch(/SharedArrayBuffer is missing: one thread computes/);
   });
+
+  it.each(['WebAssembly', 'FinalizationRegistry', 'process', 'navigator', 'MessageChannel', 'setImmediate'])(
+    'trains and infers without %s, to the same losses but for rounding', async (name) => {
+      const whole = await outcomeOf(process.execPath, ['console.mjs']);
+      const { results } = await outcomeWithout(name);
+      expect(new Set(results).size).toBe(1);
+      const losses = (text: string): number[] => text.split(' ').slice(0, 4).map(Number);
+      losses(results[0]).forEach((loss, i) => expect(loss).toBeCloseTo(losses(whole.results[0])[i], 4));
+    });
 });
 
 describe('the bundle', () => {

@@ -393,6 +393,7 @@ describe('Solver.checkAccuracy', () => {
   });
 
   it('refuses unusable arguments', () => {
+    expect(() => s.checkAccuracy(zeros([3]), [0, 1, 0])).toThrow(/^checkAccuracy: .*X has 1 numbers an example/);
     expect(() => s.checkAccuracy(XTrain, [1])).toThrow('checkAccuracy: y must have 66 labels, one an example, got 1');
     expect(() => s.checkAccuracy(XTrain, yTrain, { batchSize: 0 })).toThrow(RangeError);
     expect(() => s.checkAccuracy(XTrain, yTrain, { samples: 1 } as never)).toThrow('unknown option "samples"');

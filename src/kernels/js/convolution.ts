@@ -14,6 +14,8 @@
  */
 
 import type { ConvGeometry, ConvKernels, Epilogue, FloatArray } from '../contract.ts';
+import { isMostlyPadding } from '../geometry.ts';
+import { convBackward as naiveBackward, convForward as naiveForward } from '../naive/convolution.ts';
 import { reluForward } from './activation.ts';
 import { blockedProduct, storeTile } from './blocked-product.ts';
 import { tile4x4 } from './micro-kernel.ts';
@@ -31,6 +33,7 @@ const biasSums = float64Scratch();
 export function convForward(
   x: FloatArray, w: FloatArray, b: FloatArray | null, out: FloatArray, g: ConvGeometry, epilogue: Epilogue,
 ): void {
+  if (isMostlyPadding(g)) return naiveForward(x, w, b, out, g, epilogue);
   const view = paddedView(g);
   const planes = imagePlanes.take(view.size);
   clearPlanes(planes, view);
@@ -68,6 +71,7 @@ export function convBackward(
   dout: FloatArray, x: FloatArray, w: FloatArray, dx: FloatArray | null, dw: FloatArray, db: FloatArray,
   g: ConvGeometry,
 ): void {
+  if (isMostlyPadding(g)) return naiveBackward(dout, x, w, dx, dw, db, g);
   const view = paddedView(g);
   const planes = imagePlanes.take(view.size);
   clearPlanes(planes, view);

@@ -1,6 +1,8 @@
 /** The convolution family: emitters for the module, host functions for the registry. */
 
-import type { ConvKernels } from '../../contract.ts';
+import type { ConvGeometry, ConvKernels } from '../../contract.ts';
+import { isMostlyPadding } from '../../geometry.ts';
+import { HeapExhausted } from '../../memory/heap.ts';
 import type { KernelBuilder } from '../kernel.ts';
 import { takesDense, takesDepthwise, takesWinograd, takesWinogradGradient } from './choose.ts';
 import { denseBackward, denseForward } from './dense.ts';
@@ -26,8 +28,15 @@ export function emitConvolution(kernels: KernelBuilder): void {
   emitWinogradGradient(kernels, strip, gather);
 }
 
+/** Throws HeapExhausted, so that another backend computes, where padded planes would be large and empty. */
+function checkPlanes(g: ConvGeometry): void {
+  if (!isMostlyPadding(g)) return;
+  throw new HeapExhausted(`convolution: no memory for planes that are nearly all padding (${g.padTop}x${g.padLeft})`);
+}
+
 export const convolutionKernels: ConvKernels = {
   convForward(x, w, b, out, g, epilogue) {
+    checkPlanes(g);
     if (takesDense(g)) denseForward(x, w, b, out, g, epilogue);
     else if (takesDepthwise(g)) depthwiseForward(x, w, b, out, g, epilogue);
     else if (takesWinograd(x, g)) winogradForward(x, w, b, out, g, epilogue);
@@ -35,6 +44,7 @@ export const convolutionKernels: ConvKernels = {
   },
 
   convBackward(dout, x, w, dx, dw, db, g) {
+    checkPlanes(g);
     if (takesDense(g)) return denseBackward(dout, x, w, dx, dw, db, g);
     if (takesDepthwise(g)) return depthwiseBackward(dout, x, w, dx, dw, db, g);
     if (dx !== null) {
