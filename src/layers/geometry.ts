@@ -109,15 +109,15 @@ export function convSizes(
   const groups = checkInteger(fn, 'groups', convParam.groups ?? 1, 1);
   const [batch, channels, height, width] = x;
   const [filters, filterChannels, kernelHeight, kernelWidth] = w;
-  const shapes = `(x ${shapeText(x)}, w ${shapeText(w)})`;
+  const shapes = (): string => `(x ${shapeText(x)}, w ${shapeText(w)})`; // made for errors only: it takes a while
   if (groups > 1 && (channels % groups !== 0 || filters % groups !== 0)) {
     throw new RangeError(
-      `${fn}: groups must divide the ${channels} channels and the ${filters} filters, got ${groups} ${shapes}`,
+      `${fn}: groups must divide the ${channels} channels and the ${filters} filters, got ${groups} ${shapes()}`,
     );
   }
   if (filterChannels * groups !== channels) {
     const cut = groups === 1 ? '' : ` in ${groups} groups`;
-    throw new RangeError(`${fn}: w has ${filterChannels} input channels, x has ${channels}${cut} ${shapes}`);
+    throw new RangeError(`${fn}: w has ${filterChannels} input channels, x has ${channels}${cut} ${shapes()}`);
   }
   const vertical = axisOf(height, (kernelHeight - 1) * dilationY + 1, strideY, pad, 0);
   const horizontal = axisOf(width, (kernelWidth - 1) * dilationX + 1, strideX, pad, 1);
@@ -125,7 +125,7 @@ export function convSizes(
     const dilated = dilationY > 1 || dilationX > 1 ? ` (dilated by ${dilationY}x${dilationX})` : '';
     throw new RangeError(
       `${fn}: w has a window of ${kernelHeight}x${kernelWidth}${dilated}, larger than the padded input of ` +
-      `${vertical.padded}x${horizontal.padded} ${shapes}`,
+      `${vertical.padded}x${horizontal.padded} ${shapes()}`,
     );
   }
   return {
