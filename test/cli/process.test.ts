@@ -83,6 +83,7 @@ describe.skipIf(process.platform === 'win32')('the process', () => {
       'checkpoint.safetensors',
       'filters.png',
       'history.json',
+      'log.jsonl',
       'model.safetensors',
       'report.html',
     ]);
@@ -129,7 +130,7 @@ describe.skipIf(process.platform === 'win32')('the process', () => {
       hangUp(text);
     });
     expect([ended.code, ended.signal, ended.err]).toEqual([129, null, '']);
-    expect(await readdir(out)).toHaveLength(5);
+    expect(await readdir(out)).toHaveLength(6);
   });
 
   it.skipIf(!existsSync('/dev/full'))('trains on and writes its files where its output cannot be written', async () => {
@@ -144,7 +145,7 @@ describe.skipIf(process.platform === 'win32')('the process', () => {
     const why = 'tilegrad: cannot write to standard output: no space left on the disk (ENOSPC)\n';
     expect([stdout.code, stdout.err]).toEqual([0, why]);
     expect([both.code, pipe.code, pipe.err]).toEqual([0, 0, '']);
-    for (const i of [1, 2, 3]) expect(await readdir(join(tiny.folder, `full-${i}`))).toHaveLength(5);
+    for (const i of [1, 2, 3]) expect(await readdir(join(tiny.folder, `full-${i}`))).toHaveLength(6);
     // here the output is all there is
     expect([info.code, info.err]).toEqual([1, why]);
   });

@@ -45,6 +45,7 @@ describe('tilegrad train', () => {
       'checkpoint.safetensors',
       'filters.png',
       'history.json',
+      'log.jsonl',
       'model.safetensors',
       'report.html',
     ]);
@@ -295,7 +296,7 @@ describe('the folder of a run', () => {
     await run([...small, '--epochs', '1', '--out', out]);
     const missing = ['train', '--data', join(tiny.folder, 'missing'), '--overwrite', '--out', out];
     expect((await run(missing)).code).toBe(1);
-    expect(await readdir(out)).toHaveLength(5);
+    expect(await readdir(out)).toHaveLength(6);
   });
 
   it('belongs to one run at a time', async () => {
@@ -310,7 +311,7 @@ describe('the folder of a run', () => {
     expect([first.code, first.err]).toEqual([0, '']);
     const { code, err } = await inside!;
     expect([code, err]).toEqual([1, expect.stringContaining(`the run of process ${process.pid} on `)]);
-    expect(await readdir(out)).toHaveLength(5);
+    expect(await readdir(out)).toHaveLength(6);
   });
 
   it('is cleared of what killed runs left half written, and of nothing else', async () => {

@@ -126,6 +126,7 @@ export const ioTable: Table = {
   encodeNpy: () => [matrix()], decodeNpy: () => [io.encodeNpy(matrix())],
   encodeNpz: () => [{ a: matrix() }, { compress: true }],
   decodeNpz: () => [io.encodeNpz({ a: matrix() }), { maxBytes: 1e6 }],
+  encodeEvents: () => [[{ step: 1, wallTime: 2, scalars: { loss: 3 } }], { begin: false }],
 };
 
 const picture = (): viz.Picture => ({ width: 2, height: 1, channels: 3, data: new Uint8Array(6) });

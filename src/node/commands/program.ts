@@ -92,6 +92,7 @@ function buildProgram(surroundings: Surroundings, exit: (code: number) => void):
     .option('--num-test <n>', 'test on the first n images only', integer(1))
     .option('--threads <n>', 'threads that compute (default: one a core)', integer(1))
     .option('--out <folder>', 'where the results go', 'out')
+    .option('--tensorboard', 'write the log as an event file for TensorBoard as well')
     .option('--resume', 'go on from the checkpoint in the output folder, with its settings and until its limits')
     .option('--overwrite', 'start over where the output folder holds another run')
     .addHelpText('after', `\nRecipes:\n${recipesText()}`)

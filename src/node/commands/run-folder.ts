@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { removeTemporaries } from '../atomic-write.ts';
 import { DataFileError, explainSystemError, systemErrorCode } from '../errors.ts';
 import { isProcessAlive, LockedError, takeLock } from './lock.ts';
+import { eventsName, logName } from './run-log.ts';
 import { UsageError } from './terminal.ts';
 
 export const checkpointName = 'checkpoint.safetensors';
-/** Everything that a run leaves in its folder. */
-const runFiles: readonly string[] = [
-  checkpointName, 'history.json', 'filters.png', 'model.safetensors', 'report.html',
-];
+/** What a run leaves in its folder, and its logs, which alone are nothing to go on from or to keep. */
+const results: readonly string[] = [checkpointName, 'history.json', 'filters.png', 'model.safetensors', 'report.html'];
+const runFiles: readonly string[] = [...results, logName, eventsName];
 const lockName = '.tilegrad-run.lock';
 
 /** What to do with a folder that holds a run: refuse it, go on, or start over. */
@@ -48,7 +48,7 @@ export async function clearRunFolder(out: string): Promise<void> {
 
 async function refuseRun(out: string): Promise<void> {
   const found: string[] = [];
-  for (const name of runFiles) if (await lstat(join(out, name)).then(() => true, () => false)) found.push(name);
+  for (const name of results) if (await lstat(join(out, name)).then(() => true, () => false)) found.push(name);
   if (found.length === 0) return;
   const resume = found.includes(checkpointName) ? '--resume goes on with it, ' : '';
   throw new UsageError(

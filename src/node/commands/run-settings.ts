@@ -23,6 +23,7 @@ export interface TrainOptions extends NetworkOptions {
   readonly numVal?: number;
   readonly numTest?: number;
   readonly out: string;
+  readonly tensorboard?: boolean;
   readonly resume?: boolean;
   readonly overwrite?: boolean;
 }
@@ -58,7 +59,7 @@ export function settingsFromOptions(options: TrainOptions): RunSettings {
 }
 
 /** What may be given with --resume; everything else would make the run another one. */
-const freeOnResume: readonly string[] = ['data', 'time', 'threads', 'out', 'resume'];
+const freeOnResume: readonly string[] = ['data', 'time', 'threads', 'out', 'resume', 'tensorboard'];
 
 /**
  * Throws UsageError where an option given with --resume is one that the checkpoint decides. A run that diverged may go

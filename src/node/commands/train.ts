@@ -5,7 +5,7 @@ import { ready } from '../../kernels/status.ts';
 import type { Network } from '../../models/index.ts';
 import { Rng } from '../../tensor/index.ts';
 import { DivergenceError, Solver } from '../../train/index.ts';
-import type { Progress, SolverOptions } from '../../train/index.ts';
+import type { EpochReport, Progress, SolverOptions } from '../../train/index.ts';
 import { CheckpointFile, readCheckpoint, settingsKey } from './checkpoint-file.ts';
 import { accuracyOf, predict } from './evaluation.ts';
 import { parameterCount, percent, writeOutputs } from './outputs.ts';
@@ -14,6 +14,7 @@ import { buildNetwork, buildSchedule } from './recipes.ts';
 import { backendLine } from './info.ts';
 import { loadRunData } from './run-data.ts';
 import type { RunData } from './run-data.ts';
+import { RunLog } from './run-log.ts';
 import { checkpointName, clearRunFolder, openRunFolder } from './run-folder.ts';
 import { checkResumedSettings, checkResumeOptions, settingsFromOptions } from './run-settings.ts';
 import type { RunSettings, TrainOptions } from './run-settings.ts';
@@ -77,24 +78,34 @@ async function train(
   const file = new CheckpointFile(out);
   let shown = 0;
   let savedAt = performance.now();
+  let latest: Progress | null = null;
   const printAccuracies = (): void => {
     for (; shown < solver.valAccHistory.length; shown++) line.print(accuracyLine(solver, shown));
   };
+  const writeLog = (accuracies: { trainAccuracy?: number; valAccuracy?: number } = {}): void => {
+    if (latest === null) return;
+    const { iteration, epoch, loss, learningRate, imagesPerSecond, trainSeconds } = latest;
+    const time = Date.now() / 1000;
+    log.add({ time, iteration, epoch, loss, learningRate, imagesPerSecond, trainSeconds, ...accuracies });
+  };
+  const onEpoch = ({ trainAcc, valAcc }: EpochReport): void => {
+    printAccuracies();
+    writeLog({ trainAccuracy: trainAcc, valAccuracy: valAcc });
+  };
   const onProgress = (progress: Progress): void => {
     const { iteration } = progress;
-    line.update({
-      ...progress,
-      ...(settings.time === null ? {} : { iterations: null, numEpochs: null }),
-      // The Solver's next act, during which it reports nothing.
-      measuring: iteration === 1 || iteration % solver.iterationsPerEpoch === 0,
-    });
+    // The Solver's next act, during which it reports nothing.
+    const measuring = iteration === 1 || iteration % solver.iterationsPerEpoch === 0;
+    line.update({ ...progress, ...(settings.time === null ? {} : { iterations: null, numEpochs: null }), measuring });
+    latest = progress;
+    if (!measuring && RunLog.isDue(iteration)) writeLog();
     if (performance.now() - savedAt < checkpointInterval || file.busy) return;
     savedAt = performance.now();
     void file.write(checkpointName, solver.checkpoint()).catch(() => undefined);
   };
   const solver: Solver = new Solver(network, data, {
     ...solverOptions(settings, () => solver.trainSeconds),
-    onProgress, onEpoch: printAccuracies, checkpointName, checkpointStore: file,
+    onProgress, onEpoch, checkpointName, checkpointStore: file,
     checkpointMetadata: { [settingsKey]: JSON.stringify(settings) },
   });
   if (checkpoint === null) {
@@ -106,8 +117,11 @@ async function train(
     const reached = reachedLimit(solver, settings);
     if (reached !== null) line.print(reached);
   }
+  const log = await RunLog.open(out, solver.iteration, options.tensorboard === true);
   const timeLimit = settings.time === null ? undefined : Math.max(0, settings.time - solver.trainSeconds);
   const finish = async (reason: string): Promise<void> => {
+    const incomplete = await log.done();
+    if (incomplete !== null) line.print(incomplete);
     await file.done();
     line.clear();
     printAccuracies();
@@ -117,6 +131,7 @@ async function train(
   try {
     reason = await solver.train({ timeLimit, signal });
   } catch (error) {
+    await log.done();
     if (!(error instanceof DivergenceError)) throw error;
     const lower = `--lr ${Number((settings.optimConfig.learningRate / 10).toPrecision(2))}`;
     if (solver.valAccHistory.length === 0) {
