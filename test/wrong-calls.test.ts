@@ -6,10 +6,12 @@ import * as tilegrad from '../src/index.ts';
 import * as io from '../src/io/index.ts';
 import * as layers from '../src/layers/index.ts';
 import * as models from '../src/models/index.ts';
+import * as nn from '../src/nn/index.ts';
 import * as node from '../src/node/index.ts';
 import * as train from '../src/train/index.ts';
 import * as viz from '../src/viz/index.ts';
 import { layersTable } from './wrong-calls/seeds-layers.ts';
+import { nnTable } from './wrong-calls/seeds-nn.ts';
 import { dataTable, ioTable, modelsTable, nodeTable, trainTable, vizTable } from './wrong-calls/seeds-rest.ts';
 import { tensorTable } from './wrong-calls/seeds-tensor.ts';
 import { walk } from './wrong-calls/walk.ts';
@@ -20,6 +22,7 @@ type Module = Readonly<Record<string, unknown>>;
 const computing: readonly (readonly [entry: string, module: Module, table: Table])[] = [
   ['tilegrad', tilegrad, tensorTable], ['tilegrad/layers', layers, layersTable],
   ['tilegrad/models', models, modelsTable], ['tilegrad/train', train, trainTable],
+  ['tilegrad/nn', nn, nnTable],
 ];
 const rest: typeof computing = [
   ['tilegrad/data', data, dataTable], ['tilegrad/io', io, ioTable], ['tilegrad/viz', viz, vizTable],

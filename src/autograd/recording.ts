@@ -1,5 +1,7 @@
 /** Whether operations are recorded. They are, unless a noGrad is under way. */
 
+import { checkFunction } from '../runtime/check.ts';
+
 let silenced = 0;
 
 /** True where operations are recorded for a later backward. */
@@ -13,7 +15,7 @@ export function isRecording(): boolean {
  * function that returns a promise: what runs after its first await would be recorded again.
  */
 export function noGrad<T>(fn: () => T): T {
-  if (typeof fn !== 'function') throw new TypeError(`noGrad: fn must be a function, got ${String(fn)}`);
+  checkFunction('noGrad', 'fn', fn);
   silenced++;
   try {
     const result = fn();

@@ -12,9 +12,9 @@
  */
 
 import { type DType, lend, type Loan, residentArray } from '../kernels/memory/allocate.ts';
-import { checkBoolean, checkOptions, describe } from '../runtime/check.ts';
+import { checkBoolean, checkNumber, checkOptions, describe } from '../runtime/check.ts';
 import { checkTensor, checkTensorShape, shapeText } from '../tensor/check.ts';
-import { full, tensor, type Values } from '../tensor/creation.ts';
+import { full, tensorOf, type Values } from '../tensor/creation.ts';
 import type { PadWidth } from '../tensor/joining.ts';
 import type { Axes } from '../tensor/reductions.ts';
 import { promoteNumber } from '../tensor/dtype.ts';
@@ -165,8 +165,14 @@ export class Variable implements Target {
   sin(): Variable { return apply('sin', unary.sin, [this]); }
   cos(): Variable { return apply('cos', unary.cos, [this]); }
   relu(): Variable { return apply('relu', unary.relu, [this]); }
-  leakyRelu(alpha: number = 0.01): Variable { return apply('leakyRelu', unary.leakyRelu, [this], alpha); }
-  elu(alpha: number = 1): Variable { return apply('elu', unary.elu, [this], alpha); }
+  leakyRelu(alpha: number = 0.01): Variable {
+    return apply('leakyRelu', unary.leakyRelu, [this], checkNumber('leakyRelu', 'alpha', alpha));
+  }
+
+  elu(alpha: number = 1): Variable {
+    return apply('elu', unary.elu, [this], checkNumber('elu', 'alpha', alpha));
+  }
+
   gelu(): Variable { return apply('gelu', unary.gelu, [this]); }
   silu(): Variable { return apply('silu', unary.silu, [this]); }
   sigmoid(): Variable { return apply('sigmoid', unary.sigmoid, [this]); }
@@ -236,7 +242,7 @@ export function variable(values: Tensor | Values, options: VariableOptions = {})
   const fn = 'variable';
   checkOptions(fn, options, ['requiresGrad']);
   const requiresGrad = checkBoolean(fn, 'requiresGrad', options.requiresGrad ?? false);
-  const value = values instanceof Tensor ? values : tensor(values);
+  const value = values instanceof Tensor ? values : tensorOf(fn, values);
   if (requiresGrad) checkDifferentiable(fn, value);
   return new Variable(value, requiresGrad);
 }

@@ -6,7 +6,9 @@
 import { variable } from '../autograd/variable.ts';
 import { inStep } from '../kernels/memory/allocate.ts';
 import type { Labels } from '../layers/loss.ts';
-import { checkBoolean, checkInteger, checkNumber, checkOptions, describe } from '../runtime/check.ts';
+import {
+  checkBoolean, checkFunction, checkInteger, checkNumber, checkOptions, checkRecord, checkString, describe,
+} from '../runtime/check.ts';
 import { Pacer } from '../runtime/pacer.ts';
 import type { RandomSource } from '../tensor/random/source.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -140,7 +142,15 @@ class Run {
     if (signal !== undefined && typeof signal?.aborted !== 'boolean') {
       throw new TypeError(`${fn}: signal must be an AbortSignal, got ${describe(signal)}`);
     }
-    this.#callbacks = Array.isArray(callbacks) ? callbacks as readonly Callbacks[] : [callbacks as Callbacks];
+    if (options.monitor !== undefined) checkString(fn, 'monitor', options.monitor);
+    if (options.schedule !== undefined) checkFunction(fn, 'schedule', options.schedule);
+    this.#callbacks = (Array.isArray(callbacks) ? callbacks : [callbacks]) as readonly Callbacks[];
+    this.#callbacks.forEach((each, i) => {
+      checkRecord(fn, `callbacks[${i}]`, each);
+      for (const name of ['onStep', 'onEpoch'] as const) {
+        if (each[name] !== undefined) checkFunction(fn, `callbacks[${i}].${name}`, each[name]);
+      }
+    });
     net.compiled('fit');
     this.#rates = net.compiled('fit').optimizer.groups.map(({ lr }) => lr);
     const { batchSize = 32, shuffle = true, rng, augment } = options;

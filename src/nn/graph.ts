@@ -9,7 +9,7 @@
  */
 
 import { concat as joined } from '../autograd/functions.ts';
-import type { Variable } from '../autograd/variable.ts';
+import { Variable } from '../autograd/variable.ts';
 import { checkInteger, describe } from '../runtime/check.ts';
 import { checkShape, shapeText } from '../tensor/shape.ts';
 import { checkModule } from './containers.ts';
@@ -84,6 +84,7 @@ export class GraphModel extends Trainable {
   }
 
   #checkInput(i: number, x: Variable): Variable {
+    if (!(x instanceof Variable)) throw new TypeError(`model: input ${i} must be a Variable, got ${describe(x)}`);
     const { shape } = this.#inputs[i];
     if (String(x.shape.slice(1)) !== String(shape)) {
       throw new RangeError(`model: input ${i} must have shape Nx${shapeText(shape)}, got ${shapeText(x.shape)}`);

@@ -4,9 +4,9 @@ import * as operations from '../autograd/operations/loss.ts';
 import { apply, Variable, type VariableLike } from '../autograd/variable.ts';
 import type { Labels } from '../layers/loss.ts';
 import { checkInteger, checkNumber, checkOptions, describe } from '../runtime/check.ts';
-import { checkRank, checkTensorShape, shapeText } from '../tensor/check.ts';
+import { checkRank, checkTensorShape } from '../tensor/check.ts';
 import { zeros } from '../tensor/creation.ts';
-import { contiguousData } from '../tensor/internal.ts';
+import { checkLabels, labelValues } from '../tensor/labels.ts';
 import { Tensor } from '../tensor/tensor.ts';
 
 export interface CrossEntropyOptions {
@@ -31,7 +31,7 @@ export function crossEntropy(logits: Variable, targets: Labels, options: CrossEn
   if (ignoreIndex !== undefined) checkInteger(fn, 'ignoreIndex', ignoreIndex, -(2 ** 31));
   const soft = targets instanceof Tensor && targets.ndim === 2;
   if (!soft && smoothing === 0 && ignoreIndex === undefined) {
-    return apply(fn, operations.softmaxCrossEntropy, [logits], targets);
+    return apply(fn, operations.softmaxCrossEntropy, [logits], checkLabels(fn, 'targets', targets, ...scores.shape));
   }
   const wanted = soft ? checkTensorShape(fn, 'targets', targets, scores.shape) : oneHot(fn, targets, scores, ignoreIndex);
   const counted = soft ? scores.shape[0] : wanted.sum().item();
@@ -45,22 +45,20 @@ export function crossEntropy(logits: Variable, targets: Labels, options: CrossEn
 
 /** Mean multiclass hinge loss (SVM) of scores (N, C) against labels (N), with margin 1. Throws as svmLoss does. */
 export function hingeLoss(scores: Variable, y: Labels): Variable {
-  return apply('hingeLoss', operations.hinge, [checkVariable('hingeLoss', 'scores', scores)], y);
+  const fn = 'hingeLoss';
+  const { shape } = checkRank(fn, 'scores', checkVariable(fn, 'scores', scores).value, 2);
+  return apply(fn, operations.hinge, [scores], checkLabels(fn, 'y', y, ...shape));
 }
 
 /** Mean of (a - b)^2 over all elements. Throws RangeError where the shapes differ. */
 export function mse(a: VariableLike, b: VariableLike): Variable {
-  const [left, right] = [a, b].map((v) => (typeof v === 'number' ? [] : v.shape));
-  if (String(left) !== String(right)) {
-    throw new RangeError(`mse: a and b must have the same shape, got ${shapeText(left)} and ${shapeText(right)}`);
-  }
   return apply('mse', operations.meanSquaredError, [a, b]);
 }
 
 /** Rows with a 1 at their label; without one where the label is ignored. */
 function oneHot(fn: string, y: Labels, scores: Tensor, ignoreIndex: number | undefined): Tensor {
   const [n, classes] = scores.shape;
-  const labels = y instanceof Tensor ? contiguousData(checkRank(fn, 'targets', y, 1)) : y as ArrayLike<number>;
+  const labels = labelValues(fn, 'targets', y);
   const rows = zeros([n, classes], scores.dtype);
   if (labels.length !== n) throw new RangeError(`${fn}: targets must hold ${n} labels, one an example, got ${labels.length}`);
   for (let i = 0; i < n; i++) {

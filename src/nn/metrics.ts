@@ -1,7 +1,7 @@
 /** Metrics: figures gathered over many batches. Each is updated batch by batch, read, and reset for the next pass. */
 
 import type { Labels } from '../layers/loss.ts';
-import { checkInteger, describe } from '../runtime/check.ts';
+import { checkInteger, checkNumber, describe } from '../runtime/check.ts';
 import { checkRank } from '../tensor/check.ts';
 import { contiguousData } from '../tensor/internal.ts';
 import { checkLabels } from '../tensor/labels.ts';
@@ -24,6 +24,8 @@ export class Mean {
   #count: number = 0;
 
   add(value: number, times: number = 1): void {
+    if (typeof value !== 'number') throw new TypeError(`Mean.add: value must be a number, got ${describe(value)}`);
+    checkNumber('Mean.add', 'times', times, 0);
     this.#sum += value * times;
     this.#count += times;
   }
@@ -52,7 +54,7 @@ export class TopKAccuracy implements Metric {
   update(out: Tensor, targets: Labels): void {
     const [n, classes] = checkRank(this.name, 'out', out, 2).shape;
     const scores = contiguousData(out);
-    const labels = labelsOf(targets);
+    const labels = labelsOf(this.name, targets, n, classes);
     for (let i = 0; i < n; i++) {
       const wanted = scores[i * classes + labels[i]];
       let before = 0;
@@ -81,9 +83,9 @@ export class Accuracy extends TopKAccuracy {
 }
 
 /** Class numbers, or the likeliest classes of distributions (N, C). */
-function labelsOf(targets: Labels): ArrayLike<number> {
-  if (!(targets instanceof Tensor)) return checkLabels('Accuracy', 'targets', targets);
-  return contiguousData(targets.ndim === 2 ? targets.argmax(1) as Tensor : targets);
+function labelsOf(fn: string, targets: Labels, n: number, classes: number): ArrayLike<number> {
+  const soft = targets instanceof Tensor && targets.ndim === 2;
+  return checkLabels(fn, 'targets', soft ? targets.argmax(1) as Tensor : targets, n, classes);
 }
 
 /** A metric given as such or by its name. Throws TypeError or RangeError for anything else. */

@@ -15,12 +15,12 @@
 import { noGrad } from '../autograd/recording.ts';
 import { Variable } from '../autograd/variable.ts';
 import { inStep } from '../kernels/memory/allocate.ts';
-import { checkBoolean, checkOptions, describe } from '../runtime/check.ts';
+import { checkBoolean, checkFunction, checkOptions, describe } from '../runtime/check.ts';
 import { checkTensor, shapeText } from '../tensor/check.ts';
 import { zeros } from '../tensor/creation.ts';
 import type { RandomSource } from '../tensor/random/source.ts';
-import { sameShape } from '../tensor/shape.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { checkShape, sameShape } from '../tensor/shape.ts';
+import { Tensor } from '../tensor/tensor.ts';
 import { underPath } from './path.ts';
 import { SymbolicValue } from './symbol.ts';
 
@@ -56,11 +56,15 @@ export abstract class Module {
   /** true in training (batch statistics, dropout), false at test time; set by train() and eval() */
   training: boolean = true;
 
-  /** Gives forward the module's path in errors: see path.ts. */
+  /** Gives forward the module's path in errors (see path.ts), and variables alone: tensors become constants. */
   constructor() {
     const forward: unknown = this.forward;
     if (typeof forward !== 'function') throw new TypeError(`${this.constructor.name}: a module must have a method forward`);
-    const run = (...xs: Variable[]): Variable => underPath(this, () => Reflect.apply(forward, this, xs) as Variable);
+    const least = Math.min(1, forward.length);
+    const run = (...xs: Array<Variable | Tensor>): Variable => underPath(this, () => {
+      const inputs = xs.length < least ? [toVariable(this, 0, undefined)] : xs.map((x, i) => toVariable(this, i, x));
+      return Reflect.apply(forward, this, inputs) as Variable;
+    });
     Object.defineProperty(this, 'forward', { value: run, writable: true, configurable: true });
   }
 
@@ -146,19 +150,24 @@ export abstract class Module {
 
   /** The shape of one example after this module, for inputs of these shapes: found by computing with zeros. */
   outputShape(...shapes: ReadonlyArray<readonly number[]>): number[] {
-    return this.probe(shapes, (out) => out.shape.slice(1));
+    return this.probe(shapes, (out) => out.shape.slice(1), 'outputShape');
   }
 
   /** Computes with one example of zeros an input, in test mode and unrecorded, and reads something off the output. */
-  probe<T>(shapes: ReadonlyArray<readonly number[]>, read: (out: Variable) => T): T {
+  probe<T>(shapes: ReadonlyArray<readonly number[]>, read: (out: Variable) => T, fn: string = 'probe'): T {
+    const name = `${this.constructor.name}.${fn}`;
+    if (!Array.isArray(shapes)) throw new TypeError(`${name}: shapes must be a list of shapes, got ${describe(shapes)}`);
+    const sizes = shapes.map((shape: readonly number[], i) => checkShape(name, shape, `shape ${i}`));
+    checkFunction(name, 'read', read);
     const dtype = this.parameters()[0]?.dtype ?? 'float32';
     return this.testing(() =>
-      read(this.forward(...shapes.map((shape) => new Variable(zeros([1, ...shape], dtype), false)))),
+      read(this.forward(...sizes.map((shape) => new Variable(zeros([1, ...shape], dtype), false)))),
     );
   }
 
   /** Runs fn in test mode, as a step of its own in which nothing is recorded; then the modes are as they were. */
   testing<T>(fn: () => T): T {
+    checkFunction(`${this.constructor.name}.testing`, 'fn', fn);
     const modules = this.modules();
     const modes = modules.map(({ training }) => training);
     this.eval();
@@ -237,6 +246,13 @@ export abstract class Module {
     }
     return entries;
   }
+}
+
+/** An input of forward: a tensor becomes a constant. Throws TypeError for what is neither. */
+function toVariable(module: Module, i: number, x: unknown): Variable {
+  if (x instanceof Variable) return x;
+  if (x instanceof Tensor) return new Variable(x, false);
+  throw new TypeError(`${module.constructor.name}: input ${i} must be a Variable or a Tensor, got ${describe(x)}`);
 }
 
 /** A parameter that is stored as it lies. */

@@ -20,7 +20,7 @@ export function renderModuleSummary(module: Module, shapes: ReadonlyArray<readon
     counted.add(layer);
   });
   try {
-    module.probe(shapes, () => undefined);
+    module.probe(shapes, () => undefined, 'summary');
   } finally {
     stop();
   }

@@ -5,10 +5,12 @@ import * as tilegrad from '../../src/index.ts';
 import * as io from '../../src/io/index.ts';
 import * as layers from '../../src/layers/index.ts';
 import * as models from '../../src/models/index.ts';
+import * as nn from '../../src/nn/index.ts';
 import * as node from '../../src/node/index.ts';
 import * as train from '../../src/train/index.ts';
 import * as viz from '../../src/viz/index.ts';
 import { layersTable } from '../wrong-calls/seeds-layers.ts';
+import { nnTable } from '../wrong-calls/seeds-nn.ts';
 import { dataTable, ioTable, modelsTable, nodeTable, trainTable, vizTable } from '../wrong-calls/seeds-rest.ts';
 import { tensorTable } from '../wrong-calls/seeds-tensor.ts';
 import { walk } from '../wrong-calls/walk.ts';
@@ -16,8 +18,8 @@ import { pick, Tally } from './tally.ts';
 import type { Assault } from './tally.ts';
 
 const modules = [
-  [tilegrad, tensorTable], [layers, layersTable], [models, modelsTable], [train, trainTable], [data, dataTable],
-  [io, ioTable], [viz, vizTable], [node, nodeTable],
+  [tilegrad, tensorTable], [layers, layersTable], [models, modelsTable], [train, trainTable], [nn, nnTable],
+  [data, dataTable], [io, ioTable], [viz, vizTable], [node, nodeTable],
 ] as const;
 
 export async function wrongCalls({ rng, end }: Assault): Promise<Tally> {

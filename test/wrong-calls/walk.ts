@@ -18,6 +18,8 @@ export interface Call {
   readonly on?: () => object;
   /** bad values that are left out, because they are valid and would take long */
   readonly without?: ReadonlySet<string>;
+  /** what an error may begin with beside the name: a layer's path in its model */
+  readonly also?: readonly string[];
 }
 
 /** What a table holds for a name: one or several valid calls; 'internal' for methods that types forbid to call. */
@@ -107,7 +109,7 @@ async function walkEntry(
   if (entry === undefined) outcome.unlisted.push(name);
   if (entry === undefined || entry === 'internal') return;
   for (const seed of Array.isArray(entry) ? entry as readonly (Seed | Call)[] : [entry as Seed | Call]) {
-    const { args, on, without } = typeof seed === 'function' ? { args: seed } : seed;
+    const { args, on, without, also = [] } = typeof seed === 'function' ? { args: seed } : seed;
     const attempt = async (change: (args: unknown[]) => unknown[], what: string, valid: boolean): Promise<void> => {
       const given = change([...args()]);
       outcome.calls++;
@@ -115,7 +117,7 @@ async function walkEntry(
         await drained(caller(on?.())(...given));
       } catch (error) {
         outcome.refused++;
-        if (valid || !isNamed(error, names)) outcome.raw.push(`${name}: ${what}: ${errorText(error)}`);
+        if (valid || !isNamed(error, [...names, ...also])) outcome.raw.push(`${name}: ${what}: ${errorText(error)}`);
       }
     };
     const paths = pathsOf(args());

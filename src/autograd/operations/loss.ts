@@ -4,6 +4,7 @@
  */
 
 import { softmaxLoss, svmLoss, type Labels } from '../../layers/loss.ts';
+import { checkTensorShape } from '../../tensor/check.ts';
 import { Tensor } from '../../tensor/tensor.ts';
 import type { Forward, Operation } from '../operation.ts';
 
@@ -39,6 +40,7 @@ export const softCrossEntropy: Operation<[targets: Tensor, counted: number]> = (
 
 /** Mean over all elements of (a - b)^2. */
 export const meanSquaredError: Operation = ([a, b]) => {
+  checkTensorShape('mse', 'b', b, a.shape);
   const difference = a.sub(b);
   return {
     out: new Tensor(Float64Array.of(difference.square().astype('float64').sum().item() / difference.size), []),

@@ -77,7 +77,7 @@ export function dropoutRecord(keepProb: number, source: () => RandomSource, seed
 
 /** All axes of an example as one. */
 export function flattenRecord(): LayerRecord {
-  const flat = (x: Tensor): Tensor => x.reshape(x.shape[0], -1);
+  const flat = (x: Tensor): Tensor => x.reshape(x.shape[0], sizeOf(x.shape.slice(1)));
   return {
     kind: 'flatten',
     parameters: [],

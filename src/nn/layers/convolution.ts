@@ -5,7 +5,6 @@ import { type PerAxis, perAxis } from '../../layers/geometry.ts';
 import type { ConvParam } from '../../layers/convolution.ts';
 import { convRecord, type ConvRecord } from '../../layers/records/convolution.ts';
 import { checkBoolean, checkInteger } from '../../runtime/check.ts';
-import { shapeText } from '../../tensor/shape.ts';
 import { layerOptions, type LayerOptions } from '../defaults.ts';
 import { uniformByFanIn } from '../initializers.ts';
 import { LayerModule } from '../layer-module.ts';
@@ -34,6 +33,7 @@ export class Conv2d extends LayerModule {
   /** null without bias */
   readonly bias: Variable | null;
   readonly _record: ConvRecord;
+  override readonly _ranks: readonly number[] = [4];
 
   /** Throws TypeError for arguments of the wrong kind and unknown options, RangeError for values out of range. */
   constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: Conv2dOptions = {}) {
@@ -62,12 +62,6 @@ export class Conv2d extends LayerModule {
 
   override layerParameters(): Variable[] {
     return this.bias === null ? [this.weight] : [this.weight, this.bias];
-  }
-
-  /** Throws RangeError for another number of axes or channels, and a window larger than the padded image. */
-  override forward(x: Variable): Variable {
-    if (x.ndim !== 4) throw new RangeError(`Conv2d: x must have 4 axes, got ${x.ndim} (x ${shapeText(x.shape)})`);
-    return super.forward(x);
   }
 }
 

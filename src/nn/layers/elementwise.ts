@@ -7,6 +7,7 @@ import {
 } from '../../layers/records/elementwise.ts';
 import { checkNumber, checkOptions } from '../../runtime/check.ts';
 import { checkRandomSource, type RandomSource } from '../../tensor/random/source.ts';
+import { maxDimensions } from '../../tensor/shape.ts';
 import { Rng } from '../../tensor/random/rng.ts';
 import { defaultRng } from '../defaults.ts';
 import { LayerModule } from '../layer-module.ts';
@@ -61,6 +62,7 @@ export class Tanh extends LayerModule {
 /** (N, ...) -> (N, the rest in one axis) */
 export class Flatten extends LayerModule {
   readonly _record: LayerRecord = flattenRecord();
+  override readonly _ranks: readonly number[] = Array.from({ length: maxDimensions }, (_, i) => i + 1);
 }
 
 export interface DropoutOptions {

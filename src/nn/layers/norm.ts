@@ -43,7 +43,7 @@ abstract class Norm extends LayerModule {
 
 abstract class BatchNorm extends Norm {
   readonly _record: BatchnormRecord;
-  readonly #ranks: readonly number[];
+  override readonly _ranks: readonly number[];
 
   constructor(fn: string, ranks: readonly number[], channels: number, options: BatchNormOptions) {
     checkInteger(fn, 'channels', channels, 1);
@@ -51,7 +51,7 @@ abstract class BatchNorm extends Norm {
     const eps = checkNumber(fn, 'eps', options.eps ?? 1e-5, 0);
     const momentum = checkNumber(fn, 'momentum', options.momentum ?? 0.1, 0, 1);
     super(channels, dtype);
-    this.#ranks = ranks;
+    this._ranks = ranks;
     this._record = batchnormRecord(channels, {
       eps, momentum: 1 - momentum, correctedVariance: true,
       runningMean: zeros(channels, dtype), runningVar: ones(channels, dtype),
@@ -62,16 +62,6 @@ abstract class BatchNorm extends Norm {
   get runningMean(): Tensor { return this._record.param.runningMean!; }
   /** The running average of the corrected variances, (channels). */
   get runningVar(): Tensor { return this._record.param.runningVar!; }
-
-  /** Normalised per channel. Throws RangeError for another number of axes or channels. */
-  override forward(x: Variable): Variable {
-    if (!this.#ranks.includes(x.ndim)) {
-      throw new RangeError(
-        `${this.constructor.name}: x must have ${this.#ranks.join(' or ')} axes, got ${x.ndim} (x ${shapeText(x.shape)})`,
-      );
-    }
-    return super.forward(x);
-  }
 
   override stateEntries(): StateEntry[] {
     const { param } = this._record;
@@ -147,6 +137,7 @@ export class LayerNorm extends Norm {
 /** Normalisation of x (N, C, H, W) over groups of channels, per example. */
 export class GroupNorm extends Norm {
   readonly _record: LayerRecord;
+  override readonly _ranks: readonly number[] = [4];
 
   /** Throws TypeError for arguments of the wrong kind, RangeError unless the groups divide the channels. */
   constructor(groups: number, channels: number, options: NormOptions = {}) {

@@ -30,6 +30,7 @@ function poolParam(
 /** The maximum of each window of x (N, C, H, W). */
 export class MaxPool2d extends LayerModule {
   readonly _record: LayerRecord;
+  override readonly _ranks: readonly number[] = [4];
 
   /** Throws TypeError for arguments of the wrong kind and unknown options, RangeError for values out of range. */
   constructor(kernelSize: PerAxis, options: PoolOptions = {}) {
@@ -41,6 +42,7 @@ export class MaxPool2d extends LayerModule {
 /** The average of each window of x (N, C, H, W). */
 export class AvgPool2d extends LayerModule {
   readonly _record: LayerRecord;
+  override readonly _ranks: readonly number[] = [4];
 
   /** Throws TypeError for arguments of the wrong kind and unknown options, RangeError for values out of range. */
   constructor(kernelSize: PerAxis, options: AvgPoolOptions = {}) {
@@ -55,6 +57,7 @@ export class AvgPool2d extends LayerModule {
 /** Averages of x (N, C, H, W) over windows that cover the image evenly, so many of them: 1 averages each channel. */
 export class AdaptiveAvgPool2d extends LayerModule {
   readonly _record: LayerRecord;
+  override readonly _ranks: readonly number[] = [4];
 
   /** Throws TypeError or RangeError for sizes that are not positive integers. */
   constructor(outputSize: PerAxis) {
