@@ -2,10 +2,14 @@
 
 import { checkOptions, describe } from '../runtime/check.ts';
 import { checkTensor } from '../tensor/check.ts';
-import type { Indices } from '../tensor/indexing.ts';
+import { insert as inserted, pick as picked, type Indices } from '../tensor/indexing.ts';
+import { tensordotAxes, type AxisPairs } from '../tensor/linear-algebra.ts';
+import type { ShapeLike } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
+import { slidingWindowView as windows } from '../tensor/windows.ts';
 import type { Operation } from './operation.ts';
 import * as arithmetic from './operations/arithmetic.ts';
+import * as products from './operations/einsum.ts';
 import * as shapes from './operations/shape.ts';
 import { apply, type Variable, type VariableLike } from './variable.ts';
 
@@ -27,6 +31,51 @@ export function where(condition: Tensor, a: VariableLike, b: VariableLike): Vari
 /** The parts at these indices along an axis. */
 export function take(x: VariableLike, indices: Indices, axis: number = 0): Variable {
   return apply('take', shapes.take, [x], indices, axis);
+}
+
+/** One element of each row of x (N, C): those at these columns. */
+export function pick(x: VariableLike, columns: Indices): Variable {
+  return apply('pick', picking, [x], columns);
+}
+
+const picking = shapes.moving(([x], columns: Indices) => picked(x, columns));
+
+/** x with values put before these places of an axis. Throws as insert of tensors does. */
+export function insert(
+  x: VariableLike, indices: number | readonly number[], values: VariableLike, axis: number = 0,
+): Variable {
+  return apply('insert', inserting, [x, values], indices, axis);
+}
+
+const inserting = shapes.moving(
+  ([x, values], indices: number | readonly number[], axis: number) => inserted(x, indices, values, axis),
+);
+
+/** Every window of this shape, as slidingWindowView of tensors: an element gets the gradients of all its windows. */
+export function slidingWindowView(
+  x: VariableLike, windowShape: ShapeLike, axis?: number | readonly number[],
+): Variable {
+  return apply('slidingWindowView', sliding, [x], windowShape, axis);
+}
+
+const sliding = shapes.moving(
+  ([x], windowShape: ShapeLike, axis: number | readonly number[] | undefined) => windows(x, windowShape, axis),
+);
+
+/** As einsum of tensors; every axis has a letter. Throws RangeError for '...'. */
+export function einsum(subscripts: string, ...operands: VariableLike[]): Variable {
+  return apply('einsum', products.einsum, operands, subscripts);
+}
+
+/** The product of a and b summed over the last axes of a and the first of b, or over pairs of axes, as of tensors. */
+export function tensordot(a: Variable, b: Variable, axes: number | AxisPairs = 2): Variable {
+  const [ofA, ofB] = tensordotAxes(a.value, b.value, axes);
+  const letter = (i: number): string => String.fromCharCode(97 + i);
+  const left = a.shape.map((_, i) => letter(i));
+  let next = left.length;
+  const right = b.shape.map((_, i) => (ofB.includes(i) ? left[ofA[ofB.indexOf(i)]] : letter(next++)));
+  const kept = [...left.filter((_, i) => !ofA.includes(i)), ...right.filter((_, i) => !ofB.includes(i))];
+  return einsum(`${left.join('')},${right.join('')}->${kept.join('')}`, a, b);
 }
 
 /** An operation of the user's own: its forward pass and its way back, on tensors. */

@@ -19,7 +19,7 @@ import type { PadWidth } from '../tensor/joining.ts';
 import type { Axes } from '../tensor/reductions.ts';
 import { promoteNumber } from '../tensor/dtype.ts';
 import { Tensor, type NestedNumbers } from '../tensor/tensor.ts';
-import type { Range } from '../tensor/views.ts';
+import { expandDims, moveaxis, type Range, rot90, squeeze, swapaxes } from '../tensor/views.ts';
 import type { Operation } from './operation.ts';
 import * as arithmetic from './operations/arithmetic.ts';
 import * as matrix from './operations/matrix.ts';
@@ -173,6 +173,14 @@ export class Variable implements Target {
     return apply('elu', unary.elu, [this], checkNumber('elu', 'alpha', alpha));
   }
 
+  prelu(slope: VariableLike): Variable { return apply('prelu', unary.prelu, [this, slope]); }
+  softmax(axis: number = -1): Variable { return apply('softmax', unary.softmax, [this], axis); }
+  /** log(softmax(x)), with its digits where a probability is nearly 0. */
+  logSoftmax(axis: number = -1): Variable {
+    const shifted = this.sub(this.value.max(axis, true));
+    return shifted.sub(shifted.exp().sum(axis, true).log());
+  }
+
   gelu(): Variable { return apply('gelu', unary.gelu, [this]); }
   silu(): Variable { return apply('silu', unary.silu, [this]); }
   sigmoid(): Variable { return apply('sigmoid', unary.sigmoid, [this]); }
@@ -185,17 +193,35 @@ export class Variable implements Target {
     return apply('var', reduction.variance, [this], axis, keepDims, ddof);
   }
 
+  std(axis?: Axes, keepDims?: boolean, ddof?: number): Variable { return this.var(axis, keepDims, ddof).sqrt(); }
   max(axis?: Axes, keepDims?: boolean): Variable { return apply('max', reduction.max, [this], axis, keepDims); }
   min(axis?: Axes, keepDims?: boolean): Variable { return apply('min', reduction.min, [this], axis, keepDims); }
 
   reshape(...shape: number[]): Variable { return apply('reshape', shapes.reshape, [this], shape); }
   flatten(): Variable { return apply('flatten', shapes.reshape, [this], [-1]); }
   transpose(...axes: number[]): Variable { return apply('transpose', shapes.transpose, [this], axes); }
+  expandDims(axis: number): Variable { return this.#reshaped('expandDims', expandDims(this.value, axis)); }
+  squeeze(axes?: number | readonly number[]): Variable { return this.#reshaped('squeeze', squeeze(this.value, axes)); }
+  #reshaped(fn: string, like: Tensor): Variable { return apply(fn, shapes.reshape, [this], like.shape); }
+  swapaxes(a: number, b: number): Variable { return apply('swapaxes', swapped, [this], a, b); }
+  moveaxis(source: number | readonly number[], destination: number | readonly number[]): Variable {
+    return apply('moveaxis', moved, [this], source, destination);
+  }
+
+  rot90(turns: number = 1, axes: readonly [number, number] = [0, 1]): Variable {
+    return apply('rot90', turned, [this], turns, axes);
+  }
+
   broadcastTo(...shape: number[]): Variable { return apply('broadcastTo', shapes.broadcastTo, [this], shape); }
   flip(axes?: number | readonly number[]): Variable { return apply('flip', shapes.flip, [this], axes); }
   slice(...ranges: Range[]): Variable { return apply('slice', shapes.slice, [this], ranges); }
   pad(width: PadWidth, value: number = 0): Variable { return apply('pad', shapes.pad, [this], width, value); }
 }
+
+const swapped = shapes.moving(([x], a: number, b: number) => swapaxes(x, a, b));
+type AxisOrAxes = number | readonly number[];
+const moved = shapes.moving(([x], source: AxisOrAxes, destination: AxisOrAxes) => moveaxis(x, source, destination));
+const turned = shapes.moving(([x], turns: number, axes: readonly [number, number]) => rot90(x, turns, axes));
 
 /**
  * Computes an operation and records it where a gradient is wanted. `name` stands in errors. Throws TypeError for inputs

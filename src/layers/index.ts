@@ -38,6 +38,12 @@ export {
 export type { GroupnormParam, LayernormCache, SpatialGroupnormCache, SpatialGroupnormParam } from './groupnorm.ts';
 export { kaimingInit, xavierInit } from './initialize.ts';
 export type { KaimingOptions, XavierOptions } from './initialize.ts';
+export { maxoutBackward, maxoutForward } from './maxout.ts';
+export type { MaxoutCache } from './maxout.ts';
+export { preluBackward, preluForward } from './prelu.ts';
+export type { PreluCache } from './prelu.ts';
+export { softmaxBackward, softmaxForward } from './softmax.ts';
+export type { SoftmaxCache } from './softmax.ts';
 export { softmaxLoss, svmLoss } from './loss.ts';
 export type { Labels } from './loss.ts';
 export {

@@ -1,6 +1,8 @@
 /** The framework levels: variables that record, modules, sequential networks, graphs. */
 
-export { concat, customFunction, stack, take, where } from '../autograd/functions.ts';
+export {
+  concat, customFunction, einsum, insert, pick, slidingWindowView, stack, take, tensordot, where,
+} from '../autograd/functions.ts';
 export type { CustomFunction } from '../autograd/functions.ts';
 export { isRecording, noGrad } from '../autograd/recording.ts';
 export { parameter, Variable, variable } from '../autograd/variable.ts';
@@ -15,8 +17,10 @@ export type { Callbacks, EpochReport, FitOptions, History, StepReport } from './
 export { Add, Concatenate, GraphModel, input, model } from './graph.ts';
 export { Conv2d } from './layers/convolution.ts';
 export type { Conv2dOptions } from './layers/convolution.ts';
-export { Dropout, ELU, Flatten, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh } from './layers/elementwise.ts';
-export type { DropoutOptions } from './layers/elementwise.ts';
+export {
+  ChannelsFirst, Dropout, ELU, Flatten, GELU, LeakyReLU, Maxout, PReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh,
+} from './layers/elementwise.ts';
+export type { DropoutOptions, PReLUOptions } from './layers/elementwise.ts';
 export { Linear } from './layers/linear.ts';
 export type { LinearOptions } from './layers/linear.ts';
 export { BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm } from './layers/norm.ts';

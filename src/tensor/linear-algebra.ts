@@ -108,7 +108,7 @@ export function dot(a: Tensor, b: Tensor): Tensor {
   return a.ndim <= 2 && b.ndim <= 2 ? product('dot', a, b) : contract('dot', a, b, [[-1], [b.ndim === 1 ? -1 : -2]]);
 }
 
-type AxisPairs = readonly [number | readonly number[], number | readonly number[]];
+export type AxisPairs = readonly [number | readonly number[], number | readonly number[]];
 
 /**
  * Sums products over pairs of axes: `axes` is a number, for the last ones of a and the first ones of b, or two lists
@@ -117,6 +117,11 @@ type AxisPairs = readonly [number | readonly number[], number | readonly number[
 export function tensordot(
   a: Tensor, b: Tensor, axes: number | AxisPairs = 2,
 ): Tensor {
+  return contract('tensordot', a, b, tensordotAxes(a, b, axes));
+}
+
+/** The axes of a and of b that a tensordot sums over, in the order in which they meet. Throws as tensordot does. */
+export function tensordotAxes(a: Tensor, b: Tensor, axes: number | AxisPairs): readonly [number[], number[]] {
   checkTensor('tensordot', 'a', a);
   checkTensor('tensordot', 'b', b);
   let pairs: AxisPairs;
@@ -130,10 +135,10 @@ export function tensordot(
     if (!Array.isArray(axes) || axes.length !== 2) throw new TypeError('tensordot: axes must be a number or two lists of axes');
     pairs = axes;
   }
-  return contract('tensordot', a, b, pairs);
+  return meetingAxes('tensordot', a, b, pairs);
 }
 
-function contract(fn: string, a: Tensor, b: Tensor, pairs: AxisPairs): Tensor {
+function meetingAxes(fn: string, a: Tensor, b: Tensor, pairs: AxisPairs): [number[], number[]] {
   const contractedA = normalizeAxes(fn, pairs[0], a.ndim, 'axes[0]');
   const contractedB = normalizeAxes(fn, pairs[1], b.ndim, 'axes[1]');
   const extents = contractedA.map((axis) => a.shape[axis]);
@@ -143,11 +148,16 @@ function contract(fn: string, a: Tensor, b: Tensor, pairs: AxisPairs): Tensor {
       `(a ${shapeText(a.shape)}, b ${shapeText(b.shape)})`,
     );
   }
+  return [contractedA, contractedB];
+}
+
+function contract(fn: string, a: Tensor, b: Tensor, pairs: AxisPairs): Tensor {
+  const [contractedA, contractedB] = meetingAxes(fn, a, b, pairs);
   const keptA = a.shape.map((_, axis) => axis).filter((axis) => !contractedA.includes(axis));
   const keptB = b.shape.map((_, axis) => axis).filter((axis) => !contractedB.includes(axis));
   const shapeA = keptA.map((axis) => a.shape[axis]);
   const shapeB = keptB.map((axis) => b.shape[axis]);
-  const inner = sizeOf(extents);
+  const inner = sizeOf(contractedA.map((axis) => a.shape[axis]));
   const left = order(a, [...keptA, ...contractedA]).reshape(sizeOf(shapeA), inner);
   const right = order(b, [...contractedB, ...keptB]).reshape(inner, sizeOf(shapeB));
   return matmul(left, right).reshape([...shapeA, ...shapeB]);

@@ -34,6 +34,8 @@ export const layersTable: Table = {
   ...pair('affineForward', () => [x2, w2, ones(5)], true),
   ...pair('reluForward', () => [x2]), ...pair('sigmoidForward', () => [x2]), ...pair('tanhForward', () => [x2]),
   ...pair('geluForward', () => [x2]), ...pair('siluForward', () => [x2]),
+  ...pair('softmaxForward', () => [x2, 1]), ...pair('preluForward', () => [x4, ones(4)]),
+  ...pair('maxoutForward', () => [x4, 2]),
   ...pair('leakyReluForward', () => [x2, 0.1]), ...pair('eluForward', () => [x2, 0.5]),
   ...pair('batchnormForward', () => [x2, ones(4), zeros(4), batchnorm(4)]),
   batchnormBackwardAlt: () => [x2, layers.batchnormForward(x2, ones(4), zeros(4), batchnorm(4, 'test'))[1]],

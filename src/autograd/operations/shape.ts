@@ -3,9 +3,10 @@
 import { arange, zeros } from '../../tensor/creation.ts';
 import { take as taken } from '../../tensor/indexing.ts';
 import type { Indices } from '../../tensor/indexing.ts';
+import { contiguousData } from '../../tensor/internal.ts';
 import { concat as joined, pad as padded, padWidths, stack as stacked, type PadWidth } from '../../tensor/joining.ts';
 import { normalizeAxis } from '../../tensor/shape.ts';
-import type { Tensor } from '../../tensor/tensor.ts';
+import { Tensor } from '../../tensor/tensor.ts';
 import { broadcastTo as stretched, flip as flipped, type Range, slice as sliced } from '../../tensor/views.ts';
 import type { Operation } from '../operation.ts';
 import { unbroadcast } from './broadcast.ts';
@@ -83,6 +84,35 @@ export const pad: Operation<[width: PadWidth, value: number]> = ([x], width, val
     back: (dout) => [sliced(dout, x.shape.map((extent, i): Range => [widths[i][0], widths[i][0] + extent]))],
   };
 };
+
+/**
+ * Any function that only moves elements, repeats or leaves out some. Where they went is found by moving their numbers
+ * in the same way; each element's gradient is the sum over the places that it went to.
+ */
+export function moving<Options extends readonly unknown[]>(
+  move: (parts: readonly Tensor[], ...options: Options) => Tensor,
+): Operation<Options> {
+  return (inputs, ...options) => ({
+    out: move(inputs, ...options),
+    saved: [],
+    back: (dout) => {
+      let first = 0;
+      const numbers = inputs.map(({ shape, size }) => {
+        first += size;
+        return arange(first - size, first, 1, 'int32').reshape([...shape]);
+      });
+      const places = contiguousData(move(numbers, ...options));
+      const sums = new Float64Array(first);
+      const gradients = contiguousData(dout);
+      for (let i = 0; i < places.length; i++) sums[places[i]] += gradients[i];
+      let start = 0;
+      return inputs.map(({ shape, size, dtype }) => {
+        start += size;
+        return new Tensor(sums.slice(start - size, start), shape).astype(dtype);
+      });
+    },
+  });
+}
 
 /** The part at one index of an axis, as a view. */
 function at(t: Tensor, axis: number, index: number): Tensor {

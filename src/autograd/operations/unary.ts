@@ -4,6 +4,8 @@ import {
   eluBackward, eluForward, geluBackward, geluForward, leakyReluBackward, leakyReluForward, reluBackward, reluForward,
   sigmoidBackward, sigmoidForward, siluBackward, siluForward, tanhBackward, tanhForward,
 } from '../../layers/activation.ts';
+import { preluBackward, preluForward } from '../../layers/prelu.ts';
+import { softmaxBackward, softmaxForward } from '../../layers/softmax.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import * as unary from '../../tensor/unary.ts';
 import type { Operation } from '../operation.ts';
@@ -45,6 +47,16 @@ export const leakyRelu: Operation<[alpha: number]> = ([x], alpha) => {
 export const elu: Operation<[alpha: number]> = ([x], alpha) => {
   const [out, cache] = eluForward(x, alpha);
   return { out, saved: [x, out], back: (dout) => [eluBackward(dout, cache)] };
+};
+/** As leakyRelu, with slopes that get a gradient, too. */
+export const prelu: Operation = ([x, slope]) => {
+  const [out, cache] = preluForward(x, slope);
+  return { out, saved: [x, slope], back: (dout) => preluBackward(dout, cache) };
+};
+/** e^x over the sum of e^x along an axis. */
+export const softmax: Operation<[axis: number]> = ([x], axis) => {
+  const [out, cache] = softmaxForward(x, axis);
+  return { out, saved: [out], back: (dout) => [softmaxBackward(dout, cache)] };
 };
 export const sigmoid: Operation = ([x]) => {
   const [out, cache] = sigmoidForward(x);

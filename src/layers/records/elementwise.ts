@@ -1,14 +1,17 @@
-/** Layers without parameters that keep the shape, or only rename it, as records. */
+/** Layers that work element by element, or on a few neighbours, or only rename the shape, as records. */
 
 import type { RandomSource } from '../../tensor/random/source.ts';
-import { sizeOf } from '../../tensor/shape.ts';
+import { shapeText, sizeOf } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import {
   eluBackward, eluForward, geluBackward, geluForward, leakyReluBackward, leakyReluForward, reluBackward, reluForward,
   sigmoidBackward, sigmoidForward, siluBackward, siluForward, tanhBackward, tanhForward,
 } from '../activation.ts';
 import { dropoutBackward, dropoutForward } from '../dropout.ts';
+import { maxoutBackward, maxoutForward } from '../maxout.ts';
+import { preluBackward, preluForward } from '../prelu.ts';
 import type { LayerRecord } from '../record.ts';
+import { softmaxBackward, softmaxForward } from '../softmax.ts';
 import { activationRow, dropoutRow, plainRow, reluRow } from '../summary.ts';
 
 /** A function of each element, from its forward and backward pair. */
@@ -55,6 +58,67 @@ export function siluRecord(): LayerRecord {
 
 export function tanhRecord(): LayerRecord {
   return activation('tanh', 13, tanhForward, tanhBackward);
+}
+
+/** Probabilities along an axis. */
+export function softmaxRecord(axis?: number): LayerRecord {
+  return activation('softmax', 13, (x) => softmaxForward(x, axis), softmaxBackward);
+}
+
+/** A leaky ReLU that learns its slope: one for all channels, or one a channel. */
+export function preluRecord(slopes: number): LayerRecord {
+  return {
+    kind: 'prelu',
+    parameters: [{ role: 'W', shape: [slopes] }],
+    outputShape(fn, input) {
+      if (slopes !== 1 && slopes !== input[0]) {
+        throw new RangeError(`${fn}: a PReLU of ${slopes} channels cannot take examples of ${shapeText(input)}`);
+      }
+      return input;
+    },
+    forward(_, x, [slope]) {
+      const [out, cache] = preluForward(x, slope);
+      return [out, (dout) => preluBackward(dout, cache)];
+    },
+    infer: (_, x, [slope]) => preluForward(x, slope)[0],
+    rows: (input) => [{ ...activationRow('prelu', input, 2), parameters: slopes }],
+  };
+}
+
+/** The largest of each k neighbouring channels. */
+export function maxoutRecord(k: number): LayerRecord {
+  const outputShape = (fn: string, [channels, ...rest]: readonly number[]): number[] => {
+    if (channels % k !== 0) throw new RangeError(`${fn}: a maxout of ${k} channels each cannot take ${channels} channels`);
+    return [channels / k, ...rest];
+  };
+  return {
+    kind: 'maxout',
+    parameters: [],
+    outputShape,
+    forward(_, x) {
+      const [out, cache] = maxoutForward(x, k);
+      return [out, (dout) => [maxoutBackward(dout, cache)]];
+    },
+    infer: (_, x) => maxoutForward(x, k)[0],
+    rows: (input) => [activationRow(`maxout of ${k}`, outputShape('maxout', input), k)],
+  };
+}
+
+/** Channels last to channels first: examples (H, W, C) become (C, H, W). */
+export function channelsFirstRecord(): LayerRecord {
+  const outputShape = (fn: string, input: readonly number[]): number[] => {
+    if (input.length !== 3) throw new RangeError(`${fn}: examples must have shape (H, W, C), got ${shapeText(input)}`);
+    return [input[2], input[0], input[1]];
+  };
+  const moved = (x: Tensor): Tensor => x.transpose(0, 3, 1, 2).contiguous();
+  return {
+    kind: 'channels first',
+    parameters: [],
+    outputShape,
+    forward: (_, x) => [moved(x), (dout) => [dout.transpose(0, 2, 3, 1).contiguous()]],
+    infer: (_, x) => moved(x),
+    rows: (input) => [plainRow('channels first', outputShape('channels first', input))],
+  };
 }
 
 /**

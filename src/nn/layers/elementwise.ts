@@ -1,15 +1,18 @@
-/** Layers without parameters: activations, dropout, flatten. */
+/** Layers that work element by element, or on a few neighbours: activations, dropout; and what only renames axes. */
 
+import { parameter, type Variable } from '../../autograd/variable.ts';
 import type { LayerRecord } from '../../layers/record.ts';
 import {
-  dropoutRecord, eluRecord, flattenRecord, geluRecord, leakyReluRecord, reluRecord, sigmoidRecord, siluRecord,
-  tanhRecord,
+  channelsFirstRecord, dropoutRecord, eluRecord, flattenRecord, geluRecord, leakyReluRecord, maxoutRecord, preluRecord,
+  reluRecord, sigmoidRecord, siluRecord, softmaxRecord, tanhRecord,
 } from '../../layers/records/elementwise.ts';
-import { checkNumber, checkOptions } from '../../runtime/check.ts';
+import { checkInteger, checkNumber, checkOptions } from '../../runtime/check.ts';
+import { shapeText } from '../../tensor/check.ts';
+import { full } from '../../tensor/creation.ts';
 import { checkRandomSource, type RandomSource } from '../../tensor/random/source.ts';
 import { maxDimensions } from '../../tensor/shape.ts';
 import { Rng } from '../../tensor/random/rng.ts';
-import { defaultRng } from '../defaults.ts';
+import { defaultRng, layerOptions, type LayerOptions } from '../defaults.ts';
 import { LayerModule } from '../layer-module.ts';
 
 /** max(0, x) */
@@ -57,6 +60,68 @@ export class Sigmoid extends LayerModule {
 /** The hyperbolic tangent. */
 export class Tanh extends LayerModule {
   readonly _record: LayerRecord = tanhRecord();
+}
+
+/** Probabilities along an axis, the last unless given. Losses on logits (crossEntropy) want none before them. */
+export class Softmax extends LayerModule {
+  readonly _record: LayerRecord;
+
+  constructor(axis: number = -1) {
+    super();
+    this._record = softmaxRecord(checkInteger('Softmax', 'axis', axis));
+  }
+}
+
+export interface PReLUOptions extends Pick<LayerOptions, 'dtype'> {
+  /** the slope at the start, 0.25 unless given */
+  init?: number;
+}
+
+/**
+ * x where x is positive, else weight x, the weight being learnt: one for all channels of x (N, C, ...), or one each (He
+ * et al. 2015). Throws TypeError for arguments of the wrong kind, RangeError for less than one parameter.
+ */
+export class PReLU extends LayerModule {
+  readonly weight: Variable;
+  readonly _record: LayerRecord;
+
+  constructor(numParameters: number = 1, options: PReLUOptions = {}) {
+    super();
+    const fn = 'PReLU';
+    checkInteger(fn, 'numParameters', numParameters, 1);
+    const { dtype } = layerOptions(fn, options, ['init']);
+    this.weight = parameter(full([numParameters], checkNumber(fn, 'init', options.init ?? 0.25), dtype));
+    this._record = preluRecord(numParameters);
+  }
+
+  override layerParameters(): Variable[] {
+    return [this.weight];
+  }
+}
+
+/** The largest of each k neighbouring channels: (N, C, ...) -> (N, C / k, ...) (Goodfellow et al. 2013). */
+export class Maxout extends LayerModule {
+  readonly _record: LayerRecord;
+
+  /** Throws TypeError or RangeError unless k is a positive integer. */
+  constructor(k: number) {
+    super();
+    this._record = maxoutRecord(checkInteger('Maxout', 'k', k, 1));
+  }
+}
+
+/**
+ * (N, H, W, C) -> (N, C, H, W): put in front of a network, it takes pictures as Keras and picture files have them.
+ * Filters in Keras's (KH, KW, C, F) are `filters.transpose(3, 2, 0, 1)` here.
+ */
+export class ChannelsFirst extends LayerModule {
+  readonly _record: LayerRecord = channelsFirstRecord();
+
+  /** Throws RangeError unless x has four axes. */
+  override forward(x: Variable): Variable {
+    if (x.ndim !== 4) throw new RangeError(`ChannelsFirst: x must be (N, H, W, C), got ${shapeText(x.shape)}`);
+    return super.forward(x);
+  }
 }
 
 /** (N, ...) -> (N, the rest in one axis) */

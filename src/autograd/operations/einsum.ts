@@ -1,0 +1,55 @@
+/**
+ * einsum and its gradients, which are einsums again: the gradient at one operand is the product of dout with all other
+ * operands, summed over every label that the operand does not have.
+ *
+ *   c = einsum('ij,jk->ik', a, b)        da = einsum('ik,jk->ij', dc, b)        db = einsum('ik,ij->jk', dc, a)
+ */
+
+import { einsum as product } from '../../tensor/einsum.ts';
+import type { Tensor } from '../../tensor/tensor.ts';
+import type { Operation } from '../operation.ts';
+import { unbroadcast } from './broadcast.ts';
+import { moving } from './shape.ts';
+
+/** The labels of the operands and of the output. Throws RangeError for '...', whose axes have no names. */
+function labelsOf(subscripts: string): { terms: string[]; output: string } {
+  if (subscripts.includes('...')) {
+    throw new RangeError(`einsum: subscripts of variables must name every axis, got ${JSON.stringify(subscripts)}`);
+  }
+  const [inputs, output] = subscripts.replaceAll(' ', '').split('->');
+  const once = [...inputs].filter((label) => label !== ',' && inputs.split(label).length === 2).sort().join('');
+  return { terms: inputs.split(','), output: output ?? once };
+}
+
+/** An operand with each label once: of a repeated label the diagonal. */
+const diagonal = moving(([x], term: string, labels: string) => product(`${term}->${labels}`, x));
+
+/** As einsum of tensors, without '...'. */
+export const einsum: Operation<[subscripts: string]> = (operands, subscripts) => {
+  const out = product(subscripts, ...operands);
+  const { terms, output } = labelsOf(subscripts);
+  return {
+    out,
+    saved: operands,
+    back: (dout, wanted) => operands.map((operand, i) => {
+      if (!wanted[i]) return null;
+      const labels = [...new Set(terms[i])];
+      const others = terms.filter((_, j) => j !== i);
+      const known = [output, ...others].join('');
+      const present = labels.filter((label) => known.includes(label));
+      const rest = operands.filter((_, j) => j !== i);
+      let gradient = product(`${[output, ...others].join(',')}->${present.join('')}`, dout, ...rest);
+      // a label that only this operand has was summed over: its elements share the gradient
+      labels.forEach((label, axis) => { if (!present.includes(label)) gradient = gradient.expandDims(axis); });
+      const { out: view, back } = diagonal([operand], terms[i], labels.join(''));
+      gradient = fitted(gradient, view);
+      return labels.length === terms[i].length ? gradient : back(gradient, [true])[0];
+    }),
+  };
+};
+
+/** A gradient in the shape of what it belongs to: stretched where it was summed over, summed where it was stretched. */
+function fitted(gradient: Tensor, like: Tensor): Tensor {
+  const wide = gradient.shape.map((extent, axis) => Math.max(extent, like.shape[axis]));
+  return unbroadcast(gradient.broadcastTo(wide), like);
+}
