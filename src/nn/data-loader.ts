@@ -10,10 +10,13 @@ import { checkRandomSource, type RandomSource } from '../tensor/random/source.ts
 import type { Tensor } from '../tensor/tensor.ts';
 import { defaultRng } from './defaults.ts';
 
-/** One batch: inputs (n, ...) and targets (n, ...). */
-export type Batch = readonly [x: Tensor, y: Tensor];
+/** What a network takes: one tensor (N, ...), or one for each of its inputs. */
+export type Inputs = Tensor | readonly Tensor[];
 
-export interface DataLoaderOptions {
+/** One batch: inputs (n, ...) and targets (n, ...). */
+export type Batch<X extends Inputs = Tensor> = readonly [x: X, y: Tensor];
+
+export interface DataLoaderOptions<X extends Inputs = Tensor> {
   /** examples a batch, 100 unless given; the last may have fewer */
   batchSize?: number;
   /** draws a new order for every pass; false unless given */
@@ -25,35 +28,35 @@ export interface DataLoaderOptions {
   /** what orders and augmentation draw from; the generator that manualSeed sets unless given */
   rng?: RandomSource;
   /** changes every batch of inputs, such as randomFlip; keeps the number of examples */
-  augment?: (x: Tensor, rng: RandomSource) => Tensor;
+  augment?: (x: X, rng: RandomSource) => X;
 }
 
-export class DataLoader implements Iterable<Batch> {
+export class DataLoader<X extends Inputs = Tensor> implements Iterable<Batch<X>> {
   /** examples a pass */
   readonly size: number;
   /** batches a pass */
   readonly length: number;
-  readonly #x: Tensor;
+  readonly #x: X;
   readonly #y: Tensor;
   readonly #rows: Int32Array;
   readonly #batchSize: number;
   readonly #shuffle: boolean;
   readonly #rng: RandomSource;
-  readonly #augment: ((x: Tensor, rng: RandomSource) => Tensor) | null;
+  readonly #augment: ((x: X, rng: RandomSource) => X) | null;
 
   /**
-   * Over inputs x (N, ...) of any element type and targets y: N labels, or a tensor (N, ...). Throws TypeError for
-   * arguments of the wrong kind, RangeError for lengths that differ, indices outside and a batch size below 1.
+   * Over inputs x (N, ...) of any element type, or several of them, and targets y: N labels, or a tensor (N, ...).
+   * Throws TypeError for arguments of the wrong kind, RangeError for lengths that differ, indices outside and a batch
+   * size below 1.
    */
-  constructor(x: Tensor, y: Labels, options: DataLoaderOptions = {}) {
+  constructor(x: X, y: Labels, options: DataLoaderOptions<X> = {}) {
     const fn = 'DataLoader';
     checkOptions(fn, options, ['batchSize', 'shuffle', 'dropLast', 'indices', 'rng', 'augment']);
-    checkTensor(fn, 'x', x);
-    if (x.ndim === 0) throw new RangeError(`${fn}: x must have at least one axis, the examples, got a scalar`);
+    const examples = countExamples(fn, x);
     this.#x = x;
     this.#y = toTensorLabels(fn, 'y', y);
-    if (this.#y.shape[0] !== x.shape[0]) {
-      throw new RangeError(`${fn}: y must have a target for each of ${x.shape[0]} examples, got ${shapeText(this.#y.shape)}`);
+    if (this.#y.shape[0] !== examples) {
+      throw new RangeError(`${fn}: y must have a target for each of ${examples} examples, got ${shapeText(this.#y.shape)}`);
     }
     const { augment, indices } = options;
     this.#batchSize = checkInteger(fn, 'batchSize', options.batchSize ?? 100, 1);
@@ -63,15 +66,15 @@ export class DataLoader implements Iterable<Batch> {
       throw new TypeError(`${fn}: augment must be a function, got ${describe(augment)}`);
     }
     this.#augment = augment ?? null;
-    const all = indices ?? Int32Array.from({ length: x.shape[0] }, (_, i) => i);
-    this.#rows = Int32Array.from(all, (index, i) => checkInteger(fn, `indices[${i}]`, index, 0, x.shape[0] - 1));
+    const all = indices ?? Int32Array.from({ length: examples }, (_, i) => i);
+    this.#rows = Int32Array.from(all, (index, i) => checkInteger(fn, `indices[${i}]`, index, 0, examples - 1));
     this.size = this.#rows.length;
     const dropLast = checkBoolean(fn, 'dropLast', options.dropLast ?? false);
     this.length = dropLast ? Math.floor(this.size / this.#batchSize) : Math.ceil(this.size / this.#batchSize);
   }
 
   /** One pass. Orders are drawn when it begins, augmentation as each batch is made. */
-  * [Symbol.iterator](): Generator<Batch, void> {
+  * [Symbol.iterator](): Generator<Batch<X>, void> {
     const order = this.#shuffle ? contiguousData(this.#rng.permutation(this.size)) : null;
     for (let b = 0; b < this.length; b++) {
       const count = Math.min(this.#batchSize, this.size - b * this.#batchSize);
@@ -79,16 +82,38 @@ export class DataLoader implements Iterable<Batch> {
         const place = b * this.#batchSize + i;
         return this.#rows[order === null ? place : order[place]];
       });
-      const x = take(this.#x, rows);
+      const x = mapInputs(this.#x, (t) => take(t, rows));
       yield [this.#augment === null ? x : this.#augmented(this.#augment, x), take(this.#y, rows)];
     }
   }
 
-  #augmented(augment: (x: Tensor, rng: RandomSource) => Tensor, x: Tensor): Tensor {
-    const changed = checkTensor('DataLoader', 'the result of augment', augment(x, this.#rng));
-    if (changed.shape[0] !== x.shape[0]) {
-      throw new RangeError(`DataLoader: augment made ${shapeText(changed.shape)} of a batch of ${shapeText(x.shape)}`);
-    }
+  #augmented(augment: (x: X, rng: RandomSource) => X, x: X): X {
+    const changed = augment(x, this.#rng);
+    const [before, after] = [countExamples('DataLoader', x), countExamples('DataLoader', changed, 'the result of augment')];
+    if (after !== before) throw new RangeError(`DataLoader: augment made ${after} examples of a batch of ${before}`);
     return changed;
   }
+}
+
+/** The inputs as a list. */
+export function listInputs(x: Inputs): readonly Tensor[] {
+  return Array.isArray(x) ? x as readonly Tensor[] : [x as Tensor];
+}
+
+/** The same of every input. */
+export function mapInputs<X extends Inputs>(x: X, change: (t: Tensor) => Tensor): X {
+  return (Array.isArray(x) ? listInputs(x).map(change) : change(x as Tensor)) as X;
+}
+
+/** How many examples inputs have. Throws TypeError for what are no tensors, RangeError for numbers that differ. */
+export function countExamples(fn: string, x: Inputs, name: string = 'x'): number {
+  const counts = listInputs(x).map((t, i) => {
+    const { shape } = checkTensor(fn, Array.isArray(x) ? `${name}[${i}]` : name, t);
+    if (shape.length === 0) throw new RangeError(`${fn}: ${name} must have at least one axis, the examples, got a scalar`);
+    return shape[0];
+  });
+  if (counts.length === 0 || counts.some((count) => count !== counts[0])) {
+    throw new RangeError(`${fn}: ${name} must hold inputs of as many examples each, got ${counts.join(', ') || 'none'}`);
+  }
+  return counts[0];
 }

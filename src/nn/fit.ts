@@ -10,12 +10,15 @@ import {
   checkBoolean, checkFunction, checkInteger, checkNumber, checkOptions, checkRecord, checkString, describe,
 } from '../runtime/check.ts';
 import { Pacer } from '../runtime/pacer.ts';
-import type { RandomSource } from '../tensor/random/source.ts';
+import type { GeneratorState, RandomSource } from '../tensor/random/source.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Schedule } from '../update/schedules.ts';
-import { DataLoader } from './data-loader.ts';
+import { countExamples, DataLoader, type Inputs, listInputs, mapInputs } from './data-loader.ts';
+import { defaultRng } from './defaults.ts';
+import { clipGradNorm } from './gradients.ts';
 import { Mean } from './metrics.ts';
 import type { Module, StateDict } from './module.ts';
+import type { OptimizerState } from './optimizers.ts';
 import { toTensorLabels } from './targets.ts';
 import type { Compiled, Figures } from './compiled.ts';
 
@@ -44,21 +47,25 @@ export interface Callbacks {
   onEpoch?(report: EpochReport): unknown;
 }
 
-export interface FitOptions {
+export interface FitOptions<X extends Inputs = Tensor> {
   /** passes over the data, 1 unless given */
   epochs?: number;
   /** examples a step, 32 unless given */
   batchSize?: number;
   /** data to measure on after every epoch: [x, y], or the share of the training data to keep back for it */
-  validation?: readonly [x: Tensor, y: Labels] | number;
+  validation?: readonly [x: X, y: Labels] | number;
   /** draws a new order for every epoch, true unless given */
   shuffle?: boolean;
   /** what orders and augmentation draw from */
   rng?: RandomSource;
   /** changes every batch of inputs, such as randomFlip */
-  augment?: (x: Tensor, rng: RandomSource) => Tensor;
+  augment?: (x: X, rng: RandomSource) => X;
   /** multiplies the learning rates by its value at every step */
   schedule?: Schedule;
+  /** scales the gradients of a step down to this norm where theirs is larger */
+  clipNorm?: number;
+  /** what an earlier fit on the same data with the same options left in its history: goes on after its last epoch */
+  resume?: FitState;
   callbacks?: Callbacks | readonly Callbacks[];
   /** stops once the best figure has not improved for so many epochs */
   patience?: number;
@@ -88,22 +95,32 @@ export interface History {
   /** the epoch whose weights the network has now, from 1 */
   readonly bestEpoch: number;
   readonly stopped: 'finished' | 'aborted' | 'timeLimit' | 'patience' | 'callback';
+  /** everything that going on needs, as it was after the last whole epoch: `fit(x, y, { resume: history.state })` */
+  readonly state: FitState;
 }
 
-interface Best {
-  readonly score: number;
+/** Where a training stands between two epochs. */
+export interface FitState {
   readonly epoch: number;
-  readonly state: StateDict;
+  readonly weights: StateDict;
+  readonly optimizer: OptimizerState<{ lr: number }>;
+  /** of the order of examples, and of the network's layers */
+  readonly generators: readonly GeneratorState[];
+  readonly figures: Readonly<Record<string, readonly number[]>>;
+  readonly lossHistory: readonly number[];
+  readonly best: { readonly score: number; readonly epoch: number; readonly state: StateDict } | null;
 }
 
 /** What `fit` trains: a module that was compiled. */
 export interface CompiledModule extends Module {
   compiled(fn: string): Compiled;
-  evaluate(x: Tensor, y: Labels): Figures;
+  evaluate(x: Inputs, y: Labels): Figures;
 }
 
 /** Trains net; the body of Trainable.fit. */
-export async function fit(net: CompiledModule, x: Tensor, y: Labels, options: FitOptions): Promise<History> {
+export async function fit<X extends Inputs>(
+  net: CompiledModule, x: X, y: Labels, options: FitOptions<X>,
+): Promise<History> {
   const fn = `${net.constructor.name}.fit`;
   const run = new Run(fn, net, x, y, options);
   try {
@@ -113,29 +130,34 @@ export async function fit(net: CompiledModule, x: Tensor, y: Labels, options: Fi
   }
 }
 
-class Run {
+class Run<X extends Inputs> {
   readonly #fn: string;
   readonly #net: CompiledModule;
-  readonly #options: FitOptions;
+  readonly #options: FitOptions<X>;
   readonly #epochs: number;
-  readonly #loader: DataLoader;
-  readonly #validation: readonly [Tensor, Labels] | null;
+  readonly #loader: DataLoader<X>;
+  readonly #generators: readonly RandomSource[];
+  readonly #validation: readonly [X, Labels] | null;
   readonly #callbacks: readonly Callbacks[];
   readonly #history: { figures: Record<string, number[]>; lossHistory: number[] } = { figures: {}, lossHistory: [] };
   readonly #rates: readonly number[];
-  #best: Best | null = null;
+  #best: FitState['best'] = null;
+  #state: FitState;
   #epoch: number = 0;
   readonly #started: number = performance.now();
 
-  constructor(fn: string, net: CompiledModule, x: Tensor, y: Labels, options: FitOptions) {
+  constructor(fn: string, net: CompiledModule, x: X, y: Labels, options: FitOptions<X>) {
     checkOptions(fn, options, [
       'epochs', 'batchSize', 'validation', 'shuffle', 'rng', 'augment', 'schedule', 'callbacks', 'patience', 'monitor',
-      'restoreBest', 'signal', 'timeLimit', 'verbose',
+      'restoreBest', 'signal', 'timeLimit', 'verbose', 'clipNorm', 'resume',
     ]);
     this.#fn = fn;
     this.#net = net;
     this.#options = options;
     this.#epochs = checkInteger(fn, 'epochs', options.epochs ?? 1, 0);
+    if (options.clipNorm !== undefined && checkNumber(fn, 'clipNorm', options.clipNorm) <= 0) {
+      throw new RangeError(`${fn}: clipNorm must be positive, got ${options.clipNorm}`);
+    }
     if (options.patience !== undefined) checkInteger(fn, 'patience', options.patience, 1);
     if (options.timeLimit !== undefined) checkNumber(fn, 'timeLimit', options.timeLimit, 0);
     const { signal, callbacks = [] } = options;
@@ -153,11 +175,47 @@ class Run {
     });
     net.compiled('fit');
     this.#rates = net.compiled('fit').optimizer.groups.map(({ lr }) => lr);
-    const { batchSize = 32, shuffle = true, rng, augment } = options;
+    const { batchSize = 32, shuffle = true, rng = defaultRng(), augment } = options;
     checkBoolean(fn, 'shuffle', shuffle);
     const [indices, validation] = splitOff(fn, x, y, options.validation);
     this.#loader = new DataLoader(x, y, { batchSize, shuffle, rng, augment, indices });
     this.#validation = validation;
+    this.#generators = [rng, ...net.modules().flatMap((module) => module.generators())];
+    if (options.resume !== undefined) this.#resume(options.resume);
+    this.#state = this.#snapshot();
+  }
+
+  /** Where the training stands, copied. */
+  #snapshot(): FitState {
+    const { optimizer } = this.#net.compiled('fit');
+    const { state, groups } = optimizer.stateDict();
+    const { figures, lossHistory } = this.#history;
+    return {
+      epoch: this.#epoch, weights: this.#net.stateDict(), best: this.#best, lossHistory: [...lossHistory],
+      optimizer: { state, groups: groups.map((group, i) => ({ ...group, lr: this.#rates[i] })) },
+      generators: this.#generators.map((generator) => generator.getState()),
+      figures: Object.fromEntries(Object.entries(figures).map(([name, values]) => [name, [...values]])),
+    };
+  }
+
+  /** Takes up what an earlier training left. Throws as the loading of its parts does. */
+  #resume(state: FitState): void {
+    const fn = `${this.#fn}: resume`;
+    checkOptions(fn, state, ['epoch', 'weights', 'optimizer', 'generators', 'figures', 'lossHistory', 'best']);
+    checkInteger(fn, 'epoch', state.epoch, 0, this.#epochs);
+    if (!Array.isArray(state.generators) || state.generators.length !== this.#generators.length) {
+      throw new RangeError(`${fn}: generators must be ${this.#generators.length} states, got ${describe(state.generators)}`);
+    }
+    if (!Array.isArray(state.lossHistory) || typeof state.figures !== 'object' || state.figures === null) {
+      throw new TypeError(`${fn}: must hold figures and a lossHistory, got ${describe(state.lossHistory)}`);
+    }
+    this.#net.loadStateDict(state.weights);
+    this.#net.compiled('fit').optimizer.loadStateDict(state.optimizer as never);
+    state.generators.forEach((generator, i) => this.#generators[i].setState(generator));
+    this.#epoch = state.epoch;
+    this.#best = state.best;
+    this.#history.lossHistory.push(...state.lossHistory as number[]);
+    for (const [name, values] of Object.entries(state.figures)) this.#history.figures[name] = [...values];
   }
 
   async train(): Promise<History> {
@@ -168,7 +226,7 @@ class Run {
       const loss = new Mean();
       for (const metric of metrics) metric.reset();
       for (const [inputs, targets] of this.#loader) {
-        loss.add(this.#step(inputs, targets), inputs.shape[0]);
+        loss.add(this.#step(inputs, targets), targets.shape[0]);
         if (pacer.due) await pacer.pause();
         stopped = this.#interrupted();
         if (stopped !== null) break;
@@ -179,6 +237,7 @@ class Run {
     }
     return {
       ...this.#history, epochs: this.#epoch, bestEpoch: this.#best?.epoch ?? this.#epoch, stopped: stopped ?? 'finished',
+      state: this.#state,
     };
   }
 
@@ -190,11 +249,11 @@ class Run {
     if (wanted && this.#best !== null && this.#best.epoch !== this.#epoch) this.#net.loadStateDict(this.#best.state);
   }
 
-  #step(inputs: Tensor, targets: Tensor): number {
+  #step(inputs: X, targets: Tensor): number {
     const { loss, optimizer, metrics } = this.#net.compiled('fit');
     const iteration = this.#history.lossHistory.length;
     const iterations = this.#loader.length * this.#epochs;
-    const { schedule } = this.#options;
+    const { schedule, clipNorm } = this.#options;
     if (schedule !== undefined) {
       const factor = checkNumber(this.#fn, 'the value of schedule', schedule(iteration, iterations), 0);
       optimizer.groups.forEach((group, i) => { group.lr = this.#rates[i] * factor; });
@@ -202,7 +261,7 @@ class Run {
     const value = inStep(() => {
       this.#net.train();
       optimizer.zeroGrad();
-      const out = this.#net.forward(variable(inputs));
+      const out = this.#net.forward(...listInputs(inputs).map((t) => variable(t)));
       const result = loss(out, targets);
       if (!Number.isFinite(result.item())) {
         throw new Error(
@@ -212,6 +271,7 @@ class Run {
       }
       for (const metric of metrics) metric.update(out.value, targets);
       result.backward();
+      if (clipNorm !== undefined) clipGradNorm(this.#net.parameters(), clipNorm);
       optimizer.step();
       optimizer.zeroGrad();
       return result.item();
@@ -232,6 +292,7 @@ class Run {
     }
     for (const [name, value] of Object.entries(figures)) (this.#history.figures[name] ??= []).push(value);
     const isBest = this.#noteBest(figures);
+    this.#state = this.#snapshot();
     if (this.#options.verbose === true) {
       const text = Object.entries(figures).map(([name, value]) => `${name}: ${value.toFixed(4)}`).join(' - ');
       console.log(`Epoch ${this.#epoch}/${this.#epochs} - ${text}`);
@@ -267,21 +328,22 @@ class Run {
 }
 
 /** The examples to train on (all where undefined), and the data to validate with. */
-function splitOff(
-  fn: string, x: Tensor, y: Labels, validation: FitOptions['validation'],
-): [indices: Int32Array | undefined, validation: readonly [Tensor, Labels] | null] {
+function splitOff<X extends Inputs>(
+  fn: string, x: X, y: Labels, validation: FitOptions<X>['validation'],
+): [indices: Int32Array | undefined, validation: readonly [X, Labels] | null] {
   if (validation === undefined) return [undefined, null];
   if (typeof validation !== 'number') {
     if (!Array.isArray(validation) || validation.length !== 2) {
       throw new TypeError(`${fn}: validation must be [x, y] or a share of the data, got ${describe(validation)}`);
     }
-    return [undefined, validation as readonly [Tensor, Labels]];
+    return [undefined, validation as readonly [X, Labels]];
   }
   checkNumber(fn, 'validation', validation, 0, 1);
-  const kept = x.shape[0] - Math.round(x.shape[0] * validation);
-  if (kept === 0 || kept === x.shape[0]) {
-    throw new RangeError(`${fn}: validation must leave examples on both sides, got ${validation} of ${x.shape[0]}`);
+  const examples = countExamples(fn, x);
+  const kept = examples - Math.round(examples * validation);
+  if (kept === 0 || kept === examples) {
+    throw new RangeError(`${fn}: validation must leave examples on both sides, got ${validation} of ${examples}`);
   }
   const held = toTensorLabels(fn, 'y', y).slice([kept, null]);
-  return [Int32Array.from({ length: kept }, (_, i) => i), [x.slice([kept, null]), held]];
+  return [Int32Array.from({ length: kept }, (_, i) => i), [mapInputs(x, (t) => t.slice([kept, null])), held]];
 }

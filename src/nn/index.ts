@@ -7,13 +7,20 @@ export type { CustomFunction } from '../autograd/functions.ts';
 export { isRecording, noGrad } from '../autograd/recording.ts';
 export { parameter, Variable, variable } from '../autograd/variable.ts';
 export type { BackwardOptions, VariableLike, VariableOptions } from '../autograd/variable.ts';
+export { AveragedWeights } from './averaged-weights.ts';
+export type { AveragedWeightsOptions } from './averaged-weights.ts';
 export { Concat, Residual, Sequential, sequential } from './containers.ts';
 export type { Compiled, Figures, Loss } from './compiled.ts';
 export { DataLoader } from './data-loader.ts';
-export type { Batch, DataLoaderOptions } from './data-loader.ts';
+export type { Batch, DataLoaderOptions, Inputs } from './data-loader.ts';
 export { manualSeed } from './defaults.ts';
 export type { LayerOptions } from './defaults.ts';
-export type { Callbacks, EpochReport, FitOptions, History, StepReport } from './fit.ts';
+export type { Callbacks, EpochReport, FitOptions, FitState, History, StepReport } from './fit.ts';
+export { clipGradNorm, clipGradValue } from './gradients.ts';
+export {
+  avgPool2d, batchNorm, conv2d, dropout, layerNorm, linear, maxPool2d,
+} from './functional.ts';
+export type { BatchNormFunctionOptions, ConvFunctionOptions, DropoutFunctionOptions } from './functional.ts';
 export { Add, Concatenate, GraphModel, input, model } from './graph.ts';
 export { Conv2d } from './layers/convolution.ts';
 export type { Conv2dOptions } from './layers/convolution.ts';
@@ -27,7 +34,14 @@ export { BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm } from './layers/norm.ts
 export type { BatchNormOptions, NormOptions } from './layers/norm.ts';
 export { AdaptiveAvgPool2d, AvgPool2d, MaxPool2d } from './layers/pooling.ts';
 export type { AvgPoolOptions, PoolOptions } from './layers/pooling.ts';
-export { crossEntropy, hingeLoss, mse } from './losses.ts';
+export {
+  initializeLikeKeras, kaimingNormal, kaimingUniform, truncatedNormal, varianceScaling, xavierNormal, xavierUniform,
+} from './initializers.ts';
+export type {
+  InitializerOptions, KaimingInitializerOptions, TruncatedNormalOptions, VarianceScalingOptions,
+  XavierInitializerOptions,
+} from './initializers.ts';
+export { categoricalCrossEntropy, crossEntropy, hingeLoss, mse } from './losses.ts';
 export type { CrossEntropyOptions } from './losses.ts';
 export { Accuracy, Mean, TopKAccuracy } from './metrics.ts';
 export type { Metric } from './metrics.ts';
@@ -40,6 +54,8 @@ export type {
 export type { SymbolicValue } from './symbol.ts';
 export { Trainable } from './trainable.ts';
 export type { CompileOptions, EvaluateOptions, LossName, OptimizerName } from './trainable.ts';
+export { convStack } from './zoo/conv-stack.ts';
+export type { ConvStackOptions } from './zoo/conv-stack.ts';
 export { deepConvNet } from './zoo/deep-conv-net.ts';
 export type { DeepOptions } from './zoo/deep-conv-net.ts';
 export { denseNet } from './zoo/dense-net.ts';

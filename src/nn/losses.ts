@@ -43,6 +43,25 @@ export function crossEntropy(logits: Variable, targets: Labels, options: CrossEn
   return apply(fn, operations.softCrossEntropy, [logits], smoothed.astype(scores.dtype), counted);
 }
 
+/**
+ * Mean cross-entropy of probabilities (N, C), as a Softmax layer gives them and as Keras has it: rows are divided by
+ * their sum and kept within epsilon and 1 - epsilon, so that a probability of 0 gives a finite loss. The targets are as
+ * for crossEntropy, which takes logits, keeps more digits and is what to prefer. Throws as crossEntropy does.
+ */
+export function categoricalCrossEntropy(
+  probabilities: Variable, targets: Labels, options: { epsilon?: number } = {},
+): Variable {
+  const fn = 'categoricalCrossEntropy';
+  const { value } = checkVariable(fn, 'probabilities', probabilities);
+  checkRank(fn, 'probabilities', value, 2);
+  checkOptions(fn, options, ['epsilon']);
+  const epsilon = checkNumber(fn, 'epsilon', options.epsilon ?? 1e-7, 0, 0.5);
+  const soft = targets instanceof Tensor && targets.ndim === 2;
+  const wanted = soft ? checkTensorShape(fn, 'targets', targets, value.shape) : oneHot(fn, targets, value, undefined);
+  const kept = probabilities.div(probabilities.sum(1, true)).clip(epsilon, 1 - epsilon);
+  return kept.log().mul(wanted.astype(value.dtype)).sum().mul(-1 / value.shape[0]);
+}
+
 /** Mean multiclass hinge loss (SVM) of scores (N, C) against labels (N), with margin 1. Throws as svmLoss does. */
 export function hingeLoss(scores: Variable, y: Labels): Variable {
   const fn = 'hingeLoss';

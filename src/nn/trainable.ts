@@ -3,11 +3,10 @@
 import { variable, type Variable } from '../autograd/variable.ts';
 import type { Labels } from '../layers/loss.ts';
 import { checkInteger, checkOneOf, checkOptions, describe } from '../runtime/check.ts';
-import { checkTensor, shapeText } from '../tensor/check.ts';
 import { concat } from '../tensor/joining.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Compiled, Figures, Loss } from './compiled.ts';
-import { DataLoader } from './data-loader.ts';
+import { countExamples, DataLoader, type Inputs, listInputs, mapInputs } from './data-loader.ts';
 import { fit, type FitOptions, type History } from './fit.ts';
 import { crossEntropy, hingeLoss, mse } from './losses.ts';
 import { Mean, metricOf, type Metric } from './metrics.ts';
@@ -88,12 +87,12 @@ export abstract class Trainable extends Module {
    * See FitOptions for what can be asked for, and History for what comes back. Throws as compile and DataLoader do,
    * Error before compile was called and where the loss is not finite; the best weights are put back in any case.
    */
-  fit(x: Tensor, y: Labels, options: FitOptions = {}): Promise<History> {
+  fit<X extends Inputs = Tensor>(x: X, y: Labels, options: FitOptions<X> = {}): Promise<History> {
     return fit(this, x, y, options);
   }
 
   /** Mean loss and metrics in test mode over inputs x and targets y. Throws as `fit` does. */
-  evaluate(x: Tensor, y: Labels, options: EvaluateOptions = {}): Figures {
+  evaluate(x: Inputs, y: Labels, options: EvaluateOptions = {}): Figures {
     const fn = `${this.constructor.name}.evaluate`;
     checkOptions(fn, options, ['batchSize']);
     const { loss, metrics } = this.compiled('evaluate');
@@ -102,7 +101,7 @@ export abstract class Trainable extends Module {
     for (const metric of metrics) metric.reset();
     for (const [inputs, targets] of loader) {
       this.testing(() => {
-        const out = this.forward(variable(inputs));
+        const out = this.forward(...listInputs(inputs).map((t) => variable(t)));
         mean.add(loss(out, targets).item(), targets.shape[0]);
         for (const metric of metrics) metric.update(out.value, targets);
       });
@@ -111,16 +110,16 @@ export abstract class Trainable extends Module {
   }
 
   /** The outputs for inputs x (N, ...) in test mode, computed in batches. */
-  predict(x: Tensor, options: EvaluateOptions = {}): Tensor {
+  predict(x: Inputs, options: EvaluateOptions = {}): Tensor {
     const fn = `${this.constructor.name}.predict`;
-    checkTensor(fn, 'x', x);
     checkOptions(fn, options, ['batchSize']);
     const batchSize = checkInteger(fn, 'batchSize', options.batchSize ?? 100, 1);
-    if (x.size === 0 || x.ndim === 0) throw new RangeError(`${fn}: x must hold at least one example, got ${shapeText(x.shape)}`);
+    const examples = countExamples(fn, x);
+    if (examples === 0) throw new RangeError(`${fn}: x must hold at least one example, got none`);
     const parts: Tensor[] = [];
-    for (let start = 0; start < x.shape[0]; start += batchSize) {
-      const part = x.slice([start, start + batchSize]);
-      parts.push(this.testing(() => this.forward(variable(part)).value.clone()));
+    for (let start = 0; start < examples; start += batchSize) {
+      const part = listInputs(mapInputs(x, (t) => t.slice([start, start + batchSize])));
+      parts.push(this.testing(() => this.forward(...part.map((t) => variable(t))).value.clone()));
     }
     return parts.length === 1 ? parts[0] : concat(parts);
   }

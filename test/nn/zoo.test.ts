@@ -29,6 +29,10 @@ const small: Readonly<Record<string, (options: nn.ZooOptions) => nn.Trainable>> 
   'resNet20 without projections': (options) => nn.resNet20({ width: 4, shortcut: 'pad', ...options }),
   resNet18: (options) => nn.resNet18({ width: 4, ...options }),
   denseNet: (options) => nn.denseNet({ depths: [2, 2], growth: 4, ...options }),
+  convStack: (options) => nn.convStack({ blocks: [[4, 4], [6]], hiddenDims: [8], batchnorm: 'beforeRelu', ...options }),
+  'convStack of strided convolutions': (options) => nn.convStack({
+    blocks: [[4], [6, 6]], downsample: 'stride', batchnorm: 'afterRelu', filterSize: 5, ...options,
+  }),
   mobileNetLike: (options) => nn.mobileNetLike({ widthFactor: 0.125, ...options }),
 };
 

@@ -18,7 +18,8 @@ export interface AvgPoolOptions extends PoolOptions {
   countIncludePad?: boolean;
 }
 
-function poolParam(
+/** The param of a pooling layer from its options, of which `own` are its own. */
+export function poolParam(
   fn: string, window: PerAxis, options: PoolOptions, own: readonly string[] = [],
 ): { poolHeight: number; poolWidth: number; stride: PerAxis; pad: PerAxis } {
   const [poolHeight, poolWidth] = perAxis(fn, 'kernelSize', window, 1);

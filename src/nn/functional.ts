@@ -1,0 +1,147 @@
+/**
+ * Layers as functions of variables, for networks whose parameters are variables of one's own: `conv2d(x, w, b, {
+ * padding: 1 }).relu()`. They compute what the modules of the same names do.
+ */
+
+import { applyLayer } from '../autograd/layer.ts';
+import { Variable } from '../autograd/variable.ts';
+import type { PerAxis } from '../layers/geometry.ts';
+import { affineRecord } from '../layers/records/affine.ts';
+import { convRecord } from '../layers/records/convolution.ts';
+import { dropoutRecord } from '../layers/records/elementwise.ts';
+import { batchnormRecord, layernormRecord } from '../layers/records/normalization.ts';
+import { avgPoolRecord, maxPoolRecord } from '../layers/records/pooling.ts';
+import { checkBoolean, checkNumber, checkOptions, describe } from '../runtime/check.ts';
+import { checkTensorShape, shapeText } from '../tensor/check.ts';
+import { checkRandomSource, type RandomSource } from '../tensor/random/source.ts';
+import { sizeOf } from '../tensor/shape.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { defaultRng } from './defaults.ts';
+import { type AvgPoolOptions, poolParam, type PoolOptions } from './layers/pooling.ts';
+
+/** Throws TypeError unless value is a variable, RangeError unless it has one of these numbers of axes. */
+function checkVariable(fn: string, name: string, value: unknown, ...ranks: readonly number[]): Variable {
+  if (!(value instanceof Variable)) throw new TypeError(`${fn}: ${name} must be a Variable, got ${describe(value)}`);
+  if (ranks.length > 0 && !ranks.includes(value.ndim)) {
+    throw new RangeError(`${fn}: ${name} must have ${ranks.join(' or ')} axes, got shape ${shapeText(value.shape)}`);
+  }
+  return value;
+}
+
+/** w and b as parameters of a layer, b (size) unless null. */
+function weights(fn: string, w: Variable, b: Variable | null, size: number): Variable[] {
+  if (b === null) return [w];
+  if (checkVariable(fn, 'b', b, 1).size !== size) {
+    throw new RangeError(`${fn}: b must have ${size} elements, got ${b.size} (w ${shapeText(w.shape)})`);
+  }
+  return [w, b];
+}
+
+/** x (N, ...) w + b with w (in, out) and b (out) or null; the axes of an example are taken as one. */
+export function linear(x: Variable, w: Variable, b: Variable | null = null): Variable {
+  const fn = 'linear';
+  checkVariable(fn, 'x', x);
+  const [inputs, outputs] = checkVariable(fn, 'w', w, 2).shape;
+  const parameters = weights(fn, w, b, outputs);
+  if (x.ndim < 1 || sizeOf(x.shape.slice(1)) !== inputs) {
+    throw new RangeError(`${fn}: x must have ${inputs} numbers an example, got shape ${shapeText(x.shape)}`);
+  }
+  return applyLayer(fn, affineRecord(inputs, outputs, b !== null), x, parameters, 'train');
+}
+
+export interface ConvFunctionOptions {
+  /** pixels between neighbouring windows, 1 unless given */
+  stride?: PerAxis;
+  /** rows and columns of zeros on every side, 0 unless given, or 'same' or 'valid' */
+  padding?: PerAxis | 'same' | 'valid';
+  /** pixels between neighbouring taps, 1 unless given */
+  dilation?: PerAxis;
+  /** parts that channels and filters are cut into, 1 unless given */
+  groups?: number;
+}
+
+/**
+ * The convolution of x (N, C, H, W) by w (F, C / groups, KH, KW) with b (F) or null. Throws as Conv2d does.
+ */
+export function conv2d(
+  x: Variable, w: Variable, b: Variable | null = null, options: ConvFunctionOptions = {},
+): Variable {
+  const fn = 'conv2d';
+  checkVariable(fn, 'x', x, 4);
+  const [filters, channels, height, width] = checkVariable(fn, 'w', w, 4).shape;
+  const parameters = weights(fn, w, b, filters);
+  checkOptions(fn, options, ['stride', 'padding', 'dilation', 'groups']);
+  const { stride = 1, padding = 0, dilation = 1, groups = 1 } = options;
+  const param = { stride, pad: padding, dilation, groups };
+  const record = convRecord(channels * groups, filters, [height, width], param, b !== null);
+  return applyLayer(fn, record, x, parameters, 'train');
+}
+
+/** The maximum of each window of x (N, C, H, W). Throws as MaxPool2d does. */
+export function maxPool2d(x: Variable, kernelSize: PerAxis, options: PoolOptions = {}): Variable {
+  const fn = 'maxPool2d';
+  return applyLayer(fn, maxPoolRecord(poolParam(fn, kernelSize, options)), checkVariable(fn, 'x', x, 4), [], 'train');
+}
+
+/** The average of each window of x (N, C, H, W). Throws as AvgPool2d does. */
+export function avgPool2d(x: Variable, kernelSize: PerAxis, options: AvgPoolOptions = {}): Variable {
+  const fn = 'avgPool2d';
+  const param = { ...poolParam(fn, kernelSize, options, ['countIncludePad']), countIncludePad: options.countIncludePad };
+  if (options.countIncludePad !== undefined) checkBoolean(fn, 'countIncludePad', options.countIncludePad);
+  return applyLayer(fn, avgPoolRecord(param), checkVariable(fn, 'x', x, 4), [], 'train');
+}
+
+/** x (N, D) normalised per example, scaled by gamma (D) and shifted by beta (D); eps 1e-5 unless given. */
+export function layerNorm(x: Variable, gamma: Variable, beta: Variable, options: { eps?: number } = {}): Variable {
+  const fn = 'layerNorm';
+  const [, features] = checkVariable(fn, 'x', x, 2).shape;
+  checkOptions(fn, options, ['eps']);
+  const parameters = [checkVariable(fn, 'gamma', gamma, 1), checkVariable(fn, 'beta', beta, 1)];
+  return applyLayer(fn, layernormRecord(features, checkNumber(fn, 'eps', options.eps ?? 1e-5, 0)), x, parameters, 'train');
+}
+
+export interface BatchNormFunctionOptions {
+  /** added to the variance, 1e-5 unless given */
+  eps?: number;
+  /** averages (C) to normalise by, both or neither; the batch's own mean and variance unless given */
+  runningMean?: Tensor;
+  runningVar?: Tensor;
+}
+
+/** x (N, C) or (N, C, H, W) normalised per channel, scaled by gamma (C) and shifted by beta (C). */
+export function batchNorm(
+  x: Variable, gamma: Variable, beta: Variable, options: BatchNormFunctionOptions = {},
+): Variable {
+  const fn = 'batchNorm';
+  const [, channels] = checkVariable(fn, 'x', x, 2, 4).shape;
+  checkOptions(fn, options, ['eps', 'runningMean', 'runningVar']);
+  const parameters = [checkVariable(fn, 'gamma', gamma, 1), checkVariable(fn, 'beta', beta, 1)];
+  const eps = checkNumber(fn, 'eps', options.eps ?? 1e-5, 0);
+  const { runningMean, runningVar } = options;
+  if (runningMean === undefined && runningVar === undefined) {
+    return applyLayer(fn, batchnormRecord(channels, { eps }), x, parameters, 'train');
+  }
+  const param = {
+    eps, runningMean: checkTensorShape(fn, 'runningMean', runningMean, [channels]),
+    runningVar: checkTensorShape(fn, 'runningVar', runningVar, [channels]),
+  };
+  return applyLayer(fn, batchnormRecord(channels, param), x, parameters, 'test');
+}
+
+export interface DropoutFunctionOptions {
+  /** false: the identity; true unless given */
+  training?: boolean;
+  /** where the mask is drawn from; the generator that manualSeed sets unless given */
+  rng?: RandomSource;
+}
+
+/** Each element dropped with probability p, the rest scaled by 1 / (1 - p). Throws RangeError unless 0 <= p < 1. */
+export function dropout(x: Variable, p: number = 0.5, options: DropoutFunctionOptions = {}): Variable {
+  const fn = 'dropout';
+  checkVariable(fn, 'x', x);
+  if (checkNumber(fn, 'p', p, 0, 1) === 1) throw new RangeError(`${fn}: p must be below 1, got 1: nothing would be left`);
+  checkOptions(fn, options, ['training', 'rng']);
+  const rng = checkRandomSource(fn, 'rng', options.rng ?? defaultRng());
+  const training = checkBoolean(fn, 'training', options.training ?? true);
+  return training ? applyLayer(fn, dropoutRecord(1 - p, () => rng), x, [], 'train') : x;
+}

@@ -1,0 +1,229 @@
+/** The smaller parts of the levels: initialisers, losses, clipping, averages, several inputs, going on after a stop. */
+
+import { describe, expect, it } from 'vitest';
+import { Rng, tensor, zeros } from '../../src/index.ts';
+import { makeShapes } from '../../src/data/index.ts';
+import * as nn from '../../src/nn/index.ts';
+import type { Tensor } from '../../src/tensor/tensor.ts';
+
+const rng = new Rng(5);
+const normal = (...shape: number[]): Tensor => rng.normal(0, 1, shape, 'float64');
+const values = (v: nn.Variable | Tensor): number[] => Array.from(('value' in v ? v.value : v).contiguous().data, Number);
+
+describe('initialisers', () => {
+  const filters = (): nn.Variable => nn.parameter(zeros([60, 40, 3, 3], 'float64'));
+  const matrix = (): nn.Variable => nn.parameter(zeros([300, 200], 'float64'));
+  const source = (): { rng: Rng } => ({ rng: new Rng(7) });
+  const std = (v: nn.Variable): number => v.value.std().item();
+
+  it.each<[string, () => nn.Variable, number, number | null]>([
+    ['kaimingNormal', () => nn.kaimingNormal(filters(), source()), 2 / 360, null],
+    ['kaimingNormal by fanOut', () => nn.kaimingNormal(filters(), { mode: 'fanOut', gain: 1, ...source() }), 1 / 540, null],
+    ['kaimingUniform', () => nn.kaimingUniform(matrix(), source()), 2 / 300, Math.sqrt(6 / 300)],
+    ['xavierUniform', () => nn.xavierUniform(matrix(), source()), 2 / 500, Math.sqrt(6 / 500)],
+    ['xavierNormal', () => nn.xavierNormal(filters(), { gain: 4, ...source() }), 8 / 900, null],
+    ['varianceScaling', () => nn.varianceScaling(matrix(), { scale: 3, ...source() }), 3 / 300, 2 * 0.1 / 0.8796],
+    ['truncatedNormal', () => nn.truncatedNormal(matrix(), { std: 0.5, ...source() }), (0.5 * 0.87962566) ** 2, 1],
+  ])('%s has its variance and bounds', (_, make, variance, bound) => {
+    const weight = make();
+    const deviations = Math.sqrt(weight.size); // of the estimate of a standard deviation, about 1 / sqrt(2 n)
+    expect(Math.abs(std(weight) / Math.sqrt(variance) - 1)).toBeLessThan(4 / deviations);
+    expect(Math.abs(weight.value.mean().item())).toBeLessThan(5 * Math.sqrt(variance) / deviations);
+    const largest = weight.value.abs().max().item();
+    if (bound === null) expect(largest).toBeGreaterThan(3 * Math.sqrt(variance));
+    else expect(largest).toBeLessThanOrEqual(bound * (1 + 1e-3));
+    if (bound !== null) expect(largest).toBeGreaterThan(0.98 * bound);
+  });
+
+  it('start a network as Keras does: bounded weights, biases 0, norms as they are', () => {
+    const net = nn.sequential(new nn.Conv2d(3, 4, 3), new nn.BatchNorm2d(4), new nn.Flatten(), new nn.Linear(16, 5));
+    expect(nn.initializeLikeKeras(net, { rng: new Rng(1) })).toBe(net);
+    const state = net.stateDict();
+    expect(values(state['0.bias']).concat(values(state['3.bias']))).toEqual(new Array(9).fill(0));
+    expect(values(state['1.weight'])).toEqual([1, 1, 1, 1]);
+    expect(state['0.weight'].abs().max().item()).toBeLessThanOrEqual(Math.sqrt(6 / (27 + 36)) + 1e-6);
+    expect(state['0.weight'].std().item()).toBeGreaterThan(0.1);
+  });
+
+  it('refuse what is no weight', () => {
+    expect(() => nn.kaimingNormal(nn.parameter(zeros(3)))).toThrow('at least 2 axes, got 3');
+    expect(() => nn.xavierUniform(zeros([2, 2]) as never)).toThrow(/^xavierUniform: weight must be a parameter, got/);
+    expect(() => nn.varianceScaling(matrix(), { scale: 0 })).toThrow('varianceScaling: scale must be positive, got 0');
+  });
+});
+
+describe('losses on probabilities', () => {
+  it('are the losses on logits behind a softmax', () => {
+    const logits = normal(6, 4);
+    const y = [0, 3, 1, 2, 2, 0];
+    const [a, b] = [nn.parameter(logits), nn.parameter(logits)];
+    const direct = nn.crossEntropy(a, y);
+    const indirect = nn.categoricalCrossEntropy(new nn.Softmax().forward(b), y);
+    expect(indirect.item()).toBeCloseTo(direct.item(), 12);
+    direct.backward();
+    indirect.backward();
+    values(a.grad!).forEach((value, i) => expect(values(b.grad!)[i]).toBeCloseTo(value, 12));
+  });
+
+  it('stay finite where a probability is 0, and take unnormalised rows and distributions', () => {
+    const sure = nn.variable(tensor([[1, 0], [0, 1]], null, 'float64'));
+    expect(nn.categoricalCrossEntropy(sure, [1, 1]).item()).toBeCloseTo(-Math.log(1e-7) / 2, 6);
+    const counts = nn.variable(tensor([[3, 1]], null, 'float64'));
+    expect(nn.categoricalCrossEntropy(counts, tensor([[0.5, 0.5]], null, 'float64')).item())
+      .toBeCloseTo(-(Math.log(0.75) + Math.log(0.25)) / 2, 12);
+    expect(() => nn.categoricalCrossEntropy(counts, [2])).toThrow(/^categoricalCrossEntropy: targets\[0\]/);
+  });
+});
+
+describe('clipping', () => {
+  const twoGradients = (): nn.Variable[] => {
+    const [a, b] = [nn.parameter(tensor([0, 0], null, 'float64')), nn.parameter(tensor([0], null, 'float64'))];
+    a.mul(tensor([3, 0], null, 'float64')).sum().add(b.mul(-4).sum()).backward();
+    return [a, b, nn.parameter(zeros(2))];
+  };
+
+  it('by norm scales all gradients together, and leaves small ones', () => {
+    const parameters = twoGradients();
+    expect(nn.clipGradNorm(parameters, 10)).toBe(5);
+    expect(values(parameters[0].grad!)).toEqual([3, 0]);
+    expect(nn.clipGradNorm(parameters, 1)).toBe(5);
+    expect(values(parameters[0].grad!)[0]).toBeCloseTo(0.6, 15);
+    expect(values(parameters[1].grad!)[0]).toBeCloseTo(-0.8, 15);
+  });
+
+  it('by value limits every element', () => {
+    const parameters = twoGradients();
+    nn.clipGradValue(parameters, 3.5);
+    expect([values(parameters[0].grad!), values(parameters[1].grad!)]).toEqual([[3, 0], [-3.5]]);
+  });
+
+  it('refuses gradients that are not finite, and changes none', () => {
+    const parameters = twoGradients();
+    parameters[1].grad!.set(NaN, 0);
+    expect(() => nn.clipGradNorm(parameters, 1)).toThrow('clipGradNorm: the gradients must be finite, their norm is NaN');
+    expect(values(parameters[0].grad!)).toEqual([3, 0]);
+  });
+});
+
+describe('AveragedWeights', () => {
+  it('follows the weights by its decay, serves for a while, and puts them back after errors too', () => {
+    const net = new nn.Linear(1, 1, { bias: false, dtype: 'float64' });
+    net.weight.value.assign(1);
+    const averaged = new nn.AveragedWeights(net, { decay: 0.15 });
+    net.weight.value.assign(2);
+    averaged.update(); // decay (1 + 0) / (10 + 0)
+    expect(values(averaged.stateDict().weight)[0]).toBeCloseTo(1.9, 14);
+    net.weight.value.assign(3);
+    averaged.update(); // decay 0.15, below 2 / 11
+    const expected = 0.15 * 1.9 + 0.85 * 3;
+    expect(averaged.during(() => net.weight.item())).toBeCloseTo(expected, 14);
+    expect(net.weight.item()).toBe(3);
+    expect(() => averaged.during(() => { throw new RangeError('own'); })).toThrow('own');
+    expect(net.weight.item()).toBe(3);
+    averaged.apply();
+    expect(net.weight.item()).toBeCloseTo(expected, 14);
+  });
+});
+
+describe('layers as functions', () => {
+  const x = normal(2, 4, 6, 5);
+  const v = nn.variable(x);
+  const same = (a: nn.Variable, b: nn.Variable): void => {
+    expect(a.shape).toEqual(b.shape);
+    expect(values(a)).toEqual(values(b));
+  };
+
+  it('compute what the modules do', () => {
+    const dtype = 'float64';
+    const conv = new nn.Conv2d(4, 6, [3, 2], { stride: [2, 1], padding: 1, groups: 2, dtype });
+    same(nn.conv2d(v, conv.weight, conv.bias, { stride: [2, 1], padding: 1, groups: 2 }), conv.forward(v));
+    same(nn.maxPool2d(v, 2), new nn.MaxPool2d(2).forward(v));
+    const average = { stride: 1, padding: 1, countIncludePad: false };
+    same(nn.avgPool2d(v, 3, average), new nn.AvgPool2d(3, average).forward(v));
+    const norm = new nn.BatchNorm2d(4, { dtype });
+    same(nn.batchNorm(v, norm.weight, norm.bias), norm.forward(v));
+    const { runningMean, runningVar } = norm;
+    same(nn.batchNorm(v, norm.weight, norm.bias, { runningMean, runningVar }), norm.eval().forward(v));
+    const [layerNorm, linear] = [new nn.LayerNorm(120, { dtype }), new nn.Linear(120, 3, { dtype })];
+    const flat = v.reshape(2, 120);
+    same(nn.layerNorm(flat, layerNorm.weight, layerNorm.bias), layerNorm.forward(flat));
+    same(nn.linear(v, linear.weight, linear.bias), linear.forward(flat));
+    same(nn.dropout(v, 0.4, { rng: new Rng(3) }), new nn.Dropout(0.4, { rng: new Rng(3) }).forward(v));
+    expect(nn.dropout(v, 0.4, { training: false })).toBe(v);
+  });
+
+  it('give gradients, and name what does not fit', () => {
+    const w = nn.parameter(normal(6, 4, 3, 3));
+    nn.conv2d(v, w).relu().sum().backward();
+    expect(w.grad!.shape).toEqual([6, 4, 3, 3]);
+    expect(() => nn.conv2d(v, nn.parameter(normal(6, 3, 3, 3)))).toThrow(/^conv2d: w has 3 input channels, x has 4/);
+    expect(() => nn.conv2d(v, w, nn.parameter(normal(5)))).toThrow('conv2d: b must have 6 elements, got 5 (w 6x4x3x3)');
+    expect(() => nn.linear(v, nn.parameter(normal(7, 2)))).toThrow('linear: x must have 7 numbers an example');
+  });
+});
+
+describe('layers of few lines', () => {
+  it('ChannelsFirst takes pictures as Keras has them', () => {
+    const x = normal(2, 5, 4, 3);
+    const filters = normal(3, 3, 3, 8); // (KH, KW, C, F)
+    const moved = new nn.ChannelsFirst().forward(nn.variable(x));
+    expect(values(moved)).toEqual(values(x.transpose(0, 3, 1, 2)));
+    const w = nn.variable(filters.transpose(3, 2, 0, 1));
+    expect(nn.conv2d(moved, w, null, { padding: 1 }).shape).toEqual([2, 8, 5, 4]);
+    const net = nn.sequential(new nn.ChannelsFirst(), new nn.Conv2d(3, 2, 3));
+    expect(net.summary([5, 4, 3])).toMatch(/channels first\s+3x5x4/);
+  });
+
+  it('Maxout, PReLU and Softmax', () => {
+    const x = nn.variable(tensor([[1, -2, 5, 3], [0, 0, -1, -7]], null, 'float64'));
+    expect(new nn.Maxout(2).forward(x).toArray()).toEqual([[1, 5], [0, -1]]);
+    expect(new nn.PReLU(4, { dtype: 'float64' }).forward(x).toArray()).toEqual([[1, -0.5, 5, 3], [0, 0, -0.25, -1.75]]);
+    for (const sum of values(new nn.Softmax(0).forward(x).sum(0))) expect(sum).toBeCloseTo(1, 14);
+    expect(() => nn.sequential(new nn.Maxout(3)).forward(x)).toThrow('0: maxoutForward: k must divide the channels of x');
+  });
+});
+
+describe('fit', () => {
+  const { train } = makeShapes({ seed: 2, numTrain: 96, numTest: 10 });
+  const X = train.images.slice(null, null, [8, 20], [8, 20]).astype('float32').div(255);
+  const network = (): nn.Sequential => {
+    const layer = { rng: new Rng(1) };
+    return nn.sequential(
+      new nn.Conv2d(3, 4, 3, layer), new nn.BatchNorm2d(4), new nn.ReLU(), new nn.Flatten(),
+      new nn.Dropout(0.2, { rng: new Rng(2) }), new nn.Linear(400, 10, layer),
+    ).compile({ optimizer: (parameters) => new nn.Adam(parameters, { lr: 1e-2 }) });
+  };
+  const options = (): nn.FitOptions => ({
+    epochs: 4, batchSize: 20, validation: 0.25, rng: new Rng(3), clipNorm: 1, restoreBest: false,
+    schedule: (iteration, iterations) => 1 - iteration / iterations,
+  });
+
+  it('goes on after a stop to the same bits', async () => {
+    const whole = network();
+    const straight = await whole.fit(X, train.labels, options());
+    const first = await network().fit(X, train.labels, {
+      ...options(), callbacks: { onEpoch: ({ epoch }) => epoch < 2 },
+    });
+    expect([first.stopped, first.state.epoch]).toEqual(['callback', 2]);
+    const other = network();
+    const rest = await other.fit(X, train.labels, { ...options(), rng: new Rng(99), resume: first.state });
+    expect(rest.lossHistory).toEqual(straight.lossHistory);
+    expect(rest.figures).toEqual(straight.figures);
+    const state = other.stateDict();
+    for (const [name, value] of Object.entries(whole.stateDict())) expect(values(state[name])).toEqual(values(value));
+    const wrong = { ...options(), resume: { epoch: 9 } as never };
+    await expect(other.fit(X, train.labels, wrong)).rejects.toThrow(/resume: epoch/);
+  });
+
+  it('takes several inputs', async () => {
+    const [image, extra] = [nn.input([3, 12, 12]), nn.input([2])];
+    const flat = new nn.Flatten().apply(image);
+    const joined = new nn.Concatenate().apply(flat, extra);
+    const net = nn.model([image, extra], new nn.Linear(434, 10, { rng: new Rng(4) }).apply(joined)).compile();
+    const x = [X, zeros([96, 2], 'float32')];
+    const history = await net.fit(x, train.labels, { validation: 0.25, epochs: 2, rng: new Rng(5) });
+    expect(history.figures.loss[1]).toBeLessThan(history.figures.loss[0]);
+    expect(net.predict(x).shape).toEqual([96, 10]);
+    await expect(net.fit([X, zeros([95, 2])], train.labels)).rejects.toThrow(/as many examples each, got 96, 95/);
+  });
+});
