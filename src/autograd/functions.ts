@@ -11,7 +11,7 @@ import type { Operation } from './operation.ts';
 import * as arithmetic from './operations/arithmetic.ts';
 import * as products from './operations/einsum.ts';
 import * as shapes from './operations/shape.ts';
-import { apply, type Variable, type VariableLike } from './variable.ts';
+import { apply, Variable, type VariableLike } from './variable.ts';
 
 /** The values one after another along an axis. Throws as concat of tensors does. */
 export function concat(values: readonly VariableLike[], axis: number = 0): Variable {
@@ -69,6 +69,9 @@ export function einsum(subscripts: string, ...operands: VariableLike[]): Variabl
 
 /** The product of a and b summed over the last axes of a and the first of b, or over pairs of axes, as of tensors. */
 export function tensordot(a: Variable, b: Variable, axes: number | AxisPairs = 2): Variable {
+  for (const [name, value] of Object.entries({ a, b })) {
+    if (!(value instanceof Variable)) throw new TypeError(`tensordot: ${name} must be a Variable, got ${describe(value)}`);
+  }
   const [ofA, ofB] = tensordotAxes(a.value, b.value, axes);
   const letter = (i: number): string => String.fromCharCode(97 + i);
   const left = a.shape.map((_, i) => letter(i));

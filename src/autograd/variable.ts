@@ -19,6 +19,7 @@ import type { PadWidth } from '../tensor/joining.ts';
 import type { Axes } from '../tensor/reductions.ts';
 import { promoteNumber } from '../tensor/dtype.ts';
 import { Tensor, type NestedNumbers } from '../tensor/tensor.ts';
+import { normalizeAxis } from '../tensor/shape.ts';
 import { expandDims, moveaxis, type Range, rot90, squeeze, swapaxes } from '../tensor/views.ts';
 import type { Operation } from './operation.ts';
 import * as arithmetic from './operations/arithmetic.ts';
@@ -177,8 +178,9 @@ export class Variable implements Target {
   softmax(axis: number = -1): Variable { return apply('softmax', unary.softmax, [this], axis); }
   /** log(softmax(x)), with its digits where a probability is nearly 0. */
   logSoftmax(axis: number = -1): Variable {
-    const shifted = this.sub(this.value.max(axis, true));
-    return shifted.sub(shifted.exp().sum(axis, true).log());
+    const along = normalizeAxis('logSoftmax', axis, this.ndim);
+    const shifted = this.sub(this.value.max(along, true));
+    return shifted.sub(shifted.exp().sum(along, true).log());
   }
 
   gelu(): Variable { return apply('gelu', unary.gelu, [this]); }
@@ -193,7 +195,10 @@ export class Variable implements Target {
     return apply('var', reduction.variance, [this], axis, keepDims, ddof);
   }
 
-  std(axis?: Axes, keepDims?: boolean, ddof?: number): Variable { return this.var(axis, keepDims, ddof).sqrt(); }
+  std(axis?: Axes, keepDims?: boolean, ddof?: number): Variable {
+    return apply('std', reduction.std, [this], axis, keepDims, ddof);
+  }
+
   max(axis?: Axes, keepDims?: boolean): Variable { return apply('max', reduction.max, [this], axis, keepDims); }
   min(axis?: Axes, keepDims?: boolean): Variable { return apply('min', reduction.min, [this], axis, keepDims); }
 

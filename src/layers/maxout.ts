@@ -33,7 +33,11 @@ function groupedShape(fn: string, x: readonly number[], k: number): number[] {
 
 /** x (N, C, ...) -> (N, C / k, ...). Throws RangeError unless k divides the channels. */
 export function maxoutForward(x: Tensor, k: number): [out: Tensor, cache: MaxoutCache] {
-  const fn = 'maxoutForward';
+  return maxout('maxoutForward', x, k);
+}
+
+/** The forward pass under the caller's name. */
+export function maxout(fn: string, x: Tensor, k: number): [out: Tensor, cache: MaxoutCache] {
   checkNotEmpty(fn, 'x', checkTensor(fn, 'x', x));
   const grouped = groupedShape(fn, x.shape, checkInteger(fn, 'k', k, 1));
   const type = floatTypeOf(x);

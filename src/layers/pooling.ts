@@ -78,8 +78,13 @@ export function maxPoolBackward(dout: Tensor, cache: MaxPoolCache): Tensor {
 
 /** out (N, C, OH, OW), the average of each window. Throws as maxPoolForwardNaive does. */
 export function avgPoolForward(x: Tensor, poolParam: AvgPoolParam): [out: Tensor, cache: AvgPoolCache] {
-  checkImages('avgPoolForward', x);
-  const geometry = avgPoolSizes('avgPoolForward', x.shape, poolParam);
+  return avgPool('avgPoolForward', x, poolParam);
+}
+
+/** The forward pass under the caller's name. */
+export function avgPool(fn: string, x: Tensor, poolParam: AvgPoolParam): [out: Tensor, cache: AvgPoolCache] {
+  checkImages(fn, x);
+  const geometry = avgPoolSizes(fn, x.shape, poolParam);
   return averagePool(x, geometry, poolOutputShape(x, geometry));
 }
 

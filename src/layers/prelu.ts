@@ -20,7 +20,11 @@ export type PreluCache = Cache<'prelu', { readonly x: Tensor; readonly slope: Te
  * has no axis of channels.
  */
 export function preluForward(x: Tensor, slope: Tensor): [out: Tensor, cache: PreluCache] {
-  const fn = 'preluForward';
+  return prelu('preluForward', x, slope);
+}
+
+/** The forward pass under the caller's name. */
+export function prelu(fn: string, x: Tensor, slope: Tensor): [out: Tensor, cache: PreluCache] {
   checkTensor(fn, 'x', x);
   checkNotEmpty(fn, 'slope', checkRank(fn, 'slope', slope, 1));
   if (slope.size !== 1 && slope.size !== x.shape[1]) {

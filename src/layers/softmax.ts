@@ -18,7 +18,11 @@ export type SoftmaxCache = Cache<'softmax', { readonly out: Tensor; readonly axi
 
 /** Softmax of x of any shape along an axis, the last unless given. Throws RangeError for an axis that x lacks. */
 export function softmaxForward(x: Tensor, axis: number = -1): [out: Tensor, cache: SoftmaxCache] {
-  const fn = 'softmaxForward';
+  return softmax('softmaxForward', x, axis);
+}
+
+/** The forward pass under the caller's name. */
+export function softmax(fn: string, x: Tensor, axis: number): [out: Tensor, cache: SoftmaxCache] {
   checkTensor(fn, 'x', x);
   const along = normalizeAxis(fn, axis, x.ndim);
   const input = asFloat(x, floatTypeOf(x));

@@ -12,7 +12,7 @@
  * Running averages of batchnorm are not averaged again: they are the network's latest.
  */
 
-import { checkNumber, checkOptions } from '../runtime/check.ts';
+import { checkFunction, checkNumber, checkOptions } from '../runtime/check.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkModule } from './containers.ts';
 import type { Module, StateDict } from './module.ts';
@@ -54,6 +54,7 @@ export class AveragedWeights {
 
   /** Runs fn (not async) with the averages in the network, and puts its weights back, also after an error. */
   during<T>(fn: () => T): T {
+    checkFunction('AveragedWeights.during', 'fn', fn);
     const parameters = this.#module.namedParameters();
     const kept = parameters.map(([, { value }]) => value.clone());
     this.apply();

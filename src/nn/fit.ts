@@ -10,7 +10,7 @@ import {
   checkBoolean, checkFunction, checkInteger, checkNumber, checkOptions, checkRecord, checkString, describe,
 } from '../runtime/check.ts';
 import { Pacer } from '../runtime/pacer.ts';
-import type { GeneratorState, RandomSource } from '../tensor/random/source.ts';
+import { checkRandomSource, type GeneratorState, type RandomSource } from '../tensor/random/source.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Schedule } from '../update/schedules.ts';
 import { countExamples, DataLoader, type Inputs, listInputs, mapInputs } from './data-loader.ts';
@@ -175,7 +175,8 @@ class Run<X extends Inputs> {
     });
     net.compiled('fit');
     this.#rates = net.compiled('fit').optimizer.groups.map(({ lr }) => lr);
-    const { batchSize = 32, shuffle = true, rng = defaultRng(), augment } = options;
+    const { batchSize = 32, shuffle = true, augment } = options;
+    const rng = checkRandomSource(fn, 'rng', options.rng ?? defaultRng());
     checkBoolean(fn, 'shuffle', shuffle);
     const [indices, validation] = splitOff(fn, x, y, options.validation);
     this.#loader = new DataLoader(x, y, { batchSize, shuffle, rng, augment, indices });

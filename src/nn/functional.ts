@@ -11,7 +11,7 @@ import { convRecord } from '../layers/records/convolution.ts';
 import { dropoutRecord } from '../layers/records/elementwise.ts';
 import { batchnormRecord, layernormRecord } from '../layers/records/normalization.ts';
 import { avgPoolRecord, maxPoolRecord } from '../layers/records/pooling.ts';
-import { checkBoolean, checkNumber, checkOptions, describe } from '../runtime/check.ts';
+import { checkBoolean, checkInteger, checkNumber, checkOptions, describe } from '../runtime/check.ts';
 import { checkTensorShape, shapeText } from '../tensor/check.ts';
 import { checkRandomSource, type RandomSource } from '../tensor/random/source.ts';
 import { sizeOf } from '../tensor/shape.ts';
@@ -71,7 +71,8 @@ export function conv2d(
   const [filters, channels, height, width] = checkVariable(fn, 'w', w, 4).shape;
   const parameters = weights(fn, w, b, filters);
   checkOptions(fn, options, ['stride', 'padding', 'dilation', 'groups']);
-  const { stride = 1, padding = 0, dilation = 1, groups = 1 } = options;
+  const { stride = 1, padding = 0, dilation = 1 } = options;
+  const groups = checkInteger(fn, 'groups', options.groups ?? 1, 1);
   const param = { stride, pad: padding, dilation, groups };
   const record = convRecord(channels * groups, filters, [height, width], param, b !== null);
   return applyLayer(fn, record, x, parameters, 'train');

@@ -179,7 +179,7 @@ describe('layers of few lines', () => {
     expect(new nn.Maxout(2).forward(x).toArray()).toEqual([[1, 5], [0, -1]]);
     expect(new nn.PReLU(4, { dtype: 'float64' }).forward(x).toArray()).toEqual([[1, -0.5, 5, 3], [0, 0, -0.25, -1.75]]);
     for (const sum of values(new nn.Softmax(0).forward(x).sum(0))) expect(sum).toBeCloseTo(1, 14);
-    expect(() => nn.sequential(new nn.Maxout(3)).forward(x)).toThrow('0: maxoutForward: k must divide the channels of x');
+    expect(() => nn.sequential(new nn.Maxout(3)).forward(x)).toThrow('0: Maxout: k must divide the channels of x');
   });
 });
 

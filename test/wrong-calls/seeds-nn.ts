@@ -19,14 +19,17 @@ const variableTable: Table = {
   ...methodsOf('Variable', rows, {
     ...Object.fromEntries([
       'neg', 'exp', 'expm1', 'log', 'log1p', 'sqrt', 'square', 'abs', 'sin', 'cos', 'relu', 'gelu', 'silu', 'sigmoid',
-      'tanh',
-      'flatten', 'detach', 'retainGrad', 'zeroGrad', 'toArray', 'toString',
+      'tanh', 'flatten', 'detach', 'retainGrad', 'zeroGrad', 'toArray', 'toString',
     ].map((name) => [name, []])),
     ...Object.fromEntries(
       ['add', 'sub', 'mul', 'div', 'pow', 'maximum', 'minimum'].map((name) => [name, [() => [tensor([1, 2, 3])], () => [2]]]),
     ),
     ...Object.fromEntries(['sum', 'mean', 'prod', 'max', 'min'].map((name) => [name, () => [0, true]])),
     backward: () => [ones([4, 3]), { retainGraph: true }], accumulate: 'internal', assign: 'internal',
+    std: () => [0, true, 1], softmax: () => [0], logSoftmax: () => [1],
+    prelu: [() => [tensor([0.1, 0.2, 0.3])], () => [tensor([0.1])]],
+    expandDims: () => [1], squeeze: () => [[]], swapaxes: () => [0, 1], moveaxis: () => [0, [1]],
+    rot90: () => [1, [0, 1]],
     clip: () => [-1, 1], matmul: () => [tensor([1, 2, 3])], leakyRelu: () => [0.1], elu: () => [0.5],
     var: () => [0, true, 1], reshape: () => [3, 4], transpose: () => [1, 0],
     broadcastTo: { args: () => [2, 4, 3], without: large },
@@ -88,6 +91,9 @@ const layersOfModules: Table = {
   ...layerTable('LayerNorm', () => [[4, 4], { eps: 1e-5, ...layer() }], () => [images()], large),
   ...layerTable('GroupNorm', () => [1, 2, { eps: 1e-5, ...layer() }], () => [images()], large),
   ...layerTable('Dropout', () => [0.5, { rng: new Rng(1) }], () => [rows()]),
+  ...layerTable('Softmax', () => [1], () => [rows()]), ...layerTable('Maxout', () => [2], () => [images()]),
+  ...layerTable('PReLU', () => [2, { init: 0.1, dtype: 'float32' }], () => [images()], large),
+  ...layerTable('ChannelsFirst', () => [], () => [images()]),
   ...layerTable('LeakyReLU', () => [0.1], () => [rows()]), ...layerTable('ELU', () => [0.5], () => [rows()]),
   ...Object.assign({}, ...['ReLU', 'GELU', 'SiLU', 'Sigmoid', 'Tanh', 'Flatten'].map((type) =>
     layerTable(type, () => [], () => [rows()]))) as Table,
@@ -105,7 +111,7 @@ const compiled = (): nn.Sequential =>
 const fitOptions = (): nn.FitOptions => ({
   epochs: 1, batchSize: 2, validation: [rows().value, labels()], shuffle: true, rng: new Rng(1), augment: (x) => x,
   schedule: () => 1, callbacks: [{ onStep: () => undefined, onEpoch: () => true }], patience: 1, monitor: 'valLoss',
-  restoreBest: true, signal: new AbortController().signal, timeLimit: 10, verbose: false,
+  restoreBest: true, clipNorm: 1, signal: new AbortController().signal, timeLimit: 10, verbose: false,
 });
 
 function trainableMethods(type: string, make: () => nn.Trainable, also: readonly string[]): Table {
@@ -180,6 +186,35 @@ export const nnTable: Table = {
   ],
   hingeLoss: () => [rows(), labels()], mse: () => [rows(), zeros([4, 3])],
   manualSeed: () => [3],
+  einsum: [() => ['ij,kj->ik', rows(), rows()], () => ['ij', rows()]],
+  tensordot: [() => [rows(), rows(), [[0], [0]]], () => [rows(), rows(), 2]],
+  pick: () => [rows(), [0, 1, 2, 0]], insert: () => [rows(), [0, 2], 1, 1],
+  slidingWindowView: [() => [rows(), [2, 2], [0, 1]], () => [rows(), 2, 1]],
+  categoricalCrossEntropy: [() => [rows(), labels(), { epsilon: 1e-3 }], () => [rows(), ones([4, 3])]],
+  clipGradNorm: () => [[rows()], 1], clipGradValue: () => [[rows()], 1],
+  linear: () => [rows(), rows().transpose(), nn.variable(zeros([4]))],
+  conv2d: () => [images(), nn.variable(ones([4, 1, 2, 2])), nn.variable(ones([4])), {
+    stride: [1, 2], padding: [1, 0], dilation: 1, groups: 2,
+  }],
+  maxPool2d: () => [images(), [2, 2], { ...pool }],
+  avgPool2d: () => [images(), [2, 2], { ...pool, countIncludePad: true }],
+  layerNorm: () => [rows(), nn.variable(ones([3])), nn.variable(ones([3])), { eps: 1e-5 }],
+  batchNorm: [
+    () => [rows(), nn.variable(ones([3])), nn.variable(ones([3])), { eps: 1e-5 }],
+    () => [images(), nn.variable(ones([2])), nn.variable(ones([2])), { runningMean: ones([2]), runningVar: ones([2]) }],
+  ],
+  dropout: () => [rows(), 0.5, { training: true, rng: new Rng(1) }],
+  AveragedWeights: () => [linear(), { decay: 0.9 }],
+  ...methodsOf('AveragedWeights', () => new nn.AveragedWeights(linear()), {
+    update: [], apply: [], during: () => [() => 1], stateDict: [],
+  }),
+  initializeLikeKeras: () => [linear(), { rng: new Rng(1) }],
+  kaimingNormal: () => [rows(), { rng: new Rng(1), mode: 'fanIn', gain: 1 }],
+  kaimingUniform: () => [rows(), { rng: new Rng(1), mode: 'fanOut', gain: 1 }],
+  xavierNormal: () => [rows(), { rng: new Rng(1), gain: 1 }],
+  xavierUniform: () => [rows(), { rng: new Rng(1), gain: 1 }],
+  truncatedNormal: () => [rows(), { rng: new Rng(1), mean: 1, std: 2 }],
+  varianceScaling: () => [rows(), { rng: new Rng(1), scale: 1, mode: 'fanAverage', distribution: 'normal' }],
   DataLoader: {
     args: () => [rows().value, labels(), {
       batchSize: 2, shuffle: true, dropLast: true, indices: [0, 1, 3], rng: new Rng(1), augment: (x: Tensor) => x,
@@ -199,6 +234,13 @@ export const nnTable: Table = {
   GraphModel: { args: () => [[symbol], [applied]], also: ['model'] },
   ...trainableMethods('GraphModel', graph, ['layers.0', 'model']),
   ...methodsOf('GraphModel', graph, { forwardAll: { args: () => [rows()], also: ['model'] }, summary: [] }),
+  convStack: {
+    args: () => [{
+      ...zoo(), inputDim: [2, 4, 4], blocks: [[2], [2]], filterSize: 3, downsample: 'stride', batchnorm: 'afterRelu',
+      hiddenDims: [3], dropout: 0.5,
+    }],
+    without: withoutLarge,
+  },
   deepConvNet: {
     args: () => [{
       ...zoo(), inputDim: [2, 8, 8], numFilters: [2, 2], maxPools: [0], batchnorm: true, weightScale: 0.1,

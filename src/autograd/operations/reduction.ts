@@ -47,6 +47,19 @@ export const variance: Operation<[axis?: Axes, keepDims?: boolean, ddof?: number
   back: (dout) => [x.sub(x.mean(axis, true)).mul(spread(dout.mul(2 / (count(x, axis) - ddof)), x, axis))],
 });
 
+/** The root of the variance; dx = (x - mean) / ((count - ddof) std), 0 where all elements are the same. */
+export const std: Operation<[axis?: Axes, keepDims?: boolean, ddof?: number]> = ([x], axis, keepDims, ddof = 0) => {
+  const out = x.std(axis, keepDims, ddof);
+  return {
+    out,
+    saved: [x],
+    back: (dout) => {
+      const share = choose(out.equal(0), 0, dout.div(out.mul(count(x, axis) - ddof)));
+      return [x.sub(x.mean(axis, true)).mul(spread(share, x, axis))];
+    },
+  };
+};
+
 /** The product of the elements; dx is the product of the others, found without dividing, so zeros do no harm. */
 export const prod: Reduction = ([x], axis, keepDims) => ({
   out: x.prod(axis, keepDims),

@@ -4,8 +4,8 @@ import {
   eluBackward, eluForward, geluBackward, geluForward, leakyReluBackward, leakyReluForward, reluBackward, reluForward,
   sigmoidBackward, sigmoidForward, siluBackward, siluForward, tanhBackward, tanhForward,
 } from '../../layers/activation.ts';
-import { preluBackward, preluForward } from '../../layers/prelu.ts';
-import { softmaxBackward, softmaxForward } from '../../layers/softmax.ts';
+import { prelu as preluLayer, preluBackward } from '../../layers/prelu.ts';
+import { softmax as softmaxLayer, softmaxBackward } from '../../layers/softmax.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import * as unary from '../../tensor/unary.ts';
 import type { Operation } from '../operation.ts';
@@ -50,12 +50,12 @@ export const elu: Operation<[alpha: number]> = ([x], alpha) => {
 };
 /** As leakyRelu, with slopes that get a gradient, too. */
 export const prelu: Operation = ([x, slope]) => {
-  const [out, cache] = preluForward(x, slope);
+  const [out, cache] = preluLayer('prelu', x, slope);
   return { out, saved: [x, slope], back: (dout) => preluBackward(dout, cache) };
 };
 /** e^x over the sum of e^x along an axis. */
 export const softmax: Operation<[axis: number]> = ([x], axis) => {
-  const [out, cache] = softmaxForward(x, axis);
+  const [out, cache] = softmaxLayer('softmax', x, axis);
   return { out, saved: [out], back: (dout) => [softmaxBackward(dout, cache)] };
 };
 export const sigmoid: Operation = ([x]) => {

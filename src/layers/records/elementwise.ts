@@ -8,10 +8,10 @@ import {
   sigmoidBackward, sigmoidForward, siluBackward, siluForward, tanhBackward, tanhForward,
 } from '../activation.ts';
 import { dropoutBackward, dropoutForward } from '../dropout.ts';
-import { maxoutBackward, maxoutForward } from '../maxout.ts';
-import { preluBackward, preluForward } from '../prelu.ts';
+import { maxout, maxoutBackward } from '../maxout.ts';
+import { prelu, preluBackward } from '../prelu.ts';
 import type { LayerRecord } from '../record.ts';
-import { softmaxBackward, softmaxForward } from '../softmax.ts';
+import { softmax, softmaxBackward } from '../softmax.ts';
 import { activationRow, dropoutRow, plainRow, reluRow } from '../summary.ts';
 
 /** A function of each element, from its forward and backward pair. */
@@ -61,8 +61,15 @@ export function tanhRecord(): LayerRecord {
 }
 
 /** Probabilities along an axis. */
-export function softmaxRecord(axis?: number): LayerRecord {
-  return activation('softmax', 13, (x) => softmaxForward(x, axis), softmaxBackward);
+export function softmaxRecord(axis: number): LayerRecord {
+  return {
+    ...activation('softmax', 13, (x) => softmax('softmax', x, axis), softmaxBackward),
+    forward(fn, x) {
+      const [out, cache] = softmax(fn, x, axis);
+      return [out, (dout) => [softmaxBackward(dout, cache)]];
+    },
+    infer: (fn, x) => softmax(fn, x, axis)[0],
+  };
 }
 
 /** A leaky ReLU that learns its slope: one for all channels, or one a channel. */
@@ -76,11 +83,11 @@ export function preluRecord(slopes: number): LayerRecord {
       }
       return input;
     },
-    forward(_, x, [slope]) {
-      const [out, cache] = preluForward(x, slope);
+    forward(fn, x, [slope]) {
+      const [out, cache] = prelu(fn, x, slope);
       return [out, (dout) => preluBackward(dout, cache)];
     },
-    infer: (_, x, [slope]) => preluForward(x, slope)[0],
+    infer: (fn, x, [slope]) => prelu(fn, x, slope)[0],
     rows: (input) => [{ ...activationRow('prelu', input, 2), parameters: slopes }],
   };
 }
@@ -95,11 +102,11 @@ export function maxoutRecord(k: number): LayerRecord {
     kind: 'maxout',
     parameters: [],
     outputShape,
-    forward(_, x) {
-      const [out, cache] = maxoutForward(x, k);
+    forward(fn, x) {
+      const [out, cache] = maxout(fn, x, k);
       return [out, (dout) => [maxoutBackward(dout, cache)]];
     },
-    infer: (_, x) => maxoutForward(x, k)[0],
+    infer: (fn, x) => maxout(fn, x, k)[0],
     rows: (input) => [activationRow(`maxout of ${k}`, outputShape('maxout', input), k)],
   };
 }

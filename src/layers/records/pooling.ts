@@ -4,7 +4,7 @@ import { activeKernels } from '../../kernels/registry.ts';
 import { type AvgPoolParam, avgPoolSizes, type PerAxis, perAxis, type PoolParam, poolSizes } from '../geometry.ts';
 import { maxPoolInference } from '../inference.ts';
 import {
-  adaptiveAvgPoolBackward, adaptiveAvgPoolForward, avgPoolBackward, avgPoolForward, maxPool, maxPoolGradient,
+  adaptiveAvgPoolBackward, adaptiveAvgPoolForward, avgPool, avgPoolBackward, maxPool, maxPoolGradient,
 } from '../pooling.ts';
 import type { LayerRecord } from '../record.ts';
 import { poolRow } from '../summary.ts';
@@ -48,11 +48,11 @@ export function avgPoolRecord(param: AvgPoolParam): LayerRecord {
     kind: 'avgPool',
     parameters: [],
     outputShape,
-    forward(_, x) {
-      const [out, cache] = avgPoolForward(x, param);
+    forward(fn, x) {
+      const [out, cache] = avgPool(fn, x, param);
       return [out, (dout) => [avgPoolBackward(dout, cache)]];
     },
-    infer: (_, x) => avgPoolForward(x, param)[0],
+    infer: (fn, x) => avgPool(fn, x, param)[0],
     rows: (input) => [
       poolRow(`average pool ${poolHeight}x${poolWidth}`, outputShape('average pool', input), poolHeight * poolWidth),
     ],
