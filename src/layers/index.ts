@@ -36,8 +36,8 @@ export {
   layernormBackward, layernormForward, spatialGroupnormBackward, spatialGroupnormForward,
 } from './groupnorm.ts';
 export type { GroupnormParam, LayernormCache, SpatialGroupnormCache, SpatialGroupnormParam } from './groupnorm.ts';
-export { kaimingInit, xavierInit } from './initialize.ts';
-export type { KaimingOptions, XavierOptions } from './initialize.ts';
+export { diracInit, kaimingInit, xavierInit } from './initialize.ts';
+export type { DiracOptions, KaimingOptions, XavierOptions } from './initialize.ts';
 export { maxoutBackward, maxoutForward } from './maxout.ts';
 export type { MaxoutCache } from './maxout.ts';
 export { preluBackward, preluForward } from './prelu.ts';
@@ -53,3 +53,5 @@ export {
 } from './pooling.ts';
 export type { AdaptiveAvgPoolCache, AvgPoolCache, AvgPoolParam, MaxPoolCache, PoolParam } from './pooling.ts';
 export type { Pad, PerAxis } from './geometry.ts';
+export { whiteningFilters } from './whitening.ts';
+export type { WhiteningOptions } from './whitening.ts';

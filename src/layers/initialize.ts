@@ -7,8 +7,11 @@
  *
  * A ReLU halves the variance, which the gain 2 before it makes good.
  *
+ * A third start makes a convolution the identity, as far as it has channels and filters to pair.
+ *
  * Gain 1: Glorot, Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010 (there with
  * the mean of fan-in and fan-out). Gain 2: He, Zhang, Ren, Sun, "Delving deep into rectifiers", 2015.
+ * Identity: Zagoruyko, Komodakis, "DiracNets: training very deep neural networks without skip-connections", 2017.
  */
 
 import type { FloatArray } from '../kernels/contract.ts';
@@ -48,6 +51,31 @@ export function kaimingInit(din: number, dout: number, options: KaimingOptions):
 export function xavierInit(din: number, dout: number, options: XavierOptions): Tensor {
   checkOptions('xavierInit', options, ['k', 'rng', 'dtype']);
   return scaledByFanIn('xavierInit', din, dout, 1, options);
+}
+
+export interface DiracOptions extends XavierOptions {
+  /** the side of the filters, an odd number */
+  k: number;
+}
+
+/**
+ * Identity initialisation of a convolution (dout, din, k, k) that keeps the size of its images: filter f hands on
+ * channel f as it is, as long as there are such channels; further filters are drawn as by xavierInit, a third as strong
+ * in variance. Throws TypeError for arguments of the wrong kind and unknown options, RangeError for sizes that are not
+ * positive integers and a k that has no middle.
+ */
+export function diracInit(din: number, dout: number, options: DiracOptions): Tensor {
+  const fn = 'diracInit';
+  checkOptions(fn, options, ['k', 'rng', 'dtype']);
+  const k = checkInteger(fn, 'k', options.k, 1);
+  if (k % 2 === 0) throw new RangeError(`${fn}: k must be odd, got ${k}`);
+  const weights = scaledByFanIn(fn, din, dout, 1 / 3, options);
+  const size = din * k * k;
+  for (let f = 0; f < Math.min(din, dout); f++) {
+    weights.data.fill(0, f * size, (f + 1) * size);
+    weights.data[f * size + f * k * k + (k * k - 1) / 2] = 1;
+  }
+  return weights;
 }
 
 /** kaimingInit or, with gain 1, xavierInit, under the caller's name. */

@@ -23,6 +23,7 @@ export { all, any, argmax, argmin, max, mean, min, prod, std, sum, variance } fr
 export type { Axes } from './reductions.ts';
 export type { ShapeLike } from './shape.ts';
 export { argsort, sort } from './sorting.ts';
+export { eigh } from './symmetric-eigen.ts';
 export { Tensor } from './tensor.ts';
 export type { NestedNumbers } from './tensor.ts';
 export {

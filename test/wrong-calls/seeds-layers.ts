@@ -59,6 +59,8 @@ export const layersTable: Table = {
   ...pair('convBatchnormReluPoolForward', () => [x4, w4, ones(4), ones(4), zeros(4), conv, batchnorm(4), pool], true),
   softmaxLoss: [() => [x2, [0, 1, 3]], () => [x2, BigInt64Array.of(0n, 1n, 3n)]],
   svmLoss: () => [x2, Int32Array.of(0, 1, 3)],
+  whiteningFilters: () => [x4, { size: 2, filters: 4, images: 2, epsilon: 1e-3 }],
+  diracInit: { args: () => [2, 3, { k: 3, rng: new Rng(1), dtype: 'float64' }], without: large },
   kaimingInit: { args: () => [4, 3, { k: 3, relu: true, rng: new Rng(1), dtype: 'float64' }], without: large },
   xavierInit: { args: () => [4, 3, { k: null, rng: new Rng(1), dtype: 'float32' }], without: large },
 };

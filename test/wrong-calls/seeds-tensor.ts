@@ -67,7 +67,7 @@ const functions: Table = {
   pad: modest(() => [matrix(), [[1, 1], [0, 2]], 'reflect', 7]),
   dot: pair, matmul: pair, outer: pair,
   tensordot: [() => [matrix(), matrix(), [[0], [0]]], () => [matrix(), matrix(), 2]],
-  trace: () => [square()],
+  trace: () => [square()], eigh: () => [square()],
   toNdarray: one,
   fromNdarray: () => [{ data: Float32Array.of(1, 2), shape: [2], stride: [1], offset: 0 }],
   sum: reduction,
