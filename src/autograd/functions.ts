@@ -2,16 +2,16 @@
 
 import { checkOptions, describe } from '../runtime/check.ts';
 import { checkTensor } from '../tensor/check.ts';
-import { insert as inserted, pick as picked, type Indices } from '../tensor/indexing.ts';
-import { tensordotAxes, type AxisPairs } from '../tensor/linear-algebra.ts';
+import type { Indices } from '../tensor/indexing.ts';
+import type { AxisPairs } from '../tensor/linear-algebra.ts';
 import type { ShapeLike } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
-import { slidingWindowView as windows } from '../tensor/windows.ts';
 import type { Operation } from './operation.ts';
 import * as arithmetic from './operations/arithmetic.ts';
 import * as products from './operations/einsum.ts';
+import * as matrix from './operations/matrix.ts';
 import * as shapes from './operations/shape.ts';
-import { apply, Variable, type VariableLike } from './variable.ts';
+import { apply, type Variable, type VariableLike } from './variable.ts';
 
 /** The values one after another along an axis. Throws as concat of tensors does. */
 export function concat(values: readonly VariableLike[], axis: number = 0): Variable {
@@ -33,52 +33,53 @@ export function take(x: VariableLike, indices: Indices, axis: number = 0): Varia
   return apply('take', shapes.take, [x], indices, axis);
 }
 
-/** One element of each row of x (N, C): those at these columns. */
+/** One element of each row of x (N, C): those at these columns. Throws as pick of tensors does. */
 export function pick(x: VariableLike, columns: Indices): Variable {
-  return apply('pick', picking, [x], columns);
+  return apply('pick', shapes.pick, [x], columns);
 }
-
-const picking = shapes.moving(([x], columns: Indices) => picked(x, columns));
 
 /** x with values put before these places of an axis. Throws as insert of tensors does. */
 export function insert(
   x: VariableLike, indices: number | readonly number[], values: VariableLike, axis: number = 0,
 ): Variable {
-  return apply('insert', inserting, [x, values], indices, axis);
+  return apply('insert', shapes.insert, [x, values], indices, axis);
 }
 
-const inserting = shapes.moving(
-  ([x, values], indices: number | readonly number[], axis: number) => inserted(x, indices, values, axis),
-);
-
-/** Every window of this shape, as slidingWindowView of tensors: an element gets the gradients of all its windows. */
+/** Every window of this shape, as slidingWindowView of tensors, and as that throws. */
 export function slidingWindowView(
   x: VariableLike, windowShape: ShapeLike, axis?: number | readonly number[],
 ): Variable {
-  return apply('slidingWindowView', sliding, [x], windowShape, axis);
+  return apply('slidingWindowView', shapes.slidingWindowView, [x], windowShape, axis);
 }
 
-const sliding = shapes.moving(
-  ([x], windowShape: ShapeLike, axis: number | readonly number[] | undefined) => windows(x, windowShape, axis),
-);
+/** x in ascending order along an axis, the last unless given. Throws as sort of tensors does. */
+export function sort(x: VariableLike, axis: number = -1): Variable {
+  return apply('sort', shapes.sort, [x], axis);
+}
 
-/** As einsum of tensors; every axis has a letter. Throws RangeError for '...'. */
+/** Sums of products over labelled axes, as einsum of tensors, and as that throws. */
 export function einsum(subscripts: string, ...operands: VariableLike[]): Variable {
   return apply('einsum', products.einsum, operands, subscripts);
 }
 
 /** The product of a and b summed over the last axes of a and the first of b, or over pairs of axes, as of tensors. */
-export function tensordot(a: Variable, b: Variable, axes: number | AxisPairs = 2): Variable {
-  for (const [name, value] of Object.entries({ a, b })) {
-    if (!(value instanceof Variable)) throw new TypeError(`tensordot: ${name} must be a Variable, got ${describe(value)}`);
-  }
-  const [ofA, ofB] = tensordotAxes(a.value, b.value, axes);
-  const letter = (i: number): string => String.fromCharCode(97 + i);
-  const left = a.shape.map((_, i) => letter(i));
-  let next = left.length;
-  const right = b.shape.map((_, i) => (ofB.includes(i) ? left[ofA[ofB.indexOf(i)]] : letter(next++)));
-  const kept = [...left.filter((_, i) => !ofA.includes(i)), ...right.filter((_, i) => !ofB.includes(i))];
-  return einsum(`${left.join('')},${right.join('')}->${kept.join('')}`, a, b);
+export function tensordot(a: VariableLike, b: VariableLike, axes: number | AxisPairs = 2): Variable {
+  return apply('tensordot', products.tensordot, [a, b], axes);
+}
+
+/** NumPy's dot, as of tensors: matmul up to two axes; beyond, the last axis of a meets the second to last of b. */
+export function dot(a: VariableLike, b: VariableLike): Variable {
+  return apply('dot', matrix.dot, [a, b]);
+}
+
+/** The outer product of all elements of a (n) and of b (m): (n, m). */
+export function outer(a: VariableLike, b: VariableLike): Variable {
+  return apply('outer', matrix.outer, [a, b]);
+}
+
+/** The sum of the main diagonal of a matrix. Throws RangeError unless x has two axes. */
+export function trace(x: VariableLike): Variable {
+  return apply('trace', matrix.trace, [x]);
 }
 
 /** An operation of the user's own: its forward pass and its way back, on tensors. */

@@ -72,19 +72,19 @@ export class GraphNode {
     });
   }
 
-  /** One gradient an input. */
+  /** One gradient an input, in its shape and its element type. */
   goBack(dout: Tensor): ReadonlyArray<Tensor | null> {
     const gradients = this.#back!(dout, this.wanted);
-    this.inputs.forEach(({ value }, i) => {
-      const gradient = gradients[i];
-      if (gradient != null && !sameShape(gradient.shape, value.shape)) {
+    return this.inputs.map(({ value }, i) => {
+      const gradient = gradients[i] ?? null;
+      if (gradient !== null && !sameShape(gradient.shape, value.shape)) {
         throw new RangeError(
           `${this.name}: the way back gave a gradient of shape ${shapeText(gradient.shape)} for an input of shape ` +
           `${shapeText(value.shape)}`,
         );
       }
+      return gradient === null || gradient.dtype === value.dtype ? gradient : gradient.astype(value.dtype);
     });
-    return gradients;
   }
 
   /** Lets go of what was saved and gives its memory back. */
@@ -182,7 +182,7 @@ function pass(node: GraphNode, dout: Tensor, waiting: Waiting, retain: boolean):
   const gradients = node.goBack(dout);
   node.inputs.forEach((input, i) => {
     const gradient = gradients[i];
-    if (gradient == null || !input.requiresGrad) return;
+    if (gradient === null || !input.requiresGrad) return;
     const sole = gradients.indexOf(gradient) === i && gradients.lastIndexOf(gradient) === i;
     const owned = !retain && sole && !overlap(gradient, dout);
     if (input.node === null) input.accumulate(gradient, owned);

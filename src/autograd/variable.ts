@@ -20,7 +20,7 @@ import type { Axes } from '../tensor/reductions.ts';
 import { promoteNumber } from '../tensor/dtype.ts';
 import { Tensor, type NestedNumbers } from '../tensor/tensor.ts';
 import { normalizeAxis } from '../tensor/shape.ts';
-import { expandDims, moveaxis, type Range, rot90, squeeze, swapaxes } from '../tensor/views.ts';
+import { expandDims, type Range, squeeze } from '../tensor/views.ts';
 import type { Operation } from './operation.ts';
 import * as arithmetic from './operations/arithmetic.ts';
 import * as matrix from './operations/matrix.ts';
@@ -149,6 +149,7 @@ export class Variable implements Target {
   sub(b: VariableLike): Variable { return apply('sub', arithmetic.sub, [this, b]); }
   mul(b: VariableLike): Variable { return apply('mul', arithmetic.mul, [this, b]); }
   div(b: VariableLike): Variable { return apply('div', arithmetic.div, [this, b]); }
+  mod(b: VariableLike): Variable { return apply('mod', arithmetic.mod, [this, b]); }
   pow(b: VariableLike): Variable { return apply('pow', arithmetic.pow, [this, b]); }
   maximum(b: VariableLike): Variable { return apply('maximum', arithmetic.maximum, [this, b]); }
   minimum(b: VariableLike): Variable { return apply('minimum', arithmetic.minimum, [this, b]); }
@@ -165,6 +166,10 @@ export class Variable implements Target {
   abs(): Variable { return apply('abs', unary.abs, [this]); }
   sin(): Variable { return apply('sin', unary.sin, [this]); }
   cos(): Variable { return apply('cos', unary.cos, [this]); }
+  sign(): Variable { return apply('sign', unary.sign, [this]); }
+  floor(): Variable { return apply('floor', unary.floor, [this]); }
+  ceil(): Variable { return apply('ceil', unary.ceil, [this]); }
+  round(): Variable { return apply('round', unary.round, [this]); }
   relu(): Variable { return apply('relu', unary.relu, [this]); }
   leakyRelu(alpha: number = 0.01): Variable {
     return apply('leakyRelu', unary.leakyRelu, [this], checkNumber('leakyRelu', 'alpha', alpha));
@@ -208,13 +213,13 @@ export class Variable implements Target {
   expandDims(axis: number): Variable { return this.#reshaped('expandDims', expandDims(this.value, axis)); }
   squeeze(axes?: number | readonly number[]): Variable { return this.#reshaped('squeeze', squeeze(this.value, axes)); }
   #reshaped(fn: string, like: Tensor): Variable { return apply(fn, shapes.reshape, [this], like.shape); }
-  swapaxes(a: number, b: number): Variable { return apply('swapaxes', swapped, [this], a, b); }
+  swapaxes(a: number, b: number): Variable { return apply('swapaxes', shapes.swapaxes, [this], a, b); }
   moveaxis(source: number | readonly number[], destination: number | readonly number[]): Variable {
-    return apply('moveaxis', moved, [this], source, destination);
+    return apply('moveaxis', shapes.moveaxis, [this], source, destination);
   }
 
   rot90(turns: number = 1, axes: readonly [number, number] = [0, 1]): Variable {
-    return apply('rot90', turned, [this], turns, axes);
+    return apply('rot90', shapes.rot90, [this], turns, axes);
   }
 
   broadcastTo(...shape: number[]): Variable { return apply('broadcastTo', shapes.broadcastTo, [this], shape); }
@@ -222,11 +227,6 @@ export class Variable implements Target {
   slice(...ranges: Range[]): Variable { return apply('slice', shapes.slice, [this], ranges); }
   pad(width: PadWidth, value: number = 0): Variable { return apply('pad', shapes.pad, [this], width, value); }
 }
-
-const swapped = shapes.moving(([x], a: number, b: number) => swapaxes(x, a, b));
-type AxisOrAxes = number | readonly number[];
-const moved = shapes.moving(([x], source: AxisOrAxes, destination: AxisOrAxes) => moveaxis(x, source, destination));
-const turned = shapes.moving(([x], turns: number, axes: readonly [number, number]) => rot90(x, turns, axes));
 
 /**
  * Computes an operation and records it where a gradient is wanted. `name` stands in errors. Throws TypeError for inputs

@@ -5,12 +5,12 @@
 
 import { applyLayer } from '../autograd/layer.ts';
 import { Variable } from '../autograd/variable.ts';
-import type { PerAxis } from '../layers/geometry.ts';
+import { type PerAxis, perAxis } from '../layers/geometry.ts';
 import { affineRecord } from '../layers/records/affine.ts';
 import { convRecord } from '../layers/records/convolution.ts';
-import { dropoutRecord } from '../layers/records/elementwise.ts';
-import { batchnormRecord, layernormRecord } from '../layers/records/normalization.ts';
-import { avgPoolRecord, maxPoolRecord } from '../layers/records/pooling.ts';
+import { dropoutRecord, maxoutRecord } from '../layers/records/elementwise.ts';
+import { batchnormRecord, groupnormRecord, layernormRecord } from '../layers/records/normalization.ts';
+import { adaptiveAvgPoolRecord, avgPoolRecord, maxPoolRecord } from '../layers/records/pooling.ts';
 import { checkBoolean, checkInteger, checkNumber, checkOptions, describe } from '../runtime/check.ts';
 import { checkTensorShape, shapeText } from '../tensor/check.ts';
 import { checkRandomSource, type RandomSource } from '../tensor/random/source.ts';
@@ -92,18 +92,61 @@ export function avgPool2d(x: Variable, kernelSize: PerAxis, options: AvgPoolOpti
   return applyLayer(fn, avgPoolRecord(param), checkVariable(fn, 'x', x, 4), [], 'train');
 }
 
-/** x (N, D) normalised per example, scaled by gamma (D) and shifted by beta (D); eps 1e-5 unless given. */
-export function layerNorm(x: Variable, gamma: Variable, beta: Variable, options: { eps?: number } = {}): Variable {
-  const fn = 'layerNorm';
-  const [, features] = checkVariable(fn, 'x', x, 2).shape;
-  checkOptions(fn, options, ['eps']);
-  const parameters = [checkVariable(fn, 'gamma', gamma, 1), checkVariable(fn, 'beta', beta, 1)];
-  return applyLayer(fn, layernormRecord(features, checkNumber(fn, 'eps', options.eps ?? 1e-5, 0)), x, parameters, 'train');
+/** Averages of x (N, C, H, W) over so many windows that cover the image evenly. Throws as AdaptiveAvgPool2d does. */
+export function adaptiveAvgPool2d(x: Variable, outputSize: PerAxis): Variable {
+  const fn = 'adaptiveAvgPool2d';
+  return applyLayer(fn, adaptiveAvgPoolRecord(perAxis(fn, 'outputSize', outputSize, 1)), checkVariable(fn, 'x', x, 4), [], 'train');
 }
 
-export interface BatchNormFunctionOptions {
+/** The largest of each k neighbouring channels of x (N, C, ...). Throws RangeError unless k divides the channels. */
+export function maxout(x: Variable, k: number): Variable {
+  const fn = 'maxout';
+  return applyLayer(fn, maxoutRecord(checkInteger(fn, 'k', k, 1)), checkVariable(fn, 'x', x), [], 'train');
+}
+
+export interface NormFunctionOptions {
   /** added to the variance, 1e-5 unless given */
   eps?: number;
+}
+
+/** gamma and beta of a normalisation, each of so many elements, and its eps. */
+function normArguments(
+  fn: string, gamma: Variable, beta: Variable, size: number, options: NormFunctionOptions, own: readonly string[] = [],
+): { parameters: Variable[]; eps: number } {
+  checkOptions(fn, options, ['eps', ...own]);
+  for (const [name, value] of Object.entries({ gamma, beta })) {
+    if (checkVariable(fn, name, value, 1).size !== size) {
+      throw new RangeError(`${fn}: ${name} must have ${size} elements, got ${value.size}`);
+    }
+  }
+  return { parameters: [gamma, beta], eps: checkNumber(fn, 'eps', options.eps ?? 1e-5, 0) };
+}
+
+/** x (..., D) normalised over its last axis, scaled by gamma (D) and shifted by beta (D). */
+export function layerNorm(
+  x: Variable, gamma: Variable, beta: Variable, options: NormFunctionOptions = {},
+): Variable {
+  const fn = 'layerNorm';
+  const features = checkVariable(fn, 'x', x).shape.at(-1) ?? 1;
+  const { parameters, eps } = normArguments(fn, gamma, beta, features, options);
+  const record = layernormRecord(features, eps);
+  if (x.ndim === 2) return applyLayer(fn, record, x, parameters, 'train');
+  return applyLayer(fn, record, x.reshape(-1, features), parameters, 'train').reshape(...x.shape);
+}
+
+/** x (N, C, H, W) normalised per example over groups of channels, scaled by gamma (C) and shifted by beta (C). */
+export function groupNorm(
+  x: Variable, groups: number, gamma: Variable, beta: Variable, options: NormFunctionOptions = {},
+): Variable {
+  const fn = 'groupNorm';
+  const [, channels] = checkVariable(fn, 'x', x, 4).shape;
+  checkInteger(fn, 'groups', groups, 1);
+  if (channels % groups !== 0) throw new RangeError(`${fn}: groups must divide ${channels} channels, got ${groups}`);
+  const { parameters, eps } = normArguments(fn, gamma, beta, channels, options);
+  return applyLayer(fn, groupnormRecord(groups, channels, eps), x, parameters, 'train');
+}
+
+export interface BatchNormFunctionOptions extends NormFunctionOptions {
   /** averages (C) to normalise by, both or neither; the batch's own mean and variance unless given */
   runningMean?: Tensor;
   runningVar?: Tensor;
@@ -115,9 +158,7 @@ export function batchNorm(
 ): Variable {
   const fn = 'batchNorm';
   const [, channels] = checkVariable(fn, 'x', x, 2, 4).shape;
-  checkOptions(fn, options, ['eps', 'runningMean', 'runningVar']);
-  const parameters = [checkVariable(fn, 'gamma', gamma, 1), checkVariable(fn, 'beta', beta, 1)];
-  const eps = checkNumber(fn, 'eps', options.eps ?? 1e-5, 0);
+  const { parameters, eps } = normArguments(fn, gamma, beta, channels, options, ['runningMean', 'runningVar']);
   const { runningMean, runningVar } = options;
   if (runningMean === undefined && runningVar === undefined) {
     return applyLayer(fn, batchnormRecord(channels, { eps }), x, parameters, 'train');

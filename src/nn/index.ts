@@ -1,7 +1,8 @@
 /** The framework levels: variables that record, modules, sequential networks, graphs. */
 
 export {
-  concat, customFunction, einsum, insert, pick, slidingWindowView, stack, take, tensordot, where,
+  concat, customFunction, dot, einsum, insert, outer, pick, slidingWindowView, sort, stack, take, tensordot, trace,
+  where,
 } from '../autograd/functions.ts';
 export type { CustomFunction } from '../autograd/functions.ts';
 export { isRecording, noGrad } from '../autograd/recording.ts';
@@ -18,9 +19,11 @@ export type { LayerOptions } from './defaults.ts';
 export type { Callbacks, EpochReport, FitOptions, FitState, History, StepReport } from './fit.ts';
 export { clipGradNorm, clipGradValue } from './gradients.ts';
 export {
-  avgPool2d, batchNorm, conv2d, dropout, layerNorm, linear, maxPool2d,
+  adaptiveAvgPool2d, avgPool2d, batchNorm, conv2d, dropout, groupNorm, layerNorm, linear, maxout, maxPool2d,
 } from './functional.ts';
-export type { BatchNormFunctionOptions, ConvFunctionOptions, DropoutFunctionOptions } from './functional.ts';
+export type {
+  BatchNormFunctionOptions, ConvFunctionOptions, DropoutFunctionOptions, NormFunctionOptions,
+} from './functional.ts';
 export { Add, Concatenate, GraphModel, input, model } from './graph.ts';
 export { Conv2d } from './layers/convolution.ts';
 export type { Conv2dOptions } from './layers/convolution.ts';

@@ -19,10 +19,10 @@ const variableTable: Table = {
   ...methodsOf('Variable', rows, {
     ...Object.fromEntries([
       'neg', 'exp', 'expm1', 'log', 'log1p', 'sqrt', 'square', 'abs', 'sin', 'cos', 'relu', 'gelu', 'silu', 'sigmoid',
-      'tanh', 'flatten', 'detach', 'retainGrad', 'zeroGrad', 'toArray', 'toString',
+      'tanh', 'sign', 'floor', 'ceil', 'round', 'flatten', 'detach', 'retainGrad', 'zeroGrad', 'toArray', 'toString',
     ].map((name) => [name, []])),
     ...Object.fromEntries(
-      ['add', 'sub', 'mul', 'div', 'pow', 'maximum', 'minimum'].map((name) => [name, [() => [tensor([1, 2, 3])], () => [2]]]),
+      ['add', 'sub', 'mul', 'div', 'mod', 'pow', 'maximum', 'minimum'].map((name) => [name, [() => [tensor([1, 2, 3])], () => [2]]]),
     ),
     ...Object.fromEntries(['sum', 'mean', 'prod', 'max', 'min'].map((name) => [name, () => [0, true]])),
     backward: () => [ones([4, 3]), { retainGraph: true }], accumulate: 'internal', assign: 'internal',
@@ -188,6 +188,8 @@ export const nnTable: Table = {
   manualSeed: () => [3],
   einsum: [() => ['ij,kj->ik', rows(), rows()], () => ['ij', rows()]],
   tensordot: [() => [rows(), rows(), [[0], [0]]], () => [rows(), rows(), 2]],
+  dot: () => [rows(), tensor([1, 2, 3])], outer: () => [rows(), tensor([1, 2])], trace: () => [rows()],
+  sort: () => [rows(), 0],
   pick: () => [rows(), [0, 1, 2, 0]], insert: () => [rows(), [0, 2], 1, 1],
   slidingWindowView: [() => [rows(), [2, 2], [0, 1]], () => [rows(), 2, 1]],
   categoricalCrossEntropy: [() => [rows(), labels(), { epsilon: 1e-3 }], () => [rows(), ones([4, 3])]],
@@ -199,6 +201,8 @@ export const nnTable: Table = {
   maxPool2d: () => [images(), [2, 2], { ...pool }],
   avgPool2d: () => [images(), [2, 2], { ...pool, countIncludePad: true }],
   layerNorm: () => [rows(), nn.variable(ones([3])), nn.variable(ones([3])), { eps: 1e-5 }],
+  groupNorm: () => [images(), 2, nn.variable(ones([2])), nn.variable(ones([2])), { eps: 1e-5 }],
+  maxout: () => [images(), 2], adaptiveAvgPool2d: { args: () => [images(), [2, 1]], without: large },
   batchNorm: [
     () => [rows(), nn.variable(ones([3])), nn.variable(ones([3])), { eps: 1e-5 }],
     () => [images(), nn.variable(ones([2])), nn.variable(ones([2])), { runningMean: ones([2]), runningVar: ones([2]) }],

@@ -6,28 +6,33 @@
  */
 
 import { einsum as product } from '../../tensor/einsum.ts';
+import { tensordotAxes, type AxisPairs } from '../../tensor/linear-algebra.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { Operation } from '../operation.ts';
 import { unbroadcast } from './broadcast.ts';
 import { moving } from './shape.ts';
 
-/** The labels of the operands and of the output. Throws RangeError for '...', whose axes have no names. */
-function labelsOf(subscripts: string): { terms: string[]; output: string } {
-  if (subscripts.includes('...')) {
-    throw new RangeError(`einsum: subscripts of variables must name every axis, got ${JSON.stringify(subscripts)}`);
-  }
+/** The labels of the operands and of the output; axes under '...' get the last of the unused letters. */
+function labelsOf(subscripts: string, operands: readonly Tensor[]): { terms: string[]; output: string } {
   const [inputs, output] = subscripts.replaceAll(' ', '').split('->');
-  const once = [...inputs].filter((label) => label !== ',' && inputs.split(label).length === 2).sort().join('');
-  return { terms: inputs.split(','), output: output ?? once };
+  const unused = [...letters].filter((letter) => !subscripts.includes(letter)).join('');
+  const named = (term: string, ndim: number): string =>
+    term.replace('...', unused.slice(unused.length - (ndim - term.length + 3)));
+  const terms = inputs.split(',').map((term, i) => named(term, operands[i].ndim));
+  const hidden = [...unused].filter((letter) => terms.some((term) => term.includes(letter))).join('');
+  const once = [...inputs].filter((label) => letters.includes(label) && inputs.split(label).length === 2).sort().join('');
+  return { terms, output: output?.replace('...', hidden) ?? hidden + once };
 }
+
+const letters = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';
 
 /** An operand with each label once: of a repeated label the diagonal. */
 const diagonal = moving(([x], term: string, labels: string) => product(`${term}->${labels}`, x));
 
-/** As einsum of tensors, without '...'. */
+/** As einsum of tensors. */
 export const einsum: Operation<[subscripts: string]> = (operands, subscripts) => {
   const out = product(subscripts, ...operands);
-  const { terms, output } = labelsOf(subscripts);
+  const { terms, output } = labelsOf(subscripts, operands);
   return {
     out,
     saved: operands,
@@ -53,3 +58,12 @@ function fitted(gradient: Tensor, like: Tensor): Tensor {
   const wide = gradient.shape.map((extent, axis) => Math.max(extent, like.shape[axis]));
   return unbroadcast(gradient.broadcastTo(wide), like);
 }
+
+/** As tensordot of tensors: an einsum whose shared labels are the axes that meet. */
+export const tensordot: Operation<[axes: number | AxisPairs]> = ([a, b], axes) => {
+  const [ofA, ofB] = tensordotAxes(a, b, axes);
+  const left = a.shape.map((_, i) => letters[i]);
+  const right = b.shape.map((_, i) => (ofB.includes(i) ? left[ofA[ofB.indexOf(i)]] : letters[left.length + i]));
+  const kept = [...left.filter((_, i) => !ofA.includes(i)), ...right.filter((_, i) => !ofB.includes(i))];
+  return einsum([a, b], `${left.join('')},${right.join('')}->${kept.join('')}`);
+};

@@ -1,13 +1,16 @@
 /** Operations that only move elements: their gradients move back. */
 
 import { arange, zeros } from '../../tensor/creation.ts';
-import { take as taken } from '../../tensor/indexing.ts';
+import * as indexing from '../../tensor/indexing.ts';
 import type { Indices } from '../../tensor/indexing.ts';
 import { contiguousData } from '../../tensor/internal.ts';
 import { concat as joined, pad as padded, padWidths, stack as stacked, type PadWidth } from '../../tensor/joining.ts';
-import { normalizeAxis } from '../../tensor/shape.ts';
+import { normalizeAxis, type ShapeLike } from '../../tensor/shape.ts';
+import * as sorting from '../../tensor/sorting.ts';
 import { Tensor } from '../../tensor/tensor.ts';
-import { broadcastTo as stretched, flip as flipped, type Range, slice as sliced } from '../../tensor/views.ts';
+import * as views from '../../tensor/views.ts';
+import { broadcastTo as stretched, type Range, slice as sliced } from '../../tensor/views.ts';
+import { slidingWindowView as windows } from '../../tensor/windows.ts';
 import type { Operation } from '../operation.ts';
 import { unbroadcast } from './broadcast.ts';
 
@@ -26,10 +29,6 @@ export const broadcastTo: Operation<[shape: readonly number[]]> = ([x], shape) =
   out: stretched(x, shape), saved: [], back: (dout) => [unbroadcast(dout, x)],
 });
 
-export const flip: Operation<[axes?: number | readonly number[]]> = ([x], axes) => ({
-  out: flipped(x, axes), saved: [], back: (dout) => [flipped(dout, axes)],
-});
-
 /** Part of x; what was left out gets zero gradient. */
 export const slice: Operation<[ranges: readonly Range[]]> = ([x], ranges) => ({
   out: sliced(x, ranges),
@@ -37,20 +36,6 @@ export const slice: Operation<[ranges: readonly Range[]]> = ([x], ranges) => ({
   back: (dout) => {
     const dx = zeros([...x.shape], x.dtype);
     sliced(dx, ranges).assign(dout);
-    return [dx];
-  },
-});
-
-/** The parts at these indices along an axis; a part that was taken twice gets both gradients. */
-export const take: Operation<[indices: Indices, axis: number]> = ([x], indices, axis) => ({
-  out: taken(x, indices, axis),
-  saved: [],
-  back: (dout) => {
-    const dx = zeros([...x.shape], x.dtype);
-    const along = normalizeAxis('take', axis, x.ndim);
-    const places = taken(arange(x.shape[along]), indices, 0).flatten();
-    const parts = dout.reshape([...x.shape.slice(0, along), places.size, ...x.shape.slice(along + 1)]);
-    for (let i = 0; i < places.size; i++) at(dx, along, places.get(i)).addInPlace(at(parts, along, i));
     return [dx];
   },
 });
@@ -85,6 +70,29 @@ export const pad: Operation<[width: PadWidth, value: number]> = ([x], width, val
   };
 };
 
+/** The part at one index of an axis, as a view. */
+function at(t: Tensor, axis: number, index: number): Tensor {
+  return sliced(t, t.shape.slice(0, axis + 1).map((_, i): Range => (i === axis ? index : null)));
+}
+
+/** Each element in another place: the gradient goes back by the opposite move. */
+function turning<Options extends readonly unknown[]>(
+  turn: (x: Tensor, ...options: Options) => Tensor, back: (dout: Tensor, ...options: Options) => Tensor,
+): Operation<Options> {
+  return ([x], ...options) => ({ out: turn(x, ...options), saved: [], back: (dout) => [back(dout, ...options)] });
+}
+
+type AxisOrAxes = number | readonly number[];
+
+export const flip: Operation<[axes?: AxisOrAxes]> = turning(views.flip, views.flip);
+export const swapaxes: Operation<[a: number, b: number]> = turning(views.swapaxes, views.swapaxes);
+export const moveaxis: Operation<[source: AxisOrAxes, destination: AxisOrAxes]> =
+  turning(views.moveaxis, (dout, source, destination) => views.moveaxis(dout, destination, source));
+export const rot90: Operation<[turns: number, axes: readonly [number, number]]> = turning(
+  (x, turns: number, axes: readonly [number, number]) => views.rot90(x, turns, axes),
+  (dout, turns, axes) => views.rot90(dout, -turns, axes),
+);
+
 /**
  * Any function that only moves elements, repeats or leaves out some. Where they went is found by moving their numbers
  * in the same way; each element's gradient is the sum over the places that it went to.
@@ -95,26 +103,45 @@ export function moving<Options extends readonly unknown[]>(
   return (inputs, ...options) => ({
     out: move(inputs, ...options),
     saved: [],
-    back: (dout) => {
-      let first = 0;
-      const numbers = inputs.map(({ shape, size }) => {
-        first += size;
-        return arange(first - size, first, 1, 'int32').reshape([...shape]);
-      });
-      const places = contiguousData(move(numbers, ...options));
-      const sums = new Float64Array(first);
-      const gradients = contiguousData(dout);
-      for (let i = 0; i < places.length; i++) sums[places[i]] += gradients[i];
-      let start = 0;
-      return inputs.map(({ shape, size, dtype }) => {
-        start += size;
-        return new Tensor(sums.slice(start - size, start), shape).astype(dtype);
-      });
-    },
+    back: (dout) => gathered(inputs, dout, (numbers) => move(numbers, ...options)),
   });
 }
 
-/** The part at one index of an axis, as a view. */
-function at(t: Tensor, axis: number, index: number): Tensor {
-  return sliced(t, t.shape.slice(0, axis + 1).map((_, i): Range => (i === axis ? index : null)));
+/** The gradients of inputs whose elements went to where `move` brings their numbers, counted over all inputs. */
+function gathered(
+  inputs: readonly Tensor[], dout: Tensor, move: (numbers: readonly Tensor[]) => Tensor,
+): Tensor[] {
+  const ends: number[] = [];
+  for (const { size } of inputs) ends.push((ends.at(-1) ?? 0) + size);
+  const numbers = inputs.map(({ shape, size }, i) => arange(ends[i] - size, ends[i], 1, 'int32').reshape([...shape]));
+  const places = contiguousData(move(numbers));
+  const gradients = contiguousData(dout);
+  const sums = new Float64Array(ends.at(-1)!);
+  for (let i = 0; i < places.length; i++) sums[places[i]] += gradients[i];
+  return inputs.map(({ shape, size }, i) => new Tensor(sums.slice(ends[i] - size, ends[i]), shape));
 }
+
+/** The parts at these indices along an axis; a part that was taken twice gets both gradients. */
+export const take: Operation<[indices: Indices, axis: number]> =
+  moving(([x], indices, axis) => indexing.take(x, indices, axis));
+/** One element of each row. */
+export const pick: Operation<[columns: Indices]> = moving(([x], columns) => indexing.pick(x, columns));
+/** Values put between the parts of x. */
+export const insert: Operation<[indices: number | readonly number[], axis: number]> =
+  moving(([x, values], indices, axis) => indexing.insert(x, indices, values, axis));
+/** All windows of a shape: an element gets the gradients of each that it is in. */
+export const slidingWindowView: Operation<[windowShape: ShapeLike, axis?: AxisOrAxes]> =
+  moving(([x], windowShape, axis) => windows(x, windowShape, axis));
+
+/** Ascending along an axis; of equal elements the first stays first. */
+export const sort: Operation<[axis: number]> = ([x], axis) => ({
+  out: sorting.sort(x, axis),
+  saved: [x],
+  back: (dout) => gathered([x], dout, ([numbers]) => {
+    const rows = views.moveaxis(numbers, axis, -1);
+    const orders = views.moveaxis(sorting.argsort(x, axis), axis, -1).reshape(-1, rows.shape.at(-1)!);
+    const flat = rows.reshape([...orders.shape]);
+    const sorted = Array.from({ length: orders.shape[0] }, (_, i) => indexing.take(flat.slice(i), orders.slice(i)));
+    return views.moveaxis(stacked(sorted).reshape([...rows.shape]), -1, axis);
+  }),
+});

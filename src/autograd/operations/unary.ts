@@ -6,6 +6,7 @@ import {
 } from '../../layers/activation.ts';
 import { prelu as preluLayer, preluBackward } from '../../layers/prelu.ts';
 import { softmax as softmaxLayer, softmaxBackward } from '../../layers/softmax.ts';
+import { zerosLike } from '../../tensor/creation.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import * as unary from '../../tensor/unary.ts';
 import type { Operation } from '../operation.ts';
@@ -34,6 +35,16 @@ export const square: Operation = fromInput(unary.square, (dout, x) => dout.mul(x
 export const abs: Operation = fromInput(unary.abs, (dout, x) => dout.mul(x.sign()));
 export const sin: Operation = fromInput(unary.sin, (dout, x) => dout.mul(x.cos()));
 export const cos: Operation = fromInput(unary.cos, (dout, x) => dout.mul(x.sin()).neg());
+
+/** A function that is constant but where it jumps: no gradient comes through. */
+function steps(compute: (x: Tensor) => Tensor): Operation {
+  return ([x]) => ({ out: compute(x), saved: [], back: (dout) => [zerosLike(dout)] });
+}
+
+export const sign: Operation = steps(unary.sign);
+export const floor: Operation = steps(unary.floor);
+export const ceil: Operation = steps(unary.ceil);
+export const round: Operation = steps(unary.round);
 
 /** max(0, x); the gradient passes where x is positive. */
 export const relu: Operation = ([x]) => {
