@@ -12,7 +12,9 @@
  * Running averages of batchnorm are not averaged again: they are the network's latest.
  */
 
-import { checkFunction, checkNumber, checkOptions } from '../runtime/check.ts';
+import { checkFunction, checkInteger, checkNumber, checkOptions } from '../runtime/check.ts';
+import { checkTensorShape } from '../tensor/check.ts';
+import { tensor } from '../tensor/creation.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkModule } from './containers.ts';
 import type { Module, StateDict } from './module.ts';
@@ -67,8 +69,21 @@ export class AveragedWeights {
     }
   }
 
-  /** Copies of the averages, by the names of the parameters. */
+  /** Copies of the averages, by the names of the parameters, and the number of updates under `updates`. */
   stateDict(): StateDict {
-    return Object.fromEntries([...this.#averages].map(([name, average]) => [name, average.clone()]));
+    const averages = [...this.#averages].map(([name, average]): [string, Tensor] => [name, average.clone()]);
+    return { ...Object.fromEntries(averages), updates: tensor(this.#updates, [], 'int32') };
+  }
+
+  /**
+   * Takes up what stateDict returned. Throws, and changes nothing, TypeError for what is no such record, RangeError for
+   * a shape that does not fit.
+   */
+  loadStateDict(state: StateDict): void {
+    const fn = 'AveragedWeights.loadStateDict';
+    checkOptions(fn, state, [...this.#averages.keys(), 'updates']);
+    for (const [name, { shape }] of this.#averages) checkTensorShape(fn, name, state[name], shape);
+    this.#updates = checkInteger(fn, 'updates', checkTensorShape(fn, 'updates', state.updates, []).item(), 0);
+    for (const [name, average] of this.#averages) average.assign(state[name]);
   }
 }

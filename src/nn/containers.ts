@@ -6,10 +6,11 @@ import type { Variable } from '../autograd/variable.ts';
 import { fuse } from '../layers/fuse.ts';
 import type { LayerRecord } from '../layers/record.ts';
 import { describe } from '../runtime/check.ts';
-import { LayerModule, layersAreWatched } from './layer-module.ts';
+import { LayerModule } from './layer-module.ts';
 import { Module } from './module.ts';
 import { underPath } from './path.ts';
 import { Trainable } from './trainable.ts';
+import { layerWatcher } from './watch.ts';
 
 /** A stretch of a chain that is computed at once. */
 interface Stretch {
@@ -54,7 +55,7 @@ export class Sequential extends Trainable {
   }
 
   forward(x: Variable): Variable {
-    if (layersAreWatched()) return this.#modules.reduce((out, module) => module.forward(out), x);
+    if (layerWatcher() !== null) return this.#modules.reduce((out, module) => module.forward(out), x);
     let out = x;
     for (const { modules, record } of this.#stretches) {
       if (record === null) {

@@ -31,6 +31,8 @@ export interface EpochReport {
   readonly figures: Figures;
   /** true where this epoch's weights are the best so far */
   readonly isBest: boolean;
+  /** what `resume` takes to go on after this epoch, such as from a file */
+  readonly state: FitState;
 }
 
 /** What a callback hears after every step. */
@@ -92,7 +94,7 @@ export interface History {
   readonly lossHistory: number[];
   /** epochs finished */
   readonly epochs: number;
-  /** the epoch whose weights the network has now, from 1 */
+  /** the epoch with the best figure, from 1 (0 where none was finished): its weights are there now with restoreBest */
   readonly bestEpoch: number;
   readonly stopped: 'finished' | 'aborted' | 'timeLimit' | 'patience' | 'callback';
   /** everything that going on needs, as it was after the last whole epoch: `fit(x, y, { resume: history.state })` */
@@ -140,7 +142,9 @@ class Run<X extends Inputs> {
   readonly #validation: readonly [X, Labels] | null;
   readonly #callbacks: readonly Callbacks[];
   readonly #history: { figures: Record<string, number[]>; lossHistory: number[] } = { figures: {}, lossHistory: [] };
-  readonly #rates: readonly number[];
+  #rates: readonly number[];
+  /** whether the weights are others than those of the best epoch */
+  #moved: boolean = false;
   #best: FitState['best'] = null;
   #state: FitState;
   #epoch: number = 0;
@@ -183,6 +187,7 @@ class Run<X extends Inputs> {
     this.#validation = validation;
     this.#generators = [rng, ...net.modules().flatMap((module) => module.generators())];
     if (options.resume !== undefined) this.#resume(options.resume);
+    this.#rates = net.compiled('fit').optimizer.groups.map(({ lr }) => lr);
     this.#state = this.#snapshot();
   }
 
@@ -199,7 +204,7 @@ class Run<X extends Inputs> {
     };
   }
 
-  /** Takes up what an earlier training left. Throws as the loading of its parts does. */
+  /** Takes up what an earlier training left. Throws, and changes nothing, as the loading of its parts does. */
   #resume(state: FitState): void {
     const fn = `${this.#fn}: resume`;
     checkOptions(fn, state, ['epoch', 'weights', 'optimizer', 'generators', 'figures', 'lossHistory', 'best']);
@@ -207,16 +212,28 @@ class Run<X extends Inputs> {
     if (!Array.isArray(state.generators) || state.generators.length !== this.#generators.length) {
       throw new RangeError(`${fn}: generators must be ${this.#generators.length} states, got ${describe(state.generators)}`);
     }
-    if (!Array.isArray(state.lossHistory) || typeof state.figures !== 'object' || state.figures === null) {
-      throw new TypeError(`${fn}: must hold figures and a lossHistory, got ${describe(state.lossHistory)}`);
+    if (!Array.isArray(state.lossHistory)) throw new TypeError(`${fn}: lossHistory must be an array, got ${describe(state.lossHistory)}`);
+    checkRecord(fn, 'figures', state.figures);
+    if (state.best !== null) checkOptions(fn, state.best, ['score', 'epoch', 'state']);
+    const before = this.#snapshot();
+    try {
+      this.#load(state);
+    } catch (error) {
+      this.#load(before);
+      throw error;
     }
-    this.#net.loadStateDict(state.weights);
-    this.#net.compiled('fit').optimizer.loadStateDict(state.optimizer as never);
-    state.generators.forEach((generator, i) => this.#generators[i].setState(generator));
     this.#epoch = state.epoch;
     this.#best = state.best;
+    this.#moved = state.best !== null && state.best.epoch !== state.epoch;
     this.#history.lossHistory.push(...state.lossHistory as number[]);
     for (const [name, values] of Object.entries(state.figures)) this.#history.figures[name] = [...values];
+  }
+
+  #load({ weights, optimizer, generators, best }: FitState): void {
+    if (best !== null) this.#net.loadStateDict(best.state); // whether it fits must be known now, not at the end
+    this.#net.loadStateDict(weights);
+    this.#net.compiled('fit').optimizer.loadStateDict(optimizer as never);
+    generators.forEach((generator, i) => this.#generators[i].setState(generator));
   }
 
   async train(): Promise<History> {
@@ -247,7 +264,7 @@ class Run<X extends Inputs> {
     const { optimizer } = this.#net.compiled('fit');
     optimizer.groups.forEach((group, i) => { group.lr = this.#rates[i]; });
     const wanted = this.#options.restoreBest ?? this.#validation !== null;
-    if (wanted && this.#best !== null && this.#best.epoch !== this.#epoch) this.#net.loadStateDict(this.#best.state);
+    if (wanted && this.#best !== null && this.#moved) this.#net.loadStateDict(this.#best.state);
   }
 
   #step(inputs: X, targets: Tensor): number {
@@ -273,6 +290,7 @@ class Run<X extends Inputs> {
       for (const metric of metrics) metric.update(out.value, targets);
       result.backward();
       if (clipNorm !== undefined) clipGradNorm(this.#net.parameters(), clipNorm);
+      this.#moved = true;
       optimizer.step();
       optimizer.zeroGrad();
       return result.item();
@@ -300,7 +318,7 @@ class Run<X extends Inputs> {
     }
     let goOn = true;
     for (const { onEpoch } of this.#callbacks) {
-      const answer = await onEpoch?.({ epoch: this.#epoch, epochs: this.#epochs, figures, isBest });
+      const answer = await onEpoch?.({ epoch: this.#epoch, epochs: this.#epochs, figures, isBest, state: this.#state });
       if (answer === false) goOn = false;
     }
     if (!goOn) return 'callback';
@@ -318,6 +336,7 @@ class Run<X extends Inputs> {
     const score = /loss$/i.test(monitor) ? -value : value;
     if (this.#best !== null && !(score > this.#best.score)) return false;
     this.#best = { score, epoch: this.#epoch, state: this.#net.stateDict() };
+    this.#moved = false;
     return true;
   }
 

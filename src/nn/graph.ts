@@ -14,7 +14,6 @@ import { checkInteger, describe } from '../runtime/check.ts';
 import { checkShape, shapeText } from '../tensor/shape.ts';
 import { checkModule } from './containers.ts';
 import { Module } from './module.ts';
-import { renderModuleSummary } from './summary.ts';
 import { SymbolicValue } from './symbol.ts';
 import { Trainable } from './trainable.ts';
 
@@ -94,7 +93,7 @@ export class GraphModel extends Trainable {
 
   /** A table of the layers: output shape, parameters, forward FLOPs, and totals. */
   override summary(): string {
-    return renderModuleSummary(this, this.#inputs.map(({ shape }) => shape));
+    return super.summary(...this.#inputs.map(({ shape }) => shape));
   }
 }
 

@@ -2,7 +2,8 @@
  * Initial parameters. fanIn is the number of inputs that one output sums over, fanOut the number of outputs that one
  * input goes to; for filters (F, C, KH, KW) these are C KH KW and F KH KW, for a linear layer's (in, out) they are in
  * and out. A signal keeps its size from layer to layer where weights have the variance 1 / fanIn, a gradient on its way
- * back where they have 1 / fanOut; a ReLU halves the variance, which a gain of 2 makes good.
+ * back where they have 1 / fanOut; a ReLU halves the variance, which a gain of sqrt(2) makes good. As in PyTorch, a
+ * gain multiplies the standard deviation.
  *
  * Layers start as PyTorch's do. Another start is drawn over it:
  *
@@ -42,12 +43,12 @@ export interface InitializerOptions {
 export interface KaimingInitializerOptions extends InitializerOptions {
   /** whose variance is kept: that of the signal ('fanIn', the default) or of the gradient on its way back */
   mode?: 'fanIn' | 'fanOut';
-  /** what the variance is multiplied by: 2 (the default) where a ReLU follows, 1 where nothing does */
+  /** what the deviation is multiplied by: sqrt(2) (the default) where a ReLU follows, 1 where nothing does */
   gain?: number;
 }
 
 export interface XavierInitializerOptions extends InitializerOptions {
-  /** what the variance is multiplied by, 1 unless given */
+  /** what the deviation is multiplied by, 1 unless given */
   gain?: number;
 }
 
@@ -89,22 +90,22 @@ export function varianceScaling(weight: Variable, options: VarianceScalingOption
   return scaled('varianceScaling', weight, options);
 }
 
-/** Kaiming's uniform initialisation: between -sqrt(3 gain / fan) and sqrt(3 gain / fan) (He et al. 2015). */
+/** Kaiming's uniform initialisation: between -gain sqrt(3 / fan) and gain sqrt(3 / fan) (He et al. 2015). */
 export function kaimingUniform(weight: Variable, options: KaimingInitializerOptions = {}): Variable {
   return kaiming('kaimingUniform', weight, options, 'uniform');
 }
 
-/** Kaiming's normal initialisation, of variance gain / fan (He et al. 2015). Throws as varianceScaling does. */
+/** Kaiming's normal initialisation, of variance gain^2 / fan (He et al. 2015). Throws as varianceScaling does. */
 export function kaimingNormal(weight: Variable, options: KaimingInitializerOptions = {}): Variable {
   return kaiming('kaimingNormal', weight, options, 'normal');
 }
 
-/** Xavier's uniform initialisation, of variance 2 gain / (fanIn + fanOut) (Glorot & Bengio 2010): Keras's default. */
+/** Xavier's uniform initialisation, of variance 2 gain^2 / (fanIn + fanOut) (Glorot & Bengio 2010): Keras's default. */
 export function xavierUniform(weight: Variable, options: XavierInitializerOptions = {}): Variable {
   return xavier('xavierUniform', weight, options, 'uniform');
 }
 
-/** Xavier's normal initialisation, of variance 2 gain / (fanIn + fanOut). Throws as varianceScaling does. */
+/** Xavier's normal initialisation, of variance 2 gain^2 / (fanIn + fanOut). Throws as varianceScaling does. */
 export function xavierNormal(weight: Variable, options: XavierInitializerOptions = {}): Variable {
   return xavier('xavierNormal', weight, options, 'normal');
 }
@@ -135,18 +136,19 @@ function kaiming(
 ): Variable {
   checkOptions(fn, options, ['rng', 'mode', 'gain']);
   const mode = checkOneOf(fn, 'mode', options.mode ?? 'fanIn', ['fanIn', 'fanOut']);
-  return scaled(fn, weight, { rng: options.rng, mode, scale: checkGain(fn, options.gain ?? 2), distribution });
+  const scale = squaredGain(fn, options.gain ?? Math.SQRT2);
+  return scaled(fn, weight, { rng: options.rng, mode, scale, distribution });
 }
 
 function xavier(fn: string, weight: Variable, options: XavierInitializerOptions, distribution: Distribution): Variable {
   checkOptions(fn, options, ['rng', 'gain']);
-  const scale = checkGain(fn, options.gain ?? 1);
+  const scale = squaredGain(fn, options.gain ?? 1);
   return scaled(fn, weight, { rng: options.rng, mode: 'fanAverage', scale, distribution });
 }
 
-function checkGain(fn: string, gain: number): number {
+function squaredGain(fn: string, gain: number): number {
   if (checkNumber(fn, 'gain', gain) <= 0) throw new RangeError(`${fn}: gain must be positive, got ${gain}`);
-  return gain;
+  return gain * gain;
 }
 
 function scaled(fn: string, weight: Variable, options: VarianceScalingOptions): Variable {

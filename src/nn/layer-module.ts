@@ -6,22 +6,7 @@ import { checkNotEmpty } from '../layers/arguments.ts';
 import type { LayerRecord } from '../layers/record.ts';
 import { shapeText } from '../tensor/shape.ts';
 import { Module } from './module.ts';
-
-/** Hears of every layer that computes: the layer, and the shape of one example that it got. */
-export type LayerWatcher = (layer: LayerModule, input: readonly number[]) => void;
-
-let watcher: LayerWatcher | null = null;
-
-/** Lets a watcher hear of every layer until the function that is returned is called. Chains are not fused meanwhile. */
-export function watchLayers(watch: LayerWatcher): () => void {
-  watcher = watch;
-  return () => { watcher = null; };
-}
-
-/** True while a watcher wants to hear of single layers. */
-export function layersAreWatched(): boolean {
-  return watcher !== null;
-}
+import { layerWatcher } from './watch.ts';
 
 export abstract class LayerModule extends Module {
   /** what the layer computes (no field that is walked for parameters) */
@@ -42,7 +27,8 @@ export abstract class LayerModule extends Module {
       throw new RangeError(`${name}: x must have ${ranks.join(' or ')} axes, got ${x.ndim} (x ${shapeText(x.shape)})`);
     }
     if (ranks !== null) checkNotEmpty(name, 'x', x.value);
-    watcher?.(this, x.shape.slice(1));
-    return applyLayer(name, this._record, x, this.layerParameters(), this.training ? 'train' : 'test');
+    const out = applyLayer(name, this._record, x, this.layerParameters(), this.training ? 'train' : 'test');
+    layerWatcher()?.(this, x.shape.slice(1));
+    return out;
   }
 }

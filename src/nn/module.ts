@@ -22,6 +22,7 @@ import type { RandomSource } from '../tensor/random/source.ts';
 import { checkShape, sameShape } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { underPath } from './path.ts';
+import { renderModuleSummary } from './summary.ts';
 import { SymbolicValue } from './symbol.ts';
 
 /** Tensors by name. */
@@ -163,6 +164,14 @@ export abstract class Module {
     return this.testing(() =>
       read(this.forward(...sizes.map((shape) => new Variable(zeros([1, ...shape], dtype), false)))),
     );
+  }
+
+  /**
+   * A table of the layers for examples of these shapes, one an input: output shape, parameters, forward FLOPs, and
+   * totals. Throws, under the layer's path, RangeError where a shape does not fit.
+   */
+  summary(...shapes: ReadonlyArray<readonly number[]>): string {
+    return renderModuleSummary(this, shapes);
   }
 
   /** Runs fn in test mode, as a step of its own in which nothing is recorded; then the modes are as they were. */

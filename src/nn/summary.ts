@@ -4,8 +4,9 @@
  */
 
 import { renderSummary, type LayerRow } from '../layers/summary.ts';
-import { LayerModule, watchLayers } from './layer-module.ts';
+import type { LayerModule } from './layer-module.ts';
 import type { Module } from './module.ts';
+import { watchLayers } from './watch.ts';
 
 /** The table of a module for examples of these shapes. Throws, under the layer's path, where a shape does not fit. */
 export function renderModuleSummary(module: Module, shapes: ReadonlyArray<readonly number[]>): string {

@@ -8,16 +8,18 @@ import type { Tensor } from '../tensor/tensor.ts';
 import type { Compiled, Figures, Loss } from './compiled.ts';
 import { countExamples, DataLoader, type Inputs, listInputs, mapInputs } from './data-loader.ts';
 import { fit, type FitOptions, type History } from './fit.ts';
-import { crossEntropy, hingeLoss, mse } from './losses.ts';
+import { categoricalCrossEntropy, crossEntropy, hingeLoss, mse } from './losses.ts';
 import { Mean, metricOf, type Metric } from './metrics.ts';
 import { Module } from './module.ts';
 import { Adagrad, Adam, AdamW, Optimizer, RMSprop, SGD } from './optimizers.ts';
-import { renderModuleSummary } from './summary.ts';
 
-export type LossName = 'crossEntropy' | 'hingeLoss' | 'mse';
+export type LossName = 'crossEntropy' | 'categoricalCrossEntropy' | 'hingeLoss' | 'mse';
 
 const losses: Readonly<Record<LossName, Loss>> = {
-  crossEntropy: (out, targets) => crossEntropy(out, targets), hingeLoss, mse,
+  crossEntropy: (out, targets) => crossEntropy(out, targets),
+  categoricalCrossEntropy: (out, targets) => categoricalCrossEntropy(out, targets),
+  hingeLoss,
+  mse,
 };
 
 export type OptimizerName = 'sgd' | 'adam' | 'adamW' | 'rmsprop' | 'adagrad';
@@ -27,7 +29,7 @@ const optimizers: Readonly<Record<OptimizerName, new (parameters: Variable[]) =>
 } as unknown as Record<OptimizerName, new (parameters: Variable[]) => Optimizer>;
 
 export interface CompileOptions {
-  /** 'crossEntropy' unless given */
+  /** 'crossEntropy' (of logits) unless given; 'categoricalCrossEntropy' behind a Softmax layer */
   loss?: LossName | Loss;
   /**
    * a name, which takes its default settings, an optimiser, or what makes one of the parameters; 'adam' unless given
@@ -55,7 +57,7 @@ export abstract class Trainable extends Module {
     const { loss = 'crossEntropy', optimizer = 'adam', metrics = ['accuracy'] } = options;
     const computed = typeof loss === 'function'
       ? loss
-      : losses[checkOneOf(fn, 'loss (or a function)', loss, ['crossEntropy', 'hingeLoss', 'mse'])];
+      : losses[checkOneOf(fn, 'loss (or a function)', loss, Object.keys(losses) as LossName[])];
     if (!Array.isArray(metrics)) throw new TypeError(`${fn}: metrics must be an array, got ${describe(metrics)}`);
     const found = metrics.map((metric) => metricOf(fn, metric as Metric | 'accuracy'));
     this.#compiled = { loss: computed, metrics: found, optimizer: this.#optimizerOf(fn, optimizer) };
@@ -122,10 +124,5 @@ export abstract class Trainable extends Module {
       parts.push(this.testing(() => this.forward(...part.map((t) => variable(t))).value.clone()));
     }
     return parts.length === 1 ? parts[0] : concat(parts);
-  }
-
-  /** A table of the layers for examples of this shape: output shape, parameters, forward FLOPs, and totals. */
-  summary(inputShape: readonly number[]): string {
-    return renderModuleSummary(this, [inputShape]);
   }
 }

@@ -21,7 +21,7 @@ describe('initialisers', () => {
     ['kaimingNormal by fanOut', () => nn.kaimingNormal(filters(), { mode: 'fanOut', gain: 1, ...source() }), 1 / 540, null],
     ['kaimingUniform', () => nn.kaimingUniform(matrix(), source()), 2 / 300, Math.sqrt(6 / 300)],
     ['xavierUniform', () => nn.xavierUniform(matrix(), source()), 2 / 500, Math.sqrt(6 / 500)],
-    ['xavierNormal', () => nn.xavierNormal(filters(), { gain: 4, ...source() }), 8 / 900, null],
+    ['xavierNormal', () => nn.xavierNormal(filters(), { gain: 2, ...source() }), 8 / 900, null],
     ['varianceScaling', () => nn.varianceScaling(matrix(), { scale: 3, ...source() }), 3 / 300, 2 * 0.1 / 0.8796],
     ['truncatedNormal', () => nn.truncatedNormal(matrix(), { std: 0.5, ...source() }), (0.5 * 0.87962566) ** 2, 1],
   ])('%s has its variance and bounds', (_, make, variance, bound) => {
@@ -123,6 +123,23 @@ describe('AveragedWeights', () => {
     averaged.apply();
     expect(net.weight.item()).toBeCloseTo(expected, 14);
   });
+
+  it('goes on from its saved state', () => {
+    const [net, other] = [new nn.Linear(3, 2), new nn.Linear(3, 2)];
+    const averaged = new nn.AveragedWeights(net);
+    averaged.update();
+    const resumed = new nn.AveragedWeights(other);
+    resumed.loadStateDict(averaged.stateDict());
+    other.loadStateDict(net.stateDict());
+    for (const [module, average] of [[net, averaged], [other, resumed]] as const) {
+      module.weight.value.addInPlace(1);
+      average.update();
+    }
+    expect(values(resumed.stateDict().weight)).toEqual(values(averaged.stateDict().weight));
+    expect(resumed.stateDict().updates.item()).toBe(2);
+    const { weight, updates } = averaged.stateDict();
+    expect(() => resumed.loadStateDict({ weight, updates })).toThrow(/loadStateDict: bias/);
+  });
 });
 
 describe('layers as functions', () => {
@@ -174,10 +191,19 @@ describe('layers of few lines', () => {
     expect(net.summary([5, 4, 3])).toMatch(/channels first\s+3x5x4/);
   });
 
+  it('any module has a summary', () => {
+    const block = new nn.Residual(nn.sequential(new nn.Conv2d(4, 4, 3, { padding: 1 }), new nn.PReLU(4)));
+    const [, , , , conv, prelu] = block.summary([4, 6, 5]).split('\n');
+    expect(conv).toMatch(/^body\.0 conv 3x3 +4x6x5 +148 +8,640$/);
+    expect(prelu).toMatch(/^body\.1 prelu +4x6x5 +4 +240$/);
+    expect(() => block.summary([3, 6, 5])).toThrow(/^body\.0: Conv2d: /);
+  });
+
   it('Maxout, PReLU and Softmax', () => {
     const x = nn.variable(tensor([[1, -2, 5, 3], [0, 0, -1, -7]], null, 'float64'));
     expect(new nn.Maxout(2).forward(x).toArray()).toEqual([[1, 5], [0, -1]]);
     expect(new nn.PReLU(4, { dtype: 'float64' }).forward(x).toArray()).toEqual([[1, -0.5, 5, 3], [0, 0, -0.25, -1.75]]);
+    expect(Object.keys(new nn.PReLU(3).stateDict())).toEqual(['weight']);
     for (const sum of values(new nn.Softmax(0).forward(x).sum(0))) expect(sum).toBeCloseTo(1, 14);
     expect(() => nn.sequential(new nn.Maxout(3)).forward(x)).toThrow('0: Maxout: k must divide the channels of x');
   });
@@ -213,6 +239,65 @@ describe('fit', () => {
     for (const [name, value] of Object.entries(whole.stateDict())) expect(values(state[name])).toEqual(values(value));
     const wrong = { ...options(), resume: { epoch: 9 } as never };
     await expect(other.fit(X, train.labels, wrong)).rejects.toThrow(/resume: epoch/);
+    const misfit = { ...first.state, optimizer: { state: {}, groups: [] } };
+    await expect(other.fit(X, train.labels, { ...options(), resume: misfit })).rejects.toThrow(/0 groups/);
+    for (const [name, value] of Object.entries(whole.stateDict())) {
+      expect(values(other.stateDict()[name])).toEqual(values(value));
+    }
+  });
+
+  it.each(['aborted', 'an error', 'a crash, resumed'])('has the best weights after the end by %s within an epoch', async (end) => {
+    const net = network();
+    const controller = new AbortController();
+    const reports: nn.EpochReport[] = [];
+    const weights: nn.StateDict[] = [];
+    const stop = (): void => {
+      if (end === 'aborted') controller.abort();
+      else throw new RangeError('own');
+    };
+    const training = net.fit(X, train.labels, {
+      ...options(), restoreBest: true, monitor: 'loss', signal: controller.signal,
+      callbacks: {
+        onStep: ({ iteration }) => { if (iteration === 10) stop(); }, // four steps an epoch
+        onEpoch(report) {
+          reports.push(report);
+          weights.push(net.stateDict());
+        },
+      },
+    });
+    if (end === 'aborted') {
+      const { stopped, bestEpoch, epochs } = await training;
+      expect([stopped, bestEpoch, epochs]).toEqual(['aborted', 2, 2]);
+    } else {
+      await expect(training).rejects.toThrow('own');
+    }
+    expect(reports.map(({ isBest }) => isBest)).toEqual([true, true]);
+    expect(net.stateDict()).toEqual(weights[1]);
+    if (end === 'a crash, resumed') {
+      const [other, whole] = [network(), network()];
+      const rest = await other.fit(X, train.labels, { ...options(), resume: reports[1].state });
+      const { lossHistory } = await whole.fit(X, train.labels, options());
+      expect(rest.lossHistory).toEqual(lossHistory);
+      expect(other.stateDict()).toEqual(whole.stateDict());
+    }
+  });
+
+  it('goes on with the learning rates of the state', async () => {
+    const first = await network().fit(X, train.labels, { ...options(), epochs: 1 });
+    const other = network().compile({ optimizer: (parameters) => new nn.Adam(parameters, { lr: 7 }) });
+    const rest = await other.fit(X, train.labels, { ...options(), epochs: 2, resume: first.state });
+    const straight = await network().fit(X, train.labels, { ...options(), epochs: 2, schedule: undefined });
+    expect(rest.state.optimizer.groups[0].lr).toBe(straight.state.optimizer.groups[0].lr);
+  });
+
+  it('trains behind a softmax as it does on logits', async () => {
+    const layers = (): nn.Module[] => [new nn.Flatten(), new nn.Linear(432, 10, { rng: new Rng(1) })];
+    const optimizer = 'sgd';
+    const logits = await nn.sequential(...layers()).compile({ optimizer }).fit(X, train.labels, { rng: new Rng(2) });
+    const net = nn.sequential(...layers(), new nn.Softmax()).compile({ optimizer, loss: 'categoricalCrossEntropy' });
+    const probabilities = await net.fit(X, train.labels, { rng: new Rng(2) });
+    expect(probabilities.figures.loss[0]).toBeCloseTo(logits.figures.loss[0], 5);
+    expect(probabilities.figures.accuracy).toEqual(logits.figures.accuracy);
   });
 
   it('takes several inputs', async () => {

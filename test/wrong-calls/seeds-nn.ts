@@ -42,7 +42,7 @@ const listed = [
   'namedModules', 'modules', 'namedParameters', 'parameters', 'zeroGrad', 'eval', 'stateEntries', 'generators',
   'bufferDict', 'stateDict',
 ];
-const inherited = ['requiresGrad', 'train', 'apply', 'outputShape', 'probe', 'testing', 'loadStateDict', ...listed];
+const inherited = ['requiresGrad', 'train', 'apply', 'outputShape', 'probe', 'summary', 'testing', 'loadStateDict', ...listed];
 
 /**
  * What every module can do; `x` are its inputs, `also` what an error on the way may begin with: a layer's path. What
@@ -59,7 +59,8 @@ function moduleMethods(type: string, make: () => nn.Module, x: Seed, also: reado
     ...methodsOf(type, make, {
       ...Object.fromEntries(listed.map((name) => [name, []])),
       requiresGrad: () => [false], train: () => [true], apply: () => [() => undefined],
-      outputShape: { args: shapes, without: large, also }, testing: () => [() => 1],
+      outputShape: { args: shapes, without: large, also }, summary: { args: shapes, without: large, also },
+      testing: () => [() => 1],
       probe: { args: () => [shapes(), () => 0], without: large, also },
       loadStateDict: () => [make().stateDict(), { strict: true }],
     }),
@@ -211,6 +212,7 @@ export const nnTable: Table = {
   AveragedWeights: () => [linear(), { decay: 0.9 }],
   ...methodsOf('AveragedWeights', () => new nn.AveragedWeights(linear()), {
     update: [], apply: [], during: () => [() => 1], stateDict: [],
+    loadStateDict: () => [new nn.AveragedWeights(linear()).stateDict()],
   }),
   initializeLikeKeras: () => [linear(), { rng: new Rng(1) }],
   kaimingNormal: () => [rows(), { rng: new Rng(1), mode: 'fanIn', gain: 1 }],

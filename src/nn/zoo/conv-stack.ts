@@ -3,6 +3,7 @@
 import { checkImageShape, checkSizes } from '../../layers/image-network.ts';
 import { checkInteger, checkNumber, checkOneOf, describe } from '../../runtime/check.ts';
 import { sizeOf } from '../../tensor/shape.ts';
+import { Rng } from '../../tensor/random/rng.ts';
 import { sequential, type Sequential } from '../containers.ts';
 import { Conv2d } from '../layers/convolution.ts';
 import { Dropout, Flatten, ReLU } from '../layers/elementwise.ts';
@@ -56,7 +57,8 @@ export function convStack(options: ConvStackOptions = {}): Sequential {
     if (batchnorm === null) return [new ReLU()];
     return batchnorm === 'beforeRelu' ? [norm(), new ReLU()] : [new ReLU(), norm()];
   };
-  const dropped = (): Module[] => (dropout === 0 ? [] : [new Dropout(dropout, { rng: layer.rng })]);
+  const dropped = (): Module[] =>
+    (dropout === 0 ? [] : [new Dropout(dropout, { rng: new Rng(Math.floor(rng.random() * 2 ** 32)) })]);
   const modules: Module[] = [];
   let [channels, height, width] = [inChannels, inHeight, inWidth];
   for (const [i, block] of filters.entries()) {

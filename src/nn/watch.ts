@@ -1,0 +1,19 @@
+/** Watching the layers of a network compute, which is how its summary is made. */
+
+import type { LayerModule } from './layer-module.ts';
+
+/** Hears of every layer that computes: the layer, and the shape of one example that it got. */
+export type LayerWatcher = (layer: LayerModule, input: readonly number[]) => void;
+
+let watcher: LayerWatcher | null = null;
+
+/** Lets a watcher hear of every layer until the function that is returned is called. Chains are not fused meanwhile. */
+export function watchLayers(watch: LayerWatcher): () => void {
+  watcher = watch;
+  return () => { watcher = null; };
+}
+
+/** Who wants to hear of single layers; null most of the time. */
+export function layerWatcher(): LayerWatcher | null {
+  return watcher;
+}
