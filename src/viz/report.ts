@@ -121,7 +121,8 @@ function checkEach<T>(fn: string, name: string, list: readonly T[], check: (item
   }
 }
 
-function page(title: string, body: string): string {
+/** A whole page around a body; the title is escaped, the body not. */
+export function page(title: string, body: string): string {
   return (
     '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n' +
     '<meta name="viewport" content="width=device-width, initial-scale=1">\n' +
@@ -138,7 +139,8 @@ const icon = `data:image/svg+xml;base64,${encodeBase64(
   ),
 )}`;
 
-function summarySection(figures: readonly SummaryFigure[]): string {
+/** The row of figures. */
+export function summarySection(figures: readonly SummaryFigure[]): string {
   return `<dl class="figures">${figures
     .map(
       ({ label, value, note }) =>

@@ -157,6 +157,14 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .samples .wrong .mark, .samples .wrong .said { color: var(--bad); }
 .samples .rest { color: var(--muted); font-size: 13px; line-height: 1.35; overflow-wrap: anywhere; }
 
+.coordinates { display: block; width: 100%; min-width: 640px; font-size: 12px; }
+.coordinates text { fill: var(--muted); paint-order: stroke; stroke: var(--card); stroke-width: 3px; }
+.coordinates .name { fill: var(--ink); font-size: 13px; }
+.coordinates .scale { stroke: var(--line); stroke-width: 1.5; }
+.coordinates .trial { fill: none; stroke: var(--muted); stroke-width: 1.2; opacity: 0.35; stroke-linejoin: round; }
+.coordinates .best { stroke: var(--color); stroke-width: 2.5; opacity: 1; }
+.coordinates .trial:hover { stroke-width: 5; opacity: 1; }
+
 .configuration {
   display: grid; grid-template-columns: repeat(auto-fill, minmax(250px, 1fr)); gap: 0 36px; margin: 12px 0 0;
   font-size: 14px;

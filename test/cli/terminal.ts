@@ -11,7 +11,9 @@ export interface Recording extends Surroundings {
 
 /** onWrite sees every piece of standard output as it is written. */
 export function recording(
-  options: { env?: Record<string, string>; isTTY?: boolean; columns?: number; onWrite?: (text: string) => void } = {},
+  options: {
+    env?: Record<string, string>; isTTY?: boolean; columns?: number; onWrite?: (text: string) => void; program?: string;
+  } = {},
 ): Recording {
   const written = { out: '', err: '' };
   let listener: ((signal: InterruptName) => void) | null = null;
@@ -30,6 +32,7 @@ export function recording(
       },
     },
     env: options.env ?? {},
+    program: options.program,
     onInterrupt(given) {
       listener = given;
       return () => {

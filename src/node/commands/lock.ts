@@ -23,10 +23,13 @@ export class LockedError extends Error {
   override readonly name: string = 'LockedError';
   /** null while it is just being written */
   readonly holder: Holder | null;
+  /** the lock's file */
+  readonly path: string;
 
   constructor(path: string, holder: Holder | null) {
     super(`${path} is held by ${holder === null ? 'another process' : `process ${holder.pid} on ${holder.host}`}`);
     this.holder = holder;
+    this.path = path;
   }
 }
 

@@ -10,6 +10,9 @@ import type { DataOptions } from './data.ts';
 import { backendLine, runInfo } from './info.ts';
 import { modelNames, recipesText } from './recipes.ts';
 import type { TrainOptions } from './run-settings.ts';
+import { methods } from '../search/plan.ts';
+import { collect, runOne, runPlan, runSearch } from './search.ts';
+import type { PlanOptions, RunOptions, SearchOptions } from './search.ts';
 import { processSurroundings, UsageError } from './terminal.ts';
 import type { Surroundings } from './terminal.ts';
 import { runTrain } from './train.ts';
@@ -40,7 +43,11 @@ export async function main(
   }
 }
 
-function buildProgram(surroundings: Surroundings, exit: (code: number) => void): Command {
+/** train is told the options of `tilegrad train`, and runs it unless it is another. */
+function buildProgram(
+  surroundings: Surroundings, exit: (code: number) => void,
+  train: (options: TrainOptions) => Promise<number> = (options) => runTrain(options, surroundings),
+): Command {
   const { stdout, stderr } = surroundings;
   // Where the output is the result, it must have been written; streams say a moment later that it was not.
   const outputCode = async (): Promise<number> => {
@@ -51,6 +58,7 @@ function buildProgram(surroundings: Surroundings, exit: (code: number) => void):
     .description('Convolutional networks in pure TypeScript: train them, look at them, measure them.')
     .version(packageVersion())
     .exitOverride()
+    .enablePositionalOptions()
     .configureOutput({
       writeOut: (text) => stdout.write(text),
       writeErr: (text) => stderr.write(text),
@@ -98,7 +106,7 @@ function buildProgram(surroundings: Surroundings, exit: (code: number) => void):
     .addHelpText('after', `\nRecipes:\n${recipesText()}`)
     .action(async (options: TrainOptions) => {
       if (options.threads !== undefined) configure({ threads: options.threads });
-      exit(await runTrain(options, surroundings));
+      exit(await train(options));
     });
 
   const data = program.command('data').description('fetch data sets');
@@ -128,7 +136,55 @@ function buildProgram(surroundings: Surroundings, exit: (code: number) => void):
       await runInfo(stdout);
       exit(await outputCode());
     });
+
+  const search = program
+    .command('search')
+    .description('find settings by trying many; the same command goes on where it was stopped')
+    .argument('<space>', 'a file that says which settings of train to search, and in which ranges')
+    .enablePositionalOptions();
+  const planned = (command: Command): Command => command
+    .option('--out <folder>', 'where everything goes', 'search')
+    .addOption(new Option('--method <name>', 'how to choose').choices(methods).default('random'))
+    .option('--trials <n>', 'settings to try (default: 30; grid: all)', integer(1))
+    .option('--seed <n>', 'seed of the choice; that of the training is a setting', integer(0), 0);
+  planned(search)
+    .option('--parallel <n>', 'trials at a time, which share the cores (default: one a core)', integer(1))
+    .action(async (space: string, options: SearchOptions) => {
+      exit(await runSearch(space, options, trainOptions, surroundings));
+    });
+  planned(search.command('plan').argument('<space>', 'the space file'))
+    .description('write the trials that can be known so far, for a scheduler to run')
+    .action(async (space: string, options: PlanOptions) => {
+      exit(await runPlan(space, options, trainOptions, surroundings));
+    });
+  search
+    .command('run')
+    .description('run one planned trial and write its result')
+    .option('--out <folder>', "the search's folder", 'search')
+    .option('--index <n>', 'which (default: SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX)', integer(0))
+    .option('--threads <n>', 'threads that compute (default: one a core)', integer(1))
+    .action(async ({ threads, ...options }: RunOptions & { threads?: number }) => {
+      if (threads !== undefined) configure({ threads });
+      exit(await runOne(options, trainOptions, surroundings));
+    });
+  search
+    .command('collect')
+    .description('gather the results that there are into a table and a page')
+    .option('--out <folder>', "the search's folder", 'search')
+    .action(async ({ out }: { out: string }) => exit(await collect(out, surroundings)));
   return program;
+}
+
+/** The options that `tilegrad train` would have of its arguments. Throws CommanderError for what it does not take. */
+function trainOptions(argv: readonly string[]): TrainOptions {
+  let options: TrainOptions | null = null;
+  const nowhere = { write: () => true };
+  const silent: Surroundings = { stdout: nowhere, stderr: nowhere, env: {}, onInterrupt: () => () => undefined };
+  buildProgram(silent, () => undefined, (given) => {
+    options = given;
+    return Promise.resolve(0);
+  }).parse(['train', ...argv], { from: 'user' });
+  return options!;
 }
 
 const share: (text: string) => number = number('a number > 0 and <= 1', (value) => value > 0 && value <= 1);

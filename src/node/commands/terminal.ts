@@ -17,10 +17,12 @@ export interface Surroundings {
   readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
   /**
-   * calls listener at Ctrl-C (SIGINT), a request to end (SIGTERM) or the terminal's closing (SIGHUP); returns how to
-   * stop listening
+   * calls listener at Ctrl-C (SIGINT), a request to end (SIGTERM; in a forked process its parent's end, too) or the
+   * terminal's closing (SIGHUP); returns how to stop listening
    */
   onInterrupt(listener: (signal: InterruptName) => void): () => void;
+  /** the program's file, to start it again with other arguments */
+  readonly program?: string;
   /** what writing to stdout failed with, unless its reader just left early; null or absent when it did not */
   outputError?(): string | null;
 }
@@ -63,16 +65,24 @@ export function processSurroundings(): Surroundings {
     stderr.write(`tilegrad: cannot write to standard output: ${failure}\n`);
   });
   return {
-    stdout, stderr, env: process.env,
+    stdout, stderr, env: process.env, program: process.argv[1],
     onInterrupt(listener) {
       const names = Object.keys(interruptExitCode) as InterruptName[];
       // With our listener gone, a second signal takes its default course and ends the process.
-      const stop = (): void => names.forEach((name) => process.off(name, onSignal));
+      const stop = (): void => {
+        names.forEach((name) => process.off(name, onSignal));
+        process.off('disconnect', onParentGone);
+      };
+      const onParentGone = (): void => onSignal('SIGTERM');
       const onSignal = (name: NodeJS.Signals): void => {
         stop();
         listener(name as InterruptName);
       };
       names.forEach((name) => process.on(name, onSignal));
+      if (process.connected) {
+        process.on('disconnect', onParentGone);
+        process.channel?.unref();
+      }
       return stop;
     },
     outputError: () => failure,
