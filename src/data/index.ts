@@ -8,5 +8,6 @@ export { normalizeImages, prepareImages } from './preprocess.ts';
 export type { PreparedImages, PrepareOptions } from './preprocess.ts';
 export { augment, randomFlip, randomShift } from './augment.ts';
 export type { Transform } from './augment.ts';
+export { cropCenter, resizeImages } from './resize.ts';
 export { batches, shuffled } from './batches.ts';
 export type { BatchOptions } from './batches.ts';

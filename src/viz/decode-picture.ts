@@ -1,0 +1,16 @@
+/** Picture files of whichever format they are. */
+
+import { describe } from '../runtime/check.ts';
+import { decodeJpeg, isJpeg } from './jpeg.ts';
+import type { Picture } from './picture.ts';
+import { decodePng, type DecodePngOptions } from './png.ts';
+
+/** The picture in a PNG or JPEG file, told apart by their first bytes. Throws as decodePng and decodeJpeg do. */
+export function decodePicture(bytes: Uint8Array, options: DecodePngOptions = {}): Picture {
+  if (!(bytes instanceof Uint8Array)) {
+    throw new TypeError(`decodePicture: bytes must be a Uint8Array, got ${describe(bytes)}`);
+  }
+  if (isJpeg(bytes)) return decodeJpeg(bytes, options);
+  if (bytes[0] === 137 && bytes[1] === 80) return decodePng(bytes, options);
+  throw new Error('decodePicture: the file is neither a PNG nor a JPEG');
+}
