@@ -48,7 +48,7 @@ export function* accuracySteps(model: TrainableModel, data: Dataset, plan: Accur
 }
 
 /** The model's scores (N, classes) for the examples X (N, ...). Throws unless they are that, in fn's name. */
-function scoresOf(fn: string, model: TrainableModel, X: Tensor): Tensor {
+export function scoresOf(fn: string, model: TrainableModel, X: Tensor): Tensor {
   const scores = checkRank(fn, 'the result of model.loss(X)', inName(fn, () => model.loss(X)), 2);
   if (scores.shape[0] === X.shape[0]) return scores;
   throw new RangeError(`${fn}: model.loss(X) gave ${scores.shape[0]} rows of scores for ${X.shape[0]} examples`);

@@ -16,3 +16,4 @@ export { setDefaultCheckpointStore, type CheckpointStore } from './checkpoint-st
 export { evalNumericalGradient, evalNumericalGradientArray, type NumericalGradientOptions } from './numeric-gradient.ts';
 export { gradCheckSparse, type GradCheck, type GradCheckSparseOptions } from './grad-check-sparse.ts';
 export { relError } from './rel-error.ts';
+export { ensemble, type EnsembleOptions } from './ensemble.ts';

@@ -91,6 +91,7 @@ export const trainTable: Table = {
     without: large,
   },
   relError: () => [[1, 2], tensor([1, 2])],
+  ensemble: () => [[new models.TwoLayerNet(twoOptions())], rows, { batchSize: 2 }],
   DivergenceError: 'internal',
   Solver: () => [new models.TwoLayerNet(twoOptions()), solverData(), solverOptions()],
   ...methodsOf('Solver', solver, {

@@ -8,6 +8,7 @@ import { confusionMatrix, encodePng, filterGrid, reportHtml, tensorToPicture } f
 import type { Picture, SamplePrediction } from '../../viz/index.ts';
 import { atomicWriteFile } from '../atomic-write.ts';
 import type { RunData } from './run-data.ts';
+import type { RunSettings } from './run-settings.ts';
 import type { Predictions } from './evaluation.ts';
 import { formatRate } from './progress.ts';
 
@@ -27,6 +28,8 @@ export interface RunResult {
   readonly trainSeconds: number;
   readonly imagesPerSecond: number;
   readonly config: Readonly<Record<string, unknown>>;
+  /** what the run can be built again from */
+  readonly settings: RunSettings;
   readonly seed: number;
   /** false where the run was stopped early */
   readonly complete: boolean;

@@ -7,6 +7,7 @@ import { ruleNames } from '../../update/update-rules.ts';
 import { comparisonTable, runComparisons } from './bench.ts';
 import { runData } from './data.ts';
 import type { DataOptions } from './data.ts';
+import { runEnsemble } from './ensemble.ts';
 import { backendLine, runInfo } from './info.ts';
 import { modelNames, recipesText } from './recipes.ts';
 import type { TrainOptions } from './run-settings.ts';
@@ -135,6 +136,15 @@ function buildProgram(
     .action(async () => {
       await runInfo(stdout);
       exit(await outputCode());
+    });
+
+  program
+    .command('ensemble')
+    .description('the validation and test accuracy of the networks of several runs, of each and of all together')
+    .argument('<folder...>', 'folders that train has written')
+    .option('--data <path>', "where the runs' images are now, if no longer where they were")
+    .action(async (folders: string[], options: { data?: string }) => {
+      exit(await runEnsemble(folders, options, surroundings));
     });
 
   const search = program

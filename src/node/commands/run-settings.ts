@@ -92,7 +92,7 @@ export function checkResumedSettings(saved: unknown, options: TrainOptions): Run
     modelNames.includes(saved.model as string) &&
     isRecord(saved.network) &&
     isRecord(saved.optimConfig);
-  if (!fits) throw new RangeError(`the checkpoint in ${options.out} holds settings that this version cannot read`);
+  if (!fits) throw new RangeError(`the run in ${options.out} has settings that this version cannot read`);
   const { out, data } = options;
   const settings = saved as unknown as RunSettings;
   return {

@@ -176,7 +176,7 @@ async function report({ solver, network, data, settings, reason, out, line }: Fi
   const path = await writeOutputs(out, {
     network, data, predictions, valAccuracy, testAccuracy, imagesPerSecond,
     lossHistory: solver.lossHistory, trainAccHistory: solver.trainAccHistory, valAccHistory: solver.valAccHistory,
-    accuracyEpochs: accuracyEpochs(solver), trainSeconds: solver.trainSeconds, seed: settings.seed,
+    accuracyEpochs: accuracyEpochs(solver), trainSeconds: solver.trainSeconds, seed: settings.seed, settings,
     config: { ...settings, data: data.source, network: network.config, backend: backendLine() },
     complete: reason === 'finished' || reason === 'timeLimit', stopReason: reason,
   });
