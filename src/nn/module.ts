@@ -94,7 +94,7 @@ export abstract class Module {
     const found = new Map<Variable, string>();
     for (const [path, module] of this.namedModules()) {
       for (const [name, value] of fieldsOf(module)) {
-        if (value instanceof Variable && value.isLeaf && !found.has(value)) found.set(value, join(path, name));
+        if (isParameter(value) && !found.has(value)) found.set(value, join(path, name));
       }
     }
     return [...found].map(([parameter, name]) => [name, parameter]);
@@ -193,7 +193,7 @@ export abstract class Module {
    */
   stateEntries(): StateEntry[] {
     return fieldsOf(this)
-      .filter((field): field is [string, Variable] => field[1] instanceof Variable && field[1].isLeaf)
+      .filter((field): field is [string, Variable] => isParameter(field[1]))
       .map(([name, parameter]) => parameterEntry(name, parameter));
   }
 
@@ -272,6 +272,11 @@ export function parameterEntry(name: string, parameter: Variable): StateEntry {
     read: () => parameter.value.clone(),
     write: (stored) => parameter.value.assign(stored),
   };
+}
+
+/** Whether a field is a parameter: a leaf that can have a gradient. */
+function isParameter(value: unknown): value is Variable {
+  return value instanceof Variable && value.isLeaf && /^float/.test(value.dtype);
 }
 
 /** The variables and modules among an object's fields, with those in arrays and plain objects, by name. */
