@@ -3,7 +3,8 @@
  * the steps averages out (Polyak & Juditsky 1992).
  *
  *   const averaged = new AveragedWeights(net, { decay: 0.999 });
- *   ... optimizer.step(); averaged.update();
+ *   ... optimizer.step(); averaged.update();              // in a loop of one's own
+ *   await net.fit(x, y, { callbacks: { onStep: () => averaged.update() } });
  *   const accuracy = averaged.during(() => net.evaluate(XVal, yVal));
  *
  *   average = decay average + (1 - decay) weight, with min(decay, (1 + t) / (10 + t)) for decay in the t-th update, so

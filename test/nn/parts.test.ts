@@ -1,8 +1,7 @@
-/** The smaller parts of the levels: initialisers, losses, clipping, averages, several inputs, going on after a stop. */
+/** The smaller parts of the levels: initialisers, losses, clipping, averages. */
 
 import { describe, expect, it } from 'vitest';
 import { Rng, tensor, zeros } from '../../src/index.ts';
-import { makeShapes } from '../../src/data/index.ts';
 import * as nn from '../../src/nn/index.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 
@@ -206,109 +205,5 @@ describe('layers of few lines', () => {
     expect(Object.keys(new nn.PReLU(3).stateDict())).toEqual(['weight']);
     for (const sum of values(new nn.Softmax(0).forward(x).sum(0))) expect(sum).toBeCloseTo(1, 14);
     expect(() => nn.sequential(new nn.Maxout(3)).forward(x)).toThrow('0: Maxout: k must divide the channels of x');
-  });
-});
-
-describe('fit', () => {
-  const { train } = makeShapes({ seed: 2, numTrain: 96, numTest: 10 });
-  const X = train.images.slice(null, null, [8, 20], [8, 20]).astype('float32').div(255);
-  const network = (): nn.Sequential => {
-    const layer = { rng: new Rng(1) };
-    return nn.sequential(
-      new nn.Conv2d(3, 4, 3, layer), new nn.BatchNorm2d(4), new nn.ReLU(), new nn.Flatten(),
-      new nn.Dropout(0.2, { rng: new Rng(2) }), new nn.Linear(400, 10, layer),
-    ).compile({ optimizer: (parameters) => new nn.Adam(parameters, { lr: 1e-2 }) });
-  };
-  const options = (): nn.FitOptions => ({
-    epochs: 4, batchSize: 20, validation: 0.25, rng: new Rng(3), clipNorm: 1, restoreBest: false,
-    schedule: (iteration, iterations) => 1 - iteration / iterations,
-  });
-
-  it('goes on after a stop to the same bits', async () => {
-    const whole = network();
-    const straight = await whole.fit(X, train.labels, options());
-    const first = await network().fit(X, train.labels, {
-      ...options(), callbacks: { onEpoch: ({ epoch }) => epoch < 2 },
-    });
-    expect([first.stopped, first.state.epoch]).toEqual(['callback', 2]);
-    const other = network();
-    const rest = await other.fit(X, train.labels, { ...options(), rng: new Rng(99), resume: first.state });
-    expect(rest.lossHistory).toEqual(straight.lossHistory);
-    expect(rest.figures).toEqual(straight.figures);
-    const state = other.stateDict();
-    for (const [name, value] of Object.entries(whole.stateDict())) expect(values(state[name])).toEqual(values(value));
-    const wrong = { ...options(), resume: { epoch: 9 } as never };
-    await expect(other.fit(X, train.labels, wrong)).rejects.toThrow(/resume: epoch/);
-    const misfit = { ...first.state, optimizer: { state: {}, groups: [] } };
-    await expect(other.fit(X, train.labels, { ...options(), resume: misfit })).rejects.toThrow(/0 groups/);
-    for (const [name, value] of Object.entries(whole.stateDict())) {
-      expect(values(other.stateDict()[name])).toEqual(values(value));
-    }
-  });
-
-  it.each(['aborted', 'an error', 'a crash, resumed'])('has the best weights after the end by %s within an epoch', async (end) => {
-    const net = network();
-    const controller = new AbortController();
-    const reports: nn.EpochReport[] = [];
-    const weights: nn.StateDict[] = [];
-    const stop = (): void => {
-      if (end === 'aborted') controller.abort();
-      else throw new RangeError('own');
-    };
-    const training = net.fit(X, train.labels, {
-      ...options(), restoreBest: true, monitor: 'loss', signal: controller.signal,
-      callbacks: {
-        onStep: ({ iteration }) => { if (iteration === 10) stop(); }, // four steps an epoch
-        onEpoch(report) {
-          reports.push(report);
-          weights.push(net.stateDict());
-        },
-      },
-    });
-    if (end === 'aborted') {
-      const { stopped, bestEpoch, epochs } = await training;
-      expect([stopped, bestEpoch, epochs]).toEqual(['aborted', 2, 2]);
-    } else {
-      await expect(training).rejects.toThrow('own');
-    }
-    expect(reports.map(({ isBest }) => isBest)).toEqual([true, true]);
-    expect(net.stateDict()).toEqual(weights[1]);
-    if (end === 'a crash, resumed') {
-      const [other, whole] = [network(), network()];
-      const rest = await other.fit(X, train.labels, { ...options(), resume: reports[1].state });
-      const { lossHistory } = await whole.fit(X, train.labels, options());
-      expect(rest.lossHistory).toEqual(lossHistory);
-      expect(other.stateDict()).toEqual(whole.stateDict());
-    }
-  });
-
-  it('goes on with the learning rates of the state', async () => {
-    const first = await network().fit(X, train.labels, { ...options(), epochs: 1 });
-    const other = network().compile({ optimizer: (parameters) => new nn.Adam(parameters, { lr: 7 }) });
-    const rest = await other.fit(X, train.labels, { ...options(), epochs: 2, resume: first.state });
-    const straight = await network().fit(X, train.labels, { ...options(), epochs: 2, schedule: undefined });
-    expect(rest.state.optimizer.groups[0].lr).toBe(straight.state.optimizer.groups[0].lr);
-  });
-
-  it('trains behind a softmax as it does on logits', async () => {
-    const layers = (): nn.Module[] => [new nn.Flatten(), new nn.Linear(432, 10, { rng: new Rng(1) })];
-    const optimizer = 'sgd';
-    const logits = await nn.sequential(...layers()).compile({ optimizer }).fit(X, train.labels, { rng: new Rng(2) });
-    const net = nn.sequential(...layers(), new nn.Softmax()).compile({ optimizer, loss: 'categoricalCrossEntropy' });
-    const probabilities = await net.fit(X, train.labels, { rng: new Rng(2) });
-    expect(probabilities.figures.loss[0]).toBeCloseTo(logits.figures.loss[0], 5);
-    expect(probabilities.figures.accuracy).toEqual(logits.figures.accuracy);
-  });
-
-  it('takes several inputs', async () => {
-    const [image, extra] = [nn.input([3, 12, 12]), nn.input([2])];
-    const flat = new nn.Flatten().apply(image);
-    const joined = new nn.Concatenate().apply(flat, extra);
-    const net = nn.model([image, extra], new nn.Linear(434, 10, { rng: new Rng(4) }).apply(joined)).compile();
-    const x = [X, zeros([96, 2], 'float32')];
-    const history = await net.fit(x, train.labels, { validation: 0.25, epochs: 2, rng: new Rng(5) });
-    expect(history.figures.loss[1]).toBeLessThan(history.figures.loss[0]);
-    expect(net.predict(x).shape).toEqual([96, 10]);
-    await expect(net.fit([X, zeros([95, 2])], train.labels)).rejects.toThrow(/as many examples each, got 96, 95/);
   });
 });
