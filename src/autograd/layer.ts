@@ -16,10 +16,17 @@ const inference: Operation<[record: LayerRecord, fn: string]> = ([x, ...paramete
   out: record.infer(fn, x, parameters), saved: [], back: () => [],
 });
 
-/** The layer's output for x, recorded where a gradient is wanted. `fn` stands in errors. */
+/**
+ * The layer's output for x, recorded where a gradient is wanted. `fn` stands in errors. Throws TypeError where x and
+ * the parameters are of different types: a layer that quietly computed in the wider one would lose its speed unnoticed.
+ */
 export function applyLayer(
   fn: string, record: LayerRecord, x: Variable, parameters: readonly Variable[], mode: Mode,
 ): Variable {
+  const other = parameters.find(({ dtype }) => dtype !== x.dtype);
+  if (other !== undefined) {
+    throw new TypeError(`${fn}: x must be ${other.dtype}, as the parameters are, got ${x.dtype}; use astype or the option dtype`);
+  }
   const inputs = [x, ...parameters];
   const wanted = isRecording() && inputs.some(({ requiresGrad }) => requiresGrad);
   if (!wanted && mode === 'test') return apply(fn, inference, inputs, record, fn);

@@ -105,6 +105,15 @@ function reachable(root: GraphNode): GraphNode[] {
   return [...found].sort((a, b) => b.number - a.number);
 }
 
+/** What a gradient goes to from root, and the name of an operation that uses it. */
+export function leavesOf(root: GraphNode): Map<Target, string> {
+  const leaves = new Map<Target, string>();
+  for (const { name, inputs } of reachable(root)) {
+    for (const input of inputs) if (input.node === null && input.requiresGrad) leaves.set(input, name);
+  }
+  return leaves;
+}
+
 /** The gradients that wait for their nodes, and how many of them use each piece of memory that was lent for them. */
 class Waiting {
   readonly #gradients: Map<GraphNode, { gradient: Tensor; owned: boolean }> = new Map();

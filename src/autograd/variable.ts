@@ -78,8 +78,8 @@ export class Variable implements Target {
   /**
    * Goes back from here and adds to `grad` of every leaf that requires it the gradient of the sum of this value's
    * elements times dout (same shape; may be left out where the value has one element, and is 1 then).
-   * Throws RangeError for a missing or misshapen dout, Error where nothing was recorded, the graph was gone back
-   * through already, or a value that it needs was changed in place since; no gradient has changed then.
+   * Throws RangeError for a missing or misshapen dout, TypeError where nothing was recorded, Error where the graph was
+   * gone back through already, or a value that it needs was changed in place since; no gradient has changed then.
    */
   backward(dout?: Tensor | number, options: BackwardOptions = {}): void {
     const fn = 'backward';
@@ -87,7 +87,7 @@ export class Variable implements Target {
     const retain = checkBoolean(fn, 'retainGraph', options.retainGraph ?? false);
     const gradient = this.#firstGradient(fn, dout);
     if (!this.#requiresGrad) {
-      throw new Error(
+      throw new TypeError(
         `${fn}: nothing was recorded for this value of shape ${shapeText(this.shape)}: none of what it was computed from ` +
         'requires a gradient, or it was computed inside noGrad',
       );

@@ -8,7 +8,6 @@ import type { LayerRecord } from '../layers/record.ts';
 import { describe } from '../runtime/check.ts';
 import { LayerModule } from './layer-module.ts';
 import { Module } from './module.ts';
-import { underPath } from './path.ts';
 import { Trainable } from './trainable.ts';
 import { layerWatcher } from './watch.ts';
 
@@ -58,19 +57,23 @@ export class Sequential extends Trainable {
     if (layerWatcher() !== null) return this.#modules.reduce((out, module) => module.forward(out), x);
     let out = x;
     for (const { modules, record } of this.#stretches) {
-      if (record === null) {
-        out = modules[0].forward(out);
-        continue;
-      }
-      const layers = modules as readonly LayerModule[];
-      const input = out;
-      const training = layers.some((layer) => layer.training);
-      out = underPath(layers[0], () => applyLayer(
-        layers[0].constructor.name, record, input, layers.flatMap((layer) => layer.layerParameters()),
-        training ? 'train' : 'test',
-      ));
+      out = record === null ? modules[0].forward(out) : together(modules as readonly LayerModule[], record, out);
     }
     return out;
+  }
+}
+
+/** What the layers make of x, computed as one. What has no such form or does not fit, they compute or refuse singly. */
+function together(layers: readonly LayerModule[], record: LayerRecord, x: Variable): Variable {
+  const [first] = layers;
+  const singly = (): Variable => layers.reduce((out, layer) => layer.forward(out), x);
+  if (!first.takes(x)) return singly();
+  const parameters = layers.flatMap((layer) => layer.layerParameters());
+  const mode = layers.some((layer) => layer.training) ? 'train' : 'test';
+  try {
+    return applyLayer(first.constructor.name, record, x, parameters, mode);
+  } catch {
+    return singly(); // whose error names the layer that is to blame
   }
 }
 

@@ -96,7 +96,7 @@ export class DataLoader<X extends Inputs = Tensor> implements Iterable<Batch<X>>
 }
 
 /** The inputs as a list. */
-export function listInputs(x: Inputs): readonly Tensor[] {
+function listInputs(x: Inputs): readonly Tensor[] {
   return Array.isArray(x) ? x as readonly Tensor[] : [x as Tensor];
 }
 

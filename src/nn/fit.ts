@@ -3,21 +3,23 @@
  * between steps the event loop gets its turn.
  */
 
-import { variable } from '../autograd/variable.ts';
+import { leavesOf } from '../autograd/tape.ts';
+import type { Variable } from '../autograd/variable.ts';
 import { inStep } from '../kernels/memory/allocate.ts';
 import type { Labels } from '../layers/loss.ts';
 import {
   checkBoolean, checkFunction, checkInteger, checkNumber, checkOptions, checkRecord, checkString, describe,
 } from '../runtime/check.ts';
 import { Pacer } from '../runtime/pacer.ts';
+import { shapeText } from '../tensor/check.ts';
 import { checkRandomSource, type GeneratorState, type RandomSource } from '../tensor/random/source.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Schedule } from '../update/schedules.ts';
-import { countExamples, DataLoader, type Inputs, listInputs, mapInputs } from './data-loader.ts';
+import { countExamples, DataLoader, type Inputs, mapInputs } from './data-loader.ts';
 import { defaultRng } from './defaults.ts';
 import { clipGradNorm } from './gradients.ts';
 import { Mean } from './metrics.ts';
-import type { Module, StateDict } from './module.ts';
+import { inputsOf, type Module, type StateDict } from './module.ts';
 import type { OptimizerState } from './optimizers.ts';
 import { toTensorLabels } from './targets.ts';
 import type { Compiled, Figures } from './compiled.ts';
@@ -279,7 +281,7 @@ class Run<X extends Inputs> {
     const value = inStep(() => {
       this.#net.train();
       optimizer.zeroGrad();
-      const out = this.#net.forward(...listInputs(inputs).map((t) => variable(t)));
+      const out = this.#net.forward(...inputsOf(this.#net, inputs));
       const result = loss(out, targets);
       if (!Number.isFinite(result.item())) {
         throw new Error(
@@ -287,6 +289,7 @@ class Run<X extends Inputs> {
           'a lower learning rate may help',
         );
       }
+      if (iteration === 0) this.#checkRegistered(result);
       for (const metric of metrics) metric.update(out.value, targets);
       result.backward();
       if (clipNorm !== undefined) clipGradNorm(this.#net.parameters(), clipNorm);
@@ -298,6 +301,20 @@ class Run<X extends Inputs> {
     this.#history.lossHistory.push(value);
     for (const { onStep } of this.#callbacks) onStep?.({ iteration: iteration + 1, iterations, loss: value });
     return value;
+  }
+
+  /** Throws TypeError for a parameter that the loss depends on and that nobody would update. */
+  #checkRegistered(loss: Variable): void {
+    if (loss.node === null) return;
+    const { groups } = this.#net.compiled('fit').optimizer;
+    const known = new Set<unknown>([...this.#net.parameters(), ...groups.flatMap(({ params }) => params)]);
+    for (const [leaf, user] of leavesOf(loss.node)) {
+      if (known.has(leaf)) continue;
+      throw new TypeError(
+        `${this.#fn}: a parameter of shape ${shapeText(leaf.value.shape)} that ${user} uses is none of the network's nor of ` +
+        'the optimiser\'s; keep its layer in a field whose name does not begin with # or _',
+      );
+    }
   }
 
   async #endEpoch(trained: Figures): Promise<History['stopped'] | null> {

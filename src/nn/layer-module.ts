@@ -15,6 +15,11 @@ export abstract class LayerModule extends Module {
   /** how many axes x may have; any number unless a layer says so */
   readonly _ranks: readonly number[] | null = null;
 
+  /** Whether the record computes x as it is, so that neighbours may be computed together with it. */
+  takes(x: Variable): boolean {
+    return this._ranks?.includes(x.ndim) ?? true;
+  }
+
   /** The parameters in the order in which the record takes them. */
   layerParameters(): Variable[] {
     return [];

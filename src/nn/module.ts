@@ -264,6 +264,13 @@ function toVariable(module: Module, i: number, x: unknown): Variable {
   throw new TypeError(`${module.constructor.name}: input ${i} must be a Variable or a Tensor, got ${describe(x)}`);
 }
 
+/** Batches of examples, one an input, as variables in the type that the module computes in. */
+export function inputsOf(module: Module, inputs: Tensor | readonly Tensor[]): Variable[] {
+  const dtype = module.parameters()[0]?.dtype;
+  return (inputs instanceof Tensor ? [inputs] : inputs).map((x) =>
+    new Variable(dtype === undefined || x.dtype === dtype ? x : x.astype(dtype), false));
+}
+
 /** A parameter that is stored as it lies. */
 export function parameterEntry(name: string, parameter: Variable): StateEntry {
   return {

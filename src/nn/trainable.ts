@@ -1,16 +1,16 @@
 /** Networks that one can compile, fit, evaluate and ask for predictions, in the manner of Keras. */
 
-import { variable, type Variable } from '../autograd/variable.ts';
+import type { Variable } from '../autograd/variable.ts';
 import type { Labels } from '../layers/loss.ts';
 import { checkInteger, checkOneOf, checkOptions, describe } from '../runtime/check.ts';
 import { concat } from '../tensor/joining.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Compiled, Figures, Loss } from './compiled.ts';
-import { countExamples, DataLoader, type Inputs, listInputs, mapInputs } from './data-loader.ts';
+import { countExamples, DataLoader, type Inputs, mapInputs } from './data-loader.ts';
 import { fit, type FitOptions, type History } from './fit.ts';
 import { categoricalCrossEntropy, crossEntropy, hingeLoss, mse } from './losses.ts';
 import { Mean, metricOf, type Metric } from './metrics.ts';
-import { Module } from './module.ts';
+import { inputsOf, Module } from './module.ts';
 import { Adagrad, Adam, AdamW, Optimizer, RMSprop, SGD } from './optimizers.ts';
 
 export type LossName = 'crossEntropy' | 'categoricalCrossEntropy' | 'hingeLoss' | 'mse';
@@ -76,10 +76,10 @@ export abstract class Trainable extends Module {
     return made;
   }
 
-  /** What compile has set. Throws Error, under the caller's name, before compile was called. */
+  /** What compile has set. Throws TypeError, under the caller's name, before compile was called. */
   compiled(fn: string): Compiled {
     if (this.#compiled === null) {
-      throw new Error(`${this.constructor.name}.${fn}: call compile({ loss, optimizer, metrics }) first`);
+      throw new TypeError(`${this.constructor.name}.${fn}: call compile({ loss, optimizer, metrics }) first`);
     }
     return this.#compiled;
   }
@@ -87,7 +87,8 @@ export abstract class Trainable extends Module {
   /**
    * Trains on inputs x (N, ...) and targets y (N labels, or a tensor), yielding to the event loop many times a second.
    * See FitOptions for what can be asked for, and History for what comes back. Throws as compile and DataLoader do,
-   * Error before compile was called and where the loss is not finite; the best weights are put back in any case.
+   * TypeError before compile was called and for a parameter that is used but not found by walking the fields, Error
+   * where the loss is not finite; the best weights are put back in any case.
    */
   fit<X extends Inputs = Tensor>(x: X, y: Labels, options: FitOptions<X> = {}): Promise<History> {
     return fit(this, x, y, options);
@@ -103,7 +104,7 @@ export abstract class Trainable extends Module {
     for (const metric of metrics) metric.reset();
     for (const [inputs, targets] of loader) {
       this.testing(() => {
-        const out = this.forward(...listInputs(inputs).map((t) => variable(t)));
+        const out = this.forward(...inputsOf(this, inputs));
         mean.add(loss(out, targets).item(), targets.shape[0]);
         for (const metric of metrics) metric.update(out.value, targets);
       });
@@ -120,8 +121,8 @@ export abstract class Trainable extends Module {
     if (examples === 0) throw new RangeError(`${fn}: x must hold at least one example, got none`);
     const parts: Tensor[] = [];
     for (let start = 0; start < examples; start += batchSize) {
-      const part = listInputs(mapInputs(x, (t) => t.slice([start, start + batchSize])));
-      parts.push(this.testing(() => this.forward(...part.map((t) => variable(t))).value.clone()));
+      const part = mapInputs(x, (t) => t.slice([start, start + batchSize]));
+      parts.push(this.testing(() => this.forward(...inputsOf(this, part)).value.clone()));
     }
     return parts.length === 1 ? parts[0] : concat(parts);
   }

@@ -1,8 +1,7 @@
 /** A module of tilegrad/nn as a model that the Solver trains: its parameters by name, its loss and their gradients. */
 
-import { variable } from '../autograd/variable.ts';
 import { crossEntropy } from '../nn/losses.ts';
-import { Module } from '../nn/module.ts';
+import { inputsOf, Module } from '../nn/module.ts';
 import type { StateTree, TrainableModel } from '../models/model.ts';
 import { checkRecord, describe } from '../runtime/check.ts';
 import type { Labels } from '../tensor/labels.ts';
@@ -34,10 +33,10 @@ class ModuleModel implements TrainableModel {
   loss(X: Tensor, y: Labels): [loss: number, grads: Record<string, Tensor>];
   loss(X: Tensor, y?: Labels): Tensor | [loss: number, grads: Record<string, Tensor>] {
     const module = this.#module;
-    if (y === undefined) return module.testing(() => module.forward(variable(X)).value.clone());
+    if (y === undefined) return module.testing(() => module.forward(...inputsOf(module, X)).value.clone());
     module.train();
     module.zeroGrad();
-    const loss = crossEntropy(module.forward(variable(X)), y);
+    const loss = crossEntropy(module.forward(...inputsOf(module, X)), y);
     loss.backward();
     const grads: Record<string, Tensor> = {};
     for (const [name, parameter] of module.namedParameters()) if (parameter.grad !== null) grads[name] = parameter.grad;

@@ -75,7 +75,7 @@ function layerTable(type: string, args: Seed, x: Seed, without?: ReadonlySet<str
     ...moduleMethods(type, () => new create(...args()), x, also),
     ...(create.prototype instanceof nn.Trainable || !('layerParameters' in create.prototype)
       ? {}
-      : methodsOf(type, () => new create(...args()), { layerParameters: [] })),
+      : methodsOf(type, () => new create(...args()), { layerParameters: [], takes: 'internal' })),
   };
 }
 

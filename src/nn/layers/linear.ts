@@ -44,13 +44,17 @@ export class Linear extends LayerModule {
     return this.bias === null ? [this.weight] : [this.weight, this.bias];
   }
 
+  override takes(x: Variable): boolean {
+    return x.ndim === 2 && x.shape[1] === this.#inFeatures;
+  }
+
   /** out (..., outFeatures) for x (..., inFeatures). Throws RangeError for another last axis. */
   override forward(x: Variable): Variable {
     const features = x.shape.at(-1);
     if (features !== this.#inFeatures) {
       throw new RangeError(`Linear: x must have ${this.#inFeatures} features in its last axis, got ${shapeText(x.shape)}`);
     }
-    if (x.ndim === 2) return super.forward(x);
+    if (this.takes(x)) return super.forward(x);
     const rows = super.forward(x.reshape(-1, features));
     return rows.reshape(...x.shape.slice(0, -1), rows.shape[1]);
   }

@@ -1,0 +1,102 @@
+/** What a model refuses, it refuses with an error that names the layer by its path. */
+
+import { describe, expect, it } from 'vitest';
+import { Rng, type Tensor, zeros } from '../../src/index.ts';
+import * as nn from '../../src/nn/index.ts';
+
+function random(shape: number[], dtype: 'float32' | 'float64' = 'float32'): nn.Variable {
+  return nn.variable(new Rng(1).normal(0, 1, shape).astype(dtype));
+}
+
+class Block extends nn.Module {
+  conv1: nn.Module;
+  norm: nn.Module = new nn.BatchNorm2d(16);
+
+  constructor(conv1: nn.Module = new nn.Conv2d(3, 8, 3)) {
+    super();
+    this.conv1 = conv1;
+  }
+
+  forward(x: nn.Variable): nn.Variable { return this.norm.forward(this.conv1.forward(x)); }
+}
+
+class Net extends nn.Module {
+  block2: Block = new Block();
+  heads: { left: nn.Linear } = { left: new nn.Linear(4, 2, { dtype: 'float64' }) };
+  forward(x: nn.Variable): nn.Variable { return x.ndim === 2 ? this.heads.left.forward(x) : this.block2.forward(x); }
+}
+
+describe('the path of a layer', () => {
+  it.each<[string, RegExp, () => unknown]>([
+    ['another number of axes', /^block2\.conv1: Conv2d: x must have 4 axes, got 3/, () => new Net().forward(random([3, 8, 8]))],
+    ['other channels', /^block2\.conv1: Conv2d: w has 3 input channels, x has 4/, () => new Net().forward(random([1, 4, 8, 8]))],
+    ['a norm for other channels', /^block2\.norm: BatchNorm2d: gamma must have shape 8, got 16/, () => new Net().forward(random([1, 3, 8, 8]))],
+    ['another float type', /^heads\.left: Linear: x must be float64.*got float32/, () => new Net().forward(random([1, 4]))],
+    ['no variable', /^Net: input 0 must be a Variable or a Tensor, got an array of 1/,
+      () => new Net().forward([1] as unknown as nn.Variable)],
+    ['a layer inside a stretch that is computed as one', /^1: BatchNorm2d: gamma/,
+      () => nn.sequential(new nn.Conv2d(3, 8, 3), new nn.BatchNorm2d(16), new nn.ReLU()).forward(random([1, 3, 8, 8]))],
+    ['a window larger than the image', /^2\.body\.0: Conv2d: .*5/,
+      () => nn.sequential(
+        new nn.Conv2d(3, 4, 3), new nn.ReLU(), new nn.Residual(nn.sequential(new nn.Conv2d(4, 4, 5), new nn.ReLU())),
+      ).forward(random([1, 3, 5, 5]))],
+    ['branches that do not meet', /^0: concat: /,
+      () => nn.sequential(new nn.Concat(new nn.ReLU(), new nn.MaxPool2d(2))).forward(random([1, 3, 4, 4]))],
+    ['a shape in a graph', /^Linear: x must have 5 features/, () => new nn.Linear(5, 2).apply(nn.input([4]))],
+    ['a shape in a summary', /^0: Linear: x must have 5 features/, () => nn.sequential(new nn.Linear(5, 2)).summary([4])],
+  ])('%s', (_, message, call) => {
+    expect(call).toThrow(message);
+    expect(call).toThrow(/^[^:]+: (?!Cannot)/);
+  });
+});
+
+it('computes a chain for more axes as its layers one by one do', () => {
+  const layers = [new nn.Linear(6, 5), new nn.ReLU()];
+  const x = random([2, 3, 6]);
+  expect(nn.sequential(...layers).forward(x).toArray()).toEqual(layers[1].forward(layers[0].forward(x)).toArray());
+  expect(() => nn.sequential(...layers).forward(random([2, 2, 3]))).toThrow(/^0: Linear: x must have 6 features/);
+});
+
+describe('training', () => {
+  const x = new Rng(2).normal(0, 1, [4, 3]);
+  const y = [0, 1, 2, 0];
+
+  it('refuses what comes before its time', async () => {
+    const net = nn.sequential(new nn.Linear(3, 3));
+    await expect(net.fit(x, y)).rejects.toThrow(/^Sequential\.fit: call compile/);
+    expect(() => net.evaluate(x, y)).toThrow(TypeError);
+    expect(() => net.forward(nn.variable(x)).detach().backward(x)).toThrow(/^backward: nothing was recorded/);
+    expect(() => nn.noGrad(() => net.forward(nn.variable(x)).sum()).backward()).toThrow(TypeError);
+  });
+
+  it.each<[string, RegExp, Tensor, number[]]>([
+    ['labels out of range', /^crossEntropy: targets\[.\] must be an integer from 0 to 2, got 3/, x, [0, 1, 2, 3]],
+    ['negative labels', /^DataLoader: y\[1\] must be an integer/, x, [0, -1, 2, 0]],
+    ['too few labels', /^DataLoader: y must have a target for each of 4 examples/, x, [0, 1]],
+    ['other features', /^0: Linear: x must have 3 features/, zeros([4, 2], 'float32'), y],
+  ])('refuses %s', async (_, message, inputs, labels) => {
+    await expect(nn.sequential(new nn.Linear(3, 3)).compile().fit(inputs, labels)).rejects.toThrow(message);
+  });
+
+  it('takes inputs of another type than the parameters, as the networks of the course do', async () => {
+    const fitted = async (inputs: Tensor): Promise<readonly number[]> => {
+      const net = nn.sequential(new nn.Linear(3, 3, { rng: new Rng(0) })).compile();
+      const { lossHistory } = await net.fit(inputs, y, { shuffle: false });
+      return [...lossHistory, net.evaluate(inputs, y).loss, ...net.predict(inputs).toArray() as number[]];
+    };
+    expect(await fitted(x.astype('float64'))).toEqual(await fitted(x));
+  });
+
+  it('names a parameter that it does not find', async () => {
+    class Half extends nn.Trainable {
+      seen: nn.Linear = new nn.Linear(3, 3);
+      #hidden: nn.Linear = new nn.Linear(3, 3);
+      get hidden(): nn.Linear { return this.#hidden; }
+      forward(input: nn.Variable): nn.Variable { return this.#hidden.forward(this.seen.forward(input)); }
+    }
+    const half = new Half();
+    await expect(half.compile().fit(x, y)).rejects.toThrow(/^Half\.fit: a parameter of shape 3x3 that Linear uses/);
+    const all = new nn.SGD([...half.parameters(), ...half.hidden.parameters()]);
+    await expect(half.compile({ optimizer: all }).fit(x, y)).resolves.toMatchObject({ epochs: 1 });
+  });
+});
