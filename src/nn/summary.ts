@@ -4,15 +4,20 @@
  */
 
 import { renderSummary, type LayerRow } from '../layers/summary.ts';
-import type { LayerModule } from './layer-module.ts';
-import type { Module } from './module.ts';
-import { watchLayers } from './watch.ts';
+import { watchLayers, type WatchedLayer } from './watch.ts';
+
+/** What a summary asks of a module. */
+interface Summarized {
+  namedModules(): Array<[path: string, module: object]>;
+  parameters(): Array<{ readonly dtype: string }>;
+  probe(shapes: ReadonlyArray<readonly number[]>, read: () => undefined, fn: string): undefined;
+}
 
 /** The table of a module for examples of these shapes. Throws, under the layer's path, where a shape does not fit. */
-export function renderModuleSummary(module: Module, shapes: ReadonlyArray<readonly number[]>): string {
+export function renderModuleSummary(module: Summarized, shapes: ReadonlyArray<readonly number[]>): string {
   const names = new Map(module.namedModules().map(([path, each]) => [each, path]));
   const rows: LayerRow[] = [];
-  const counted = new Set<LayerModule>();
+  const counted = new Set<WatchedLayer>();
   const stop = watchLayers((layer, input) => {
     for (const row of layer._record.rows(input)) {
       const again = counted.has(layer); // a layer that is used twice has its parameters once

@@ -1,9 +1,14 @@
 /** Watching the layers of a network compute, which is how its summary is made. */
 
-import type { LayerModule } from './layer-module.ts';
+import type { LayerRecord } from '../layers/record.ts';
+
+/** What a watcher may know of a layer; modules come later in the order of the files. */
+export interface WatchedLayer {
+  readonly _record: LayerRecord;
+}
 
 /** Hears of every layer that computes: the layer, and the shape of one example that it got. */
-export type LayerWatcher = (layer: LayerModule, input: readonly number[]) => void;
+export type LayerWatcher = (layer: WatchedLayer, input: readonly number[]) => void;
 
 let watcher: LayerWatcher | null = null;
 
