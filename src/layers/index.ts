@@ -45,7 +45,7 @@ export type { PreluCache } from './prelu.ts';
 export { softmaxBackward, softmaxForward } from './softmax.ts';
 export type { SoftmaxCache } from './softmax.ts';
 export { softmaxLoss, svmLoss } from './loss.ts';
-export type { Labels } from './loss.ts';
+export type { Labels, SoftmaxLossOptions } from './loss.ts';
 export {
   adaptiveAvgPoolBackward, adaptiveAvgPoolForward, avgPoolBackward, avgPoolForward, globalAvgPoolBackward,
   globalAvgPoolForward, maxPoolBackward, maxPoolBackwardFast, maxPoolBackwardNaive, maxPoolForward,

@@ -65,8 +65,12 @@ export interface DiracOptions extends XavierOptions {
  * positive integers and a k that has no middle.
  */
 export function diracInit(din: number, dout: number, options: DiracOptions): Tensor {
-  const fn = 'diracInit';
-  checkOptions(fn, options, ['k', 'rng', 'dtype']);
+  checkOptions('diracInit', options, ['k', 'rng', 'dtype']);
+  return identityFilters('diracInit', din, dout, options);
+}
+
+/** diracInit under the caller's name. */
+export function identityFilters(fn: string, din: number, dout: number, options: DiracOptions): Tensor {
   const k = checkInteger(fn, 'k', options.k, 1);
   if (k % 2 === 0) throw new RangeError(`${fn}: k must be odd, got ${k}`);
   const weights = scaledByFanIn(fn, din, dout, 1 / 3, options);

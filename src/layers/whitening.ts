@@ -33,7 +33,11 @@ export interface WhiteningOptions {
  * values out of range and for images that are smaller than a filter or of which there are none.
  */
 export function whiteningFilters(images: Tensor, options: WhiteningOptions = {}): Tensor {
-  const fn = 'whiteningFilters';
+  return whitening('whiteningFilters', images, options);
+}
+
+/** whiteningFilters under the caller's name. */
+export function whitening(fn: string, images: Tensor, options: WhiteningOptions): Tensor {
   const [count, channels, height, width] = checkRank(fn, 'images', images, 4).shape;
   checkOptions(fn, options, ['size', 'filters', 'images', 'epsilon']);
   const size = checkInteger(fn, 'size', options.size ?? 2, 1);

@@ -2,6 +2,8 @@
 
 export { DeepConvNet } from './deep-conv-net.ts';
 export type { DeepConvNetOptions } from './deep-conv-net.ts';
+export { FastConvNet } from './fast-conv-net.ts';
+export type { FastConvNetOptions } from './fast-conv-net.ts';
 export { FullyConnectedNet } from './fully-connected-net.ts';
 export type { FullyConnectedNetOptions } from './fully-connected-net.ts';
 export type { Gradients, Model, StateTree, TrainableModel } from './model.ts';

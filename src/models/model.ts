@@ -16,6 +16,8 @@ export type StateTree =
 export interface TrainableModel {
   /** the parameters by name; a solver may put other tensors of the same shapes in their place, and overwrites those */
   params: Record<string, Tensor>;
+  /** names of parameters that training leaves as they are, and for which there are no gradients; none unless given */
+  readonly frozen?: ReadonlySet<string>;
   /** the number of classes; found by scoring two examples where a model does not say it */
   readonly numClasses?: number;
   /** class scores (N, classes) at test time */

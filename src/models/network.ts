@@ -37,6 +37,8 @@ export interface Architecture {
   readonly layers: readonly LayerRecord[];
   /** the first values of W<l>; biases and shifts start at 0, scales at 1 */
   initialWeights(shape: readonly number[], l: number): Tensor;
+  /** names of parameters that stay as they are; none unless given */
+  readonly frozen?: readonly string[];
 }
 
 /** A record, or a chain that is computed at once, with the names of its parameters. */
@@ -50,9 +52,13 @@ export abstract class Network implements Model {
   /** weights and biases by name: W1, b1, (gamma1, beta1,) W2, ... */
   params: Record<string, Tensor> = {};
   readonly config: Readonly<Record<string, unknown>>;
+  /** parameters that are not learnt: they have no gradients and are not regularised */
+  readonly frozen: ReadonlySet<string>;
   /** strength of the L2 regularisation, and its convention: 0.5 * reg * sum(W^2) or reg * sum(W^2) */
   reg: number;
   l2Factor: number;
+  /** the share of each label that the training loss spreads evenly over all classes */
+  labelSmoothing: number;
   /** running averages of the batchnorm of layer l at index l - 1; empty without batchnorm */
   readonly bnParams: BatchnormParam[];
   /** where dropout draws from, unless it is seeded anew every time */
@@ -62,6 +68,8 @@ export abstract class Network implements Model {
   readonly #layers: readonly LayerRecord[];
   /** the layers, with those together that have a common form */
   readonly #steps: readonly NamedStep[];
+  /** the first step with something to learn: nothing goes back beyond it */
+  readonly #firstLearning: number;
   /** examples that batchnorm needs where it takes its statistics from them: one value has no variance */
   #smallestBatch: number = 1;
   /** every parameter, by name, as it was when it was last found to be of the shape it was built with */
@@ -71,12 +79,14 @@ export abstract class Network implements Model {
     fn: string, options: Required<NetworkOptions>, config: Readonly<Record<string, unknown>>,
     architecture: Architecture,
   ) {
-    const { numClasses, reg, l2Factor, dtype } = options;
-    const { input, layers } = architecture;
+    const { numClasses, reg, l2Factor, labelSmoothing, dtype } = options;
+    const { input, layers, frozen = [] } = architecture;
+    this.frozen = new Set(frozen);
     this.numClasses = numClasses;
     this.reg = reg;
     this.l2Factor = l2Factor;
-    this.config = { ...config, numClasses, reg, l2Factor, dtype };
+    this.labelSmoothing = labelSmoothing;
+    this.config = { ...config, numClasses, reg, l2Factor, ...(labelSmoothing === 0 ? {} : { labelSmoothing }), dtype };
     this.#input = input;
     this.#layers = layers;
     layers.reduce((shape, layer) => {
@@ -91,6 +101,7 @@ export abstract class Network implements Model {
       at += count;
       return step;
     });
+    this.#firstLearning = this.#steps.findIndex((step) => step.names.some((name) => !this.frozen.has(name)));
   }
 
   /**
@@ -116,7 +127,8 @@ export abstract class Network implements Model {
    * loss(X): class scores (N, classes) at test time. Before the first training pass a network with batchnorm has no
    * running averages; it then normalises with the statistics of X itself, and stores nothing.
    *
-   * loss(X, y): the training loss against the labels y (N), and its gradients under the names of the parameters.
+   * loss(X, y): the training loss against the labels y (N), and its gradients under the names of the parameters (of
+   * those that are learnt).
    *
    * X (N, ...) may have any element type and is computed with in that of the parameters. NaN in X or in a parameter
    * makes the scores and the loss NaN. Throws TypeError for arguments of the wrong kind, for parameters that are
@@ -164,7 +176,8 @@ export abstract class Network implements Model {
 
   /** Takes up what state() returned. Throws, and changes nothing, unless that is all there and fits this network. */
   loadState(state: Readonly<Record<string, Tensor>>): void {
-    const shapeOf = (l: number): readonly number[] => this.#accepted.get(`gamma${l}`)?.shape ?? [];
+    const norms = this.#layers.filter(({ kind }) => kind === 'batchnorm');
+    const shapeOf = (l: number): readonly number[] => norms[l - 1]?.parameters[0].shape ?? [];
     restoreState(`${this.name}.loadState`, state, this.bnParams, this.dropoutRng, shapeOf);
   }
 
@@ -211,7 +224,7 @@ export abstract class Network implements Model {
       out = next;
       return back;
     });
-    const [dataLoss, dscores] = softmaxLoss(out, labels);
+    const [dataLoss, dscores] = softmaxLoss(out, labels, { labelSmoothing: this.labelSmoothing });
     const grads = this.#backpropagate(dscores, backs);
     return [dataLoss + this.#regularise(grads), grads];
   }
@@ -220,13 +233,14 @@ export abstract class Network implements Model {
   #backpropagate(dscores: Tensor, backs: readonly LayerBackward[]): Gradients {
     const found: Gradients = {};
     let dout = dscores;
-    for (let s = backs.length - 1; s >= 0; s--) {
-      // Nobody needs the gradient of the images: the first layer leaves it out.
-      const [dx, ...gradients] = backs[s](dout, s > 0);
+    for (let s = backs.length - 1; s >= this.#firstLearning; s--) {
+      // Nobody needs the gradient of the images, or of what is computed from them by layers that do not learn.
+      const [dx, ...gradients] = backs[s](dout, s > this.#firstLearning);
       this.#steps[s].names.forEach((name, i) => (found[name] = gradients[i]));
       dout = dx as Tensor;
     }
-    return Object.fromEntries(Object.keys(this.params).map((name) => [name, found[name]]));
+    const learnt = Object.keys(this.params).filter((name) => !this.frozen.has(name));
+    return Object.fromEntries(learnt.map((name) => [name, found[name]]));
   }
 
   /** Adds the gradient of the L2 penalty to those of the weights, and returns the penalty. */

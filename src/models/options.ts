@@ -15,6 +15,8 @@ export interface NetworkOptions {
   reg?: number;
   /** the convention for the above: 0.5 (the default) makes the gradient reg * W, 1 makes it 2 * reg * W */
   l2Factor?: number;
+  /** the share of each label that training spreads evenly over all classes, 0 unless given (Szegedy et al. 2016) */
+  labelSmoothing?: number;
   /** element type of the parameters, in which everything is computed; float32 unless given */
   dtype?: FloatType;
   /** where initial weights (and dropout's own generator) are drawn from; `new Rng(0)` unless given */
@@ -22,7 +24,7 @@ export interface NetworkOptions {
 }
 
 /** The names of the options above. */
-export const networkOptions: readonly string[] = ['numClasses', 'reg', 'l2Factor', 'dtype', 'rng'];
+export const networkOptions: readonly string[] = ['numClasses', 'reg', 'l2Factor', 'labelSmoothing', 'dtype', 'rng'];
 
 /** The shared options with their defaults. Throws TypeError or RangeError, under the network's name. */
 export function checkNetworkOptions(fn: string, options: NetworkOptions): Required<NetworkOptions> {
@@ -30,6 +32,7 @@ export function checkNetworkOptions(fn: string, options: NetworkOptions): Requir
     numClasses: checkInteger(fn, 'numClasses', options.numClasses ?? 10, 1),
     reg: checkNumber(fn, 'reg', options.reg ?? 0, 0),
     l2Factor: checkNumber(fn, 'l2Factor', options.l2Factor ?? 0.5, 0),
+    labelSmoothing: checkNumber(fn, 'labelSmoothing', options.labelSmoothing ?? 0, 0, 1),
     dtype: checkOneOf(fn, 'dtype', options.dtype ?? 'float32', ['float32', 'float64']),
     rng: checkRandomSource(fn, 'rng', options.rng ?? new Rng(0)),
   };

@@ -1,8 +1,9 @@
 /** Building networks: options, shapes, summaries, saved state, and depth. */
 
 import { describe, expect, it } from 'vitest';
-import { DeepConvNet, FullyConnectedNet, ThreeLayerConvNet, TwoLayerNet } from '../../src/models/index.ts';
-import type { DeepConvNetOptions, FullyConnectedNetOptions, Network } from '../../src/models/index.ts';
+import { DeepConvNet, FastConvNet, FullyConnectedNet, ThreeLayerConvNet, TwoLayerNet } from '../../src/models/index.ts';
+import type { DeepConvNetOptions, FastConvNetOptions, FullyConnectedNetOptions, Network } from '../../src/models/index.ts';
+import { whiteningFilters } from '../../src/layers/index.ts';
 import { decodeSafetensors, encodeSafetensors } from '../../src/io/index.ts';
 import { RandomState, Rng, tensor, zeros } from '../../src/tensor/index.ts';
 import type { Tensor } from '../../src/tensor/index.ts';
@@ -278,5 +279,46 @@ describe('31 layers', () => {
   it.each([1e-1, 1e-2, 1e-3])('do not train with weight scale %d', (weightScale) => {
     // Nothing of the pictures reaches the scores: the loss stays that of guessing.
     expect(lowestLoss(weightScale)).toBeGreaterThan(Math.log(4) - 0.01);
+  });
+});
+
+describe('FastConvNet', () => {
+  const options = { blocks: [[6, 8], [10]], whiteningFilters: 12, inputDim: [3, 16, 18], numClasses: 4 };
+
+  it('halves the image with its frozen first layer and once a block', () => {
+    const model = new FastConvNet({ ...options, labelSmoothing: 0.1 });
+    expect(shapes(model)).toMatchObject({ W1: '12x3x4x4', W2: '6x12x3x3', W3: '8x6x3x3', W4: '10x8x3x3', W5: '10x4' });
+    expect([...model.frozen]).toEqual(['W1', 'b1', 'gamma2', 'gamma3', 'gamma4']);
+    expect(new FastConvNet(model.config as FastConvNetOptions).config).toEqual(model.config);
+    const X = normals(3)(5, 3, 16, 18);
+    const [, gradients] = model.loss(X, [0, 1, 2, 3, 0]);
+    expect(Object.keys(gradients)).toEqual(['W2', 'beta2', 'W3', 'beta3', 'W4', 'beta4', 'W5']);
+    expect(model.loss(X).shape).toEqual([5, 4]);
+  });
+
+  it('begins as the identity behind whitening filters', () => {
+    const X = normals(3)(40, 3, 16, 18);
+    const model = new FastConvNet(options);
+    model.whiten(X);
+    const { W1, W2 } = model.params;
+    expect(W1.toArray()).toEqual(whiteningFilters(X, { size: 4, filters: 12 }).toArray());
+    expect(W2.sum().item()).toBe(6);
+    const wrong = normals(1)(40, 4, 16, 18);
+    expect(() => model.whiten(wrong)).toThrow(/^FastConvNet.whiten: images must have 3 channels, got 4/);
+  });
+
+  it('gives its state to another', () => {
+    const [X, y] = [normals(3)(6, 3, 16, 18), randomLabels(2, 6, 4)];
+    const [model, other] = [new FastConvNet(options), new FastConvNet(options)];
+    model.loss(X, y);
+    expect(texts(other.state())).not.toEqual(texts(model.state()));
+    other.loadState(model.state());
+    expect(other.loss(X).toArray()).toEqual(model.loss(X).toArray());
+  });
+
+  it('refuses more blocks than the image can be halved', () => {
+    const deep = { ...options, blocks: [[2], [2], [2], [2]] };
+    expect(() => new FastConvNet(deep)).toThrow(/^FastConvNet: blocks must be 1 to 3 lists/);
+    expect(() => new FastConvNet({ ...options, whiteningFilters: 97 })).toThrow(RangeError);
   });
 });

@@ -57,7 +57,7 @@ export const layersTable: Table = {
   ...pair('convReluPoolForward', () => [x4, w4, ones(4), conv, pool], true),
   ...pair('convBatchnormReluForward', () => [x4, w4, ones(4), ones(4), zeros(4), conv, batchnorm(4)], true),
   ...pair('convBatchnormReluPoolForward', () => [x4, w4, ones(4), ones(4), zeros(4), conv, batchnorm(4), pool], true),
-  softmaxLoss: [() => [x2, [0, 1, 3]], () => [x2, BigInt64Array.of(0n, 1n, 3n)]],
+  softmaxLoss: [() => [x2, [0, 1, 3]], () => [x2, BigInt64Array.of(0n, 1n, 3n), { labelSmoothing: 0.1 }]],
   svmLoss: () => [x2, Int32Array.of(0, 1, 3)],
   whiteningFilters: () => [x4, { size: 2, filters: 4, images: 2, epsilon: 1e-3 }],
   diracInit: { args: () => [2, 3, { k: 3, rng: new Rng(1), dtype: 'float64' }], without: large },

@@ -27,6 +27,11 @@ const threeOptions = (): models.ThreeLayerConvNetOptions =>
 const deepOptions = (): models.DeepConvNetOptions =>
   ({ ...shared, inputDim: [3, 4, 4], numFilters: [2, 2], maxPools: [0], batchnorm: true, rng: new Rng(1) });
 
+const fastOptions = (): models.FastConvNetOptions => ({
+  numClasses: 3, reg: 0.1, l2Factor: 1, dtype: 'float32', labelSmoothing: 0.2, inputDim: [3, 4, 4], blocks: [[2, 8]],
+  whiteningFilters: 4, logitScale: 0.1, batchnormMomentum: 0.6, rng: new Rng(1),
+});
+
 /** Methods that are protected or private. */
 const networkInternals = [
   'checkInput', 'forwardLayer', 'inferLayer', 'layerRows', 'placeParams', 'layerParams', 'checkParams', 'input', 'scores', 'lossAndGradients', 'backpropagate', 'regularise', 'pooledSize', 'convParam', 'featureCount', 'denseLayer', 'dropoutParam',
@@ -46,10 +51,15 @@ export const modelsTable: Table = {
   FullyConnectedNet: () => [[4], fullOptions()],
   ThreeLayerConvNet: { args: () => [threeOptions()], without: defaults },
   DeepConvNet: [() => [deepOptions()], () => [{ ...deepOptions(), weightScale: 'kaiming' }]],
+  FastConvNet: { args: () => [fastOptions()], without: defaults },
   ...network('TwoLayerNet', () => new models.TwoLayerNet(twoOptions()), rows, [0, 1, 2, 0]),
   ...network('FullyConnectedNet', () => new models.FullyConnectedNet([4], fullOptions()), rows, [0, 1, 2, 0]),
   ...network('ThreeLayerConvNet', () => new models.ThreeLayerConvNet(threeOptions()), images, [0, 1]),
   ...network('DeepConvNet', () => new models.DeepConvNet(deepOptions()), images, [0, 1]),
+  ...network('FastConvNet', () => new models.FastConvNet(fastOptions()), images, [0, 1]),
+  ...methodsOf('FastConvNet', () => new models.FastConvNet(fastOptions()), {
+    whiten: () => [images, { images: 2, epsilon: 1e-3 }],
+  }),
 };
 
 const solverData = (): train.SolverData => ({ XTrain: rows, yTrain: labels(), XVal: rows, yVal: labels() });

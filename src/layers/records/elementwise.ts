@@ -158,3 +158,15 @@ export function flattenRecord(): LayerRecord {
     rows: (input) => [plainRow('flatten', [sizeOf(input)])],
   };
 }
+
+/** factor x: how far apart scores lie at the start, and with it how fast the layers before them learn. */
+export function scaleRecord(factor: number): LayerRecord {
+  return {
+    kind: 'scale',
+    parameters: [],
+    outputShape: (_, input) => input,
+    forward: (_, x) => [x.mul(factor), (dout) => [dout.mul(factor)]],
+    infer: (_, x) => x.mul(factor),
+    rows: (input) => [activationRow(`times ${Number(factor.toPrecision(3))}`, input, 1)],
+  };
+}
