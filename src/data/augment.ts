@@ -5,14 +5,31 @@
  * for Image Recognition", 2015, section 4.2.
  */
 
-import { checkFunction, checkInteger, checkNumber, checkOptions } from '../runtime/check.ts';
+import { checkFunction, checkInteger, checkNumber, checkOneOf, checkOptions, checkRecord, describe } from '../runtime/check.ts';
 import { checkRank } from '../tensor/check.ts';
 import { contiguousData, emptyTensor } from '../tensor/internal.ts';
 import { checkRandomSource, type RandomSource } from '../tensor/random/source.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
+/** Which examples a batch is made of. */
+export interface BatchInfo {
+  /** their places in the data set */
+  readonly indices: ArrayLike<number>;
+  /** passes over the data set before this one */
+  readonly epoch: number;
+}
+
+/** What the Solver tells a transform beside the images; the transforms here that need none of it take no notice. */
+export interface TransformOptions {
+  batch?: BatchInfo;
+}
+
 /** Changes a batch (N,C,H,W), drawing from rng; gives a tensor of the same shape and never writes to its argument. */
-export type Transform = (X: Tensor, rng: RandomSource) => Tensor;
+export type Transform = (X: Tensor, rng: RandomSource, options?: TransformOptions) => Tensor;
+
+export interface FlipOptions extends TransformOptions {
+  probability?: number;
+}
 
 /**
  * Mirrors each image left to right with the given probability (default 0.5).
@@ -20,11 +37,39 @@ export type Transform = (X: Tensor, rng: RandomSource) => Tensor;
  * @param X (N,C,H,W), of any element type
  * @returns a new tensor of the same shape and type
  */
-export function randomFlip(X: Tensor, rng: RandomSource, options: { probability?: number } = {}): Tensor {
-  const [count, channels, height, width] = checkRank('randomFlip', 'X', X, 4).shape;
+export function randomFlip(X: Tensor, rng: RandomSource, options: FlipOptions = {}): Tensor {
+  checkRank('randomFlip', 'X', X, 4);
   checkRandomSource('randomFlip', 'rng', rng);
-  checkOptions('randomFlip', options, ['probability']);
+  checkOptions('randomFlip', options, ['probability', 'batch']);
   const probability = checkNumber('randomFlip', 'probability', options.probability ?? 0.5, 0, 1);
+  return flipped(X, () => rng.random() < probability);
+}
+
+/**
+ * Mirrors each image in every other epoch: half of them, by a hash of their place, in the first, the other half in the
+ * second, and so on. Of an image that is seen twice both forms are seen, which in few epochs teaches more than chance
+ * (Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU", 2024, section 3.6). Draws nothing.
+ *
+ * @param X (N,C,H,W), of any element type
+ * @param options batch: the places of the N images in the data set, and the epoch, as the Solver gives them
+ * @returns a new tensor of the same shape and type
+ */
+export function alternatingFlip(X: Tensor, rng: RandomSource, options: TransformOptions = {}): Tensor {
+  const fn = 'alternatingFlip';
+  checkRank(fn, 'X', X, 4);
+  checkRandomSource(fn, 'rng', rng);
+  checkOptions(fn, options, ['batch']);
+  const { indices, epoch } = checkRecord(fn, 'batch', options.batch) as unknown as BatchInfo;
+  if (typeof indices !== 'object' || indices === null || indices.length !== X.shape[0]) {
+    throw new TypeError(`${fn}: batch.indices must hold ${X.shape[0]} numbers, one an image, got ${describe(indices)}`);
+  }
+  const half = checkInteger(fn, 'batch.epoch', epoch, 0) & 1;
+  return flipped(X, (n) => (Math.imul(indices[n] + 1, 0x9e3779b1) >>> 31) !== half);
+}
+
+/** The images (N,C,H,W), those mirrored left to right for which mirrors(n) says so, asked in their order. */
+function flipped(X: Tensor, mirrors: (n: number) => boolean): Tensor {
+  const [count, channels, height, width] = X.shape;
   const from = contiguousData(X);
   const out = emptyTensor(X.shape, X.dtype);
   const to = out.data;
@@ -32,7 +77,7 @@ export function randomFlip(X: Tensor, rng: RandomSource, options: { probability?
   for (let n = 0; n < count; n++) {
     const start = n * rows * width;
     const end = start + rows * width;
-    if (rng.random() >= probability) {
+    if (!mirrors(n)) {
       to.set(from.subarray(start, end), start);
       continue;
     }
@@ -43,19 +88,28 @@ export function randomFlip(X: Tensor, rng: RandomSource, options: { probability?
   return out;
 }
 
+export interface ShiftOptions extends TransformOptions {
+  maxShift?: number;
+  fill?: number;
+  border?: 'fill' | 'reflect';
+}
+
 /**
  * Moves each image by up to maxShift pixels (default 4) along each axis, every offset equally likely, and fills what
- * comes in with `fill` (default 0, which is the mean colour once the mean has been subtracted). That is the same as
+ * comes in with `fill` (default 0, which is the mean colour once the mean has been subtracted), or with the image
+ * mirrored at its edge where border is 'reflect' (maxShift must then be below the image's sides). That is the same as
  * padding by maxShift and cropping at random.
  *
  * @param X (N,C,H,W), of any element type
  * @returns a new tensor of the same shape and type
  */
-export function randomShift(X: Tensor, rng: RandomSource, options: { maxShift?: number; fill?: number } = {}): Tensor {
+export function randomShift(X: Tensor, rng: RandomSource, options: ShiftOptions = {}): Tensor {
   const [count, channels, height, width] = checkRank('randomShift', 'X', X, 4).shape;
   checkRandomSource('randomShift', 'rng', rng);
-  checkOptions('randomShift', options, ['maxShift', 'fill']);
-  const maxShift = checkInteger('randomShift', 'maxShift', options.maxShift ?? 4, 0, Math.max(height, width));
+  checkOptions('randomShift', options, ['maxShift', 'fill', 'border', 'batch']);
+  const reflects = checkOneOf('randomShift', 'border', options.border ?? 'fill', ['fill', 'reflect']) === 'reflect';
+  const most = reflects ? Math.min(height, width) - 1 : Math.max(height, width);
+  const maxShift = checkInteger('randomShift', 'maxShift', options.maxShift ?? 4, 0, most);
   const fill = checkNumber('randomShift', 'fill', options.fill ?? 0);
   const from = contiguousData(X);
   const out = emptyTensor(X.shape, X.dtype);
@@ -69,14 +123,19 @@ export function randomShift(X: Tensor, rng: RandomSource, options: { maxShift?: 
     for (let plane = n * channels; plane < (n + 1) * channels; plane++) {
       for (let y = 0; y < height; y++) {
         const row = (plane * height + y) * width;
-        const source = y - down;
+        const source = reflects ? mirrored(y - down, height) : y - down;
         if (source < 0 || source >= height) {
           to.fill(fill, row, row + width);
           continue;
         }
         const sourceRow = (plane * height + source) * width;
-        to.fill(fill, row, row + first);
         to.set(from.subarray(sourceRow + first - right, sourceRow + last - right), row + first);
+        if (reflects) {
+          for (let x = 0; x < first; x++) to[row + x] = from[sourceRow + right - x];
+          for (let x = last; x < width; x++) to[row + x] = from[sourceRow + mirrored(x - right, width)];
+          continue;
+        }
+        to.fill(fill, row, row + first);
         to.fill(fill, row + last, row + width);
       }
     }
@@ -84,8 +143,14 @@ export function randomShift(X: Tensor, rng: RandomSource, options: { maxShift?: 
   return out;
 }
 
+/** The place in 0..extent-1 of which the place i outside is the mirror image, the edge itself not repeated. */
+function mirrored(i: number, extent: number): number {
+  const inside = Math.abs(i);
+  return inside < extent ? inside : 2 * extent - 2 - inside;
+}
+
 /** One transform that applies the given ones in order: `augment(randomFlip, randomShift)`. */
 export function augment(...transforms: readonly Transform[]): Transform {
   for (const transform of transforms) checkFunction('augment', 'every transform', transform);
-  return (X, rng) => transforms.reduce((changed, transform) => transform(changed, rng), X);
+  return (X, rng, options) => transforms.reduce((changed, transform) => transform(changed, rng, options), X);
 }

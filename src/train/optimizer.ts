@@ -3,7 +3,7 @@
 import { residentArray } from '../kernels/memory/allocate.ts';
 import { activeKernels } from '../kernels/registry.ts';
 import type { StateTree, TrainableModel } from '../models/model.ts';
-import { checkInteger, describe } from '../runtime/check.ts';
+import { checkInteger, checkNumber, describe } from '../runtime/check.ts';
 import { checkTensor, shapeText } from '../tensor/check.ts';
 import { sameShape } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
@@ -11,14 +11,16 @@ import { applyRule, checkedSettings, type UpdateConfig } from '../update/rule.ts
 import type { ResolvedOptions } from './solver-options.ts';
 import { isPlainObject } from './state-tree.ts';
 
+type OptimizerOptions = Pick<ResolvedOptions, 'rule' | 'customRule' | 'optimConfig' | 'rateFactor'>;
+
 export class Optimizer {
-  readonly #options: Pick<ResolvedOptions, 'rule' | 'customRule' | 'optimConfig'>;
+  readonly #options: OptimizerOptions;
   /** by parameter: the rule's settings and what it remembers */
   #configs: Record<string, UpdateConfig> = {};
   /** the parameters as the optimizer last left them */
   #owned: Record<string, Tensor> = {};
 
-  constructor(options: Pick<ResolvedOptions, 'rule' | 'customRule' | 'optimConfig'>) {
+  constructor(options: OptimizerOptions) {
     this.#options = options;
   }
 
@@ -37,17 +39,19 @@ export class Optimizer {
   }
 
   /**
-   * Updates every parameter from its gradient. With a rule of the library this runs inside the step and allocates
-   * nothing after the first time. Throws, before any parameter changes, unless there is a gradient of the right shape
-   * for each parameter.
+   * Updates every parameter that is not frozen from its gradient. With a rule of the library this runs inside the step
+   * and allocates nothing after the first time. Throws, before any parameter changes, unless there is a gradient of the
+   * right shape for each of them.
    */
   update(model: TrainableModel, grads: Record<string, Tensor>, learningRate: number | undefined): void {
-    const names = Object.keys(model.params);
+    const { rule, optimConfig, rateFactor } = this.#options;
+    const names = learntNames(model);
+    const factors = names.map((name) => checkNumber('Solver', `rateFactor of ${name}`, rateFactor?.(name) ?? 1, 0));
     for (const name of names) checkGradient(name, model.params[name], grads[name]);
-    for (const name of names) {
-      const config = (this.#configs[name] ??= { ...this.#options.optimConfig });
-      if (learningRate !== undefined) config.learningRate = learningRate;
-      if (this.#options.rule !== null) applyRule(this.#options.rule, model.params[name], grads[name], config, true);
+    for (const [i, name] of names.entries()) {
+      const config = (this.#configs[name] ??= { ...optimConfig });
+      if (learningRate !== undefined) config.learningRate = learningRate * factors[i];
+      if (rule !== null) applyRule(rule, model.params[name], grads[name], config, true);
       else this.#updateByCustomRule(model, name, grads[name], config);
     }
   }
@@ -85,7 +89,8 @@ export class Optimizer {
     }
     if (iteration === 0 && Object.keys(state).length === 0) return;
     const { rule } = this.#options;
-    for (const [name, parameter] of Object.entries(model.params)) {
+    for (const name of learntNames(model)) {
+      const parameter = model.params[name];
       const config = Object.hasOwn(state, name) ? state[name] : undefined;
       if (!isPlainObject(config)) throw new RangeError(`${fn}: the optimiser's state for ${name} is missing`);
       if (rule === null) continue;
@@ -112,6 +117,11 @@ export class Optimizer {
       )) as UpdateConfig;
     }
   }
+}
+
+/** The names of the parameters that are updated. */
+function learntNames({ params, frozen }: TrainableModel): string[] {
+  return Object.keys(params).filter((name) => frozen?.has(name) !== true);
 }
 
 function resident(t: Tensor): Tensor {

@@ -1,5 +1,6 @@
 /** What Solver takes, its data and options: what they mean, their defaults and their checks. */
 
+import type { TransformOptions } from '../data/augment.ts';
 import type { Labels } from '../layers/loss.ts';
 import {
   checkBoolean, checkFunction, checkInteger, checkNumber, checkOneOf, checkOptions, describe,
@@ -96,6 +97,8 @@ export interface SolverOptions {
   lrDecay?: number;
   /** a further factor of the learning rate for every iteration; see schedules.ts */
   schedule?: Schedule;
+  /** what the learning rate of the parameter of this name is multiplied by; 1 for all unless given */
+  rateFactor?: (name: string) => number;
   /** examples a step; 100 by default. All examples when there are fewer. */
   batchSize?: number;
   /** passes over the training set; 10 by default */
@@ -130,9 +133,10 @@ export interface SolverOptions {
   onEpoch?: (report: EpochReport) => unknown;
   /**
    * changes a batch X (N, ...) before it is learnt from, which may be done in place: augmentation. Draw from the
-   * generator that it is given, whose state is part of checkpoints.
+   * generator that it is given, whose state is part of checkpoints. `options.batch` says which examples these
+   * are, and how many epochs have gone by.
    */
-  transform?: (X: Tensor, rng: RandomSource) => Tensor;
+  transform?: (X: Tensor, rng: RandomSource, options: Required<TransformOptions>) => Tensor;
   /**
    * stop with a DivergenceError when the loss, a score or a parameter becomes NaN or infinite; true by default. false
    * goes on, as NumPy would; what is not finite then never counts as the best, and checkpoints that would hold it are
@@ -153,6 +157,7 @@ export interface ResolvedOptions {
   readonly learningRate: number | undefined;
   readonly lrDecay: number;
   readonly schedule: Schedule | null;
+  readonly rateFactor: ((name: string) => number) | null;
   readonly batchSize: number;
   readonly numEpochs: number;
   readonly numTrainSamples: number | null;
@@ -166,12 +171,12 @@ export interface ResolvedOptions {
   readonly patience: number | null;
   readonly onProgress: ((progress: Progress) => void) | null;
   readonly onEpoch: NonNullable<SolverOptions['onEpoch']> | null;
-  readonly transform: ((X: Tensor, rng: RandomSource) => Tensor) | null;
+  readonly transform: NonNullable<SolverOptions['transform']> | null;
   readonly stopWhenDiverged: boolean;
 }
 
 const known = [
-  'updateRule', 'optimConfig', 'lrDecay', 'schedule', 'batchSize', 'numEpochs', 'numTrainSamples', 'numValSamples',
+  'updateRule', 'optimConfig', 'lrDecay', 'schedule', 'rateFactor', 'batchSize', 'numEpochs', 'numTrainSamples', 'numValSamples',
   'printEvery', 'verbose', 'checkpointName', 'checkpointMetadata', 'checkpointStore', 'rng', 'patience', 'onProgress',
   'onEpoch', 'transform', 'stopWhenDiverged',
 ];
@@ -188,11 +193,12 @@ export function resolveOptions(fn: string, options: SolverOptions): ResolvedOpti
   const learningRate = rule === null ? optimConfig.learningRate : checkedSettings(rule, optimConfig, fn, 'optimConfig').learningRate;
   const lrDecay = checkNumber(fn, 'lrDecay', options.lrDecay ?? 1, 0);
   const schedule = optionalFunction(fn, 'schedule', options.schedule);
-  if (learningRate === undefined && (lrDecay !== 1 || schedule !== null)) {
-    throw new TypeError(`${fn}: lrDecay and schedule need optimConfig.learningRate, which ${ruleName} was not given`);
+  const rateFactor = optionalFunction(fn, 'rateFactor', options.rateFactor);
+  if (learningRate === undefined && (lrDecay !== 1 || schedule !== null || rateFactor !== null)) {
+    throw new TypeError(`${fn}: lrDecay, schedule and rateFactor need optimConfig.learningRate, which ${ruleName} was not given`);
   }
   return {
-    ruleName, rule, customRule, optimConfig, learningRate, lrDecay, schedule,
+    ruleName, rule, customRule, optimConfig, learningRate, lrDecay, schedule, rateFactor,
     batchSize: checkInteger(fn, 'batchSize', options.batchSize ?? 100, 1),
     numEpochs: checkInteger(fn, 'numEpochs', options.numEpochs ?? 10, 1),
     numTrainSamples: checkCount(fn, 'numTrainSamples', options.numTrainSamples, 1000),

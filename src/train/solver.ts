@@ -174,7 +174,7 @@ export class Solver {
       order: this.#order.data,
       start: (this.iteration % this.iterationsPerEpoch) * this.#batchSize,
       count: this.#batchSize,
-      iteration: this.iteration + 1,
+      epoch: this.epoch, iteration: this.iteration + 1,
       learningRate,
     });
     this.#lastLearningRate = learningRate;

@@ -16,6 +16,8 @@ export interface StepPlan {
   readonly order: TypedArray;
   readonly start: number;
   readonly count: number;
+  /** epochs before this one */
+  readonly epoch: number;
   /** counted from 1, for messages */
   readonly iteration: number;
   /** undefined for a custom rule that was given none */
@@ -46,7 +48,7 @@ export class TrainingStep {
     let kept: Record<string, Tensor> | null = null;
     const loss = inStep(() => {
       const [X, y] = this.#data.gather(plan.order, plan.start, plan.count, batchType(this.#model));
-      const [value, grads] = this.#lossAndGradients(this.#transformed(X), y, plan);
+      const [value, grads] = this.#lossAndGradients(this.#transformed(X, plan), y, plan);
       if (rule !== null) this.optimizer.update(this.#model, grads, plan.learningRate);
       // A rule of the user's own may keep what it is given, and what it computes must outlive the step.
       else kept = Object.fromEntries(Object.entries(grads).map(([name, gradient]) => [name, gradient.clone()]));
@@ -69,10 +71,11 @@ export class TrainingStep {
     return [loss, grads];
   }
 
-  #transformed(X: Tensor): Tensor {
+  #transformed(X: Tensor, { order, start, count, epoch }: StepPlan): Tensor {
     const { transform, rng } = this.#options;
     if (transform === null) return X;
-    const changed = checkTensor('Solver', 'the result of transform', transform(X, rng));
+    const batch = { indices: order.subarray(start, start + count), epoch };
+    const changed = checkTensor('Solver', 'the result of transform', transform(X, rng, { batch }));
     if (changed.ndim === 0 || changed.shape[0] !== X.shape[0]) {
       throw new RangeError(
         `Solver: transform made ${shapeText(changed.shape)} of a batch of shape ${shapeText(X.shape)}`,

@@ -2,8 +2,8 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { augment, randomFlip, randomShift } from '../../src/data/index.ts';
-import { flip, RandomState, Rng, Tensor } from '../../src/tensor/index.ts';
+import { alternatingFlip, augment, randomFlip, randomShift } from '../../src/data/index.ts';
+import { flip, pad, RandomState, Rng, Tensor } from '../../src/tensor/index.ts';
 
 /** Images in which all values differ. */
 function ramp(count: number, channels: number, height: number, width: number): Tensor {
@@ -117,5 +117,56 @@ describe('augment', () => {
     expect(() => randomShift(X, new Rng(0), { maxShift: 3 })).toThrow(RangeError);
     expect(() => randomShift(X, new Rng(0), { shift: 1 } as object)).toThrow(TypeError);
     expect(() => augment('flip' as unknown as typeof randomFlip)).toThrow(TypeError);
+  });
+});
+
+describe('alternatingFlip', () => {
+  it('mirrors about half of the images in one epoch and the others in the next', () => {
+    const X = ramp(200, 1, 2, 3);
+    const indices = Int32Array.from({ length: 200 }, (_, i) => 3 * i);
+    const [first, second, third] = [0, 1, 2].map((epoch) =>
+      alternatingFlip(X, new Rng(0), { batch: { indices, epoch } }));
+    let mirrored = 0;
+    for (let n = 0; n < 200; n++) {
+      const both = [text(X.slice(n)), text(flip(X.slice(n), -1))];
+      expect([text(first.slice(n)), text(second.slice(n))].sort()).toEqual([...both].sort());
+      if (text(first.slice(n)) === both[1]) mirrored++;
+    }
+    expect(mirrored).toBeGreaterThan(70);
+    expect(mirrored).toBeLessThan(130);
+    expect(text(third)).toBe(text(first));
+  });
+
+  it('goes by the place in the data set and not by that in the batch, and needs it', () => {
+    const X = ramp(8, 1, 2, 3);
+    const batch = { indices: [0, 1, 2, 3, 4, 5, 6, 7], epoch: 0 };
+    const whole = alternatingFlip(X, new Rng(0), { batch });
+    const part = alternatingFlip(X.slice([4, 8]), new Rng(0), { batch: { ...batch, indices: [4, 5, 6, 7] } });
+    expect(text(part)).toBe(text(whole.slice([4, 8])));
+    const short = { ...batch, indices: [1] };
+    expect(() => alternatingFlip(X, new Rng(0), { batch: short })).toThrow(/batch.indices must hold 8 numbers/);
+    expect(() => alternatingFlip(X, new Rng(0))).toThrow(/^alternatingFlip: /);
+  });
+});
+
+describe('randomShift with border reflect', () => {
+  it('is padding with mirror images and cropping', () => {
+    const side = fc.integer({ min: 1, max: 6 });
+    fc.assert(fc.property(side, side, fc.nat(), fc.nat(), (height, width, seed, size) => {
+      const maxShift = size % Math.min(height, width);
+      const X = ramp(6, 2, height, width);
+      const out = randomShift(X, new Rng(seed), { maxShift, border: 'reflect' });
+      const padded = pad(X, [[0, 0], [0, 0], [maxShift, maxShift], [maxShift, maxShift]], 'reflect');
+      const draws = new Rng(seed);
+      const offset = (): number => Math.floor(draws.random() * (2 * maxShift + 1));
+      for (let n = 0; n < 6; n++) {
+        const [top, left] = [2 * maxShift - offset(), 2 * maxShift - offset()];
+        expect(text(out.slice(n))).toBe(text(padded.slice(n, null, [top, top + height], [left, left + width])));
+      }
+    }));
+  });
+
+  it('refuses shifts as wide as the image, of which there is no mirror image', () => {
+    expect(() => randomShift(ramp(1, 1, 4, 3), new Rng(0), { maxShift: 3, border: 'reflect' })).toThrow(RangeError);
   });
 });

@@ -126,7 +126,8 @@ export const dataTable: Table = {
     [dataset(), { numTraining: 2, numValidation: 1, numTest: 1, subtractMean: true, normalize: true }],
   normalizeImages: () => [images, zeros([3, 1, 1]), ones([3, 1, 1])],
   augment: () => [data.randomFlip, data.randomShift], randomFlip: () => [images, new Rng(1), { probability: 0.5 }],
-  randomShift: () => [images, new Rng(1), { maxShift: 2, fill: 0 }],
+  randomShift: () => [images, new Rng(1), { maxShift: 2, fill: 0, border: 'reflect' }],
+  alternatingFlip: () => [images, new Rng(1), { batch: { indices: [3, 5], epoch: 1 } }],
   batches: () => [rows, labels(), { batchSize: 2, rng: new Rng(1), dropLast: true, transform: (X: Tensor) => X }],
   shuffled: () => [dataset().train, new Rng(1)],
 };
