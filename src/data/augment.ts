@@ -10,19 +10,7 @@ import { checkRank } from '../tensor/check.ts';
 import { contiguousData, emptyTensor } from '../tensor/internal.ts';
 import { checkRandomSource, type RandomSource } from '../tensor/random/source.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-
-/** Which examples a batch is made of. */
-export interface BatchInfo {
-  /** their places in the data set */
-  readonly indices: ArrayLike<number>;
-  /** passes over the data set before this one */
-  readonly epoch: number;
-}
-
-/** What the Solver tells a transform beside the images; the transforms here that need none of it take no notice. */
-export interface TransformOptions {
-  batch?: BatchInfo;
-}
+import type { BatchInfo, TransformOptions } from '../train/batch-info.ts';
 
 /** Changes a batch (N,C,H,W), drawing from rng; gives a tensor of the same shape and never writes to its argument. */
 export type Transform = (X: Tensor, rng: RandomSource, options?: TransformOptions) => Tensor;
@@ -63,6 +51,7 @@ export function alternatingFlip(X: Tensor, rng: RandomSource, options: Transform
   if (typeof indices !== 'object' || indices === null || indices.length !== X.shape[0]) {
     throw new TypeError(`${fn}: batch.indices must hold ${X.shape[0]} numbers, one an image, got ${describe(indices)}`);
   }
+  for (let n = 0; n < indices.length; n++) checkInteger(fn, `batch.indices[${n}]`, indices[n], 0);
   const half = checkInteger(fn, 'batch.epoch', epoch, 0) & 1;
   return flipped(X, (n) => (Math.imul(indices[n] + 1, 0x9e3779b1) >>> 31) !== half);
 }

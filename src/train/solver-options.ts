@@ -1,6 +1,6 @@
 /** What Solver takes, its data and options: what they mean, their defaults and their checks. */
 
-import type { TransformOptions } from '../data/augment.ts';
+import type { TransformOptions } from './batch-info.ts';
 import type { Labels } from '../layers/loss.ts';
 import {
   checkBoolean, checkFunction, checkInteger, checkNumber, checkOneOf, checkOptions, describe,

@@ -26,7 +26,8 @@ describe('rateFactor', () => {
   });
 
   it('is refused where it is no function, gives no number, or there is no rate', () => {
-    const solver = (rateFactor: unknown): Solver => new Solver(build(), data, { ...options, rateFactor: rateFactor as never });
+    const solver = (rateFactor: unknown): Solver =>
+      new Solver(build(), data, { ...options, rateFactor: rateFactor as never });
     expect(() => solver(3)).toThrow(/^Solver: rateFactor must be/);
     expect(() => solver(() => NaN).step()).toThrow(/rateFactor of W1/);
     const own: SolverOptions = { updateRule: (w) => [w, {}], rateFactor: () => 1 };

@@ -1,0 +1,14 @@
+/** What is known of a batch beside its numbers. */
+
+/** Which examples a batch is made of. */
+export interface BatchInfo {
+  /** their places in the data set */
+  readonly indices: ArrayLike<number>;
+  /** passes over the data set before this one */
+  readonly epoch: number;
+}
+
+/** What the Solver tells a transform beside the images; those that need none of it take no notice. */
+export interface TransformOptions {
+  batch?: BatchInfo;
+}
