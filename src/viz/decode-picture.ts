@@ -1,6 +1,6 @@
 /** Picture files of whichever format they are. */
 
-import { describe } from '../runtime/check.ts';
+import { checkInteger, checkOptions, describe } from '../runtime/check.ts';
 import { decodeJpeg, isJpeg } from './jpeg.ts';
 import type { Picture } from './picture.ts';
 import { decodePng, type DecodePngOptions } from './png.ts';
@@ -10,6 +10,8 @@ export function decodePicture(bytes: Uint8Array, options: DecodePngOptions = {})
   if (!(bytes instanceof Uint8Array)) {
     throw new TypeError(`decodePicture: bytes must be a Uint8Array, got ${describe(bytes)}`);
   }
+  checkOptions('decodePicture', options, ['maxPixels']);
+  if (options.maxPixels !== undefined) checkInteger('decodePicture', 'maxPixels', options.maxPixels, 1, 2 ** 30);
   if (isJpeg(bytes)) return decodeJpeg(bytes, options);
   if (bytes[0] === 137 && bytes[1] === 80) return decodePng(bytes, options);
   throw new Error('decodePicture: the file is neither a PNG nor a JPEG');

@@ -44,6 +44,14 @@ const network = (type: string, make: () => models.Model, X: Tensor, y: readonly 
   }),
 });
 
+/** 2x2 pixels of grey. */
+const jpeg = new Uint8Array(Buffer.from(
+  '/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABALDA4MChAODQ4SERATGCgaGBYWGDEjJR0oOjM9PDkzODdASFxOQERXRTc4UG1RV19i' +
+  'Z2hnPk1xeXBkeFxlZ2P/wAALCAACAAIBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAABf/EABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAI' +
+  'AQEAAD8AMf/Z',
+  'base64',
+));
+
 export const modelsTable: Table = {
   Network: 'internal', // the base of the networks, whose methods are walked on each of them
   ...Object.fromEntries(['loss', 'summary', 'state', 'loadState', ...networkInternals].map((name) => [`Network.${name}`, 'internal'])),
@@ -125,6 +133,7 @@ export const dataTable: Table = {
   prepareImages: () =>
     [dataset(), { numTraining: 2, numValidation: 1, numTest: 1, subtractMean: true, normalize: true }],
   normalizeImages: () => [images, zeros([3, 1, 1]), ones([3, 1, 1])],
+  cropCenter: () => [images, 1, 2], resizeImages: { args: () => [images, 3, 2], without: large },
   augment: () => [data.randomFlip, data.randomShift], randomFlip: () => [images, new Rng(1), { probability: 0.5 }],
   randomShift: () => [images, new Rng(1), { maxShift: 2, fill: 0, border: 'reflect' }],
   alternatingFlip: () => [images, new Rng(1), { batch: { indices: [3, 5], epoch: 1 } }],
@@ -152,6 +161,8 @@ export const vizTable: Table = {
   filterGrid: () => [images, grid], imageGrid: () => [images, grid],
   pictureToTensor: () => [picture()], tensorToPicture: () => [zeros([3, 2, 2])],
   encodePng: () => [picture()], decodePng: () => [viz.encodePng(picture()), { maxPixels: 100 }],
+  decodeJpeg: () => [jpeg, { maxPixels: 100 }], decodePicture: () => [viz.encodePng(picture()), { maxPixels: 100 }],
+  panelsSvg: () => [[[{ title: 'a', picture: picture() }]], { width: 64 }],
   curvesHtml: () => [{ a: run() }, 'title'],
   reportHtml: () => [{
     title: 'a', subtitle: 'b', runs: { a: run() }, summary: [{ label: 'a', value: 'b', note: 'c' }], filters: picture(),
