@@ -29,6 +29,7 @@ beforeAll(() => {
   installEngine(testEngine(heap));
 });
 afterEach(async () => {
+  vi.restoreAllMocks();
   await shutdown();
   threads.length = 0;
 });
