@@ -6,17 +6,18 @@ import type { TrainableModel } from '../models/model.ts';
 import { checkInteger } from '../runtime/check.ts';
 import { checkRank } from '../tensor/check.ts';
 import { contiguousData } from '../tensor/internal.ts';
-import { Rng } from '../tensor/random/rng.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { BatchType, Dataset } from './dataset.ts';
+import type { ExampleDraw } from './example-draw.ts';
 
 export interface AccuracyPlan {
   /** examples to look at; fewer than there are means a random sample, null all */
   readonly numSamples: number | null;
   readonly batchSize: number;
   readonly type: BatchType;
-  /** seed of the sample: of a generator of its own, so that looking at accuracy never changes the training */
-  readonly seed: number;
+  /** draws the sample, which may depend on the steps made */
+  readonly draw: Pick<ExampleDraw, 'sample'>;
+  readonly iteration: number;
   /** told, or asked to throw, when a score is NaN or infinitely high, which ranks nothing */
   readonly diverged: (what: string) => void;
 }
@@ -28,7 +29,7 @@ export interface AccuracyPlan {
 export function* accuracySteps(model: TrainableModel, data: Dataset, plan: AccuracyPlan): Generator<void, number> {
   const sampled = plan.numSamples !== null && plan.numSamples < data.size;
   const count = sampled ? plan.numSamples : data.size;
-  const order = sampled ? contiguousData(new Rng(plan.seed).permutation(data.size)) : null;
+  const order = sampled ? plan.draw.sample(data.size, count, plan.iteration) : null;
   activeKernels(); // a backend brings its memory when it is selected, which must come before the step
   let correct = 0;
   for (let start = 0; start < count; start += plan.batchSize) {

@@ -7,6 +7,7 @@ export {
   type CosineScheduleOptions, type OneCycleScheduleOptions, type Schedule, type StepScheduleOptions,
 } from '../update/schedules.ts';
 export { Solver } from './solver.ts';
+export type { LookaheadOptions } from './lookahead.ts';
 export type {
   AccuracyOptions, EpochReport, Progress, RestoreOptions, SolverData, SolverOptions, StopReason, TrainOptions,
 } from './solver-options.ts';

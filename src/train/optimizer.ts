@@ -120,7 +120,7 @@ export class Optimizer {
 }
 
 /** The names of the parameters that are updated. */
-function learntNames({ params, frozen }: TrainableModel): string[] {
+export function learntNames({ params, frozen }: Pick<TrainableModel, 'params' | 'frozen'>): string[] {
   return Object.keys(params).filter((name) => frozen?.has(name) !== true);
 }
 

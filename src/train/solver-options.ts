@@ -5,10 +5,15 @@ import type { Labels } from '../layers/loss.ts';
 import {
   checkBoolean, checkFunction, checkInteger, checkNumber, checkOneOf, checkOptions, describe,
 } from '../runtime/check.ts';
+import { contiguousData } from '../tensor/internal.ts';
+import type { TypedArray } from '../kernels/memory/allocate.ts';
+import type { RandomState } from '../tensor/random/random-state.ts';
 import { Rng } from '../tensor/random/rng.ts';
 import { checkRandomSource, type RandomSource } from '../tensor/random/source.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { defaultCheckpointStore, type CheckpointStore } from './checkpoint-store.ts';
+import { Lookahead, type LookaheadOptions } from './lookahead.ts';
+import type { RunSettings } from './solver-state.ts';
 import { checkedSettings, type RuleDefinition, type UpdateConfig, type UpdateRule } from '../update/rule.ts';
 import type { Schedule } from '../update/schedules.ts';
 import { definitionOf, ruleNames, type RuleName } from '../update/update-rules.ts';
@@ -78,7 +83,7 @@ export interface EpochReport {
   numEpochs: number;
   /** steps made so far */
   iteration: number;
-  /** accuracies, 0 to 1, of the parameters as they are now */
+  /** accuracies, 0 to 1, of the parameters as they are now (with lookahead, of the slow weights) */
   trainAcc: number;
   valAcc: number;
   /** true when valAcc is the highest so far, so that these parameters are kept */
@@ -97,6 +102,14 @@ export interface SolverOptions {
   lrDecay?: number;
   /** a further factor of the learning rate for every iteration; see schedules.ts */
   schedule?: Schedule;
+  /**
+   * seconds of training in all, those before a checkpoint included: train() ends before a step that might pass them
+   * ('timeLimit'), and a schedule follows the time that has gone by where that is ahead of the steps, so that it
+   * reaches its end on a slow machine as on a fast one; a run then depends on the machine's speed. None by default.
+   */
+  timeBudget?: number;
+  /** slow weights that follow the others and are the result: see LookaheadOptions; none by default */
+  lookahead?: LookaheadOptions;
   /** what the learning rate of the parameter of this name is multiplied by; 1 for all unless given */
   rateFactor?: (name: string) => number;
   /** examples a step; 100 by default. All examples when there are fewer. */
@@ -119,6 +132,14 @@ export interface SolverOptions {
   checkpointStore?: CheckpointStore;
   /** draws the order of the examples and is handed to transform; new Rng(0) by default */
   rng?: RandomSource;
+  /**
+   * how batches are drawn: by a 'permutation' of the examples every epoch (default), or, each anew and with
+   * replacement, by `rng.choice`; the samples that accuracy is measured on then come from rng as well. With a
+   * RandomState these are the draws of the course's own Solver, np.random.choice, in its order: whoever draws the
+   * initial weights and dropout's masks from that same RandomState follows a NumPy program number by number. Batches
+   * then have batchSize examples even where there are fewer to draw from.
+   */
+  draw?: 'permutation' | 'choice';
   /**
    * stop once the validation accuracy has not risen above the best for so many epochs on end; null (default) for never
    */
@@ -158,6 +179,9 @@ export interface ResolvedOptions {
   readonly lrDecay: number;
   readonly schedule: Schedule | null;
   readonly rateFactor: ((name: string) => number) | null;
+  /** Infinity for none */
+  readonly timeBudget: number;
+  readonly lookahead: Lookahead | null;
   readonly batchSize: number;
   readonly numEpochs: number;
   readonly numTrainSamples: number | null;
@@ -168,6 +192,8 @@ export interface ResolvedOptions {
   readonly checkpointStore: CheckpointStore | null;
   readonly checkpointMetadata: Readonly<Record<string, string>>;
   readonly rng: RandomSource;
+  /** draws `count` of 0..size-1 with replacement; null where batches come from a permutation */
+  readonly choice: ((size: number, count: number) => TypedArray) | null;
   readonly patience: number | null;
   readonly onProgress: ((progress: Progress) => void) | null;
   readonly onEpoch: NonNullable<SolverOptions['onEpoch']> | null;
@@ -176,7 +202,8 @@ export interface ResolvedOptions {
 }
 
 const known = [
-  'updateRule', 'optimConfig', 'lrDecay', 'schedule', 'rateFactor', 'batchSize', 'numEpochs', 'numTrainSamples', 'numValSamples',
+  'updateRule', 'optimConfig', 'lrDecay', 'schedule', 'rateFactor', 'timeBudget', 'lookahead', 'batchSize', 'numEpochs',
+  'numTrainSamples', 'numValSamples', 'draw',
   'printEvery', 'verbose', 'checkpointName', 'checkpointMetadata', 'checkpointStore', 'rng', 'patience', 'onProgress',
   'onEpoch', 'transform', 'stopWhenDiverged',
 ];
@@ -197,8 +224,12 @@ export function resolveOptions(fn: string, options: SolverOptions): ResolvedOpti
   if (learningRate === undefined && (lrDecay !== 1 || schedule !== null || rateFactor !== null)) {
     throw new TypeError(`${fn}: lrDecay, schedule and rateFactor need optimConfig.learningRate, which ${ruleName} was not given`);
   }
+  const { timeBudget = Infinity, lookahead } = options;
+  if (timeBudget !== Infinity) checkNumber(fn, 'timeBudget', timeBudget, 0);
+  const rng = checkRandomSource(fn, 'rng', options.rng ?? new Rng(0));
   return {
-    ruleName, rule, customRule, optimConfig, learningRate, lrDecay, schedule, rateFactor,
+    ruleName, rule, customRule, optimConfig, learningRate, lrDecay, schedule, rateFactor, timeBudget,
+    lookahead: lookahead === undefined ? null : new Lookahead(fn, lookahead),
     batchSize: checkInteger(fn, 'batchSize', options.batchSize ?? 100, 1),
     numEpochs: checkInteger(fn, 'numEpochs', options.numEpochs ?? 10, 1),
     numTrainSamples: checkCount(fn, 'numTrainSamples', options.numTrainSamples, 1000),
@@ -206,7 +237,7 @@ export function resolveOptions(fn: string, options: SolverOptions): ResolvedOpti
     printEvery: checkInteger(fn, 'printEvery', options.printEvery ?? 10, 1),
     verbose: checkBoolean(fn, 'verbose', options.verbose ?? true),
     ...resolveCheckpoints(fn, options),
-    rng: checkRandomSource(fn, 'rng', options.rng ?? new Rng(0)),
+    rng, choice: resolveDraw(fn, options.draw ?? 'permutation', rng),
     patience: checkCount(fn, 'patience', options.patience, null),
     onProgress: optionalFunction(fn, 'onProgress', options.onProgress),
     onEpoch: optionalFunction(fn, 'onEpoch', options.onEpoch),
@@ -224,6 +255,14 @@ function resolveRule(
   }
   const name = checkOneOf(fn, 'updateRule', given, ruleNames);
   return { rule: definitionOf(name), customRule: null, ruleName: name };
+}
+
+function resolveDraw(
+  fn: string, draw: NonNullable<SolverOptions['draw']>, rng: RandomSource & Partial<Pick<RandomState, 'choice'>>,
+): ResolvedOptions['choice'] {
+  if (checkOneOf(fn, 'draw', draw, ['permutation', 'choice']) === 'permutation') return null;
+  if (typeof rng.choice !== 'function') throw new TypeError(`${fn}: rng must be a RandomState with draw 'choice', got ${describe(rng)}`);
+  return (size, count) => contiguousData(rng.choice!(size, [count]));
 }
 
 function resolveCheckpoints(
@@ -251,8 +290,42 @@ function resolveCheckpoints(
   return { checkpointName, checkpointStore: store, checkpointMetadata };
 }
 
+/** What a checkpoint must have in common with the Solver that goes on from it. */
+export function settingsOf(
+  { ruleName, optimConfig, lrDecay, lookahead, choice }: ResolvedOptions, batchSize: number, trainingExamples: number,
+): RunSettings {
+  return {
+    updateRule: ruleName, optimConfig: optimConfig as RunSettings, lrDecay, batchSize, trainingExamples,
+    lookahead: lookahead?.every, draw: choice === null ? undefined : 'choice',
+  };
+}
+
+/** The options of train(), checked. */
+export function resolveTrainOptions(fn: string, options: TrainOptions): TrainOptions & { readonly timeLimit: number } {
+  checkOptions(fn, options, ['timeLimit', 'signal']);
+  const { timeLimit = Infinity, signal } = options;
+  if (timeLimit !== Infinity) checkNumber(fn, 'timeLimit', timeLimit, 0);
+  if (signal !== undefined && typeof signal?.aborted !== 'boolean') {
+    throw new TypeError(`${fn}: signal must be an AbortSignal, got ${describe(signal)}`);
+  }
+  return { timeLimit, signal };
+}
+
+/** Examples classified at a time unless the caller says otherwise. */
+export const evaluationBatch: number = 100;
+
+/** The options of checkAccuracy(), checked. */
+export function resolveAccuracyOptions(fn: string, options: AccuracyOptions): Required<AccuracyOptions> {
+  checkOptions(fn, options, ['numSamples', 'batchSize']);
+  const { batchSize = evaluationBatch } = options;
+  return {
+    numSamples: checkCount(fn, 'numSamples', options.numSamples, null),
+    batchSize: checkInteger(fn, 'batchSize', batchSize, 1),
+  };
+}
+
 /** A count from 1, or null for one without end. */
-export function checkCount(
+function checkCount(
   fn: string, name: string, value: number | null | undefined, standard: number | null,
 ): number | null {
   if (value === undefined) return standard;

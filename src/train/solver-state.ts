@@ -43,6 +43,8 @@ export interface SolverState {
   model: Snapshot;
   best: Snapshot | null;
   optimizer: StateTree;
+  /** the slow weights of lookahead; null without */
+  lookahead: StateTree;
 }
 
 /** The metadata entry that marks a checkpoint. */
@@ -120,7 +122,7 @@ export function decodeState(
     throw new RangeError(`${fn}: the checkpoint has ${lossHistory.length} losses for ${iteration} iterations`);
   }
   const epoch = count(fn, tree, 'epoch');
-  if (epoch !== Math.floor(iteration / Math.floor(examples / (settings.batchSize as number)))) {
+  if (epoch !== Math.floor(iteration / Math.max(1, Math.floor(examples / (settings.batchSize as number))))) {
     throw new RangeError(`${fn}: the checkpoint is in epoch ${epoch} after ${iteration} iterations`);
   }
   const state: SolverState = {
@@ -141,6 +143,7 @@ export function decodeState(
     model: snapshot(fn, 'model', tree.model, model),
     best: tree.best === null ? null : snapshot(fn, 'best', tree.best, model),
     optimizer: tree.optimizer,
+    lookahead: tree.lookahead ?? null,
   };
   for (const name of Object.keys(tree)) {
     if (name === 'version' || Object.hasOwn(state, name)) continue;

@@ -5,7 +5,7 @@
 
 import type { Labels } from '../layers/loss.ts';
 import type { TrainableModel } from '../models/model.ts';
-import { checkBoolean, checkInteger, checkNumber, checkOptions, describe } from '../runtime/check.ts';
+import { checkBoolean, checkNumber, checkOptions, describe } from '../runtime/check.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { accuracySteps, classCount, drain, type AccuracyPlan } from './accuracy.ts';
 import { checkModel } from './check-model.ts';
@@ -13,10 +13,11 @@ import { Dataset } from './dataset.ts';
 import type { Module } from '../nn/module.ts';
 import { modelOf } from './module-model.ts';
 import { DivergenceError, findNonFinite } from './divergence.ts';
+import { ExampleDraw } from './example-draw.ts';
 import { Pacer } from '../runtime/pacer.ts';
 import {
-  checkCount, resolveOptions, type AccuracyOptions, type ResolvedOptions, type RestoreOptions, type SolverData,
-  type SolverOptions, type StopReason, type TrainOptions,
+  evaluationBatch, resolveAccuracyOptions, resolveOptions, resolveTrainOptions, settingsOf, type AccuracyOptions,
+  type ResolvedOptions, type RestoreOptions, type SolverData, type SolverOptions, type StopReason, type TrainOptions,
 } from './solver-options.ts';
 import {
   contentsOf, decodeState, encodeState, loadSnapshot, loadSnapshots, takeSnapshot, type RunSettings, type Snapshot,
@@ -25,9 +26,6 @@ import { batchType, TrainingStep } from './training-step.ts';
 
 /** The share of the newest step in the running average of step times. */
 const newestShare = 0.1;
-
-/** Examples classified at a time unless the caller says otherwise. */
-const evaluationBatch = 100;
 
 export class Solver {
   readonly model: TrainableModel;
@@ -45,7 +43,10 @@ export class Solver {
   epoch: number = 0;
   /** steps made */
   iteration: number = 0;
-  /** seconds spent in training steps; accuracy checks, checkpoints and pauses do not count */
+  /**
+   * seconds spent in training steps; accuracy checks, checkpoints and pauses do not count. Time that preparing the
+   * model took may be added before the first step, to count in timeBudget.
+   */
   trainSeconds: number = 0;
   /** steps an epoch: examples left over at the end of an epoch's order are not used in that epoch */
   readonly iterationsPerEpoch: number;
@@ -58,8 +59,9 @@ export class Solver {
   readonly #classes: number;
   readonly #batchSize: number;
   readonly #step: TrainingStep;
-  #order: Tensor | null = null;
-  #orderEpoch: number = -1;
+  readonly #draw: ExampleDraw;
+  /** what a checkpoint must have in common with the Solver that goes on from it */
+  readonly #settings: RunSettings;
   #decay: number = 1;
   #lastCheck: number = 0;
   #best: Snapshot | null = null;
@@ -91,9 +93,12 @@ export class Solver {
     this.#classes = classCount(fn, this.model, this.#val, batchType(this.model));
     this.#train.checkClasses(fn, 'yTrain', this.#classes);
     this.#val.checkClasses(fn, 'yVal', this.#classes);
-    this.#batchSize = Math.min(this.#options.batchSize, this.#train.size);
-    this.iterationsPerEpoch = Math.floor(this.#train.size / this.#batchSize);
+    const { batchSize, choice } = this.#options;
+    this.#batchSize = choice === null ? Math.min(batchSize, this.#train.size) : batchSize;
+    this.#draw = new ExampleDraw(this.#options, this.#train.size, this.#batchSize);
+    this.iterationsPerEpoch = Math.max(1, Math.floor(this.#train.size / this.#batchSize));
     this.iterations = this.iterationsPerEpoch * this.#options.numEpochs;
+    this.#settings = settingsOf(this.#options, this.#batchSize, this.#train.size);
     this.#step = new TrainingStep(this.model, this.#train, this.#options);
   }
 
@@ -116,19 +121,13 @@ export class Solver {
    * that could not be written, an error thrown by a callback.
    */
   async train(options: TrainOptions = {}): Promise<StopReason> {
-    const fn = 'Solver.train';
-    checkOptions(fn, options, ['timeLimit', 'signal']);
-    const { timeLimit = Infinity, signal } = options;
-    if (timeLimit !== Infinity) checkNumber(fn, 'timeLimit', timeLimit, 0);
-    if (signal !== undefined && typeof signal?.aborted !== 'boolean') {
-      throw new TypeError(`${fn}: signal must be an AbortSignal, got ${describe(signal)}`);
-    }
+    const { timeLimit, signal } = resolveTrainOptions('Solver.train', options);
     this.#checkIdle('train');
     this.#running = true;
     try {
       this.#returnToLatest();
       if (this.#best === null) this.#first ??= takeSnapshot(this.model);
-      const reason = await this.#run(this.trainSeconds + timeLimit, signal);
+      const reason = await this.#run(Math.min(this.trainSeconds + timeLimit, this.#options.timeBudget), signal);
       this.#first = null;
       return reason;
     } catch (error) {
@@ -150,7 +149,7 @@ export class Solver {
       if (stop !== null) return stop;
       if (patience !== null && this.#staleEpochs >= patience) return 'patience';
       if (signal?.aborted) break;
-      if (this.trainSeconds >= endSeconds) {
+      if (this.trainSeconds >= endSeconds || this.timeIsUp) {
         await this.#writeCheckpoint();
         if (this.#lastCheck !== this.iteration) await this.#measure(pacer, signal, false);
         return 'timeLimit';
@@ -165,21 +164,15 @@ export class Solver {
 
   #makeStep(): number {
     const started = performance.now();
-    if (this.#order === null || this.#orderEpoch !== this.epoch) {
-      this.#order = this.#options.rng.permutation(this.#train.size);
-      this.#orderEpoch = this.epoch;
-    }
+    const { lookahead } = this.#options;
+    if (this.iteration === 0) lookahead?.begin(this.model);
     const learningRate = this.#learningRate();
-    const loss = this.#step.run({
-      order: this.#order.data,
-      start: (this.iteration % this.iterationsPerEpoch) * this.#batchSize,
-      count: this.#batchSize,
-      epoch: this.epoch, iteration: this.iteration + 1,
-      learningRate,
-    });
+    const batch = this.#draw.batch(this.epoch, this.iteration % this.iterationsPerEpoch);
+    const loss = this.#step.run({ ...batch, epoch: this.epoch, iteration: this.iteration + 1, learningRate });
     this.#lastLearningRate = learningRate;
     this.lossHistory.push(loss);
     this.iteration++;
+    lookahead?.meet(this.model, this.iteration, Math.min(1, this.#position() / this.iterations));
     if (this.iteration % this.iterationsPerEpoch === 0) {
       this.epoch++;
       this.#decay *= this.#options.lrDecay;
@@ -190,11 +183,22 @@ export class Solver {
     return loss;
   }
 
+  /** Steps made, or as many as the share of timeBudget that has gone by is worth, where that is more. */
+  #position(): number {
+    return Math.max(this.iteration, (this.trainSeconds / this.#options.timeBudget) * this.iterations);
+  }
+
+  /** True where the next step might pass timeBudget, if it took twice as long as those before. */
+  get timeIsUp(): boolean {
+    const margin = this.iteration === 0 ? 0 : 2 * (this.#secondsPerStep || this.trainSeconds / this.iteration);
+    return this.trainSeconds + margin >= this.#options.timeBudget;
+  }
+
   /** The learning rate of the next step. */
   #learningRate(): number | undefined {
     const { learningRate, schedule } = this.#options;
     if (learningRate === undefined) return undefined;
-    const factor = schedule === null ? 1 : schedule(this.iteration, this.iterations);
+    const factor = schedule === null ? 1 : schedule(this.#position(), this.iterations);
     return learningRate * this.#decay * checkNumber('Solver', 'the value of schedule', factor, 0);
   }
 
@@ -219,12 +223,15 @@ export class Solver {
   }
 
   /**
-   * Measures both accuracies, notes the best parameters, keeps a checkpoint, tells onEpoch. Returns why to stop, if so.
+   * Measures both accuracies (with lookahead, the slow weights'), notes the best parameters, keeps a checkpoint, tells
+   * onEpoch. Returns why to stop, if so.
    */
   async #measure(
     pacer: Pacer, signal: TrainOptions['signal'], checkpoint: boolean = true,
   ): Promise<'aborted' | 'stopped' | null> {
-    const { numTrainSamples, numValSamples, verbose, numEpochs, onEpoch } = this.#options;
+    const { numTrainSamples, numValSamples, verbose, numEpochs, onEpoch, lookahead, rng } = this.#options;
+    const drawnSoFar = rng.getState();
+    this.#show(lookahead?.snapshot(this.model) ?? null);
     const accuracies: number[] = [];
     let finite = true;
     const diverged = (what: string): void => {
@@ -238,7 +245,10 @@ export class Solver {
       let step = steps.next();
       while (!step.done) {
         if (pacer.due) await pacer.pause();
-        if (signal?.aborted) return 'aborted';
+        if (signal?.aborted) {
+          rng.setState(drawnSoFar); // it will be measured again
+          return 'aborted';
+        }
         step = steps.next();
       }
       accuracies.push(step.value);
@@ -253,9 +263,11 @@ export class Solver {
       this.#first = null;
       this.bestValAcc = valAcc;
       this.bestParams = this.#best.params;
+      this.#staleEpochs = 0;
+    } else if (this.iteration % this.iterationsPerEpoch === 0) {
+      this.#staleEpochs++;
     }
-    if (isBest) this.#staleEpochs = 0;
-    else if (this.iteration % this.iterationsPerEpoch === 0) this.#staleEpochs++;
+    this.#returnToLatest();
     if (checkpoint) await this.#writeCheckpoint();
     if (verbose) {
       const figures = `train acc: ${trainAcc.toFixed(6)}; val_acc: ${valAcc.toFixed(6)}`;
@@ -279,9 +291,7 @@ export class Solver {
    */
   checkAccuracy(X: Tensor, y: Labels, options: AccuracyOptions = {}): number {
     const fn = 'checkAccuracy';
-    checkOptions(fn, options, ['numSamples', 'batchSize']);
-    const numSamples = checkCount(fn, 'numSamples', options.numSamples, null);
-    const batchSize = checkInteger(fn, 'batchSize', options.batchSize ?? evaluationBatch, 1);
+    const { numSamples, batchSize } = resolveAccuracyOptions(fn, options);
     const data = new Dataset(fn, X, y);
     data.checkClasses(fn, 'y', this.#classes);
     const plan = this.#accuracyPlan(numSamples, batchSize, (what) => { this.#diverged(what); });
@@ -289,7 +299,8 @@ export class Solver {
   }
 
   #accuracyPlan(numSamples: number | null, batchSize: number, diverged: (what: string) => void): AccuracyPlan {
-    return { numSamples, batchSize, type: batchType(this.model), seed: this.iteration, diverged };
+    const { iteration } = this;
+    return { numSamples, batchSize, type: batchType(this.model), draw: this.#draw, iteration, diverged };
   }
 
   /**
@@ -305,11 +316,12 @@ export class Solver {
     const bad = findNonFinite(model);
     if (bad !== null) throw new DivergenceError(bad, iteration, this.#lastLearningRate);
     return encodeState('Solver.checkpoint', {
-      settings: this.#settings(),
+      settings: this.#settings,
       iteration, epoch, trainSeconds, lossHistory, trainAccHistory, valAccHistory, bestValAcc,
       decay: this.#decay, lastCheck: this.#lastCheck, staleEpochs: this.#staleEpochs,
-      rng: this.#options.rng.getState(), order: this.#order, orderEpoch: this.#orderEpoch,
+      rng: this.#options.rng.getState(), order: this.#draw.order, orderEpoch: this.#draw.orderEpoch,
       model, best: this.#best, optimizer: this.#step.optimizer.state(),
+      lookahead: this.#options.lookahead?.state() ?? null,
     }, this.#options.checkpointMetadata);
   }
 
@@ -325,12 +337,13 @@ export class Solver {
     checkOptions(fn, options, ['changedSettings']);
     const changed = checkBoolean(fn, 'changedSettings', options.changedSettings ?? false);
     this.#checkIdle('restore');
-    const { rng } = this.#options;
     const { model } = this;
-    const { optimConfig, lrDecay, ...fixed } = this.#settings();
+    const { rng, lookahead } = this.#options;
+    const { optimConfig, lrDecay, ...fixed } = this.#settings;
     const settings = changed ? fixed : { ...fixed, optimConfig, lrDecay };
     const saved = decodeState(fn, bytes, model, settings, this.#train.size);
     this.#step.optimizer.checkState(fn, saved.optimizer, model, saved.iteration);
+    lookahead?.checkState(fn, saved.lookahead, model);
     const rngBefore = rng.getState();
     rng.setState(saved.rng);
     try {
@@ -341,29 +354,17 @@ export class Solver {
       throw error;
     }
     this.#step.optimizer.loadState(saved.optimizer, changed);
+    lookahead?.loadState(saved.lookahead);
     const { iteration, epoch, trainSeconds, lossHistory, trainAccHistory, valAccHistory, bestValAcc } = saved;
     Object.assign(this, { iteration, epoch, trainSeconds, lossHistory, trainAccHistory, valAccHistory, bestValAcc });
     this.bestParams = saved.best?.params ?? {};
     this.#best = saved.best;
-    this.#first = null;
-    this.#latest = null;
-    this.#order = saved.order;
-    this.#orderEpoch = saved.orderEpoch;
+    this.#first = this.#latest = null;
+    this.#draw.resume(saved);
+    this.#secondsPerStep = 0;
     this.#decay = saved.decay;
     this.#lastCheck = saved.lastCheck;
     this.#staleEpochs = saved.staleEpochs;
-  }
-
-  /** What a checkpoint must have in common with the Solver that goes on from it. */
-  #settings(): RunSettings {
-    const { ruleName, optimConfig, lrDecay } = this.#options;
-    return {
-      updateRule: ruleName,
-      optimConfig: optimConfig as RunSettings,
-      lrDecay,
-      batchSize: this.#batchSize,
-      trainingExamples: this.#train.size,
-    };
   }
 
   async #writeCheckpoint(): Promise<void> {
