@@ -22,7 +22,7 @@ import { convRecord } from '../layers/records/convolution.ts';
 import { flattenRecord, reluRecord, scaleRecord } from '../layers/records/elementwise.ts';
 import { batchnormRecord } from '../layers/records/normalization.ts';
 import { maxPoolRecord } from '../layers/records/pooling.ts';
-import { checkInteger, checkNumber, checkOptions, describe } from '../runtime/check.ts';
+import { checkBoolean, checkInteger, checkNumber, checkOptions, describe } from '../runtime/check.ts';
 import { sameShape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { Network } from './network.ts';
@@ -40,6 +40,8 @@ export interface FastConvNetOptions extends NetworkOptions {
   logitScale?: number;
   /** the share of the running averages that batchnorm keeps in a step; 0.6 unless given, since steps are few */
   batchnormMomentum?: number;
+  /** learn the first layer as well; false unless given */
+  learnFirst?: boolean;
 }
 
 const filterSize = 3;
@@ -53,9 +55,11 @@ export class FastConvNet extends Network {
   constructor(options: FastConvNetOptions = {}) {
     const fn = 'FastConvNet';
     checkOptions(
-      fn, options, ['inputDim', 'blocks', 'whiteningFilters', 'logitScale', 'batchnormMomentum', ...networkOptions],
+      fn, options,
+      ['inputDim', 'blocks', 'whiteningFilters', 'logitScale', 'batchnormMomentum', 'learnFirst', ...networkOptions],
     );
     const { inputDim = [3, 32, 32], blocks = [[64, 64], [128, 128]] } = options;
+    const learnFirst = checkBoolean(fn, 'learnFirst', options.learnFirst ?? false);
     const [channels, height, width] = checkImageShape(fn, inputDim);
     const widths = checkBlocks(fn, blocks, Math.floor(Math.min(height, width) / patchStride));
     const most = 2 * channels * patchSize ** 2;
@@ -85,11 +89,11 @@ export class FastConvNet extends Network {
     );
     const last = widths.flat().length + 2;
     const input = [channels, height, width];
-    const config = { blocks: widths, whiteningFilters: count, logitScale, batchnormMomentum: momentum };
+    const config = { blocks: widths, whiteningFilters: count, logitScale, batchnormMomentum: momentum, learnFirst };
     super(fn, shared, { inputDim: input, ...config }, {
       input,
       layers,
-      frozen: ['W1', 'b1', ...Array.from({ length: last - 2 }, (_, i) => `gamma${i + 2}`)],
+      frozen: [...(learnFirst ? [] : ['W1', 'b1']), ...Array.from({ length: last - 2 }, (_, i) => `gamma${i + 2}`)],
       initialWeights: ([outputs, inputs], l) => {
         if (l === last) return scaledByFanIn(fn, outputs, inputs, 1 / 3, { rng, dtype });
         if (l === 1) return scaledByFanIn(fn, inputs, outputs, 2, { k: patchSize, rng, dtype });

@@ -13,3 +13,4 @@ export { ThreeLayerConvNet } from './three-layer-conv-net.ts';
 export type { ThreeLayerConvNetOptions } from './three-layer-conv-net.ts';
 export { TwoLayerNet } from './two-layer-net.ts';
 export type { TwoLayerNetOptions } from './two-layer-net.ts';
+export type { TestTimeViews } from './views.ts';

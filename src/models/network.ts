@@ -28,6 +28,7 @@ import { Tensor } from '../tensor/tensor.ts';
 import type { Gradients, Model } from './model.ts';
 import { collectState, restoreState } from './state.ts';
 import type { NetworkOptions } from './options.ts';
+import { meanOverViews, type TestTimeViews } from './views.ts';
 
 /** What a network is built from. */
 export interface Architecture {
@@ -59,6 +60,8 @@ export abstract class Network implements Model {
   l2Factor: number;
   /** the share of each label that the training loss spreads evenly over all classes */
   labelSmoothing: number;
+  /** what the scores of an image at test time are the mean of */
+  testTimeViews: TestTimeViews;
   /** running averages of the batchnorm of layer l at index l - 1; empty without batchnorm */
   readonly bnParams: BatchnormParam[];
   /** where dropout draws from, unless it is seeded anew every time */
@@ -79,14 +82,21 @@ export abstract class Network implements Model {
     fn: string, options: Required<NetworkOptions>, config: Readonly<Record<string, unknown>>,
     architecture: Architecture,
   ) {
-    const { numClasses, reg, l2Factor, labelSmoothing, dtype } = options;
+    const { numClasses, reg, l2Factor, labelSmoothing, testTimeViews, dtype } = options;
     const { input, layers, frozen = [] } = architecture;
     this.frozen = new Set(frozen);
     this.numClasses = numClasses;
     this.reg = reg;
     this.l2Factor = l2Factor;
     this.labelSmoothing = labelSmoothing;
-    this.config = { ...config, numClasses, reg, l2Factor, ...(labelSmoothing === 0 ? {} : { labelSmoothing }), dtype };
+    this.testTimeViews = testTimeViews;
+    if (testTimeViews !== 'none' && input.length !== 3) {
+      throw new RangeError(`${fn}: testTimeViews are for networks on images, this one takes plain numbers`);
+    }
+    this.config = {
+      ...config, numClasses, reg, l2Factor, ...(labelSmoothing === 0 ? {} : { labelSmoothing }),
+      ...(testTimeViews === 'none' ? {} : { testTimeViews }), dtype,
+    };
     this.#input = input;
     this.#layers = layers;
     layers.reduce((shape, layer) => {
@@ -124,8 +134,9 @@ export abstract class Network implements Model {
   }
 
   /**
-   * loss(X): class scores (N, classes) at test time. Before the first training pass a network with batchnorm has no
-   * running averages; it then normalises with the statistics of X itself, and stores nothing.
+   * loss(X): class scores (N, classes) at test time, the mean over testTimeViews. Before the first training pass a
+   * network with batchnorm has no running averages; it then normalises with the statistics of X itself, and stores
+   * nothing.
    *
    * loss(X, y): the training loss against the labels y (N), and its gradients under the names of the parameters (of
    * those that are learnt).
@@ -147,7 +158,9 @@ export abstract class Network implements Model {
       const when = y === undefined ? 'before the first training pass' : 'to train on';
       throw new RangeError(`${fn}: X must hold 2 examples or more ${when}, for batchnorm, got ${X.shape[0]}`);
     }
-    if (y === undefined) return asStep(() => this.#scores(X), outliving);
+    if (y === undefined) {
+      return asStep(() => meanOverViews(this.testTimeViews, X, (view) => this.#scores(view)), outliving);
+    }
     const labels = checkLabels(fn, 'y', y, X.shape[0], this.numClasses);
     return asStep(
       () => this.#lossAndGradients(X, labels),

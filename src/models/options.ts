@@ -7,6 +7,7 @@ import { Rng } from '../tensor/random/rng.ts';
 import { checkRandomSource } from '../tensor/random/source.ts';
 import type { RandomSource } from '../tensor/random/source.ts';
 import { sizeOf } from '../tensor/shape.ts';
+import { testTimeViews, type TestTimeViews } from './views.ts';
 
 export interface NetworkOptions {
   /** 10 unless given */
@@ -17,6 +18,8 @@ export interface NetworkOptions {
   l2Factor?: number;
   /** the share of each label that training spreads evenly over all classes, 0 unless given (Szegedy et al. 2016) */
   labelSmoothing?: number;
+  /** views of an image that scores are the mean of (networks on images); 'none' unless given */
+  testTimeViews?: TestTimeViews;
   /** element type of the parameters, in which everything is computed; float32 unless given */
   dtype?: FloatType;
   /** where initial weights (and dropout's own generator) are drawn from; `new Rng(0)` unless given */
@@ -24,7 +27,9 @@ export interface NetworkOptions {
 }
 
 /** The names of the options above. */
-export const networkOptions: readonly string[] = ['numClasses', 'reg', 'l2Factor', 'labelSmoothing', 'dtype', 'rng'];
+export const networkOptions: readonly string[] = [
+  'numClasses', 'reg', 'l2Factor', 'labelSmoothing', 'testTimeViews', 'dtype', 'rng',
+];
 
 /** The shared options with their defaults. Throws TypeError or RangeError, under the network's name. */
 export function checkNetworkOptions(fn: string, options: NetworkOptions): Required<NetworkOptions> {
@@ -33,6 +38,7 @@ export function checkNetworkOptions(fn: string, options: NetworkOptions): Requir
     reg: checkNumber(fn, 'reg', options.reg ?? 0, 0),
     l2Factor: checkNumber(fn, 'l2Factor', options.l2Factor ?? 0.5, 0),
     labelSmoothing: checkNumber(fn, 'labelSmoothing', options.labelSmoothing ?? 0, 0, 1),
+    testTimeViews: checkOneOf(fn, 'testTimeViews', options.testTimeViews ?? 'none', testTimeViews),
     dtype: checkOneOf(fn, 'dtype', options.dtype ?? 'float32', ['float32', 'float64']),
     rng: checkRandomSource(fn, 'rng', options.rng ?? new Rng(0)),
   };

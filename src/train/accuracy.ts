@@ -17,7 +17,7 @@ export interface AccuracyPlan {
   readonly type: BatchType;
   /** draws the sample, which may depend on the steps made */
   readonly draw: Pick<ExampleDraw, 'sample'>;
-  readonly iteration: number;
+  readonly step: number;
   /** told, or asked to throw, when a score is NaN or infinitely high, which ranks nothing */
   readonly diverged: (what: string) => void;
 }
@@ -29,7 +29,7 @@ export interface AccuracyPlan {
 export function* accuracySteps(model: TrainableModel, data: Dataset, plan: AccuracyPlan): Generator<void, number> {
   const sampled = plan.numSamples !== null && plan.numSamples < data.size;
   const count = sampled ? plan.numSamples : data.size;
-  const order = sampled ? plan.draw.sample(data.size, count, plan.iteration) : null;
+  const order = sampled ? plan.draw.sample(data.size, count, plan.step) : null;
   activeKernels(); // a backend brings its memory when it is selected, which must come before the step
   let correct = 0;
   for (let start = 0; start < count; start += plan.batchSize) {

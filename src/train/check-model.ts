@@ -25,3 +25,8 @@ export function checkModel(fn: string, model: unknown): TrainableModel {
   }
   return model as TrainableModel;
 }
+
+/** The names of the parameters that are updated. */
+export function learntNames({ params, frozen }: Pick<TrainableModel, 'params' | 'frozen'>): string[] {
+  return Object.keys(params).filter((name) => frozen?.has(name) !== true);
+}

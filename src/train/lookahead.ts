@@ -13,8 +13,8 @@ import { checkFunction, checkInteger, checkNumber, checkOptions } from '../runti
 import { contiguousData } from '../tensor/internal.ts';
 import { sameShape } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
+import { learntNames } from './check-model.ts';
 import { findNonFinite } from './divergence.ts';
-import { learntNames } from './optimizer.ts';
 import type { Snapshot } from './solver-state.ts';
 import { isPlainObject } from './state-tree.ts';
 

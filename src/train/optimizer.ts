@@ -8,6 +8,7 @@ import { checkTensor, shapeText } from '../tensor/check.ts';
 import { sameShape } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { applyRule, checkedSettings, type UpdateConfig } from '../update/rule.ts';
+import { learntNames } from './check-model.ts';
 import type { ResolvedOptions } from './solver-options.ts';
 import { isPlainObject } from './state-tree.ts';
 
@@ -117,11 +118,6 @@ export class Optimizer {
       )) as UpdateConfig;
     }
   }
-}
-
-/** The names of the parameters that are updated. */
-export function learntNames({ params, frozen }: Pick<TrainableModel, 'params' | 'frozen'>): string[] {
-  return Object.keys(params).filter((name) => frozen?.has(name) !== true);
 }
 
 function resident(t: Tensor): Tensor {

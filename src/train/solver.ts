@@ -127,7 +127,7 @@ export class Solver {
     try {
       this.#returnToLatest();
       if (this.#best === null) this.#first ??= takeSnapshot(this.model);
-      const reason = await this.#run(Math.min(this.trainSeconds + timeLimit, this.#options.timeBudget), signal);
+      const reason = await this.#run(this.trainSeconds + timeLimit, signal);
       this.#first = null;
       return reason;
     } catch (error) {
@@ -139,9 +139,9 @@ export class Solver {
     }
   }
 
-  async #run(endSeconds: number, signal: TrainOptions['signal']): Promise<StopReason> {
+  async #run(end: number, signal: TrainOptions['signal']): Promise<StopReason> {
     const pacer = new Pacer();
-    const { patience } = this.#options;
+    const { patience, timeBudget } = this.#options;
     for (;;) {
       const stop = this.#checkIsDue() ? await this.#measure(pacer, signal) : null;
       if (stop === 'aborted') break;
@@ -149,13 +149,13 @@ export class Solver {
       if (stop !== null) return stop;
       if (patience !== null && this.#staleEpochs >= patience) return 'patience';
       if (signal?.aborted) break;
-      if (this.trainSeconds >= endSeconds || this.timeIsUp) {
+      if (this.trainSeconds >= end || this.timeIsUp) {
         await this.#writeCheckpoint();
         if (this.#lastCheck !== this.iteration) await this.#measure(pacer, signal, false);
         return 'timeLimit';
       }
       const loss = this.#makeStep();
-      this.#report(loss, endSeconds);
+      this.#report(loss, Math.min(end, timeBudget));
       if (pacer.due) await pacer.pause();
     }
     if (this.iteration > 0) await this.#writeCheckpoint();
@@ -218,8 +218,8 @@ export class Solver {
 
   /** True after the first step and after every epoch, until accuracy has been measured there. */
   #checkIsDue(): boolean {
-    const due = this.iteration === 1 || (this.iteration > 0 && this.iteration % this.iterationsPerEpoch === 0);
-    return due && this.#lastCheck !== this.iteration;
+    if (this.iteration === 0 || this.#lastCheck === this.iteration) return false;
+    return this.iteration === 1 || this.iteration % this.iterationsPerEpoch === 0;
   }
 
   /**
@@ -299,8 +299,7 @@ export class Solver {
   }
 
   #accuracyPlan(numSamples: number | null, batchSize: number, diverged: (what: string) => void): AccuracyPlan {
-    const { iteration } = this;
-    return { numSamples, batchSize, type: batchType(this.model), draw: this.#draw, iteration, diverged };
+    return { numSamples, batchSize, type: batchType(this.model), draw: this.#draw, step: this.iteration, diverged };
   }
 
   /**
@@ -361,10 +360,10 @@ export class Solver {
     this.#best = saved.best;
     this.#first = this.#latest = null;
     this.#draw.resume(saved);
-    this.#secondsPerStep = 0;
     this.#decay = saved.decay;
     this.#lastCheck = saved.lastCheck;
     this.#staleEpochs = saved.staleEpochs;
+    this.#secondsPerStep = 0;
   }
 
   async #writeCheckpoint(): Promise<void> {

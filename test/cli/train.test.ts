@@ -4,7 +4,8 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { main } from '../../src/node/commands/program.ts';
-import { buildSchedule, findRecipe } from '../../src/node/commands/recipes.ts';
+import { findRecipe } from '../../src/node/commands/recipes.ts';
+import { solverOptions } from '../../src/node/commands/run-solver.ts';
 import { decodeSafetensors } from '../../src/io/index.ts';
 import { decodePng } from '../../src/viz/index.ts';
 import { recording } from './terminal.ts';
@@ -165,7 +166,7 @@ describe('tilegrad train', () => {
     );
     const more = await run(['train', '--resume', '--time', '0.6', '--out', out]);
     expect(more.out).not.toContain('is reached');
-    expect((await history(out)).trainSeconds).toBeGreaterThanOrEqual(0.6);
+    expect((await history(out)).stopReason).toBe('timeLimit');
     const counted = outFolder('reached-epochs');
     await run([...small, '--epochs', '1', '--out', counted]);
     expect((await run(['train', '--resume', '--out', counted])).out).toContain('all 1 epochs are done: a longer run');
@@ -192,21 +193,47 @@ describe('tilegrad train', () => {
     ]);
     expect(code).toBe(0);
     const saved = await history(out);
-    expect(saved.trainSeconds).toBeGreaterThanOrEqual(0.5);
+    expect([saved.stopReason, saved.complete]).toEqual(['timeLimit', true]);
     expect(saved.config).toMatchObject({ time: 0.5, epochs: null });
     expect((saved.accuracyEpochs as number[]).at(-1)).toBeCloseTo((saved.lossHistory as number[]).length / 20, 12);
   });
 
   it('lays its schedule over the time, or over the epochs', () => {
-    const timed = buildSchedule({ schedule: 'one-cycle' }, () => share);
-    let share = 0;
-    expect(timed?.(500, 600)).toBeCloseTo(1 / 25, 3);
-    share = 0.3;
-    expect(timed?.(500, 600)).toBeCloseTo(1, 3);
-    share = 1;
-    expect(timed?.(500, 600)).toBeLessThan(1e-4);
-    expect(buildSchedule({ schedule: 'one-cycle' }, null)?.(599, 600)).toBeLessThan(1e-4);
-    expect(buildSchedule({ schedule: 'constant' }, () => share)).toBeUndefined();
+    const [, sixty] = findRecipe('sixty', undefined);
+    const options = solverOptions({ ...sixty, seed: 0 });
+    expect([options.timeBudget, options.numEpochs]).toEqual([60, 1_000_000]);
+    expect([0, 19.2, 100].map((step) => options.schedule?.(step, 101))).toEqual(
+      [expect.closeTo(0.2, 6), expect.closeTo(1, 2), expect.closeTo(0, 6)],
+    );
+    const [, course] = findRecipe('course', undefined);
+    const none = undefined;
+    expect(solverOptions({ ...course, seed: 0 })).toMatchObject({ timeBudget: none, schedule: none, numEpochs: 1 });
+  });
+
+  it.each(['sixty', 'challenge'])('the recipe %s whitens, learns and looks from several sides', async (recipe) => {
+    const out = outFolder(recipe);
+    const limits = recipe === 'sixty' ? ['--time', '0.3'] : ['--epochs', '2'];
+    const { code, err } = await run([
+      'train', '--data', tiny.data, '--recipe', recipe, '--num-train', '40', '--num-val', '10', '--batch', '10', ...limits,
+      '--out', out,
+    ]);
+    expect([code, err]).toEqual([0, '']);
+    const saved = await history(out);
+    expect(saved.trainSeconds).toBeGreaterThan(0);
+    expect(saved.config).toMatchObject({ flips: 'alternating', lookahead: true, whiten: true });
+    const { tensors, metadata } = decodeSafetensors(await readFile(join(out, 'model.safetensors')));
+    expect(JSON.parse(metadata.config)).toMatchObject({ testTimeViews: 'mirror-shift', labelSmoothing: 0.2 });
+    // the second half of the filters is the first, negated
+    expect(tensors.W1.slice([16, 32]).add(tensors.W1.slice([0, 16])).abs().max().item()).toBe(0);
+    const again = await run(['train', '--resume', '--out', out]);
+    expect([again.code, again.err]).toEqual([0, '']);
+  });
+
+  it('lists the recipes, each with what is stated of it', async () => {
+    const { code, out } = await run(['train', '--list-recipes']);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^wide +three +.*over 65% validation; run shown 67\.8%, test 66\.1%$/m);
+    expect(out).toMatch(/^sixty +fast +.*60 seconds.*72% validation and 70% test/m);
   });
 
   it('takes the course settings for --model three alone', async () => {
@@ -401,8 +428,8 @@ describe('errors', () => {
     ['train --lr -1', 2, /number > 0/],
     ['train --seed', 2, /argument missing/],
     ['train extra', 2, /too many arguments/],
-    ['train --model four', 2, /^tilegrad: --model must be one of three, deep, two, fc, got "four"$/],
-    ['train --recipe soup', 2, /--recipe must be one of quick, course, /],
+    ['train --model four', 2, /^tilegrad: --model must be one of three, deep, fast, two, fc, got "four"$/],
+    ['train --recipe soup', 2, /--recipe must be one of quick, sixty, course, /],
     ['train --recipe course --model deep', 2, /--recipe course trains the model three, not deep/],
     ['train --threads 1000', 1, /configure: threads/],
     [

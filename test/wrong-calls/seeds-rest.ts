@@ -29,7 +29,7 @@ const deepOptions = (): models.DeepConvNetOptions =>
 
 const fastOptions = (): models.FastConvNetOptions => ({
   numClasses: 3, reg: 0.1, l2Factor: 1, dtype: 'float32', labelSmoothing: 0.2, inputDim: [3, 4, 4], blocks: [[2, 8]],
-  whiteningFilters: 4, logitScale: 0.1, batchnormMomentum: 0.6, rng: new Rng(1),
+  whiteningFilters: 4, logitScale: 0.1, batchnormMomentum: 0.6, learnFirst: true, testTimeViews: 'mirror-shift', rng: new Rng(1),
 });
 
 /** Methods that are protected or private. */
@@ -76,7 +76,8 @@ const solverOptions = (): train.SolverOptions => ({
   schedule: train.constantSchedule(), batchSize: 2, numEpochs: 1, numTrainSamples: 4, numValSamples: null,
   printEvery: 1,
   verbose: false, checkpointName: 'kept', checkpointStore: { write: () => Promise.resolve() }, rng: new Rng(1),
-  onProgress: () => undefined, transform: (X) => X, stopWhenDiverged: true,
+  onProgress: () => undefined, transform: (X) => X, stopWhenDiverged: true, draw: 'permutation',
+  timeBudget: 10, lookahead: { every: 2, keep: 0.5 },
 });
 const solver = (): train.Solver =>
   new train.Solver(new models.TwoLayerNet(twoOptions()), solverData(), solverOptions());

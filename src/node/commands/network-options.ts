@@ -44,6 +44,7 @@ const takenBy: Readonly<Record<ModelName, Partial<Record<NetworkOptionName, Sett
     normalization: (name: string, refuse) =>
       (name === 'layernorm' ? refuse('none or batchnorm') : { batchnorm: name === 'batchnorm' }),
   },
+  fast: { reg: 'reg', regFactor: 'l2Factor' },
   two: { ...ofAll, hidden: one('hiddenDim') },
   fc: {
     ...ofAll, hidden: 'hiddenDims', dropoutKeep: 'dropoutKeep',

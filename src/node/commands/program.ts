@@ -9,7 +9,7 @@ import { runData } from './data.ts';
 import type { DataOptions } from './data.ts';
 import { runEnsemble } from './ensemble.ts';
 import { backendLine, runInfo } from './info.ts';
-import { modelNames, recipesText } from './recipes.ts';
+import { modelNames, recipesTable, recipesText } from './recipes.ts';
 import type { TrainOptions } from './run-settings.ts';
 import { methods } from '../search/plan.ts';
 import { collect, runOne, runPlan, runSearch } from './search.ts';
@@ -80,6 +80,7 @@ function buildProgram(
     )
     .option('--model <name>', `what to train: ${modelNames.join(', ')} (default: deep)`)
     .option('--recipe <name>', "a network with all its settings, see below (default: the model's); what follows changes it")
+    .option('--list-recipes', 'list the recipes, each with the result that is stated of it, and train nothing')
     .option('--filters <n,...>', 'filters of each convolution (three: one number)', integers)
     .option('--filter-size <n>', "side of the filters, odd (three; deep's are 3)", oddInteger)
     .option('--hidden <n,...>', 'sizes of the hidden layers (three, two: one number; fc: any)', integers)
@@ -105,7 +106,11 @@ function buildProgram(
     .option('--resume', 'go on from the checkpoint in the output folder, with its settings and until its limits')
     .option('--overwrite', 'start over where the output folder holds another run')
     .addHelpText('after', `\nRecipes:\n${recipesText()}`)
-    .action(async (options: TrainOptions) => {
+    .action(async ({ listRecipes, ...options }: TrainOptions & { listRecipes?: boolean }) => {
+      if (listRecipes) {
+        stdout.write(recipesTable());
+        return exit(await outputCode());
+      }
       if (options.threads !== undefined) configure({ threads: options.threads });
       exit(await train(options));
     });

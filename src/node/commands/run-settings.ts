@@ -34,7 +34,6 @@ export interface RunSettings extends Recipe {
   readonly seed: number;
   /** a path, 'shapes' for the procedural set, or null for whatever is at hand */
   readonly data: string | null;
-  readonly numTrain: number | null;
   readonly numVal: number | null;
   readonly numTest: number | null;
 }
@@ -52,7 +51,7 @@ export function settingsFromOptions(options: TrainOptions): RunSettings {
     time: limited ? (options.time ?? null) : recipe.time,
     seed: options.seed ?? 0,
     data: options.data === undefined || options.data === 'shapes' ? (options.data ?? null) : resolve(options.data),
-    numTrain: options.numTrain ?? null,
+    numTrain: options.numTrain ?? recipe.numTrain,
     numVal: options.numVal ?? null,
     numTest: options.numTest ?? null,
   };
@@ -86,8 +85,8 @@ export function checkResumedSettings(saved: unknown, options: TrainOptions): Run
   const fits =
     isRecord(saved) &&
     Object.keys(standard).every((name) => Object.hasOwn(saved, name)) &&
-    ['recipe', 'model', 'updateRule', 'schedule'].every((name) => typeof saved[name] === 'string') &&
-    ['seed', 'batchSize', 'lrDecay'].every((name) => typeof saved[name] === 'number') &&
+    ['recipe', 'model', 'updateRule', 'schedule', 'flips'].every((name) => typeof saved[name] === 'string') &&
+    ['seed', 'batchSize', 'lrDecay', 'shift', 'betaRate'].every((name) => typeof saved[name] === 'number') &&
     ['epochs', 'time', 'numTrain', 'numVal', 'numTest'].every((name) => /number|object/.test(typeof saved[name])) &&
     modelNames.includes(saved.model as string) &&
     isRecord(saved.network) &&

@@ -1,21 +1,20 @@
 /** `tilegrad train`: trains a network, shows how far it has come, and leaves a report. */
 
-import { randomFlip } from '../../data/index.ts';
 import { ready } from '../../kernels/status.ts';
 import type { Network } from '../../models/index.ts';
-import { Rng } from '../../tensor/index.ts';
 import { DivergenceError, Solver } from '../../train/index.ts';
-import type { EpochReport, Progress, SolverOptions } from '../../train/index.ts';
+import type { EpochReport, Progress } from '../../train/index.ts';
 import { CheckpointFile, readCheckpoint, settingsKey } from './checkpoint-file.ts';
 import { accuracyOf, predict } from './evaluation.ts';
 import { parameterCount, percent, writeOutputs } from './outputs.ts';
 import { formatRate, ProgressLine } from './progress.ts';
-import { buildNetwork, buildSchedule } from './recipes.ts';
+import { buildNetwork } from './recipes.ts';
 import { backendLine } from './info.ts';
 import { loadRunData } from './run-data.ts';
 import type { RunData } from './run-data.ts';
 import { RunLog } from './run-log.ts';
 import { checkpointName, clearRunFolder, openRunFolder } from './run-folder.ts';
+import { solverOptions, whitenFirstLayer } from './run-solver.ts';
 import { checkResumedSettings, checkResumeOptions, settingsFromOptions } from './run-settings.ts';
 import type { RunSettings, TrainOptions } from './run-settings.ts';
 import { interruptExitCode, interruptible } from './terminal.ts';
@@ -23,8 +22,6 @@ import type { Surroundings } from './terminal.ts';
 
 /** Milliseconds from one checkpoint to the next inside an epoch. */
 const checkpointInterval = 30_000;
-/** Epochs of a run that only time ends. */
-const endlessEpochs = 1_000_000;
 
 /**
  * Runs the command and returns the exit code: 0 when training came to its end, 129, 130 or 143 when a signal stopped it
@@ -104,12 +101,13 @@ async function train(
     void file.write(checkpointName, solver.checkpoint()).catch(() => undefined);
   };
   const solver: Solver = new Solver(network, data, {
-    ...solverOptions(settings, () => solver.trainSeconds),
-    onProgress, onEpoch, checkpointName, checkpointStore: file,
+    ...solverOptions(settings), onProgress, onEpoch, checkpointName, checkpointStore: file,
     checkpointMetadata: { [settingsKey]: JSON.stringify(settings) },
   });
   if (checkpoint === null) {
     await clearRunFolder(out);
+    // Part of the training, so it counts in its time.
+    solver.trainSeconds = whitenFirstLayer(network, settings, data.XTrain);
   } else {
     solver.restore(checkpoint.bytes, { changedSettings: options.lr !== undefined });
     shown = solver.valAccHistory.length;
@@ -118,7 +116,6 @@ async function train(
     if (reached !== null) line.print(reached);
   }
   const log = await RunLog.open(out, solver.iteration, options.tensorboard === true);
-  const timeLimit = settings.time === null ? undefined : Math.max(0, settings.time - solver.trainSeconds);
   const finish = async (reason: string): Promise<void> => {
     const incomplete = await log.done();
     if (incomplete !== null) line.print(incomplete);
@@ -129,7 +126,7 @@ async function train(
   };
   let reason: string;
   try {
-    reason = await solver.train({ timeLimit, signal });
+    reason = await solver.train({ signal });
   } catch (error) {
     await log.done();
     if (!(error instanceof DivergenceError)) throw error;
@@ -145,8 +142,9 @@ async function train(
 }
 
 /** Why a run that goes on has nothing left to do, and what to do about it; null where it has. */
-function reachedLimit({ trainSeconds, iteration, iterations }: Solver, { time, epochs }: RunSettings): string | null {
-  if (time !== null && trainSeconds >= time) {
+function reachedLimit(solver: Solver, { time, epochs }: RunSettings): string | null {
+  const { trainSeconds, iteration, iterations } = solver;
+  if (time !== null && solver.timeIsUp) {
     return `the limit of ${time} s is reached, the run has trained for ${trainSeconds.toFixed(1)} s: ` +
       `--resume --time ${Math.ceil(2 * trainSeconds)} goes on`;
   }
@@ -186,19 +184,6 @@ async function report({ solver, network, data, settings, reason, out, line }: Fi
   );
   line.print(`validation accuracy ${percent(valAccuracy)}, test accuracy ${percent(testAccuracy)}`);
   line.print(`report: ${path}`);
-}
-
-function solverOptions(settings: RunSettings, trainSeconds: () => number): SolverOptions {
-  const { epochs, time, updateRule, optimConfig, lrDecay, batchSize } = settings;
-  const elapsed = epochs === null && time !== null ? () => Math.min(1, trainSeconds() / time) : null;
-  return {
-    updateRule, optimConfig, lrDecay, batchSize, schedule: buildSchedule(settings, elapsed),
-    numEpochs: epochs ?? endlessEpochs,
-    // A generator of its own: the weights' generator is used up to a point that depends on the network.
-    rng: new Rng(settings.seed + 1),
-    transform: settings.flips ? randomFlip : undefined,
-    verbose: false,
-  };
 }
 
 /** "epoch 2: training 45.1%, validation 43.8%" */
