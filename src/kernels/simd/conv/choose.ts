@@ -23,6 +23,18 @@ export function takesDepthwise(g: ConvGeometry): boolean {
   return g.groups > 1 && g.groups === g.channels && g.groups === g.filters;
 }
 
+/** Fewest channels times filters for which a 1x1 convolution is a product; below, the tiles would be mostly empty. */
+const pointwiseLeastFilters = 256;
+/** Pixels of a plane from which on every image is a product of its own. */
+export const pointwiseLeastPixels = 64;
+
+/** True when the convolution is a product at every pixel (see pointwise.ts). One pixel is left to takesDense. */
+export function takesPointwise(g: ConvGeometry): boolean {
+  const isPoint = g.kernelHeight === 1 && g.kernelWidth === 1 && g.strideY === 1 && g.strideX === 1;
+  const isWhole = g.padTop === 0 && g.padLeft === 0 && g.outHeight === g.height && g.outWidth === g.width;
+  return isPoint && isWhole && g.groups === 1 && g.height * g.width > 1 && g.channels * g.filters >= pointwiseLeastFilters;
+}
+
 /** Pixels of the image, and of the output, up to which a convolution is a matrix product, and the batch it takes. */
 const denseMostPixels = 4;
 const denseLeastBatch = 16;

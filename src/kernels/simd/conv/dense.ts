@@ -25,9 +25,8 @@ export const denseForward: ConvKernels['convForward'] = launched((x, w, b, out, 
   const scales = epilogue.scale ?? null;
   launch(denseExpand[float]).from(denseSizes, sizesOf(g)).w(w).scales(scales).matrix(matrix).run(g.channels);
   launch(denseExpandBias[float]).bias(b).filters(g.filters).pixels(pixels).biases(biases).run(1);
-  launchProduct(
-    float, x, matrix, out, g.batch, outputs, inputs, false, false, false, biases, epilogue.relu === true,
-  );
+  const relu = epilogue.relu === true;
+  launchProduct(float, { a: x, b: matrix, out, m: g.batch, n: outputs, k: inputs, bias: biases, relu });
 });
 
 /** convBackward of the contract. */
@@ -37,9 +36,9 @@ export const denseBackward: ConvKernels['convBackward'] = launched((dout, x, w, 
   const matrix = scratch(inputs * outputs * x.BYTES_PER_ELEMENT);
   if (dx !== null) {
     launch(denseExpand[float]).from(denseSizes, sizesOf(g)).w(w).scales(null).matrix(matrix).run(g.channels);
-    launchProduct(float, dout, matrix, dx, g.batch, inputs, outputs, false, true);
+    launchProduct(float, { a: dout, b: matrix, out: dx, m: g.batch, n: inputs, k: outputs, transposeB: true });
   }
-  launchProduct(float, x, dout, matrix, inputs, outputs, g.batch, true, false);
+  launchProduct(float, { a: x, b: dout, out: matrix, m: inputs, n: outputs, k: g.batch, transposeA: true });
   launch(denseFold[float]).from(denseSizes, sizesOf(g)).matrix(matrix).dw(dw).run(g.channels);
   const biases = scratch(outputs * x.BYTES_PER_ELEMENT);
   launchColumnSums(float, dout, biases, g.batch, outputs);

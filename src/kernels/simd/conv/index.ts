@@ -4,7 +4,7 @@ import type { ConvGeometry, ConvKernels } from '../../contract.ts';
 import { isMostlyPadding } from '../../geometry.ts';
 import { HeapExhausted } from '../../memory/heap.ts';
 import type { KernelBuilder } from '../kernel.ts';
-import { takesDense, takesDepthwise, takesWinograd, takesWinogradGradient } from './choose.ts';
+import { takesDense, takesDepthwise, takesPointwise, takesWinograd, takesWinogradGradient } from './choose.ts';
 import { denseBackward, denseForward } from './dense.ts';
 import { emitDense } from './dense-kernels.ts';
 import { depthwiseBackward, depthwiseForward } from './depthwise.ts';
@@ -12,6 +12,8 @@ import { emitDepthwise } from './depthwise-kernels.ts';
 import { directFilterGradient, directForward, directInputGradient } from './direct.ts';
 import { emitDirectGradient } from './direct-gradient-kernels.ts';
 import { emitDirect } from './direct-kernels.ts';
+import { pointwiseBackward, pointwiseForward } from './pointwise.ts';
+import { emitPointwise } from './pointwise-kernels.ts';
 import { winogradFilterGradient, winogradForward, winogradInputGradient } from './winograd.ts';
 import { emitWinogradGradient } from './winograd-gradient-kernels.ts';
 import { emitWinograd } from './winograd-kernels.ts';
@@ -23,6 +25,7 @@ export function emitConvolution(kernels: KernelBuilder): void {
     emitDirectGradient(kernels, float, copyPlanes);
     emitDepthwise(kernels, float, copyPlanes, storePixels);
     emitDense(kernels, float);
+    emitPointwise(kernels, float);
   }
   const { strip, gather } = emitWinograd(kernels);
   emitWinogradGradient(kernels, strip, gather);
@@ -37,7 +40,8 @@ function checkPlanes(g: ConvGeometry): void {
 export const convolutionKernels: ConvKernels = {
   convForward(x, w, b, out, g, epilogue) {
     checkPlanes(g);
-    if (takesDense(g)) denseForward(x, w, b, out, g, epilogue);
+    if (takesPointwise(g)) pointwiseForward(x, w, b, out, g, epilogue);
+    else if (takesDense(g)) denseForward(x, w, b, out, g, epilogue);
     else if (takesDepthwise(g)) depthwiseForward(x, w, b, out, g, epilogue);
     else if (takesWinograd(x, g)) winogradForward(x, w, b, out, g, epilogue);
     else directForward(x, w, b, out, g, epilogue);
@@ -45,6 +49,7 @@ export const convolutionKernels: ConvKernels = {
 
   convBackward(dout, x, w, dx, dw, db, g) {
     checkPlanes(g);
+    if (takesPointwise(g)) return pointwiseBackward(dout, x, w, dx, dw, db, g);
     if (takesDense(g)) return denseBackward(dout, x, w, dx, dw, db, g);
     if (takesDepthwise(g)) return depthwiseBackward(dout, x, w, dx, dw, db, g);
     if (dx !== null) {

@@ -5,6 +5,9 @@
  *     pack the task's rows of S and columns of V, where that pays   (second-level cache)
  *     for each panel of columns of V                                 (first-level cache)
  *       for each tile of rows: the strip                             (registers)
+ *
+ * Products of many matrices of one size are one job: each has tasks of its own, or every task goes through all of them
+ * and adds them up.
  */
 
 import {
@@ -35,9 +38,12 @@ const gemmArguments = {
   v: 'input', vStride: 'i32', vOrder: 'i32',
   /** transposed: rows of the product are columns of the result */
   out: 'inout', outRow: 'i32', outColumn: 'i32', transposed: 'flag',
-  bias: 'input?', flags: 'i32',
+  /** what is added to every row of the product: one number a column; or to every column: one number a row */
+  bias: 'input?', rowBias: 'input?', flags: 'i32',
   rows: 'i32', columns: 'i32', depth: 'i32', depthBlock: 'i32',
   rowsPerTask: 'i32', columnsPerTask: 'i32', rowTasks: 'i32',
+  /** tasks of one product, how many products are added up, and the distances from product to product */
+  productTasks: 'i32', summed: 'i32', sNext: 'i32', vNext: 'i32', outNext: 'i32',
   /** blockBytes: those that packed panels of V take of it */
   scratch: 'perThread', blockBytes: 'i32',
 } as const;
@@ -66,7 +72,7 @@ export function emitGemm(kernels: KernelBuilder): void {
 
 /**
  * Writes the product. The loops take for granted that a task has at least one row and one column and that the depth is
- * at least 1 (its host sees to it), that rowsPerTask is a multiple of a tile's rows wherever a task is not the last of
+ * and the number of summed products are at least 1 (its host sees to it), that rowsPerTask is a multiple of a tile's rows wherever a task is not the last of
  * its column, and that columnsPerTask is a multiple of a tile's columns.
  */
 function writeGemm(
@@ -83,56 +89,73 @@ function writeGemm(
   const blockV = f.let(panelRoom.add(a.depthBlock.mul(widestTile * 16)));
   const packedS = f.let(blockV.add(a.blockBytes));
 
+  const product = f.let(task.divU(a.productTasks));
+  const share = f.let(task.remU(a.productTasks));
+  const [s, v] = [f.let(a.s.add(product.mul(a.sNext))), f.let(a.v.add(product.mul(a.vNext)))];
+  const result = f.let(a.out.add(product.mul(a.outNext)));
+
   // The task's rectangle: rows firstRow.., in whole tiles and a rest, and columns firstColumn to columnEnd.
-  const [firstRow, rowEnd] = shareOf(f, task.remU(a.rowTasks), a.rowsPerTask, a.rows);
+  const [firstRow, rowEnd] = shareOf(f, share.remU(a.rowTasks), a.rowsPerTask, a.rows);
   const rows = f.let(rowEnd.sub(firstRow));
   const tiles = f.let(rows.shrU(Math.log2(tileRows)));
   const restRows = f.let(rows.and(tileRows - 1));
-  const [firstColumn, columnEnd] = shareOf(f, task.divU(a.rowTasks), a.columnsPerTask, a.columns);
+  const [firstColumn, columnEnd] = shareOf(f, share.divU(a.rowTasks), a.columnsPerTask, a.columns);
   // Panels are as wide as the best tile, but for the last, which takes all that is left as soon as it can.
   const wideColumns = f.let(columnEnd.sub(firstColumn).sub(widestTile * lanes));
   const fullPanels = f.let(select(wideColumns.gt(0), wideColumns.add(panelColumns - 1).divU(panelColumns), 0));
 
-  // The block of the depth that is worked on, and how its strips end: flags, and the panel's bias or 0.
-  const depthAt = f.local('i32', 0);
-  const [depth, flags, bias] = f.locals('i32', 3);
+  // The product of a sum and the block of its depth that are worked on; what its strips begin with, an address or 0; how
+  // they end: flags, and the panel's bias or 0.
+  const [productAt, depthAt] = [f.local('i32', 0), f.local('i32', 0)];
+  const [depth, start, flags, bias] = f.locals('i32', 4);
   // S as the strips read it in this block: where it lies, its distances from tile to tile, row to row, along the depth.
   const [sAt, sTile, sRow, sStep] = f.locals('i32', 4);
   // The panel: its first column, how many it has, in how many vectors; where the strips find V, and where the result.
   const [column, width, vectors, vAt, vStep, out] = f.locals('i32', 6);
 
   f.doWhile(() => {
+    f.set(depthAt, 0);
+    f.doWhile(addBlock, () => depthAt.lt(a.depth));
+    f.increase(s, a.sNext);
+    f.increase(v, a.vNext);
+    f.increase(productAt, 1);
+  }, () => productAt.lt(a.summed));
+
+  /** Adds what one block of the depth contributes. */
+  function addBlock(): void {
     f.set(depth, least(a.depthBlock, f.let(a.depth.sub(depthAt))));
     chooseEnding();
     placeS();
     const blockPacked = f.let(a.vOrder.eq(vectorOperand.across).and(fullPanels.gt(0)));
     const panelStride = f.let(depth.mul(tileVectors * 16).add(panelPadding));
     f.if(blockPacked, () => {
-      const from = a.v.add(depthAt.mul(a.vStride)).add(scale(firstColumn, bytes));
+      const from = v.add(depthAt.mul(a.vStride)).add(scale(firstColumn, bytes));
       f.call(packing.vectorPanels, from, a.vStride, fullPanels, depth, blockV, panelStride);
     });
     f.set(column, firstColumn);
     f.doWhile(() => {
       placePanel(blockPacked, panelStride);
-      f.set(out, a.out.add(firstRow.mul(a.outRow)).add(column.mul(a.outColumn)));
+      f.set(out, result.add(firstRow.mul(a.outRow)).add(column.mul(a.outColumn)));
       f.switch(vectors.sub(1), Array.from({ length: widestTile }, (_, i) => () => runStrips(i)));
       f.if(bias, () => f.increase(bias, scale(width, bytes)));
       f.increase(column, width);
     }, () => column.lt(columnEnd));
     f.increase(depthAt, depth);
-  }, () => depthAt.lt(a.depth));
+  }
 
   /** The first block obeys the caller's accumulate, later ones add to it; bias and relu wait for the last. */
   function chooseEnding(): void {
-    const last = f.let(depthAt.add(depth).eq(a.depth));
-    f.set(flags, select(depthAt, constant('i32', gemmFlags.accumulate), a.flags.and(gemmFlags.accumulate))
+    const later = f.let(depthAt.or(productAt));
+    const last = f.let(depthAt.add(depth).eq(a.depth).and(productAt.add(1).eq(a.summed)));
+    f.set(start, select(later.eq(0).and(a.rowBias.ne(0)), a.rowBias.add(scale(firstRow, bytes)), constant('i32', 0)));
+    f.set(flags, select(later, constant('i32', gemmFlags.accumulate), a.flags.and(gemmFlags.accumulate))
       .or(select(last, a.flags.and(gemmFlags.relu), 0)));
     f.set(bias, select(last.and(a.bias.ne(0)), a.bias.add(scale(firstColumn, bytes)), constant('i32', 0)));
   }
 
   /** S of this block: where it lies, or packed. */
   function placeS(): void {
-    f.set(sAt, a.s.add(firstRow.mul(a.sRow)).add(depthAt.mul(a.sStep)));
+    f.set(sAt, s.add(firstRow.mul(a.sRow)).add(depthAt.mul(a.sStep)));
     f.set(sRow, a.sRow);
     f.set(sStep, a.sStep);
     f.set(sTile, sRow.mul(tileRows));
@@ -165,7 +188,7 @@ function writeGemm(
     f.set(vectors, select(full, constant('i32', tileVectors), left.add(lanes - 1).divU(lanes)));
     f.set(width, least(f.let(vectors.mul(lanes)), left));
     const across = f.let(a.vOrder.ne(vectorOperand.along));
-    f.set(vAt, a.v.add(select(
+    f.set(vAt, v.add(select(
       across,
       depthAt.mul(a.vStride).add(scale(column, bytes)),
       scale(depthAt, bytes).add(column.mul(a.vStride)),
@@ -204,19 +227,20 @@ function writeGemm(
   function runStrips(index: number): void {
     f.if(tiles, () => {
       const parameters = [
-        tiles, sAt, sTile, sRow, sStep, vAt, vStep, depth, out, a.outRow, a.outColumn, flags, bias, width, edge,
+        tiles, sAt, sTile, sRow, sStep, vAt, vStep, depth, start, out, a.outRow, a.outColumn, flags, bias, width, edge,
       ];
       f.if(a.transposed,
         () => f.call(strips.transposed[index], ...parameters),
         () => f.call(strips.straight[tileRows - 1][index], ...parameters));
     });
     f.if(restRows, () => {
-      const s = sAt.add(tiles.mul(sTile));
+      const rest = sAt.add(tiles.mul(sTile));
+      const restStart = select(start, start.add(scale(tiles, tileRows * bytes)), constant('i32', 0));
       const to = out.add(scale(tiles, tileRows).mul(a.outRow));
       const how = f.let(select(a.transposed, flags.or(gemmFlags.scattered), flags));
       f.switch(restRows.sub(1), Array.from({ length: tileRows - 1 }, (_, i) => () =>
         f.call(strips.straight[i][index],
-          1, s, sTile, sRow, sStep, vAt, vStep, depth, to, a.outRow, a.outColumn, how, bias, width, edge)));
+          1, rest, sTile, sRow, sStep, vAt, vStep, depth, restStart, to, a.outRow, a.outColumn, how, bias, width, edge)));
     });
   }
 }

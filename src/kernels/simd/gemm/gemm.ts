@@ -21,14 +21,33 @@ function cutFurther(size: number, parts: number, otherParts: number, wanted: num
   return parts;
 }
 
-/**
- * A product inside a launch, its arguments those of MatrixKernels.gemm (m, n and k at least 1), with n elements that
- * are added to every row, or null, and relu at the end.
- */
-export function launchProduct(
-  float: FloatKind, a: Place, b: Place, out: Place, m: number, n: number, k: number, transposeA: boolean,
-  transposeB: boolean, accumulate: boolean = false, bias: Place | null = null, relu: boolean = false,
-): void {
+/** A product out = a b, or many of them: m, n and k, and the number of products, are at least 1. */
+export interface Product {
+  /** (m, k), or (k, m) where it is given transposed */
+  readonly a: Place;
+  /** (k, n), or (n, k) where it is given transposed */
+  readonly b: Place;
+  readonly out: Place;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly transposeA?: boolean;
+  readonly transposeB?: boolean;
+  /** adds to out */
+  readonly accumulate?: boolean;
+  /** n numbers that are added to every row, where b is not transposed */
+  readonly bias?: Place | null;
+  /** m numbers that are added to every column, where b is not transposed */
+  readonly rowBias?: Place | null;
+  /** max(..., 0) at the end, where b is not transposed */
+  readonly relu?: boolean;
+  /** so many products, and the distances of their matrices in elements; summed: out is one, the sum of all of them */
+  readonly many?: { readonly count: number; readonly summed: boolean; a: number; b: number; out: number };
+}
+
+/** Computes a product inside a launch. */
+export function launchProduct(float: FloatKind, product: Product): void {
+  const { a, b, out, m, n, k, transposeA = false, transposeB = false, accumulate = false, many } = product;
   // The strips want an operand that is contiguous across the result. Where B is not (it is given transposed), the
   // product can be read as its transpose, out^T = op(b)^T op(a)^T, which makes A that operand; and if neither is
   // contiguous, the smaller one is packed by transposing.
@@ -46,13 +65,17 @@ export function launchProduct(
   const depthBlock = evenShare(k, Math.ceil(k / gemmTuning.depthBlock), 4);
   const tileBytes = 16 * gemmTileVectors(float, relaxed);
   // Columns are cut first: that repeats no packing where S is read directly.
-  const wanted = Math.min(gemmTuning.mostTasks, (2 * rows * columns * k) / gemmTuning.taskOperations);
+  const summed = many?.summed ? many.count : 1;
+  const apart = many?.summed === false ? many.count : 1;
+  const operations = 2 * rows * columns * k * summed;
+  const wanted = Math.min(gemmTuning.mostTasks / apart, operations / gemmTuning.taskOperations);
   const fewestRowParts = Math.ceil(rows / gemmTuning.taskRows);
   const columnParts = cutFurther(columns, Math.ceil(columns / gemmTuning.taskColumns), fewestRowParts, wanted);
   const rowParts = cutFurther(rows, fewestRowParts, columnParts, wanted);
   const rowsPerTask = Math.min(rows, evenShare(rows, rowParts, gemmTuning.tileRows));
   const columnsPerTask = evenShare(columns, columnParts, tileBytes / bytes);
   const rowTasks = Math.ceil(rows / rowsPerTask);
+  const productTasks = rowTasks * Math.ceil(columns / columnsPerTask);
   const packS = !sAlong && columns >= gemmTuning.leastColumnsForPacking;
   const packV = rows >= gemmTuning.leastRowsForPacking;
   const packedTiles = packS ? Math.ceil(rowsPerTask / gemmTuning.tileRows) : 0;
@@ -66,11 +89,14 @@ export function launchProduct(
     .s(swap ? b : a).sRow(sAlong ? sStride : bytes).sStep(sAlong ? bytes : sStride).packS(packS)
     .v(swap ? a : b).vStride(swap ? aStride : bStride).vOrder(vOrder)
     .out(out, accumulate).outRow(swap ? bytes : n * bytes).outColumn(swap ? n * bytes : bytes).transposed(swap)
-    .bias(bias).flags((accumulate ? gemmFlags.accumulate : 0) | (relu ? gemmFlags.relu : 0))
+    .bias(product.bias ?? null).rowBias(product.rowBias ?? null)
+    .flags((accumulate ? gemmFlags.accumulate : 0) | (product.relu ? gemmFlags.relu : 0))
     .rows(rows).columns(columns).depth(k).depthBlock(depthBlock).blockBytes(blockBytes)
     .rowsPerTask(rowsPerTask).columnsPerTask(columnsPerTask).rowTasks(rowTasks)
+    .productTasks(productTasks).summed(summed).sNext((swap ? many?.b ?? 0 : many?.a ?? 0) * bytes)
+    .vNext((swap ? many?.a ?? 0 : many?.b ?? 0) * bytes).outNext((many?.out ?? 0) * bytes)
     .scratch(edgeBytes + depthBlock * gemmTuning.widestTile * 16 + blockBytes + packedBytes)
-    .run(rowTasks * Math.ceil(columns / columnsPerTask));
+    .run(apart * productTasks);
 }
 
 /** out (columns) = column sums of x (rows, columns), inside a launch. */
@@ -83,14 +109,14 @@ export function launchColumnSums(float: FloatKind, x: Place, out: Place, rows: n
 export const gemmKernels: MatrixKernels = {
   gemm: launched((a, b, out, m, n, k, transposeA, transposeB, accumulate) => {
     if (m === 0 || n === 0) return;
-    if (k > 0) launchProduct(floatKind(out), a, b, out, m, n, k, transposeA, transposeB, accumulate);
+    if (k > 0) launchProduct(floatKind(out), { a, b, out, m, n, k, transposeA, transposeB, accumulate });
     else if (!accumulate) out.fill(0);
   }),
 
   affineForward: launched((x, w, b, out, n, d, m, epilogue) => {
     if (n === 0 || m === 0) return;
     const relu = epilogue.relu === true;
-    if (d > 0) return launchProduct(floatKind(out), x, w, out, n, m, d, false, false, false, b, relu);
+    if (d > 0) return launchProduct(floatKind(out), { a: x, b: w, out, m: n, n: m, k: d, bias: b, relu });
     for (let i = 0; i < n; i++) out.set(b, i * m);
     if (relu) out.forEach((value, i) => (out[i] = value < 0 ? 0 : value));
   }),
@@ -104,7 +130,7 @@ export const gemmKernels: MatrixKernels = {
     }
     const float = floatKind(dw);
     launchColumnSums(float, dout, db, n, m);
-    launchProduct(float, x, dout, dw, d, m, n, true, false);
-    if (dx !== null) launchProduct(float, dout, w, dx, n, d, m, false, true);
+    launchProduct(float, { a: x, b: dout, out: dw, m: d, n: m, k: n, transposeA: true });
+    if (dx !== null) launchProduct(float, { a: dout, b: w, out: dx, m: n, n: d, k: m, transposeB: true });
   }),
 };

@@ -35,6 +35,8 @@ const stripParameters = [
   's', 'sTile', 'sRow', 'sStep',
   /** the panel of V, and its distance along the depth */
   'v', 'vStep', 'depth',
+  /** where the sums begin: one number a row, or 0 */
+  'start',
   /** where the result goes, and its distances from row to row and column to column */
   'out', 'outRow', 'outColumn',
   'flags',
@@ -76,7 +78,7 @@ function emitStrip(
   const zero = vectorConstant(vector, new Array<number>(lanes).fill(0));
   const name = `${float}_gemm_strip_${rows}x${vectors * lanes}${transposed ? '_transposed' : ''}__simd128`;
   return defineFunction(module, name, stripParameters.map(() => 'i32' as const), [], (f, ...parameters) => {
-    const [tiles, s, sTile, sRow, sStep, v, vStep, depth, out, outRow, outColumn, flags, bias, columns, edge] =
+    const [tiles, s, sTile, sRow, sStep, v, vStep, depth, start, out, outRow, outColumn, flags, bias, columns, edge] =
       parameters;
     const sums = Array.from({ length: rows }, () => f.locals(vector, vectors));
     const vs = f.locals(vector, vectors);
@@ -88,6 +90,13 @@ function emitStrip(
       sAt.forEach((at, row) => f.set(at, row === 0 ? s : sAt[row - 1].add(sRow)));
       f.set(vAt, v);
       for (const row of sums) for (const sum of row) f.set(sum, zero);
+      f.if(start, () => {
+        sums.forEach((row, i) => {
+          f.set(element, loadSplat(vector, start.add(i * bytes)));
+          for (const sum of row) f.set(sum, element);
+        });
+        f.increase(start, rows * bytes);
+      });
       f.set(left, depth);
       // Not unrolled: the processor overlaps turns by itself, and older V8s spill registers in long blocks.
       f.countdown(left, () => {

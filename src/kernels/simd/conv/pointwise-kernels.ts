@@ -1,0 +1,68 @@
+/**
+ * What a 1x1 convolution needs beside the product of matrices that it is (see pointwise.ts): its filters turned or
+ * scaled, planes gathered and scattered, and the bias's gradient.
+ */
+
+import { bytesOf, constant, type FloatKind, load, scale } from '../../../wasm/index.ts';
+import { type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
+import { addRun, at, eachPiece, eachRun, fromFloat64 } from '../vectors.ts';
+
+const filterArguments = {
+  w: 'input', scales: 'input?', rows: 'i32', columns: 'i32', rowStep: 'i32', columnStep: 'i32', to: 'scratch',
+} as const;
+/** A matrix of filters written out: entry (row, column) from row * rowStep + column * columnStep, in elements. */
+export const pointwiseFilters: FloatKernels<typeof filterArguments> =
+  floatKernels('conv_pointwise_filters', filterArguments);
+
+const planeArguments = {
+  batch: 'i32', channels: 'i32', pixels: 'i32', from: 'input', to: 'output', fromImage: 'i32', fromPlane: 'i32',
+  toImage: 'i32', toPlane: 'i32',
+} as const;
+/** Planes of so many pixels copied from one order of images and channels to another; distances in elements. */
+export const pointwisePlanes: FloatKernels<typeof planeArguments> =
+  floatKernels('conv_pointwise_planes', planeArguments);
+
+const sumArguments = { batch: 'i32', channels: 'i32', pixels: 'i32', dout: 'input', db: 'output' } as const;
+/** The sum of every channel over all images. */
+export const pointwiseSums: FloatKernels<typeof sumArguments> = floatKernels('conv_pointwise_sums', sumArguments);
+
+/** Adds the kernels for one type to the module. */
+export function emitPointwise(kernels: KernelBuilder, float: FloatKind): void {
+  const bytes = bytesOf(float);
+
+  /** Task: one row. A scale belongs to a row. */
+  kernels.define(pointwiseFilters[float], (f, s, row) => {
+    const from = f.let(s.w.add(scale(row.mul(s.rowStep), bytes)));
+    const to = f.let(s.to.add(scale(row.mul(s.columns), bytes)));
+    const step = f.let(scale(s.columnStep, bytes));
+    const factor = f.local(float, constant(float, 1));
+    f.if(s.scales, () => f.set(factor, load(float, s.scales.add(scale(row, bytes)))));
+    f.repeat(f.let(s.columns), () => {
+      f.store(to, load(float, from).mul(factor));
+      f.increase(from, step);
+      f.increase(to, bytes);
+    });
+  });
+
+  /** Task: one channel of every image. */
+  kernels.define(pointwisePlanes[float], (f, s, channel) => {
+    const image = f.local('i32');
+    const [from, to] = f.locals('i32', 2);
+    f.for(image, 0, s.batch, 1, () => {
+      f.set(from, s.from.add(scale(image.mul(s.fromImage).add(channel.mul(s.fromPlane)), bytes)));
+      f.set(to, s.to.add(scale(image.mul(s.toImage).add(channel.mul(s.toPlane)), bytes)));
+      eachRun(f, float, [from, to], s.pixels, (kind) => f.store(to, at(kind, from)));
+    });
+  });
+
+  /** Task: one channel. */
+  kernels.define(pointwiseSums[float], (f, s, channel) => {
+    const [image, from] = f.locals('i32', 2);
+    const total = f.local('f64', constant('f64', 0));
+    f.for(image, 0, s.batch, 1, () => {
+      f.set(from, s.dout.add(scale(image.mul(s.channels).add(channel).mul(s.pixels), bytes)));
+      eachPiece(f, s.pixels, (count) => addRun(f, float, [from], count, [total], (kind, offset) => [at(kind, from, offset)]));
+    });
+    f.store(s.db.add(scale(channel, bytes)), fromFloat64(float, total));
+  });
+}

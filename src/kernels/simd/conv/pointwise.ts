@@ -1,0 +1,83 @@
+/**
+ * Convolution with windows of 1x1: at every pixel a product of the filters' matrix and the pixel's channels. With the
+ * planes of an image as rows of a matrix (channels, pixels) no pixel need be moved:
+ *
+ *   out[n] = w x[n] + b        dx[n] = w^T dout[n]        dw = the sum over n of dout[n] x[n]^T
+ *
+ * one job of many products each. Small planes make poor matrices, too narrow for the tiles, and the filters would be
+ * fetched again for every image; so those are gathered first into one matrix (channels, images * pixels).
+ */
+
+import { bytesOf, type FloatKind } from '../../../wasm/index.ts';
+import type { ConvGeometry, ConvKernels } from '../../contract.ts';
+import { launchProduct } from '../gemm/gemm.ts';
+import { type Address, floatKind, launch, launched, type Place, scratch } from '../launch.ts';
+import { pointwiseLeastPixels } from './choose.ts';
+import { pointwiseFilters, pointwisePlanes, pointwiseSums } from './pointwise-kernels.ts';
+
+/** Planes of every image in the order of channels, so that a channel is one row; inside a launch. */
+function gather(float: FloatKind, from: Place, channels: number, g: ConvGeometry): Address {
+  const pixels = g.height * g.width;
+  const to = scratch(g.batch * channels * pixels * bytesOf(float));
+  launch(pointwisePlanes[float]).batch(g.batch).channels(channels).pixels(pixels).from(from).to(to)
+    .fromImage(channels * pixels).fromPlane(pixels).toImage(pixels).toPlane(g.batch * pixels).run(channels);
+  return to;
+}
+
+/** The way back. */
+function scatter(float: FloatKind, from: Place, to: Place, channels: number, g: ConvGeometry): void {
+  const pixels = g.height * g.width;
+  launch(pointwisePlanes[float]).batch(g.batch).channels(channels).pixels(pixels).from(from).to(to)
+    .fromImage(pixels).fromPlane(g.batch * pixels).toImage(channels * pixels).toPlane(pixels).run(channels);
+}
+
+/** convForward of the contract. */
+export const pointwiseForward: ConvKernels['convForward'] = launched((x, w, b, out, g, epilogue) => {
+  const float = floatKind(x);
+  const { batch, channels, filters } = g;
+  const pixels = g.height * g.width;
+  let a: Place = w;
+  if (epilogue.scale) {
+    a = scratch(w.byteLength);
+    launch(pointwiseFilters[float]).w(w).scales(epilogue.scale).rows(filters).columns(channels).rowStep(channels)
+      .columnStep(1).to(a).run(filters);
+  }
+  const product = { a, m: filters, k: channels, rowBias: b, relu: epilogue.relu === true };
+  if (batch === 1 || pixels >= pointwiseLeastPixels) {
+    const many = { count: batch, summed: false, a: 0, b: channels * pixels, out: filters * pixels };
+    launchProduct(float, { ...product, b: x, out, n: pixels, many });
+  } else {
+    const outRows = scratch(out.byteLength);
+    launchProduct(float, { ...product, b: gather(float, x, channels, g), out: outRows, n: batch * pixels });
+    scatter(float, outRows, out, filters, g);
+  }
+});
+
+/** convBackward of the contract. */
+export const pointwiseBackward: ConvKernels['convBackward'] = launched((dout, x, w, dx, dw, db, g) => {
+  const float = floatKind(x);
+  const { batch, channels, filters } = g;
+  const pixels = g.height * g.width;
+  launch(pointwiseSums[float]).batch(batch).channels(filters).pixels(pixels).dout(dout).db(db).run(filters);
+  if (batch === 1 || pixels >= pointwiseLeastPixels) {
+    const many = { count: batch, a: filters * pixels, b: channels * pixels, out: 0 };
+    launchProduct(float, {
+      a: dout, b: x, out: dw, m: filters, n: channels, k: pixels, transposeB: true, many: { ...many, summed: true },
+    });
+    if (dx === null) return;
+    const turned = scratch(w.byteLength);
+    launch(pointwiseFilters[float]).w(w).scales(null).rows(channels).columns(filters).rowStep(1).columnStep(channels)
+      .to(turned).run(channels);
+    launchProduct(float, {
+      a: turned, b: dout, out: dx, m: channels, n: pixels, k: filters,
+      many: { count: batch, summed: false, a: 0, b: filters * pixels, out: channels * pixels },
+    });
+    return;
+  }
+  const [rows, columns] = [gather(float, dout, filters, g), batch * pixels];
+  const xRows = gather(float, x, channels, g);
+  launchProduct(float, { a: rows, b: xRows, out: dw, m: filters, n: channels, k: columns, transposeB: true });
+  if (dx === null) return;
+  launchProduct(float, { a: w, b: rows, out: xRows, m: channels, n: columns, k: filters, transposeA: true });
+  scatter(float, xRows, dx, channels, g);
+});
