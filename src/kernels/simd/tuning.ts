@@ -35,8 +35,14 @@ export const gemmTuning = {
   leastSide: 32,
   /** with fewer rows than this a panel of the vector operand is read where it lies instead of being packed */
   leastRowsForPacking: 16,
-  /** with fewer columns than this a strided scalar operand is read where it lies instead of being packed */
+  /**
+   * with fewer columns than this a strided scalar operand is read where it lies instead of being packed; and with fewer
+   * than that, one whose rows are contiguous
+   */
   leastColumnsForPacking: 24,
+  leastColumnsForPackingRows: 128,
+  /** elements of the scalar operand that a task packs: some 10 microseconds */
+  packedPerTask: 16_384,
 } as const;
 
 /** Vectors across gemm's register tile. */

@@ -72,6 +72,19 @@ const depthwiseSizes: fc.Arbitrary<ConvSizes> = fc.record({
   ...s, channels: s.groups, filters: s.groups * multiplier, kernelHeight: kernel, kernelWidth: kernel,
 }));
 
+/** 3x3 with a border of one on rows of whole vectors. */
+const depthwiseRows: fc.Arbitrary<ConvSizes> = fc.record({
+  batch: upTo(3), groups: fc.integer({ min: 2, max: 9 }), height: upTo(9), width: fc.constantFrom(2, 4, 8, 12, 20),
+}).map(({ groups, ...s }) => ({
+  ...s, groups, channels: groups, filters: groups, kernelHeight: 3, kernelWidth: 3, stride: 1, pad: 1,
+}));
+
+/** Windows of one pixel with enough filters to be products, planes from tiny ones to whole tiles. */
+const pointwiseSizes: fc.Arbitrary<ConvSizes> = fc.record({
+  batch: upTo(19), channels: fc.integer({ min: 13, max: 140 }), filters: fc.integer({ min: 20, max: 70 }),
+  height: upTo(11), width: upTo(11), kernelHeight: fc.constant(1), kernelWidth: fc.constant(1), stride: fc.constant(1),
+});
+
 type ForwardShape = { sizes: ConvSizes; bias: boolean; scale: boolean; relu: boolean };
 const forwardShapes = (sizes: fc.Arbitrary<ConvSizes>): fc.Arbitrary<ForwardShape> =>
   fc.record({ sizes, bias: fc.boolean(), scale: fc.boolean(), relu: fc.boolean() });
@@ -119,6 +132,8 @@ const kinds = [
   { title: 'across cache blocks', sizes: bigSizes, share: 0.1 },
   { title: 'of all geometries', sizes: generalSizes, share: 3 },
   { title: 'depthwise', sizes: depthwiseSizes, share: 1 },
+  { title: 'depthwise on whole vectors', sizes: depthwiseRows, share: 0.5 },
+  { title: 'pointwise', sizes: pointwiseSizes, share: 0.2 },
   { title: 'many small images', sizes: manySmall, share: 0.3 },
 ];
 

@@ -6,8 +6,8 @@
  * 16): 4 -> 4 at 16x16 28 : 31, 6 -> 6 30 : 26, 8 -> 16 70 : 36, 16 -> 32 99 : 38, 32 -> 64 at 4x4 103 : 19, 64 -> 64
  * at 32x32 123 : 39.
  *
- * Under strict every convolution is direct: the other two multiply and add pixels that the definition keeps apart, and
- * so hand NaN and infinity to more outputs.
+ * Under strict no convolution takes Winograd or the dense form: they multiply and add pixels that the definition keeps
+ * apart, and so hand NaN and infinity to more outputs.
  */
 
 import { settings } from '../../../runtime/settings.ts';
@@ -23,6 +23,13 @@ export function takesDepthwise(g: ConvGeometry): boolean {
   return g.groups > 1 && g.groups === g.channels && g.groups === g.filters;
 }
 
+/** True when a depthwise convolution has the usual form and rows of whole vectors (see depthwise-row-kernels.ts). */
+export function takesDepthwiseRows(x: FloatArray, g: ConvGeometry): boolean {
+  const is3x3 = g.kernelHeight === 3 && g.kernelWidth === 3 && g.strideY === 1 && g.strideX === 1;
+  const isWhole = g.padTop === 1 && g.padLeft === 1 && g.outHeight === g.height && g.outWidth === g.width;
+  return is3x3 && isWhole && g.dilationY === 1 && g.dilationX === 1 && (g.width * x.BYTES_PER_ELEMENT) % 16 === 0;
+}
+
 /** Fewest channels times filters for which a 1x1 convolution is a product; below, the tiles would be mostly empty. */
 const pointwiseLeastFilters = 256;
 /** Pixels of a plane from which on every image is a product of its own. */
@@ -32,7 +39,8 @@ export const pointwiseLeastPixels = 64;
 export function takesPointwise(g: ConvGeometry): boolean {
   const isPoint = g.kernelHeight === 1 && g.kernelWidth === 1 && g.strideY === 1 && g.strideX === 1;
   const isWhole = g.padTop === 0 && g.padLeft === 0 && g.outHeight === g.height && g.outWidth === g.width;
-  return isPoint && isWhole && g.groups === 1 && g.height * g.width > 1 && g.channels * g.filters >= pointwiseLeastFilters;
+  const isWorth = g.height * g.width > 1 && g.channels * g.filters >= pointwiseLeastFilters;
+  return isPoint && isWhole && isWorth && g.groups === 1;
 }
 
 /** Pixels of the image, and of the output, up to which a convolution is a matrix product, and the batch it takes. */

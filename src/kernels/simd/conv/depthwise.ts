@@ -1,11 +1,13 @@
-/** The host's side of depthwise convolution (the kernels are in depthwise-kernels.ts). */
+/** The host's side of depthwise convolution (the kernels are in depthwise-kernels.ts and depthwise-row-kernels.ts). */
 
 import { roundUp } from '../../../runtime/numbers.ts';
 import { bytesOf } from '../../../wasm/index.ts';
-import type { ConvKernels, FloatArray } from '../../contract.ts';
+import type { ConvGeometry, ConvKernels, Epilogue, FloatArray } from '../../contract.ts';
 import { floatKind, launch, launched, staged } from '../launch.ts';
 import { normTuning } from '../tuning.ts';
+import { takesDepthwiseRows } from './choose.ts';
 import { depthwise, depthwiseGradient, tileOverhang } from './depthwise-kernels.ts';
+import { depthwiseRows, depthwiseRowsGradient, rowSumBytes } from './depthwise-row-kernels.ts';
 import { columnsOfPart, forwardPass, inputGradientPass, type Pass, tapTable } from './direct.ts';
 import { planeSizes } from './direct-kernels.ts';
 
@@ -35,14 +37,33 @@ function runPlanes(
     .run(Math.ceil(pass.batch * pass.imageChannels / perTask));
 }
 
+/** A convolution of the usual form on rows of whole vectors, inside a launch; turned: its gradient at the input. */
+function runRows(
+  x: FloatArray, w: FloatArray, b: FloatArray | null, out: FloatArray, g: ConvGeometry, epilogue: Epilogue,
+  turned: boolean,
+): void {
+  const planes = g.batch * g.channels;
+  const perTask = Math.max(1, Math.floor(normTuning.elementsPerTask / (g.height * g.width)));
+  launch(depthwiseRows[floatKind(x)]).planes(planes).perTask(perTask).channels(g.channels).height(g.height)
+    .width(g.width).x(x).w(w).turned(turned).scales(epilogue.scale ?? null).bias(b).relu(epilogue.relu === true)
+    .out(out).run(Math.ceil(planes / perTask));
+}
+
 /** convForward of the contract. */
 export const depthwiseForward: ConvKernels['convForward'] = launched((x, w, b, out, g, epilogue) => {
+  if (takesDepthwiseRows(x, g)) return runRows(x, w, b, out, g, epilogue, false);
   const taps = g.kernelHeight * g.kernelWidth;
   runPlanes(x, w, out, epilogue.scale ?? null, b, epilogue.relu === true, forwardPass(g), taps);
 });
 
 /** convBackward of the contract. */
 export const depthwiseBackward: ConvKernels['convBackward'] = launched((dout, x, w, dx, dw, db, g) => {
+  if (takesDepthwiseRows(x, g)) {
+    if (dx !== null) runRows(dout, w, null, dx, g, {}, true);
+    launch(depthwiseRowsGradient[floatKind(x)]).batch(g.batch).channels(g.channels).height(g.height).width(g.width)
+      .x(x).dout(dout).dw(dw).db(db).scratch(rowSumBytes).run(g.channels);
+    return;
+  }
   const taps = g.kernelHeight * g.kernelWidth;
   if (dx !== null) runPlanes(dout, w, dx, null, null, false, inputGradientPass(g), taps);
   const float = floatKind(x);

@@ -9,6 +9,7 @@ import { denseBackward, denseForward } from './dense.ts';
 import { emitDense } from './dense-kernels.ts';
 import { depthwiseBackward, depthwiseForward } from './depthwise.ts';
 import { emitDepthwise } from './depthwise-kernels.ts';
+import { emitDepthwiseRows } from './depthwise-row-kernels.ts';
 import { directFilterGradient, directForward, directInputGradient } from './direct.ts';
 import { emitDirectGradient } from './direct-gradient-kernels.ts';
 import { emitDirect } from './direct-kernels.ts';
@@ -24,6 +25,7 @@ export function emitConvolution(kernels: KernelBuilder): void {
     const { copyPlanes, storePixels } = emitDirect(kernels, float);
     emitDirectGradient(kernels, float, copyPlanes);
     emitDepthwise(kernels, float, copyPlanes, storePixels);
+    emitDepthwiseRows(kernels, float);
     emitDense(kernels, float);
     emitPointwise(kernels, float);
   }

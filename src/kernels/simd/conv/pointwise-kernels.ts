@@ -61,7 +61,8 @@ export function emitPointwise(kernels: KernelBuilder, float: FloatKind): void {
     const total = f.local('f64', constant('f64', 0));
     f.for(image, 0, s.batch, 1, () => {
       f.set(from, s.dout.add(scale(image.mul(s.channels).add(channel).mul(s.pixels), bytes)));
-      eachPiece(f, s.pixels, (count) => addRun(f, float, [from], count, [total], (kind, offset) => [at(kind, from, offset)]));
+      eachPiece(f, s.pixels, (count) =>
+        addRun(f, float, [from], count, [total], (kind, offset) => [at(kind, from, offset)]));
     });
     f.store(s.db.add(scale(channel, bytes)), fromFloat64(float, total));
   });

@@ -10,9 +10,10 @@
 
 import { bytesOf, type FloatKind } from '../../../wasm/index.ts';
 import type { ConvGeometry, ConvKernels } from '../../contract.ts';
-import { launchProduct } from '../gemm/gemm.ts';
+import { launchColumnSums, launchProduct } from '../gemm/gemm.ts';
 import { type Address, floatKind, launch, launched, type Place, scratch } from '../launch.ts';
-import { pointwiseLeastPixels } from './choose.ts';
+import { gemmTuning } from '../tuning.ts';
+import { gradientGroups, pointwiseLeastPixels } from './choose.ts';
 import { pointwiseFilters, pointwisePlanes, pointwiseSums } from './pointwise-kernels.ts';
 
 /** Planes of every image in the order of channels, so that a channel is one row; inside a launch. */
@@ -44,7 +45,7 @@ export const pointwiseForward: ConvKernels['convForward'] = launched((x, w, b, o
   }
   const product = { a, m: filters, k: channels, rowBias: b, relu: epilogue.relu === true };
   if (batch === 1 || pixels >= pointwiseLeastPixels) {
-    const many = { count: batch, summed: false, a: 0, b: channels * pixels, out: filters * pixels };
+    const many = { count: batch, a: 0, b: channels * pixels, out: filters * pixels };
     launchProduct(float, { ...product, b: x, out, n: pixels, many });
   } else {
     const outRows = scratch(out.byteLength);
@@ -60,17 +61,23 @@ export const pointwiseBackward: ConvKernels['convBackward'] = launched((dout, x,
   const pixels = g.height * g.width;
   launch(pointwiseSums[float]).batch(batch).channels(filters).pixels(pixels).dout(dout).db(db).run(filters);
   if (batch === 1 || pixels >= pointwiseLeastPixels) {
-    const many = { count: batch, a: filters * pixels, b: channels * pixels, out: 0 };
+    // Groups of images are summed apart: so there are tasks for many threads though dw may be small.
+    const parts = Math.ceil(filters / gemmTuning.taskRows) * Math.ceil(channels / gemmTuning.taskColumns);
+    const summed = Math.ceil(batch / Math.ceil(gradientGroups / parts));
+    const groups = Math.ceil(batch / summed);
+    const partial = groups > 1 ? scratch(groups * dw.byteLength) : dw;
     launchProduct(float, {
-      a: dout, b: x, out: dw, m: filters, n: channels, k: pixels, transposeB: true, many: { ...many, summed: true },
+      a: dout, b: x, out: partial, m: filters, n: channels, k: pixels, transposeB: true,
+      many: { count: batch, a: filters * pixels, b: channels * pixels, out: dw.length, summed },
     });
+    if (groups > 1) launchColumnSums(float, partial, dw, groups, dw.length);
     if (dx === null) return;
     const turned = scratch(w.byteLength);
     launch(pointwiseFilters[float]).w(w).scales(null).rows(channels).columns(filters).rowStep(1).columnStep(channels)
       .to(turned).run(channels);
     launchProduct(float, {
       a: turned, b: dout, out: dx, m: channels, n: pixels, k: filters,
-      many: { count: batch, summed: false, a: 0, b: filters * pixels, out: channels * pixels },
+      many: { count: batch, a: 0, b: filters * pixels, out: channels * pixels },
     });
     return;
   }

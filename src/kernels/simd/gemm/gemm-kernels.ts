@@ -2,16 +2,19 @@
  * Matrix multiplication as jobs. A task computes a rectangle of the result over the whole depth:
  *
  *   for each block of the depth                                      (partial sums of the result wait in memory)
- *     pack the task's rows of S and columns of V, where that pays   (second-level cache)
+ *     pack the task's columns of V, where that pays                 (second-level cache)
  *     for each panel of columns of V                                 (first-level cache)
  *       for each tile of rows: the strip                             (registers)
  *
- * Products of many matrices of one size are one job: each has tasks of its own, or every task goes through all of them
- * and adds them up.
+ * Before that, where it pays, a job of its own packs S into tiles, which all tasks read.
+ *
+ * Products of many matrices of one size are one job. Each has tasks of its own; or every task goes through several and
+ * adds them up, and packs its rows of S itself, a block at a time.
  */
 
 import {
-  type Body, bytesOf, constant, type FloatKind, lanesOf, load, type Local, scale, select, vectorOf,
+  type Body, bytesOf, constant, defineFunction, type FloatKind, type FunctionReference, lanesOf, load, type Local,
+  type ModuleBuilder, scale, select, vectorOf,
 } from '../../../wasm/index.ts';
 import { type Arguments, type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
 import { gemmTileVectors, gemmTuning } from '../tuning.ts';
@@ -33,7 +36,9 @@ export const vectorOperand = {
 
 const gemmArguments = {
   /** the scalar operand, and its distances from row to row and along the depth */
-  s: 'input', sRow: 'i32', sStep: 'i32', packS: 'flag',
+  s: 'input', sRow: 'i32', sStep: 'i32',
+  /** packed: it comes in tiles, so far apart; packHere: tasks are to pack it into such tiles */
+  packed: 'flag', packHere: 'flag', packedTile: 'i32',
   /** the vector operand, the distance of its rows (of its columns, where it is contiguous along the depth) */
   v: 'input', vStride: 'i32', vOrder: 'i32',
   /** transposed: rows of the product are columns of the result */
@@ -42,12 +47,20 @@ const gemmArguments = {
   bias: 'input?', rowBias: 'input?', flags: 'i32',
   rows: 'i32', columns: 'i32', depth: 'i32', depthBlock: 'i32',
   rowsPerTask: 'i32', columnsPerTask: 'i32', rowTasks: 'i32',
-  /** tasks of one product, how many products are added up, and the distances from product to product */
-  productTasks: 'i32', summed: 'i32', sNext: 'i32', vNext: 'i32', outNext: 'i32',
+  /** tasks of one sum, products of all and of one sum, the distances from product to product and from sum to sum */
+  sumTasks: 'i32', products: 'i32', summed: 'i32', sNext: 'i32', vNext: 'i32', outNext: 'i32',
   /** blockBytes: those that packed panels of V take of it */
   scratch: 'perThread', blockBytes: 'i32',
 } as const;
 export const gemm: FloatKernels<typeof gemmArguments> = floatKernels('gemm', gemmArguments);
+
+const packArguments = {
+  /** along: rows of S are contiguous, so the distance is from row to row; else along the depth */
+  s: 'input', stride: 'i32', along: 'flag', rows: 'i32', depth: 'i32', to: 'scratch', packedTile: 'i32',
+  tilesPerTask: 'i32',
+} as const;
+/** Packs S into tiles: element (p, i) of a tile at p * tileRows + i. */
+export const gemmPack: FloatKernels<typeof packArguments> = floatKernels('gemm_pack', packArguments);
 
 const columnSumArguments = { x: 'input', out: 'output', rows: 'i32', columns: 'i32', columnsPerTask: 'i32' } as const;
 export const columnSums: FloatKernels<typeof columnSumArguments> = floatKernels('column_sums', columnSumArguments);
@@ -65,19 +78,61 @@ export function emitGemm(kernels: KernelBuilder): void {
     const tileVectors = gemmTileVectors(float, relaxed);
     const strips = emitStrips(module, float, relaxed, tileRows, widestTile);
     const packing = emitPacking(module, float, tileRows, tileVectors);
-    kernels.define(gemm[float], (f, a, task) => writeGemm(f, a, task, float, tileVectors, strips, packing));
+    const packRows = emitPackRows(module, float, packing);
+    // Task: tilesPerTask tiles.
+    kernels.define(gemmPack[float], (f, a, task) => {
+      const [row, end] = shareOf(f, task, scale(a.tilesPerTask, tileRows), a.rows);
+      const from = a.s.add(row.mul(select(a.along, a.stride, constant('i32', bytesOf(float)))));
+      const to = a.to.add(task.mul(a.tilesPerTask).mul(a.packedTile));
+      f.call(packRows, from, a.stride, a.along, end.sub(row), a.depth, to, a.packedTile);
+    });
+    kernels.define(gemm[float], (f, a, task) => writeGemm(f, a, task, float, tileVectors, strips, packing, packRows));
     kernels.define(columnSums[float], (f, a, task) => writeColumnSums(f, a, task, float));
   }
 }
 
+/** packRows(s, stride, along, rows, depth, to, packedTile): rows of S into tiles, the last of which may lack some. */
+function emitPackRows(module: ModuleBuilder, float: FloatKind, packing: Packing): FunctionReference {
+  const bytes = bytesOf(float);
+  const lanes = lanesOf(vectorOf(float));
+  const parameters = new Array<'i32'>(7).fill('i32');
+  return defineFunction(module, `${float}_gemm_pack_rows`, parameters, [], (
+    f, s, stride, along, rows, depth, to, packedTile,
+  ) => {
+    const rowBytes = f.let(select(along, stride, constant('i32', bytes)));
+    f.if(along.eq(0), () => {
+      const full = f.let(rows.shrU(Math.log2(tileRows)));
+      f.if(full, () => {
+        f.call(packing.scalarPanels, s, stride, full, depth, to, packedTile);
+        f.increase(s, scale(full, tileRows * bytes));
+        f.increase(to, full.mul(packedTile));
+        f.set(rows, rows.and(tileRows - 1));
+      });
+    });
+    f.while(() => rows.gt(0), () => {
+      for (let lane = 0; lane < tileRows; lane += lanes) {
+        const here = f.let(least(constant('i32', lanes), f.let(rows.sub(lane))));
+        f.if(here.gt(0), () => {
+          const from = s.add(rowBytes.mul(lane));
+          const values = [from, stride, here, depth, to.add(lane * bytes), constant('i32', tileRows * bytes)];
+          f.if(along, () => f.call(packing.along, ...values), () => f.call(packing.across, ...values));
+        });
+      }
+      f.increase(s, rowBytes.mul(tileRows));
+      f.increase(to, packedTile);
+      f.increase(rows, -tileRows);
+    });
+  });
+}
+
 /**
- * Writes the product. The loops take for granted that a task has at least one row and one column and that the depth is
- * and the number of summed products are at least 1 (its host sees to it), that rowsPerTask is a multiple of a tile's rows wherever a task is not the last of
- * its column, and that columnsPerTask is a multiple of a tile's columns.
+ * Writes the product. The loops take for granted that a task has at least one row and one column, that the depth and
+ * the number of summed products are at least 1 (its host sees to it), that rowsPerTask is a multiple of a tile's rows
+ * wherever a task is not the last of its column, and that columnsPerTask is a multiple of a tile's columns.
  */
 function writeGemm(
   f: Body, a: Arguments<typeof gemmArguments>, task: Local, float: FloatKind, tileVectors: number, strips: Strips,
-  packing: Packing,
+  packing: Packing, packRows: FunctionReference,
 ): void {
   const bytes = bytesOf(float);
   const lanes = lanesOf(vectorOf(float));
@@ -87,12 +142,16 @@ function writeGemm(
   const edge = a.scratch;
   const panelRoom = f.let(edge.add(edgeBytes));
   const blockV = f.let(panelRoom.add(a.depthBlock.mul(widestTile * 16)));
+
   const packedS = f.let(blockV.add(a.blockBytes));
 
-  const product = f.let(task.divU(a.productTasks));
-  const share = f.let(task.remU(a.productTasks));
+  const sum = f.let(task.divU(a.sumTasks));
+  const share = f.let(task.remU(a.sumTasks));
+  const [product, productEnd] = shareOf(f, sum, a.summed, a.products);
+  const firstProduct = f.let(product);
+  const inTiles = f.let(a.packed.or(a.packHere));
   const [s, v] = [f.let(a.s.add(product.mul(a.sNext))), f.let(a.v.add(product.mul(a.vNext)))];
-  const result = f.let(a.out.add(product.mul(a.outNext)));
+  const result = f.let(a.out.add(sum.mul(a.outNext)));
 
   // The task's rectangle: rows firstRow.., in whole tiles and a rest, and columns firstColumn to columnEnd.
   const [firstRow, rowEnd] = shareOf(f, share.remU(a.rowTasks), a.rowsPerTask, a.rows);
@@ -104,10 +163,9 @@ function writeGemm(
   const wideColumns = f.let(columnEnd.sub(firstColumn).sub(widestTile * lanes));
   const fullPanels = f.let(select(wideColumns.gt(0), wideColumns.add(panelColumns - 1).divU(panelColumns), 0));
 
-  // The product of a sum and the block of its depth that are worked on; what its strips begin with, an address or 0; how
-  // they end: flags, and the panel's bias or 0.
-  const [productAt, depthAt] = [f.local('i32', 0), f.local('i32', 0)];
-  const [depth, start, flags, bias] = f.locals('i32', 4);
+  // The block of the depth that is worked on; what its strips begin with, an address or 0; how they end: flags, and the
+  // panel's bias or 0.
+  const [depthAt, depth, start, flags, bias] = f.locals('i32', 5);
   // S as the strips read it in this block: where it lies, its distances from tile to tile, row to row, along the depth.
   const [sAt, sTile, sRow, sStep] = f.locals('i32', 4);
   // The panel: its first column, how many it has, in how many vectors; where the strips find V, and where the result.
@@ -118,8 +176,8 @@ function writeGemm(
     f.doWhile(addBlock, () => depthAt.lt(a.depth));
     f.increase(s, a.sNext);
     f.increase(v, a.vNext);
-    f.increase(productAt, 1);
-  }, () => productAt.lt(a.summed));
+    f.increase(product, 1);
+  }, () => product.lt(productEnd));
 
   /** Adds what one block of the depth contributes. */
   function addBlock(): void {
@@ -145,40 +203,34 @@ function writeGemm(
 
   /** The first block obeys the caller's accumulate, later ones add to it; bias and relu wait for the last. */
   function chooseEnding(): void {
-    const later = f.let(depthAt.or(productAt));
-    const last = f.let(depthAt.add(depth).eq(a.depth).and(productAt.add(1).eq(a.summed)));
+    const later = f.let(depthAt.or(product.ne(firstProduct)));
+    const last = f.let(depthAt.add(depth).eq(a.depth).and(product.add(1).eq(productEnd)));
     f.set(start, select(later.eq(0).and(a.rowBias.ne(0)), a.rowBias.add(scale(firstRow, bytes)), constant('i32', 0)));
     f.set(flags, select(later, constant('i32', gemmFlags.accumulate), a.flags.and(gemmFlags.accumulate))
       .or(select(last, a.flags.and(gemmFlags.relu), 0)));
     f.set(bias, select(last.and(a.bias.ne(0)), a.bias.add(scale(firstColumn, bytes)), constant('i32', 0)));
   }
 
-  /** S of this block: where it lies, or packed. */
+  /** S of this block: where it lies, or in tiles. */
   function placeS(): void {
     f.set(sAt, s.add(firstRow.mul(a.sRow)).add(depthAt.mul(a.sStep)));
+    f.set(sTile, a.sRow.mul(tileRows));
     f.set(sRow, a.sRow);
     f.set(sStep, a.sStep);
-    f.set(sTile, sRow.mul(tileRows));
-    f.if(a.packS, () => {
-      f.set(sTile, scale(depth, tileRows * bytes).add(panelPadding));
-      packRowTiles();
+    f.if(a.packHere, () => {
+      const along = f.let(a.sStep.eq(bytes));
+      f.call(packRows, sAt, select(along, sRow, sStep), along, rows, depth, packedS, a.packedTile);
       f.set(sAt, packedS);
+    });
+    f.if(a.packed, () => {
+      const tile = firstRow.shrU(Math.log2(tileRows)).mul(a.packedTile);
+      f.set(sAt, s.add(tile).add(scale(depthAt, tileRows * bytes)));
+    });
+    f.if(inTiles, () => {
+      f.set(sTile, a.packedTile);
       f.set(sRow, bytes);
       f.set(sStep, tileRows * bytes);
     });
-  }
-
-  /** Rows of S into tiles: element (p, i) of a tile at p * tileRows + i. */
-  function packRowTiles(): void {
-    f.if(tiles, () => f.call(packing.scalarPanels, sAt, a.sStep, tiles, depth, packedS, sTile));
-    const from = sAt.add(scale(tiles, tileRows * bytes));
-    const to = packedS.add(tiles.mul(sTile));
-    for (let row = 0; row < tileRows; row += lanes) {
-      const here = f.let(least(constant('i32', lanes), f.let(restRows.sub(row))));
-      f.if(here.gt(0), () => {
-        f.call(packing.across, from.add(row * bytes), a.sStep, here, depth, to.add(row * bytes), tileRows * bytes);
-      });
-    }
   }
 
   /** The panel's width, and V of it: in the packed block, packed now, or where it lies. */
@@ -227,20 +279,21 @@ function writeGemm(
   function runStrips(index: number): void {
     f.if(tiles, () => {
       const parameters = [
-        tiles, sAt, sTile, sRow, sStep, vAt, vStep, depth, start, out, a.outRow, a.outColumn, flags, bias, width, edge,
+        tiles, sAt, sTile, sRow, sStep, vAt, vStep, depth, start, out, a.outRow, a.outColumn, flags, bias, width,
+        edge,
       ];
-      f.if(a.transposed,
-        () => f.call(strips.transposed[index], ...parameters),
-        () => f.call(strips.straight[tileRows - 1][index], ...parameters));
+      const full = (straight: FunctionReference, transposed: FunctionReference): void =>
+        f.if(a.transposed, () => f.call(transposed, ...parameters), () => f.call(straight, ...parameters));
+      f.if(inTiles, () => full(strips.packed[index], strips.packedTransposed[index]),
+        () => full(strips.straight[tileRows - 1][index], strips.transposed[index]));
     });
     f.if(restRows, () => {
       const rest = sAt.add(tiles.mul(sTile));
       const restStart = select(start, start.add(scale(tiles, tileRows * bytes)), constant('i32', 0));
       const to = out.add(scale(tiles, tileRows).mul(a.outRow));
       const how = f.let(select(a.transposed, flags.or(gemmFlags.scattered), flags));
-      f.switch(restRows.sub(1), Array.from({ length: tileRows - 1 }, (_, i) => () =>
-        f.call(strips.straight[i][index],
-          1, rest, sTile, sRow, sStep, vAt, vStep, depth, restStart, to, a.outRow, a.outColumn, how, bias, width, edge)));
+      f.switch(restRows.sub(1), Array.from({ length: tileRows - 1 }, (_, i) => () => f.call(strips.straight[i][index],
+        1, rest, sTile, sRow, sStep, vAt, vStep, depth, restStart, to, a.outRow, a.outColumn, how, bias, width, edge)));
     });
   }
 }

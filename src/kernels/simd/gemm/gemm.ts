@@ -5,9 +5,9 @@
 import { bytesOf, type FloatKind } from '../../../wasm/index.ts';
 import type { MatrixKernels } from '../../contract.ts';
 import { currentEngine } from '../../team/engine.ts';
-import { floatKind, launch, launched, type Place } from '../launch.ts';
+import { floatKind, launch, launched, type Place, scratch } from '../launch.ts';
 import { gemmTileVectors, gemmTuning } from '../tuning.ts';
-import { columnSums, edgeBytes, gemm, panelPadding, vectorOperand } from './gemm-kernels.ts';
+import { columnSums, edgeBytes, gemm, gemmPack, panelPadding, vectorOperand } from './gemm-kernels.ts';
 import { gemmFlags } from './strips.ts';
 
 /** The size of each of so many parts, all but the last a multiple of `multiple`. There may turn out to be fewer. */
@@ -41,8 +41,17 @@ export interface Product {
   readonly rowBias?: Place | null;
   /** max(..., 0) at the end, where b is not transposed */
   readonly relu?: boolean;
-  /** so many products, and the distances of their matrices in elements; summed: out is one, the sum of all of them */
-  readonly many?: { readonly count: number; readonly summed: boolean; a: number; b: number; out: number };
+  readonly many?: Many;
+}
+
+/** So many products, each such a distance of elements behind the last. */
+export interface Many {
+  readonly count: number;
+  readonly a: number;
+  readonly b: number;
+  readonly out: number;
+  /** so many, one after the other, are added up, and out is the distance of the sums; 1 where it is left out */
+  readonly summed?: number;
 }
 
 /** Computes a product inside a launch. */
@@ -65,38 +74,52 @@ export function launchProduct(float: FloatKind, product: Product): void {
   const depthBlock = evenShare(k, Math.ceil(k / gemmTuning.depthBlock), 4);
   const tileBytes = 16 * gemmTileVectors(float, relaxed);
   // Columns are cut first: that repeats no packing where S is read directly.
-  const summed = many?.summed ? many.count : 1;
-  const apart = many?.summed === false ? many.count : 1;
-  const operations = 2 * rows * columns * k * summed;
-  const wanted = Math.min(gemmTuning.mostTasks / apart, operations / gemmTuning.taskOperations);
+  const { count: products = 1, summed = 1 } = many ?? {};
+  const sums = Math.ceil(products / summed);
+  const operations = 2 * rows * columns * k;
+  const wanted = summed > 1 ? 1 : Math.min(gemmTuning.mostTasks / sums, operations / gemmTuning.taskOperations);
   const fewestRowParts = Math.ceil(rows / gemmTuning.taskRows);
   const columnParts = cutFurther(columns, Math.ceil(columns / gemmTuning.taskColumns), fewestRowParts, wanted);
   const rowParts = cutFurther(rows, fewestRowParts, columnParts, wanted);
   const rowsPerTask = Math.min(rows, evenShare(rows, rowParts, gemmTuning.tileRows));
   const columnsPerTask = evenShare(columns, columnParts, tileBytes / bytes);
   const rowTasks = Math.ceil(rows / rowsPerTask);
-  const productTasks = rowTasks * Math.ceil(columns / columnsPerTask);
-  const packS = !sAlong && columns >= gemmTuning.leastColumnsForPacking;
+  const sumTasks = rowTasks * Math.ceil(columns / columnsPerTask);
   const packV = rows >= gemmTuning.leastRowsForPacking;
-  const packedTiles = packS ? Math.ceil(rowsPerTask / gemmTuning.tileRows) : 0;
-  const packedBytes = packedTiles * (depthBlock * gemmTuning.tileRows * bytes + panelPadding);
   const vOrder = vAlong ? vectorOperand.along : packV ? vectorOperand.across : vectorOperand.direct;
   const panelBytes = depthBlock * tileBytes + panelPadding;
   const panels = Math.ceil((columnsPerTask * bytes) / tileBytes);
   const blockBytes = vOrder === vectorOperand.across ? panels * panelBytes : 0;
 
+  // S is packed once where all products share it.
+  let s = swap ? b : a;
+  const sNext = (swap ? many?.b : many?.a) ?? 0;
+  const enough = sAlong ? gemmTuning.leastColumnsForPackingRows : gemmTuning.leastColumnsForPacking;
+  const packed = sNext === 0 && columns * products >= enough && rows >= gemmTuning.tileRows;
+  const packHere = !packed && columnsPerTask >= gemmTuning.leastColumnsForPacking;
+  const packedTile = (packed ? k : depthBlock) * gemmTuning.tileRows * bytes + panelPadding;
+  if (packed) {
+    const tiles = Math.ceil(rows / gemmTuning.tileRows);
+    const tilesPerTask = Math.ceil(gemmTuning.packedPerTask / (k * gemmTuning.tileRows));
+    const to = scratch(tiles * packedTile);
+    launch(gemmPack[float]).s(s).stride(sStride).along(sAlong).rows(rows).depth(k).to(to).packedTile(packedTile)
+      .tilesPerTask(tilesPerTask).run(Math.ceil(tiles / tilesPerTask));
+    s = to;
+  }
+  const packedBytes = packHere ? Math.ceil(rowsPerTask / gemmTuning.tileRows) * packedTile : 0;
   launch(gemm[float])
-    .s(swap ? b : a).sRow(sAlong ? sStride : bytes).sStep(sAlong ? bytes : sStride).packS(packS)
+    .s(s).sRow(sAlong ? sStride : bytes).sStep(sAlong ? bytes : sStride).packed(packed).packHere(packHere)
+    .packedTile(packedTile)
     .v(swap ? a : b).vStride(swap ? aStride : bStride).vOrder(vOrder)
     .out(out, accumulate).outRow(swap ? bytes : n * bytes).outColumn(swap ? n * bytes : bytes).transposed(swap)
     .bias(product.bias ?? null).rowBias(product.rowBias ?? null)
     .flags((accumulate ? gemmFlags.accumulate : 0) | (product.relu ? gemmFlags.relu : 0))
     .rows(rows).columns(columns).depth(k).depthBlock(depthBlock).blockBytes(blockBytes)
     .rowsPerTask(rowsPerTask).columnsPerTask(columnsPerTask).rowTasks(rowTasks)
-    .productTasks(productTasks).summed(summed).sNext((swap ? many?.b ?? 0 : many?.a ?? 0) * bytes)
-    .vNext((swap ? many?.a ?? 0 : many?.b ?? 0) * bytes).outNext((many?.out ?? 0) * bytes)
+    .sumTasks(sumTasks).products(products).summed(summed).sNext(sNext * bytes)
+    .vNext(((swap ? many?.a : many?.b) ?? 0) * bytes).outNext((many?.out ?? 0) * bytes)
     .scratch(edgeBytes + depthBlock * gemmTuning.widestTile * 16 + blockBytes + packedBytes)
-    .run(apart * productTasks);
+    .run(sums * sumTasks);
 }
 
 /** out (columns) = column sums of x (rows, columns), inside a launch. */

@@ -1,0 +1,182 @@
+/**
+ * Depthwise convolution of the usual form, 3x3 with stride 1 and a border of one pixel, on rows of whole vectors.
+ * A row of the image needs no padded copy here: its pixels, those one to the left and those one to the right are
+ * loads, or at the border a shuffle with zeros. Every row meets three rows of the output, whose sums stay in registers
+ * until the last of their three rows has come:
+ *
+ *   out[y - 1] += w[2] row(y)        out[y] += w[1] row(y)        out[y + 1] += w[0] row(y)
+ *
+ * The gradient at the input is the same with the taps turned; that at the taps keeps its nine sums in registers.
+ */
+
+import {
+  type Body, bytesOf, constant, type FloatKind, lanesOf, load, loadSplat, type Local, multiplyAdd, scale, shuffle,
+  type Value, vectorOf,
+} from '../../../wasm/index.ts';
+import { type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
+import { eachOfShare, fromFloat64, laneSum, zero } from '../vectors.ts';
+
+const rowArguments = {
+  planes: 'i32', perTask: 'i32', channels: 'i32', height: 'i32', width: 'i32', x: 'input', w: 'input', turned: 'flag',
+  scales: 'input?', bias: 'input?', relu: 'flag', out: 'output',
+} as const;
+/** The convolution, and with turned taps its gradient at the input. */
+export const depthwiseRows: FloatKernels<typeof rowArguments> = floatKernels('conv_depthwise_rows', rowArguments);
+
+const gradientArguments = {
+  batch: 'i32', channels: 'i32', height: 'i32', width: 'i32', x: 'input', dout: 'input', dw: 'output', db: 'output',
+  scratch: 'perThread',
+} as const;
+/** The gradients at the filters and the bias. */
+export const depthwiseRowsGradient: FloatKernels<typeof gradientArguments> =
+  floatKernels('conv_depthwise_rows_gradient', gradientArguments);
+
+const taps = [0, 1, 2, 3, 4, 5, 6, 7, 8] as const;
+
+/** Bytes of a thread's scratch for the gradient: a vector of sums for every tap and one for the bias. */
+export const rowSumBytes: number = (taps.length + 1) * 16;
+
+/** Adds the kernels for one element type to the module. */
+export function emitDepthwiseRows(kernels: KernelBuilder, float: FloatKind): void {
+  emitForward(kernels, float);
+  emitGradient(kernels, float);
+}
+
+/** Task: perTask planes of all images together. */
+function emitForward(kernels: KernelBuilder, float: FloatKind): void {
+  const { relaxed } = kernels;
+  const kind = vectorOf(float);
+  const bytes = bytesOf(float);
+  kernels.define(depthwiseRows[float], (f, s, task) => {
+    const rowBytes = f.let(scale(s.width, bytes));
+    const planeBytes = f.let(s.height.mul(rowBytes));
+    const [channel, weights, from, to, left] = f.locals('i32', 5);
+    const w = f.locals(kind, taps.length);
+    const [above, here, below, factor, bias] = f.locals(kind, 5);
+    const floor = f.local(kind, constant(kind, -Infinity));
+    f.if(s.relu, () => f.set(floor, zero(kind)));
+    eachOfShare(f, task, s.perTask, s.planes, (plane) => {
+      f.set(channel, plane.rem(s.channels));
+      f.set(weights, s.w.add(scale(channel.mul(taps.length), bytes)));
+      f.if(s.turned, () => taps.forEach((tap) => f.set(w[tap], loadSplat(kind, weights, (8 - tap) * bytes))),
+        () => taps.forEach((tap) => f.set(w[tap], loadSplat(kind, weights, tap * bytes))));
+      f.set(factor, constant(kind, 1));
+      f.if(s.scales, () => f.set(factor, loadSplat(kind, s.scales.add(scale(channel, bytes)))));
+      f.set(bias, zero(kind));
+      f.if(s.bias, () => f.set(bias, loadSplat(kind, s.bias.add(scale(channel, bytes)))));
+      eachColumn(f, float, s.width, (column, window) => {
+        f.set(from, s.x.add(plane.mul(planeBytes)).add(column));
+        f.set(to, s.out.add(plane.mul(planeBytes)).add(column));
+        f.set(here, zero(kind));
+        f.set(below, zero(kind));
+        addRow(window, [here, below]);
+        f.set(left, s.height.sub(1));
+        f.repeat(left, () => {
+          f.set(above, here);
+          f.set(here, below);
+          f.set(below, zero(kind));
+          addRow(window, [here, below], above);
+          f.store(to, finished(above));
+          f.increase(to, rowBytes);
+        });
+        f.store(to, finished(here));
+      });
+    });
+
+    /** Adds the row at `from` to the output's row above, where there is one, to its own and to the one below. */
+    function addRow(window: Window, [own, next]: readonly [Local, Local], last?: Local): void {
+      window(from).forEach((pixels, x) => {
+        const kept = f.let(pixels);
+        if (last !== undefined) f.set(last, multiplyAdd(w[6 + x], kept, last, relaxed));
+        f.set(own, multiplyAdd(w[3 + x], kept, own, relaxed));
+        f.set(next, multiplyAdd(w[x], kept, next, relaxed));
+      });
+      f.increase(from, rowBytes);
+    }
+
+    function finished(sum: Local): Value {
+      return sum.mul(factor).add(bias).pmax(floor);
+    }
+  });
+}
+
+/** The pixels of a vector's columns in the row at an address: left of them, their own, right of them. */
+type Window = (at: Local) => Value[];
+
+/** Goes through the columns of a plane a vector at a time; column counts bytes from the first. */
+function eachColumn(
+  f: Body, float: FloatKind, width: Value, write: (column: Local, window: Window) => void,
+): void {
+  const kind = vectorOf(float);
+  const bytes = bytesOf(float);
+  const lanes = lanesOf(kind);
+  const [column, last] = [f.local('i32', 0), f.let(scale(width, bytes).sub(16))];
+  const fromLeft = Array.from({ length: lanes }, (_, i) => lanes - 1 + i);
+  const fromRight = Array.from({ length: lanes }, (_, i) => i + 1);
+  const window = (first: boolean, final: boolean): Window => (at) => {
+    const own = f.let(load(kind, at));
+    const before = first ? shuffle(f.let(zero(kind)), own, fromLeft) : load(kind, at.sub(bytes));
+    return [before, own, final ? shuffle(own, f.let(zero(kind)), fromRight) : load(kind, at, bytes)];
+  };
+  f.if(last.eq(0), () => write(column, window(true, true)), () => {
+    write(column, window(true, false));
+    f.set(column, 16);
+    f.while(() => column.lt(last), () => {
+      write(column, window(false, false));
+      f.increase(column, 16);
+    });
+    write(column, window(false, true));
+  });
+}
+
+/** Task: the gradients of one channel. An image's sums are added to those of the images before it, a vector a tap. */
+function emitGradient(kernels: KernelBuilder, float: FloatKind): void {
+  const { relaxed } = kernels;
+  const kind = vectorOf(float);
+  const bytes = bytesOf(float);
+  kernels.define(depthwiseRowsGradient[float], (f, s, channel) => {
+    const rowBytes = f.let(scale(s.width, bytes));
+    const planeBytes = f.let(s.height.mul(rowBytes));
+    const [image, offset, xAt, doutAt, left] = f.locals('i32', 5);
+    const sums = f.locals(kind, taps.length + 1);
+    const [above, here, below] = f.locals(kind, 3);
+    f.fill(s.scratch, 0, rowSumBytes);
+    f.for(image, 0, s.batch, 1, () => {
+      f.set(offset, image.mul(s.channels).add(channel).mul(planeBytes));
+      sums.forEach((sum) => f.set(sum, zero(kind)));
+      eachColumn(f, float, s.width, (column, window) => {
+        f.set(xAt, s.x.add(offset).add(column));
+        f.set(doutAt, s.dout.add(offset).add(column));
+        f.set(above, zero(kind));
+        f.set(here, load(kind, doutAt));
+        f.set(left, s.height.sub(1));
+        f.repeat(left, () => {
+          f.increase(doutAt, rowBytes);
+          f.set(below, load(kind, doutAt));
+          addRow(window);
+          f.set(above, here);
+          f.set(here, below);
+        });
+        f.set(below, zero(kind));
+        addRow(window);
+      });
+      sums.forEach((sum, i) => f.store(s.scratch, load(kind, s.scratch, 16 * i).add(sum), 16 * i));
+    });
+    const total = (i: number): Value => fromFloat64(float, laneSum(f.let(load(kind, s.scratch, 16 * i))));
+    const to = f.let(s.dw.add(scale(channel.mul(taps.length), bytes)));
+    taps.forEach((tap) => f.store(to, total(tap), tap * bytes));
+    f.store(s.db.add(scale(channel, bytes)), total(taps.length));
+
+    /** What a row of x, at xAt, and the rows of dout around it add. */
+    function addRow(window: Window): void {
+      window(xAt).forEach((pixels, x) => {
+        const kept = f.let(pixels);
+        [below, here, above].forEach((dout, y) => {
+          f.set(sums[3 * y + x], multiplyAdd(dout, kept, sums[3 * y + x], relaxed));
+        });
+      });
+      f.set(sums[taps.length], sums[taps.length].add(here));
+      f.increase(xAt, rowBytes);
+    }
+  });
+}
