@@ -5,6 +5,9 @@
  *   out = x mask, mask = 1 / keepProb where u < keepProb, else 0, with one uniform draw u in [0, 1) for each element in
  *   row-major order;  dx = dout mask
  *
+ * The course has it in another form as well, whose p is the probability of dropping: mask = 1 / (1 - p) where u >= p.
+ * The same draws then keep other elements, so which form it is has to be said: dropProb instead of keepProb.
+ *
  * Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, "Dropout: a simple way to prevent neural networks from
  * overfitting", 2014.
  */
@@ -21,8 +24,10 @@ import { asFloat, Cache, checkGradient, floats, floatTypeOf } from './arguments.
 import type { FloatType } from './arguments.ts';
 
 export interface DropoutParam {
-  /** the probability that an element stays, above 0 and at most 1 */
-  keepProb: number;
+  /** the probability that an element stays, above 0 and at most 1: where u < keepProb */
+  keepProb?: number;
+  /** instead of it, the probability that an element is dropped, below 1: it stays where u >= dropProb */
+  dropProb?: number;
   mode: 'train' | 'test';
   /** where training draws the mask from; it moves on with every forward pass */
   rng?: RandomSource;
@@ -34,6 +39,9 @@ export interface DropoutParam {
   seed?: number;
 }
 
+/** How likely an element is to stay, in one of the two forms. */
+export type DropoutProbability = Pick<DropoutParam, 'keepProb' | 'dropProb'>;
+
 export type DropoutCache = Cache<'dropout', {
   /** what every element was multiplied by; null at test time */
   readonly mask: Tensor | null;
@@ -43,15 +51,15 @@ export type DropoutCache = Cache<'dropout', {
 
 /**
  * Dropout of x of any shape. Throws TypeError for arguments of the wrong kind, unknown options, and training with
- * neither rng nor seed; RangeError for a keepProb outside of (0, 1], an unknown mode or a seed outside of 0..2^32-1.
+ * neither rng nor seed, or not one of keepProb and dropProb; RangeError for a keepProb outside of (0, 1], a dropProb
+ * outside of [0, 1), an unknown mode or a seed outside of 0..2^32-1.
  */
 export function dropoutForward(x: Tensor, dropoutParam: DropoutParam): [out: Tensor, cache: DropoutCache] {
   const fn = 'dropoutForward';
   checkTensor(fn, 'x', x);
-  checkOptions(fn, dropoutParam, ['keepProb', 'mode', 'rng', 'seed']);
-  const { keepProb, mode } = dropoutParam;
-  checkNumber(fn, 'keepProb', keepProb, 0, 1);
-  if (keepProb === 0) throw new RangeError(`${fn}: keepProb must be above 0, got 0: nothing would be left`);
+  checkOptions(fn, dropoutParam, ['keepProb', 'dropProb', 'mode', 'rng', 'seed']);
+  const { keepProb, dropProb, mode } = dropoutParam;
+  checkDropout(fn, { keepProb, dropProb });
   checkOneOf(fn, 'mode', mode, ['train', 'test']);
   if (dropoutParam.seed !== undefined) checkInteger(fn, 'seed', dropoutParam.seed, 0, 0xffffffff);
   const type = floatTypeOf(x);
@@ -61,7 +69,11 @@ export function dropoutForward(x: Tensor, dropoutParam: DropoutParam): [out: Ten
   const rng = generatorOf(fn, dropoutParam);
   const mask = emptyTensor(x.shape, type);
   const factors = floats(mask);
-  for (let i = 0; i < factors.length; i++) factors[i] = rng.random() < keepProb ? 1 / keepProb : 0;
+  for (let i = 0; i < factors.length; i++) {
+    const u = rng.random();
+    if (dropProb === undefined) factors[i] = u < keepProb! ? 1 / keepProb! : 0;
+    else factors[i] = u >= dropProb ? 1 / (1 - dropProb) : 0;
+  }
   const out = emptyTensor(x.shape, type);
   activeKernels().binary('mul', floats(input), factors, floats(out));
   return [out, new Cache('dropout', { mask, shape: x.shape, type })];
@@ -75,6 +87,21 @@ export function dropoutBackward(dout: Tensor, cache: DropoutCache): Tensor {
   const dx = emptyTensor(shape, type);
   activeKernels().binary('mul', floats(upstream), floats(mask), floats(dx));
   return dx;
+}
+
+/**
+ * Throws unless one of the two forms is given (under the caller's names for them), TypeError, and leaves something of
+ * x, RangeError.
+ */
+export function checkDropout(
+  fn: string, { keepProb, dropProb }: DropoutProbability, [keep, drop]: readonly string[] = ['keepProb', 'dropProb'],
+): void {
+  if (keepProb !== undefined && dropProb !== undefined) {
+    throw new TypeError(`${fn}: ${keep} and ${drop} say the same in two ways, give one of them`);
+  }
+  const [name, given, nothing] = dropProb === undefined ? [keep, keepProb, 0] : [drop, dropProb, 1];
+  if (checkNumber(fn, name, given, 0, 1) !== nothing) return;
+  throw new RangeError(`${fn}: ${name} must be ${nothing === 0 ? 'above 0' : 'below 1'}, got ${nothing}: nothing would be left`);
 }
 
 /** What this forward pass draws from. */

@@ -280,6 +280,17 @@ describe('dropout', () => {
       () => layers.dropoutForward(x, { keepProb: 0, mode: 'train', rng }), RangeError,
       'dropoutForward: keepProb must be above 0, got 0',
     ],
+    'dropProb 1': [
+      () => layers.dropoutForward(x, { dropProb: 1, mode: 'train', rng }), RangeError,
+      'dropoutForward: dropProb must be below 1, got 1',
+    ],
+    'both probabilities': [
+      () => layers.dropoutForward(x, { keepProb: 0.5, dropProb: 0.5, mode: 'test' }), TypeError,
+      'dropoutForward: keepProb and dropProb say the same in two ways',
+    ],
+    'neither probability': [
+      () => layers.dropoutForward(x, { mode: 'test' }), TypeError, 'dropoutForward: keepProb must be',
+    ],
     'keepProb above 1': [
       () => layers.dropoutForward(x, { keepProb: 1.1, mode: 'test' }), RangeError,
       'dropoutForward: keepProb must be a finite number >= 0 and <= 1, got 1.1',

@@ -6,6 +6,16 @@ import { ones, RandomState, Rng } from '../../src/tensor/index.ts';
 import { describeOnEveryBackend } from '../support/backends.ts';
 
 describeOnEveryBackend('dropout', () => {
+  it('drops by the probability of dropping where that is given, from the same draws', () => {
+    const x = new Rng(3).normal(0, 1, [6, 5], 'float64');
+    const u = new RandomState(7).rand(6, 5);
+    const [out, cache] = dropoutForward(x, { dropProb: 0.4, mode: 'train', rng: new RandomState(7) });
+    const mask = u.greaterEqual(0.4).astype('float64').div(1 - 0.4);
+    expect(out.toArray()).toEqual(x.mul(mask).toArray());
+    expect(dropoutBackward(x, cache).toArray()).toEqual(x.mul(mask).toArray());
+    expect(dropoutForward(x, { dropProb: 0.4, mode: 'test' })[0]).toBe(x);
+  });
+
   it('keeps what the generator says and scales it up', () => {
     const x = ones([4, 5], 'float64').mul(3);
     const [out, cache] = dropoutForward(x, { keepProb: 0.6, mode: 'train', rng: new RandomState(7) });

@@ -7,7 +7,7 @@ import {
   eluBackward, eluForward, geluBackward, geluForward, leakyReluBackward, leakyReluForward, reluBackward, reluForward,
   sigmoidBackward, sigmoidForward, siluBackward, siluForward, tanhBackward, tanhForward,
 } from '../activation.ts';
-import { dropoutBackward, dropoutForward } from '../dropout.ts';
+import { dropoutBackward, dropoutForward, type DropoutProbability } from '../dropout.ts';
 import { maxout, maxoutBackward } from '../maxout.ts';
 import { prelu, preluBackward } from '../prelu.ts';
 import type { LayerRecord } from '../record.ts';
@@ -129,20 +129,23 @@ export function channelsFirstRecord(): LayerRecord {
 }
 
 /**
- * Dropout that keeps an element with this probability, drawing from what `source` gives, or anew from `seed` at every
- * pass.
+ * Dropout that keeps an element with this probability (a number is keepProb), drawing from what `source` gives, or anew
+ * from `seed` at every pass.
  */
-export function dropoutRecord(keepProb: number, source: () => RandomSource, seed?: number): LayerRecord {
+export function dropoutRecord(
+  probability: number | DropoutProbability, source: () => RandomSource, seed?: number,
+): LayerRecord {
+  const given = typeof probability === 'number' ? { keepProb: probability } : probability;
   return {
     kind: 'dropout',
     parameters: [],
     outputShape: (_, input) => input,
     forward(_, x, _parameters, mode) {
-      const [out, cache] = dropoutForward(x, { keepProb, mode, rng: source(), seed });
+      const [out, cache] = dropoutForward(x, { ...given, mode, rng: source(), seed });
       return [out, (dout) => [dropoutBackward(dout, cache)]];
     },
     infer: (_, x) => x,
-    rows: (input) => [dropoutRow(input, keepProb)],
+    rows: (input) => [dropoutRow(input, given.keepProb ?? 1 - given.dropProb!)],
   };
 }
 
