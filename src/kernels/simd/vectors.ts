@@ -98,38 +98,75 @@ const chains = 4;
 /** Elements whose sum stays in lanes of the type itself; longer runs are cut, and the pieces added in float64. */
 const longestChain = 1024;
 
-/**
- * Sums over a run of at most `longestChain` elements: totals[i] (float64) += the sum of terms(...)[i]. `terms` gives
- * the terms of the elements at the pointers plus an offset; vectors are summed in lanes. The pointers end after the
- * run.
- */
+/** Elements that may be added to RunSums between two folds; longer runs are cut. */
+export const mostSummed: number = longestChain;
+
+/** Sums over runs of elements, kept in lanes of the type itself until they are folded into float64 totals. */
+export class RunSums {
+  readonly #f: Body;
+  readonly #float: FloatKind;
+  /** by chain and sum */
+  readonly #sums: readonly Local[][];
+  readonly #rests: readonly Local[];
+
+  /** So many sums, all 0. */
+  constructor(f: Body, float: FloatKind, count: number) {
+    this.#f = f;
+    this.#float = float;
+    this.#sums = Array.from({ length: chains }, () => f.locals(vectorOf(float), count));
+    this.#rests = f.locals(float, count);
+    this.#clear();
+  }
+
+  #clear(): void {
+    for (const sum of [...this.#sums.flat(), ...this.#rests]) this.#f.set(sum, zero(sum.kind));
+  }
+
+  /**
+   * sums[i] += the sum of terms(...)[i] over a run of `count` elements. `terms` gives the terms of the elements at the
+   * pointers plus an offset; vectors are summed in lanes. The pointers end after the run.
+   */
+  add(pointers: readonly Local[], count: Value, terms: (kind: Kind, offset: number) => Value[]): void {
+    const [f, float] = [this.#f, this.#float];
+    const vector = vectorOf(float);
+    const vectors = Math.log2(lanesOf(vector));
+    const addVectors = (many: number): void => {
+      for (let chain = 0; chain < many; chain++) {
+        const sums = this.#sums[chain];
+        terms(vector, 16 * chain).forEach((term, i) => f.set(sums[i], sums[i].add(term)));
+      }
+      for (const pointer of pointers) f.increase(pointer, 16 * many);
+    };
+    const left = f.let(count.shrU(vectors + Math.log2(chains)));
+    f.repeat(left, () => addVectors(chains));
+    f.set(left, count.shrU(vectors).and(chains - 1));
+    f.repeat(left, () => addVectors(1));
+    f.set(left, count.and(lanesOf(vector) - 1));
+    f.repeat(left, () => {
+      terms(float, 0).forEach((term, i) => f.set(this.#rests[i], this.#rests[i].add(term)));
+      for (const pointer of pointers) f.increase(pointer, bytesOf(float));
+    });
+  }
+
+  /** totals[i] (float64) += sums[i], which are 0 again. */
+  fold(totals: readonly Local[]): void {
+    const f = this.#f;
+    totals.forEach((total, i) => {
+      const joined = this.#sums.map((chain) => chain[i]).reduce<Value>((a, b) => a.add(b), zero(vectorOf(this.#float)));
+      f.set(total, total.add(laneSum(f.let(joined))).add(toFloat64(this.#rests[i])));
+    });
+    this.#clear();
+  }
+}
+
+/** totals[i] (float64) += the sum of terms(...)[i] over one run of at most `mostSummed` elements (see RunSums.add). */
 export function addRun(
   f: Body, float: FloatKind, pointers: readonly Local[], count: Value, totals: readonly Local[],
   terms: (kind: Kind, offset: number) => Value[],
 ): void {
-  const vector = vectorOf(float);
-  const vectors = Math.log2(lanesOf(vector));
-  const sums = Array.from({ length: chains }, () => totals.map(() => f.local(vector, zero(vector))));
-  const rests = totals.map(() => f.local(float, constant(float, 0)));
-  const addVectors = (many: number): void => {
-    for (let chain = 0; chain < many; chain++) {
-      terms(vector, 16 * chain).forEach((term, i) => f.set(sums[chain][i], sums[chain][i].add(term)));
-    }
-    for (const pointer of pointers) f.increase(pointer, 16 * many);
-  };
-  const left = f.let(count.shrU(vectors + Math.log2(chains)));
-  f.repeat(left, () => addVectors(chains));
-  f.set(left, count.shrU(vectors).and(chains - 1));
-  f.repeat(left, () => addVectors(1));
-  f.set(left, count.and(lanesOf(vector) - 1));
-  f.repeat(left, () => {
-    terms(float, 0).forEach((term, i) => f.set(rests[i], rests[i].add(term)));
-    for (const pointer of pointers) f.increase(pointer, bytesOf(float));
-  });
-  totals.forEach((total, i) => {
-    const joined = sums.map((chain) => chain[i]).reduce<Value>((a, b) => a.add(b), zero(vector));
-    f.set(total, total.add(laneSum(f.let(joined))).add(toFloat64(rests[i])));
-  });
+  const sums = new RunSums(f, float, totals.length);
+  sums.add(pointers, count, terms);
+  sums.fold(totals);
 }
 
 /** Cuts a run into pieces of at most `longestChain` elements and writes the work on one, given its count. */

@@ -11,7 +11,8 @@ import {
 } from '../../../wasm/index.ts';
 import { type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
 import {
-  addRun, at, eachPiece, eachRun, fromFloat64, inverseDeviation, shareOf, spread, toFloat64, wherePositive, zero,
+  at, eachPiece, eachRun, fromFloat64, inverseDeviation, mostSummed, RunSums, shareOf, spread, toFloat64,
+  wherePositive, zero,
 } from '../vectors.ts';
 import { Moments } from './moments.ts';
 
@@ -77,14 +78,8 @@ function emitStatistics(kernels: KernelBuilder, float: FloatKind): void {
   kernels.define(planes.statistics[float], (f, s, task) => {
     const planeBytes = f.let(scale(s.inner, bytesOf(float)));
     const plane = f.let(s.x.add(task.mul(planeBytes)));
-    const [first, outer] = f.locals('i32', 2);
     const moments = new Moments(f, float);
-    f.set(outer, s.outer);
-    f.repeat(outer, () => {
-      f.set(first, plane);
-      moments.add(first, s.inner);
-      f.increase(plane, s.channels.mul(planeBytes));
-    });
+    moments.addPlanes(plane, f.let(s.channels.mul(planeBytes)), s.outer, s.inner);
     const channel = f.let(scale(task, bytesOf(float)));
     f.store(s.mean.add(channel), fromFloat64(float, moments.mean));
     f.store(s.variance.add(channel), fromFloat64(float, moments.variance));
@@ -133,7 +128,7 @@ function emitBackward(kernels: KernelBuilder, float: FloatKind, training: boolea
     const mean = f.let(load(float, s.mean.add(channel)));
     const inverse = f.let(inverseDeviation(toFloat64(load(float, s.variance.add(channel))), s.eps));
     const [dgamma, dbeta] = f.locals('f64', 2);
-    const [outer, distance, x, dout, out, reluOut] = f.locals('i32', 6);
+    const [outer, distance, x, dout, out, reluOut, pending] = f.locals('i32', 7);
     const place = (): void => {
       f.set(x, s.x.add(distance));
       f.set(dout, s.dout.add(distance));
@@ -143,17 +138,27 @@ function emitBackward(kernels: KernelBuilder, float: FloatKind, training: boolea
     const gradient = (kind: Kind, offset: number = 0): Value =>
       relu ? wherePositive(at(kind, reluOut, offset), at(kind, dout, offset)) : at(kind, dout, offset);
 
+    // Small planes share a chain of sums: to fold it after each would cost more than to add its elements.
+    const sums = new RunSums(f, float, 2);
+    f.set(pending, 0);
     f.set(distance, start);
     f.set(outer, s.outer);
     f.repeat(outer, () => {
       place();
-      eachPiece(f, s.inner, (count) =>
-        addRun(f, float, relu ? [x, dout, reluOut] : [x, dout], count, [dgamma, dbeta], (kind, offset) => {
+      eachPiece(f, s.inner, (count) => {
+        f.increase(pending, count);
+        f.if(pending.gt(mostSummed), () => {
+          sums.fold([dgamma, dbeta]);
+          f.set(pending, count);
+        });
+        sums.add(relu ? [x, dout, reluOut] : [x, dout], count, (kind, offset) => {
           const g = f.let(gradient(kind, offset));
           return [at(kind, x, offset).sub(spread(kind, mean)).mul(g), g];
-        }));
+        });
+      });
       f.increase(distance, step);
     });
+    sums.fold([dgamma, dbeta]);
     f.set(dgamma, dgamma.mul(inverse));
     f.store(s.dgamma.add(channel), fromFloat64(float, dgamma));
     f.store(s.dbeta.add(channel), fromFloat64(float, dbeta));
