@@ -26,6 +26,10 @@ export function softmax(fn: string, x: Tensor, axis: number): [out: Tensor, cach
   checkTensor(fn, 'x', x);
   const along = normalizeAxis(fn, axis, x.ndim);
   const input = asFloat(x, floatTypeOf(x));
+  if (x.size === 0) {
+    const out = input.clone();
+    return [out, new Cache('softmax', { out, axis: along })];
+  }
   const powers = input.sub(input.max(along, true)).exp();
   const out = powers.div(powers.sum(along, true));
   return [out, new Cache('softmax', { out, axis: along })];

@@ -172,6 +172,7 @@ export function linspace(start: number, stop: number, count: number = 50, dtype:
 export function eye(
   rows: number, columns: number | DType = rows, diagonal: number | DType = 0, dtype: DType = 'float32',
 ): Tensor {
+  checkInteger('eye', 'rows', rows, 0);
   if (typeof columns === 'string') return eye(rows, rows, 0, columns);
   if (typeof diagonal === 'string') return eye(rows, columns, 0, diagonal);
   checkDType('eye', dtype);

@@ -71,6 +71,7 @@ describe('shapes', () => {
     expect(() => arange(1e15)).toThrow(RangeError);
     expect(() => linspace(0, 1, 1e12)).toThrow(RangeError);
     expect(() => eye(1e6)).toThrow(RangeError);
+    expect(() => eye('3' as never, 'float64')).toThrow(/eye: rows/);
   });
 });
 
