@@ -8,6 +8,7 @@ import { Rng } from '../../src/tensor/index.ts';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { recording } from '../cli/terminal.ts';
 
 const file = {
@@ -136,6 +137,18 @@ describe('a wrong space', () => {
       expect(terminal.err()).toMatch(message);
       expect(terminal.err().trimEnd().split('\n')).toHaveLength(1);
       expect(await readdir(folder)).toEqual(['space.json']);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it('the example of the grid of two-layer networks has its 18 runs', async () => {
+    const path = fileURLToPath(new URL('../../examples/search/two-layer-grid.json', import.meta.url));
+    const folder = await mkdtemp(join(tmpdir(), 'tilegrad-space-'));
+    try {
+      const terminal = recording();
+      expect(await main(['search', 'plan', path, '--method', 'grid', '--out', join(folder, 'out')], terminal)).toBe(0);
+      expect(terminal.out()).toMatch(/^18 trials in /m);
     } finally {
       await rm(folder, { recursive: true });
     }

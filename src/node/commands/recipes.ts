@@ -121,6 +121,7 @@ const table = {
   'overfit-3': ['three fully connected layers on 50 images', '100% training within 20 epochs', overfit],
   'overfit-5': ['five fully connected layers on 50 images', '100% training within 20 epochs', {
     ...overfit, network: { hiddenDims: [100, 100, 100, 100], weightScale: 8e-2, reg: 0 },
+    optimConfig: { learningRate: 2e-3 },
   }],
   'fully-connected': ['fully connected layers with batchnorm', 'over 50% validation; run shown 52.6%', {
     ...threeLayers, model: 'fc',
