@@ -32,8 +32,12 @@ export function takesDepthwiseRows(x: FloatArray, g: ConvGeometry): boolean {
 
 /** Fewest channels times filters for which a 1x1 convolution is a product; below, the tiles would be mostly empty. */
 const pointwiseLeastFilters = 256;
-/** Pixels of a plane from which on every image is a product of its own. */
-export const pointwiseLeastPixels = 64;
+/**
+ * Pixels of a plane from which on every image is a product of its own: 512 -> 512 at 4x4 gathered 35, by images 38
+ * GFLOP/s; the gradient at the filters 34 and 30, because the sum goes to memory and back for every image
+ */
+export const pointwiseLeastPixels = 16;
+export const pointwiseGradientLeastPixels = 64;
 
 /** True when the convolution is a product at every pixel (see pointwise.ts). One pixel is left to takesDense. */
 export function takesPointwise(g: ConvGeometry): boolean {

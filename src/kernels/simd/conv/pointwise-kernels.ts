@@ -1,18 +1,15 @@
 /**
- * What a 1x1 convolution needs beside the product of matrices that it is (see pointwise.ts): its filters turned or
+ * What a 1x1 convolution needs beside the product of matrices that it is (see pointwise.ts): filters that are
  * scaled, planes gathered and scattered, and the bias's gradient.
  */
 
-import { bytesOf, constant, type FloatKind, load, scale } from '../../../wasm/index.ts';
+import { bytesOf, constant, type FloatKind, load, scale, splat, vectorOf } from '../../../wasm/index.ts';
 import { type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
 import { addRun, at, eachPiece, eachRun, fromFloat64 } from '../vectors.ts';
 
-const filterArguments = {
-  w: 'input', scales: 'input?', rows: 'i32', columns: 'i32', rowStep: 'i32', columnStep: 'i32', to: 'scratch',
-} as const;
-/** A matrix of filters written out: entry (row, column) from row * rowStep + column * columnStep, in elements. */
-export const pointwiseFilters: FloatKernels<typeof filterArguments> =
-  floatKernels('conv_pointwise_filters', filterArguments);
+const scaledArguments = { w: 'input', scales: 'input', columns: 'i32', to: 'scratch' } as const;
+/** Rows of a matrix, each times a number. */
+export const pointwiseScaled: FloatKernels<typeof scaledArguments> = floatKernels('conv_pointwise_scaled', scaledArguments);
 
 const planeArguments = {
   batch: 'i32', channels: 'i32', pixels: 'i32', from: 'input', to: 'output', fromImage: 'i32', fromPlane: 'i32',
@@ -30,18 +27,14 @@ export const pointwiseSums: FloatKernels<typeof sumArguments> = floatKernels('co
 export function emitPointwise(kernels: KernelBuilder, float: FloatKind): void {
   const bytes = bytesOf(float);
 
-  /** Task: one row. A scale belongs to a row. */
-  kernels.define(pointwiseFilters[float], (f, s, row) => {
-    const from = f.let(s.w.add(scale(row.mul(s.rowStep), bytes)));
-    const to = f.let(s.to.add(scale(row.mul(s.columns), bytes)));
-    const step = f.let(scale(s.columnStep, bytes));
-    const factor = f.local(float, constant(float, 1));
-    f.if(s.scales, () => f.set(factor, load(float, s.scales.add(scale(row, bytes)))));
-    f.repeat(f.let(s.columns), () => {
-      f.store(to, load(float, from).mul(factor));
-      f.increase(from, step);
-      f.increase(to, bytes);
-    });
+  /** Task: one row. */
+  kernels.define(pointwiseScaled[float], (f, s, row) => {
+    const distance = f.let(scale(row.mul(s.columns), bytes));
+    const [from, to] = [f.let(s.w.add(distance)), f.let(s.to.add(distance))];
+    const factor = f.let(load(float, s.scales.add(scale(row, bytes))));
+    const wide = f.let(splat(vectorOf(float), factor));
+    eachRun(f, float, [from, to], s.columns, (kind) =>
+      f.store(to, at(kind, from).mul(kind === float ? factor : wide)));
   });
 
   /** Task: one channel of every image. */

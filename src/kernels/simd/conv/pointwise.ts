@@ -13,8 +13,8 @@ import type { ConvGeometry, ConvKernels } from '../../contract.ts';
 import { launchColumnSums, launchProduct } from '../gemm/gemm.ts';
 import { type Address, floatKind, launch, launched, type Place, scratch } from '../launch.ts';
 import { gemmTuning } from '../tuning.ts';
-import { gradientGroups, pointwiseLeastPixels } from './choose.ts';
-import { pointwiseFilters, pointwisePlanes, pointwiseSums } from './pointwise-kernels.ts';
+import { gradientGroups, pointwiseGradientLeastPixels, pointwiseLeastPixels } from './choose.ts';
+import { pointwisePlanes, pointwiseScaled, pointwiseSums } from './pointwise-kernels.ts';
 
 /** Planes of every image in the order of channels, so that a channel is one row; inside a launch. */
 function gather(float: FloatKind, from: Place, channels: number, g: ConvGeometry): Address {
@@ -40,8 +40,7 @@ export const pointwiseForward: ConvKernels['convForward'] = launched((x, w, b, o
   let a: Place = w;
   if (epilogue.scale) {
     a = scratch(w.byteLength);
-    launch(pointwiseFilters[float]).w(w).scales(epilogue.scale).rows(filters).columns(channels).rowStep(channels)
-      .columnStep(1).to(a).run(filters);
+    launch(pointwiseScaled[float]).w(w).scales(epilogue.scale).columns(channels).to(a).run(filters);
   }
   const product = { a, m: filters, k: channels, rowBias: b, relu: epilogue.relu === true };
   if (batch === 1 || pixels >= pointwiseLeastPixels) {
@@ -60,7 +59,10 @@ export const pointwiseBackward: ConvKernels['convBackward'] = launched((dout, x,
   const { batch, channels, filters } = g;
   const pixels = g.height * g.width;
   launch(pointwiseSums[float]).batch(batch).channels(filters).pixels(pixels).dout(dout).db(db).run(filters);
-  if (batch === 1 || pixels >= pointwiseLeastPixels) {
+  const inputByImages = batch === 1 || pixels >= pointwiseLeastPixels;
+  let doutRows: Place = dout;
+  let xRows: Place = x;
+  if (batch === 1 || pixels >= pointwiseGradientLeastPixels) {
     // Groups of images are summed apart: so there are tasks for many threads though dw may be small.
     const parts = Math.ceil(filters / gemmTuning.taskRows) * Math.ceil(channels / gemmTuning.taskColumns);
     const summed = Math.ceil(batch / Math.ceil(gradientGroups / parts));
@@ -71,20 +73,19 @@ export const pointwiseBackward: ConvKernels['convBackward'] = launched((dout, x,
       many: { count: batch, a: filters * pixels, b: channels * pixels, out: dw.length, summed },
     });
     if (groups > 1) launchColumnSums(float, partial, dw, groups, dw.length);
-    if (dx === null) return;
-    const turned = scratch(w.byteLength);
-    launch(pointwiseFilters[float]).w(w).scales(null).rows(channels).columns(filters).rowStep(1).columnStep(channels)
-      .to(turned).run(channels);
-    launchProduct(float, {
-      a: turned, b: dout, out: dx, m: channels, n: pixels, k: filters,
-      many: { count: batch, a: 0, b: filters * pixels, out: channels * pixels },
-    });
-    return;
+  } else {
+    doutRows = gather(float, dout, filters, g);
+    xRows = gather(float, x, channels, g);
+    const k = batch * pixels;
+    launchProduct(float, { a: doutRows, b: xRows, out: dw, m: filters, n: channels, k, transposeB: true });
   }
-  const [rows, columns] = [gather(float, dout, filters, g), batch * pixels];
-  const xRows = gather(float, x, channels, g);
-  launchProduct(float, { a: rows, b: xRows, out: dw, m: filters, n: channels, k: columns, transposeB: true });
   if (dx === null) return;
-  launchProduct(float, { a: w, b: rows, out: xRows, m: channels, n: columns, k: filters, transposeA: true });
-  scatter(float, xRows, dx, channels, g);
+  const product = { a: w, m: channels, k: filters, transposeA: true };
+  if (inputByImages) {
+    const many = { count: batch, a: 0, b: filters * pixels, out: channels * pixels };
+    launchProduct(float, { ...product, b: dout, out: dx, n: pixels, many });
+  } else {
+    launchProduct(float, { ...product, b: doutRows, out: xRows, n: batch * pixels });
+    scatter(float, xRows, dx, channels, g);
+  }
 });
