@@ -40,6 +40,8 @@ export interface Architecture {
   initialWeights(shape: readonly number[], l: number): Tensor;
   /** names of parameters that stay as they are; none unless given */
   readonly frozen?: readonly string[];
+  /** what the last layer's weights are multiplied by as they act, under which they are regularised; 1 unless given */
+  readonly lastScale?: number;
 }
 
 /** A record, or a chain that is computed at once, with the names of its parameters. */
@@ -71,6 +73,8 @@ export abstract class Network implements Model {
   readonly #layers: readonly LayerRecord[];
   /** the layers, with those together that have a common form */
   readonly #steps: readonly NamedStep[];
+  /** by the name of a weight matrix, the factor of its squares in the penalty where that is not 1 */
+  readonly #penaltyFactor: Readonly<Record<string, number>>;
   /** the first step with something to learn: nothing goes back beyond it */
   readonly #firstLearning: number;
   /** examples that batchnorm needs where it takes its statistics from them: one value has no variance */
@@ -83,7 +87,7 @@ export abstract class Network implements Model {
     architecture: Architecture,
   ) {
     const { numClasses, reg, l2Factor, labelSmoothing, testTimeViews, dtype } = options;
-    const { input, layers, frozen = [] } = architecture;
+    const { input, layers, frozen = [], lastScale = 1 } = architecture;
     this.frozen = new Set(frozen);
     this.numClasses = numClasses;
     this.reg = reg;
@@ -105,6 +109,7 @@ export abstract class Network implements Model {
     }, input);
     this.bnParams = layers.filter((layer): layer is BatchnormRecord => layer.kind === 'batchnorm').map(({ param }) => param);
     const names = this.#build(architecture, dtype);
+    this.#penaltyFactor = { [names.flat().findLast((name) => name.startsWith('W'))!]: lastScale ** 2 };
     let at = 0;
     this.#steps = fuse(layers).map(({ record, count }) => {
       const step = { record, names: names.slice(at, at + count).flat() };
@@ -264,8 +269,9 @@ export abstract class Network implements Model {
     for (const name of Object.keys(grads).filter((each) => each.startsWith('W'))) {
       const dw = grads[name];
       const w = floats(asFloat(this.params[name], dw.dtype as FloatType));
-      squares += kernels.sumOfSquares(w);
-      kernels.axpy(2 * this.l2Factor * this.reg, w, floats(dw));
+      const factor = this.#penaltyFactor[name] ?? 1;
+      squares += factor * kernels.sumOfSquares(w);
+      kernels.axpy(2 * this.l2Factor * this.reg * factor, w, floats(dw));
     }
     return this.l2Factor * this.reg * squares;
   }

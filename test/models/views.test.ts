@@ -50,6 +50,17 @@ describe('testTimeViews', () => {
   });
 });
 
+describe('the L2 penalty of a FastConvNet', () => {
+  it('sees the last weights as they act, and no frozen ones', () => {
+    const small = { ...options, blocks: [[4]], whiteningFilters: 8, logitScale: 0.3 };
+    const [bare, net] = [0, 0.7].map((reg) => new FastConvNet({ ...small, reg }));
+    const squares = (name: string): number => net.params[name].mul(net.params[name]).sum().item();
+    const y = [0, 1, 2, 3, 0];
+    const penalty = 0.5 * 0.7 * (squares('W2') + 0.3 ** 2 * squares('W3'));
+    expect(net.loss(X, y)[0] - bare.loss(X, y)[0]).toBeCloseTo(penalty, 10);
+  });
+});
+
 describe('learnFirst', () => {
   it('makes the first layer of a FastConvNet one that is learnt', () => {
     const y = [0, 1, 2, 3, 0];
