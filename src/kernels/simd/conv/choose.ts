@@ -23,11 +23,16 @@ export function takesDepthwise(g: ConvGeometry): boolean {
   return g.groups > 1 && g.groups === g.channels && g.groups === g.filters;
 }
 
-/** True when a depthwise convolution has the usual form and rows of whole vectors (see depthwise-row-kernels.ts). */
-export function takesDepthwiseRows(x: FloatArray, g: ConvGeometry): boolean {
-  const is3x3 = g.kernelHeight === 3 && g.kernelWidth === 3 && g.strideY === 1 && g.strideX === 1;
-  const isWhole = g.padTop === 1 && g.padLeft === 1 && g.outHeight === g.height && g.outWidth === g.width;
-  return is3x3 && isWhole && g.dilationY === 1 && g.dilationX === 1 && (g.width * x.BYTES_PER_ELEMENT) % 16 === 0;
+/**
+ * The stride of a depthwise convolution of the usual form, 3x3 with a border of one pixel, whose output has rows of
+ * whole vectors: 1, or 2 on even sizes; 0 for all others (see depthwise-row-kernels.ts, depthwise-halving-kernels.ts).
+ */
+export function depthwiseStride(x: FloatArray, g: ConvGeometry): 0 | 1 | 2 {
+  const { strideY: stride, outHeight, outWidth } = g;
+  const isUsual = g.kernelHeight === 3 && g.kernelWidth === 3 && g.padTop === 1 && g.padLeft === 1
+    && g.dilationY === 1 && g.dilationX === 1 && g.strideX === stride && (stride === 1 || stride === 2);
+  const isWhole = outHeight * stride === g.height && outWidth * stride === g.width;
+  return isUsual && isWhole && (outWidth * x.BYTES_PER_ELEMENT) % 16 === 0 ? stride : 0;
 }
 
 /** Fewest channels times filters for which a 1x1 convolution is a product; below, the tiles would be mostly empty. */

@@ -31,7 +31,8 @@ const gradientArguments = {
 export const depthwiseRowsGradient: FloatKernels<typeof gradientArguments> =
   floatKernels('conv_depthwise_rows_gradient', gradientArguments);
 
-const taps = [0, 1, 2, 3, 4, 5, 6, 7, 8] as const;
+/** The places of a 3x3 filter, row by row. */
+export const taps = [0, 1, 2, 3, 4, 5, 6, 7, 8] as const;
 
 /** Bytes of a thread's scratch for the gradient: a vector of sums for every tap and one for the bias. */
 export const rowSumBytes: number = (taps.length + 1) * 16;
@@ -108,25 +109,38 @@ function eachColumn(
   f: Body, float: FloatKind, width: Value, write: (column: Local, window: Window) => void,
 ): void {
   const kind = vectorOf(float);
-  const bytes = bytesOf(float);
-  const lanes = lanesOf(kind);
-  const [column, last] = [f.local('i32', 0), f.let(scale(width, bytes).sub(16))];
-  const fromLeft = Array.from({ length: lanes }, (_, i) => lanes - 1 + i);
-  const fromRight = Array.from({ length: lanes }, (_, i) => i + 1);
-  const window = (first: boolean, final: boolean): Window => (at) => {
+  eachVector(f, float, width, (column, first, final) => write(column, (at) => {
     const own = f.let(load(kind, at));
-    const before = first ? shuffle(f.let(zero(kind)), own, fromLeft) : load(kind, at.sub(bytes));
-    return [before, own, final ? shuffle(own, f.let(zero(kind)), fromRight) : load(kind, at, bytes)];
-  };
-  f.if(last.eq(0), () => write(column, window(true, true)), () => {
-    write(column, window(true, false));
+    const left = first ? shiftedIn(f, zero(kind), own) : load(kind, at.sub(bytesOf(float)));
+    return [left, own, final ? shiftedOut(f, own, zero(kind)) : load(kind, at, bytesOf(float))];
+  }));
+}
+
+/** Goes through the vectors of a row of whole ones; what is written differs for the first and the last. */
+export function eachVector(
+  f: Body, float: FloatKind, width: Value, write: (column: Local, first: boolean, final: boolean) => void,
+): void {
+  const [column, last] = [f.local('i32', 0), f.let(scale(width, bytesOf(float)).sub(16))];
+  f.if(last.eq(0), () => write(column, true, true), () => {
+    write(column, true, false);
     f.set(column, 16);
     f.while(() => column.lt(last), () => {
-      write(column, window(false, false));
+      write(column, false, false);
       f.increase(column, 16);
     });
-    write(column, window(false, true));
+    write(column, false, true);
   });
+}
+
+/** own moved to the right by one element, the last of `before` in front. */
+export function shiftedIn(f: Body, before: Value, own: Value): Value {
+  const lanes = lanesOf(own.kind);
+  return shuffle(f.let(before), own, Array.from({ length: lanes }, (_, i) => lanes - 1 + i));
+}
+
+/** own moved to the left by one element, the first of `after` behind. */
+export function shiftedOut(f: Body, own: Value, after: Value): Value {
+  return shuffle(own, f.let(after), Array.from({ length: lanesOf(own.kind) }, (_, i) => i + 1));
 }
 
 /** Task: the gradients of one channel. An image's sums are added to those of the images before it, a vector a tap. */

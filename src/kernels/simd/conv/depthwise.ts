@@ -1,11 +1,12 @@
-/** The host's side of depthwise convolution (the kernels are in depthwise-kernels.ts and depthwise-row-kernels.ts). */
+/** The host's side of depthwise convolution (the kernels are in the three files beside this one). */
 
 import { roundUp } from '../../../runtime/numbers.ts';
 import { bytesOf } from '../../../wasm/index.ts';
 import type { ConvGeometry, ConvKernels, Epilogue, FloatArray } from '../../contract.ts';
 import { floatKind, launch, launched, staged } from '../launch.ts';
 import { normTuning } from '../tuning.ts';
-import { takesDepthwiseRows } from './choose.ts';
+import { depthwiseStride } from './choose.ts';
+import { depthwiseHalving, depthwiseHalvingGradient, depthwiseHalvingInput } from './depthwise-halving-kernels.ts';
 import { depthwise, depthwiseGradient, tileOverhang } from './depthwise-kernels.ts';
 import { depthwiseRows, depthwiseRowsGradient, rowSumBytes } from './depthwise-row-kernels.ts';
 import { columnsOfPart, forwardPass, inputGradientPass, type Pass, tapTable } from './direct.ts';
@@ -37,13 +38,18 @@ function runPlanes(
     .run(Math.ceil(pass.batch * pass.imageChannels / perTask));
 }
 
-/** A convolution of the usual form on rows of whole vectors, inside a launch; turned: its gradient at the input. */
+/** Planes that a task of the usual form takes. */
+function planesPerTask(g: ConvGeometry): number {
+  return Math.max(1, Math.floor(normTuning.elementsPerTask / (g.height * g.width)));
+}
+
+/** A convolution of the usual form with stride 1, inside a launch; turned: its gradient at the input. */
 function runRows(
   x: FloatArray, w: FloatArray, b: FloatArray | null, out: FloatArray, g: ConvGeometry, epilogue: Epilogue,
   turned: boolean,
 ): void {
   const planes = g.batch * g.channels;
-  const perTask = Math.max(1, Math.floor(normTuning.elementsPerTask / (g.height * g.width)));
+  const perTask = planesPerTask(g);
   launch(depthwiseRows[floatKind(x)]).planes(planes).perTask(perTask).channels(g.channels).height(g.height)
     .width(g.width).x(x).w(w).turned(turned).scales(epilogue.scale ?? null).bias(b).relu(epilogue.relu === true)
     .out(out).run(Math.ceil(planes / perTask));
@@ -51,19 +57,38 @@ function runRows(
 
 /** convForward of the contract. */
 export const depthwiseForward: ConvKernels['convForward'] = launched((x, w, b, out, g, epilogue) => {
-  if (takesDepthwiseRows(x, g)) return runRows(x, w, b, out, g, epilogue, false);
-  const taps = g.kernelHeight * g.kernelWidth;
-  runPlanes(x, w, out, epilogue.scale ?? null, b, epilogue.relu === true, forwardPass(g), taps);
+  const [scales, relu] = [epilogue.scale ?? null, epilogue.relu === true];
+  switch (depthwiseStride(x, g)) {
+    case 0: return runPlanes(x, w, out, scales, b, relu, forwardPass(g), g.kernelHeight * g.kernelWidth);
+    case 1: return runRows(x, w, b, out, g, epilogue, false);
+    case 2: {
+      const [planes, perTask] = [g.batch * g.channels, planesPerTask(g)];
+      launch(depthwiseHalving[floatKind(x)]).planes(planes).perTask(perTask).channels(g.channels).height(g.outHeight)
+        .width(g.outWidth).x(x).w(w).scales(scales).bias(b).relu(relu).out(out).run(Math.ceil(planes / perTask));
+    }
+  }
 });
 
 /** convBackward of the contract. */
 export const depthwiseBackward: ConvKernels['convBackward'] = launched((dout, x, w, dx, dw, db, g) => {
-  if (takesDepthwiseRows(x, g)) {
-    if (dx !== null) runRows(dout, w, null, dx, g, {}, true);
-    launch(depthwiseRowsGradient[floatKind(x)]).batch(g.batch).channels(g.channels).height(g.height).width(g.width)
-      .x(x).dout(dout).dw(dw).db(db).scratch(rowSumBytes).run(g.channels);
-    return;
+  const stride = depthwiseStride(x, g);
+  if (stride === 0) return planesBackward(dout, x, w, dx, dw, db, g);
+  const float = floatKind(x);
+  if (dx !== null && stride === 1) runRows(dout, w, null, dx, g, {}, true);
+  if (dx !== null && stride === 2) {
+    const [planes, perTask] = [g.batch * g.channels, planesPerTask(g)];
+    launch(depthwiseHalvingInput[float]).planes(planes).perTask(perTask).channels(g.channels).height(g.outHeight)
+      .width(g.outWidth).dout(dout).w(w).dx(dx).run(Math.ceil(planes / perTask));
   }
+  launch((stride === 1 ? depthwiseRowsGradient : depthwiseHalvingGradient)[float]).batch(g.batch).channels(g.channels)
+    .height(g.outHeight).width(g.outWidth).x(x).dout(dout).dw(dw).db(db).scratch(rowSumBytes).run(g.channels);
+});
+
+/** The gradients of any geometry, inside a launch. */
+function planesBackward(
+  dout: FloatArray, x: FloatArray, w: FloatArray, dx: FloatArray | null, dw: FloatArray, db: FloatArray,
+  g: ConvGeometry,
+): void {
   const taps = g.kernelHeight * g.kernelWidth;
   if (dx !== null) runPlanes(dout, w, dx, null, null, false, inputGradientPass(g), taps);
   const float = floatKind(x);
@@ -77,4 +102,4 @@ export const depthwiseBackward: ConvKernels['convBackward'] = launched((dout, x,
     .x(x).dout(dout).taps(staged(table)).tapCount(taps).outHeight(g.outHeight).outWidth(g.outWidth).dw(dw).db(db)
     .planesOffset(planesOffset).scratch(planesOffset + planeRows * pass.strideX * partColumns * bytes)
     .run(g.channels);
-});
+}

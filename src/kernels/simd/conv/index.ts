@@ -9,6 +9,7 @@ import { denseBackward, denseForward } from './dense.ts';
 import { emitDense } from './dense-kernels.ts';
 import { depthwiseBackward, depthwiseForward } from './depthwise.ts';
 import { emitDepthwise } from './depthwise-kernels.ts';
+import { emitDepthwiseHalving } from './depthwise-halving-kernels.ts';
 import { emitDepthwiseRows } from './depthwise-row-kernels.ts';
 import { directFilterGradient, directForward, directInputGradient } from './direct.ts';
 import { emitDirectGradient } from './direct-gradient-kernels.ts';
@@ -26,6 +27,7 @@ export function emitConvolution(kernels: KernelBuilder): void {
     emitDirectGradient(kernels, float, copyPlanes);
     emitDepthwise(kernels, float, copyPlanes, storePixels);
     emitDepthwiseRows(kernels, float);
+    emitDepthwiseHalving(kernels, float);
     emitDense(kernels, float);
     emitPointwise(kernels, float);
   }
