@@ -159,6 +159,12 @@ const grid = { columns: 2, padding: 1, scale: 1, background: 255, normalize: 'ea
 export const vizTable: Table = {
   accuracyChart: () => [{ a: run() }], lossChart: () => [{ a: run() }, 2],
   confusionMatrix: () => [[0, 1], [1, 1], 2],
+  display: {
+    args: () => [[{ accuracy: 0.5, name: 'a' }], { width: 300 }],
+    also: ['chartSvg:', 'accuracyChart:', 'lossChart:', 'panelsSvg:', 'encodePng:', 'imageGrid:'],
+  },
+  displayInJupyter: () => [], progressDisplay: () => [],
+  lineChart: () => [{ a: [1, 2] }, { title: 'a', xLabel: 'b', yLabel: 'c', x: [0, 1], percent: false }],
   filterGrid: () => [images, grid], imageGrid: () => [images, grid],
   pictureToTensor: () => [picture()], tensorToPicture: () => [zeros([3, 2, 2])],
   encodePng: () => [picture()], decodePng: () => [viz.encodePng(picture()), { maxPixels: 100 }],
