@@ -166,6 +166,21 @@ export function linspace(start: number, stop: number, count: number = 50, dtype:
 }
 
 /**
+ * count numbers from base ** start to base ** stop, both included, each the same multiple of the one before; float64
+ * unless a type is named: `logspace(-4, 0, 20)` goes from 1e-4 to 1. Throws RangeError for a negative base.
+ */
+export function logspace(
+  start: number, stop: number, count: number = 50, base: number = 10, dtype: DType = 'float64',
+): Tensor {
+  checkNumber('logspace', 'base', base, 0);
+  checkDType('logspace', dtype);
+  checkNumber('logspace', 'start', start);
+  checkNumber('logspace', 'stop', stop);
+  const [length] = checkShape('logspace', checkInteger('logspace', 'count', count, 0), 'count');
+  return tensorOf('logspace', Float64Array.from(linspace(start, stop, length).data, (exponent) => base ** exponent), null, dtype);
+}
+
+/**
  * The identity matrix, (rows, columns), with ones on the diagonal that lies `diagonal` places right of the main one.
  * The type may follow any of the numbers: `eye(3, 'float64')`.
  */

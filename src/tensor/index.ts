@@ -6,7 +6,7 @@ export type { Operand } from './arithmetic.ts';
 export {
   allClose, clip, equal, greater, greaterEqual, less, lessEqual, logicalAnd, logicalNot, logicalOr, notEqual, where,
 } from './comparison.ts';
-export { arange, eye, full, linspace, ones, onesLike, tensor, zeros, zerosLike } from './creation.ts';
+export { arange, eye, full, linspace, logspace, ones, onesLike, tensor, zeros, zerosLike } from './creation.ts';
 export type { Values } from './creation.ts';
 export { einsum } from './einsum.ts';
 export { argwhere, insert, pick, take } from './indexing.ts';

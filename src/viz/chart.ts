@@ -1,13 +1,10 @@
-/**
- * Charts as data: which curves, over which ranges, with which labels. svg.ts and plot.ts draw them; both take every
- * position from the same layout, as fractions of the plotting area (0,0 at its top left).
- */
+/** Charts as data: curves, ranges and labels. layout.ts places, svg.ts and plot.ts draw them. */
 
 import {
   checkBoolean, checkInteger, checkNumber, checkNumbers, checkOneOf, checkRecord, checkString, describe,
 } from '../runtime/check.ts';
-import { decimate, smooth, smoothingSpan, spread } from './smoothing.ts';
-import { formatNumber, formatPercent, niceTicks } from './ticks.ts';
+import { smooth, smoothingSpan, spread } from './smoothing.ts';
+import { formatPercent } from './ticks.ts';
 
 /** What a solver records while it trains; a Solver is one. Accuracies are fractions, 0 to 1. */
 export interface TrainingHistory {
@@ -35,12 +32,28 @@ export interface Curve {
   readonly sparse?: boolean;
 }
 
+/** A value that curves are held against: a dashed line across the chart, named at its right end. */
+export interface Threshold {
+  readonly y: number;
+  readonly label: string;
+}
+
+/** Whether equal steps along an axis add to a value or multiply it. */
+export type AxisScale = 'linear' | 'logarithmic';
+
 export interface Chart {
   readonly title: string;
   readonly xLabel: string;
   readonly yLabel: string;
   readonly percent: boolean;
   readonly curves: readonly Curve[];
+  /** linear unless told; values that are not above 0 have no place on a logarithmic axis and break their line */
+  readonly xScale?: AxisScale;
+  readonly yScale?: AxisScale;
+  /** from where to where an axis goes, instead of as far as the values go; what lies outside is cut off */
+  readonly xLimits?: readonly [low: number, high: number];
+  readonly yLimits?: readonly [low: number, high: number];
+  readonly thresholds?: readonly Threshold[];
   /** one sentence for readers who cannot see the picture */
   readonly description: string;
 }
@@ -51,31 +64,11 @@ export function namedCurves(chart: Chart): readonly Curve[] {
   return named.length > 1 ? named : chart.curves;
 }
 
-/** A tick's place along its axis (0 to 1 from left, or from top) and its text. */
-export interface PlacedTick {
-  readonly at: number;
-  readonly text: string;
-}
-
-/** Where everything goes: fractions of the plotting area. */
-export interface ChartLayout {
-  readonly xRange: readonly [number, number];
-  readonly yRange: readonly [number, number];
-  readonly xTicks: readonly PlacedTick[];
-  readonly yTicks: readonly PlacedTick[];
-  /** for each curve its line pieces; a value that is not finite ends a piece */
-  readonly lines: ReadonlyArray<ReadonlyArray<ReadonlyArray<readonly [number, number]>>>;
-  /** values above the frame, and values that are not finite; a chart that hides something says so */
-  readonly clipped: number;
-  readonly broken: number;
-}
-
 /** Up to so many accuracies (two epochs) their line is a guess. */
 const sparsePoints = 3;
 /** Colours of the palette. */
 export const paletteSize = 6;
-/** Buckets that a drawn curve is thinned to, and points that a reader can hover over. */
-const drawnBuckets = 400;
+/** Points that a reader can hover over. */
 const hoverPoints = 600;
 
 /** Throws TypeError unless every run has the histories that a chart reads. */
@@ -110,6 +103,26 @@ export function checkChart(fn: string, value: Chart): void {
     checkInteger(fn, `${name}.color`, curve.color, 0);
     checkOneOf(fn, `${name}.style`, curve.style, ['solid', 'dashed', 'faint']);
   }
+  for (const axis of ['x', 'y'] as const) {
+    const scale = checkOneOf(fn, `chart.${axis}Scale`, value[`${axis}Scale`] ?? 'linear', ['linear', 'logarithmic']);
+    const limits = value[`${axis}Limits`];
+    if (limits !== undefined) checkLimits(fn, `chart.${axis}Limits`, limits, scale);
+  }
+  const { thresholds = [] } = value;
+  if (!Array.isArray(thresholds)) throw new TypeError(`${fn}: chart.thresholds must be an array, got ${describe(thresholds)}`);
+  for (const [i, threshold] of (thresholds as readonly Threshold[]).entries()) {
+    checkRecord(fn, `chart.thresholds[${i}]`, threshold);
+    checkNumber(fn, `chart.thresholds[${i}].y`, threshold.y);
+    checkString(fn, `chart.thresholds[${i}].label`, threshold.label);
+  }
+}
+
+function checkLimits(fn: string, name: string, limits: readonly number[], scale: AxisScale): void {
+  const { length } = checkNumbers(fn, name, limits);
+  const [low, high] = limits;
+  const fits = length === 2 && Number.isFinite(low) && Number.isFinite(high) && low < high && (scale === 'linear' || low > 0);
+  if (fits) return;
+  throw new RangeError(`${fn}: ${name} must be a lower and a higher number${scale === 'linear' ? '' : ' above 0'}, got ${describe(limits)}`);
 }
 
 function countUp(length: number, first: number): Float64Array {
@@ -187,82 +200,6 @@ export function accuracyChart(runs: Readonly<Record<string, TrainingHistory>>): 
   };
 }
 
-/** The range that the y axis shows. Outliers far above the rest (a diverging start) are cut off. */
-function verticalRange(chart: Chart): [number, number] {
-  const values = chart.curves.flatMap((curve) => Array.from(curve.y).filter(Number.isFinite)).sort((a, b) => a - b);
-  if (values.length === 0) return [0, 1];
-  const top = values[values.length - 1];
-  const usual = values[Math.floor(0.98 * (values.length - 1))];
-  let high = values.length > 50 && top > 4 * Math.abs(usual) ? 1.5 * usual : top;
-  let low = values[0];
-  if (low > 0) low = chart.percent || low < 0.7 * high ? 0 : low;
-  if (!(high > low)) {
-    low -= Math.max(1e-3, Math.abs(low) / 10);
-    high += Math.max(1e-3, Math.abs(high) / 10);
-  }
-  const margin = 0.05 * (high - low);
-  high += margin;
-  if (low !== 0) low -= margin;
-  return [low, chart.percent ? Math.min(1, Math.max(high, 0.1)) : high];
-}
-
-function horizontalRange(chart: Chart): [number, number] {
-  let low = Infinity;
-  let high = -Infinity;
-  for (const { x } of chart.curves) {
-    if (x.length === 0) continue;
-    low = Math.min(low, x[0]);
-    high = Math.max(high, x[x.length - 1]);
-  }
-  if (low === Infinity) return [0, 1];
-  return high > low ? [low, high] : [low - 0.5, high + 0.5];
-}
-
-/** Places a chart's ticks and lines. */
-export function layoutChart(chart: Chart): ChartLayout {
-  const xRange = horizontalRange(chart);
-  const yRange = verticalRange(chart);
-  // Iterations and epochs are whole, unless the chart shows little more than one and something was measured between.
-  const whole = chart.curves.every(({ x }) => Array.from(x).every(Number.isInteger));
-  const xTicks = niceTicks(xRange[0], xRange[1], 6, whole || xRange[1] - xRange[0] >= 3);
-  const yTicks = niceTicks(yRange[0], yRange[1], 5);
-  const atX = (x: number): number => (x - xRange[0]) / (xRange[1] - xRange[0]);
-  const atY = (y: number): number => 1 - (y - yRange[0]) / (yRange[1] - yRange[0]);
-  let clipped = 0;
-  let broken = 0;
-  const lines = chart.curves.map((curve) => {
-    const pieces: Array<Array<[number, number]>> = [];
-    let piece: Array<[number, number]> = [];
-    for (const i of decimate(curve.y, drawnBuckets)) {
-      if (Number.isFinite(curve.y[i])) {
-        if (piece.length === 0) pieces.push(piece);
-        // Far outside the frame coordinates stay small: the clip path cuts them, and renderers dislike huge numbers.
-        piece.push([atX(curve.x[i]), Math.min(3, Math.max(-2, atY(curve.y[i])))]);
-      } else {
-        piece = [];
-      }
-    }
-    for (let i = 0; i < curve.y.length; i++) {
-      if (!Number.isFinite(curve.y[i])) broken += curve.style === 'faint' || chart.percent ? 1 : 0;
-      else if (curve.y[i] > yRange[1] && curve.style === 'faint') clipped++;
-    }
-    return pieces;
-  });
-  const percentDecimals = yTicks.step < 0.0099 ? 1 : 0;
-  return {
-    xRange,
-    yRange,
-    lines,
-    clipped,
-    broken,
-    xTicks: xTicks.values.map((x) => ({ at: atX(x), text: formatNumber(x, xTicks.step) })),
-    yTicks: yTicks.values.map((y) => ({
-      at: atY(y),
-      text: chart.percent ? formatPercent(y, percentDecimals) : formatNumber(y, yTicks.step),
-    })),
-  };
-}
-
 /** What a reader can hover over: x positions, and each curve's value there (null: none). */
 export interface Readings {
   readonly x: readonly number[];
@@ -303,15 +240,4 @@ function indexOf(ascending: ArrayLike<number>, value: number): number {
     else high = middle;
   }
   return ascending[low] === value ? low : -1;
-}
-
-/** The sentence under a chart that says what it does not show; empty where it shows everything. */
-export function chartNote(chart: Chart, layout: ChartLayout): string {
-  const notes: string[] = [];
-  if (chart.curves.some((curve) => curve.sparse)) notes.push('only the dots are measured');
-  if (layout.clipped > 0) {
-    notes.push(`${layout.clipped} ${layout.clipped === 1 ? 'value lies' : 'values lie'} above the frame`);
-  }
-  if (layout.broken > 0) notes.push(`${layout.broken} ${layout.broken === 1 ? 'value is' : 'values are'} not finite`);
-  return notes.length === 0 ? '' : `${notes.join('; ')}.`;
 }

@@ -1,7 +1,7 @@
 /** Pictures: PNG files, image grids, charts as SVG, reports as HTML. Bytes and strings in and out; runs in browsers. */
 
 export { accuracyChart, lossChart } from './chart.ts';
-export type { Chart, Curve, TrainingHistory } from './chart.ts';
+export type { AxisScale, Chart, Curve, Threshold, TrainingHistory } from './chart.ts';
 export { confusionMatrix } from './confusion.ts';
 export type { Confusion } from './confusion.ts';
 export { display, displayInJupyter } from './display.ts';

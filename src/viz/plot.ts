@@ -4,10 +4,11 @@
  * and a table below holds the numbers.
  */
 
-import { chartNote, chartReadings, layoutChart, namedCurves, paletteSize } from './chart.ts';
+import { chartReadings, namedCurves, paletteSize } from './chart.ts';
 import type { Chart, Readings } from './chart.ts';
 import { escapeJson, escapeText } from './escape.ts';
-import { formatNumber, formatPercent } from './ticks.ts';
+import { chartNote, layoutChart } from './layout.ts';
+import { formatNumber, formatPercent, formatPower } from './ticks.ts';
 
 const scale = 1000;
 const coordinate = (at: number): string => String(Math.round(at * scale * 10) / 10);
@@ -16,7 +17,8 @@ const percent = (at: number): string => `${Math.round(at * 10_000) / 100}%`;
 function cell(value: number | string | null, chart: Chart): string {
   if (value === null) return '';
   if (typeof value === 'string') return value;
-  return chart.percent ? formatPercent(value) : formatNumber(value, 1e-4);
+  if (chart.percent) return formatPercent(value);
+  return chart.yScale === 'logarithmic' ? formatPower(value) : formatNumber(value, 1e-4);
 }
 
 /** The chart's numbers at up to 12 positions. */
@@ -25,7 +27,7 @@ function table(chart: Chart): string {
   const head = readings.curves.map((curve) => `<th scope="col">${escapeText(curve.label)}</th>`).join('');
   const rows = readings.x.map(
     (x, i) =>
-      `<tr><th scope="row">${x.toLocaleString('en-US', { maximumFractionDigits: 2 })}</th>` +
+      `<tr><th scope="row">${chart.xScale === 'logarithmic' ? formatPower(x) : x.toLocaleString('en-US', { maximumFractionDigits: 2 })}</th>` +
       `${readings.curves.map((curve) => `<td>${escapeText(cell(curve.values[i], chart))}</td>`).join('')}</tr>`,
   );
   return (
@@ -52,7 +54,10 @@ export function chartFigure(chart: Chart, width: string = ''): string {
   const xTicks = layout.xTicks
     .map((tick) => `<span style="left:${percent(tick.at)}">${escapeText(tick.text)}</span>`)
     .join('');
-  const grid = layout.yTicks.map((tick) => `<path class="grid" d="M0 ${coordinate(tick.at)}H${scale}"/>`).join('');
+  const across = (name: string) => ({ at }: { at: number }): string => `<path class="${name}" d="M0 ${coordinate(at)}H${scale}"/>`;
+  const grid = [...layout.yTicks.map(across('grid')), ...layout.thresholds.map(across('threshold'))].join('');
+  const thresholds = layout.thresholds
+    .map(({ at, text }) => `<span class="threshold" style="top:${percent(at)}">${escapeText(text)}</span>`).join('');
   const curves = chart.curves
     .map((curve, i) => {
       const pieces = layout.lines[i];
@@ -78,6 +83,8 @@ export function chartFigure(chart: Chart, width: string = ''): string {
     percent: chart.percent,
     xRange: layout.xRange,
     yRange: layout.yRange,
+    xScale: chart.xScale,
+    yScale: chart.yScale,
     ...readings,
   };
   const note = chartNote(chart, layout);
@@ -87,7 +94,7 @@ export function chartFigure(chart: Chart, width: string = ''): string {
     `<div class="plot"><div class="y-ticks" aria-hidden="true">${yTicks}</div>` +
     '<div class="area" role="group" aria-roledescription="chart" tabindex="0" ' +
     `aria-label="${escapeText(chart.description)}">` +
-    `<svg viewBox="0 0 ${scale} ${scale}" preserveAspectRatio="none" aria-hidden="true">${grid}${curves}</svg>` +
+    `<svg viewBox="0 0 ${scale} ${scale}" preserveAspectRatio="none" aria-hidden="true">${grid}${curves}</svg>${thresholds}` +
     `<div class="cursor" hidden></div><div class="readout" role="status" hidden></div></div>` +
     `<div class="x-ticks" aria-hidden="true">${xTicks}</div>` +
     `<div class="x-label" aria-hidden="true">${escapeText(chart.xLabel)}</div></div>` +

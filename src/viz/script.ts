@@ -17,8 +17,12 @@ for (const figure of document.querySelectorAll('figure.chart')) {
     if (text !== undefined) element.textContent = text;
     return element;
   };
-  const fractionX = (x) => (x - data.xRange[0]) / (data.xRange[1] - data.xRange[0]);
-  const fractionY = (y) => 1 - (y - data.yRange[0]) / (data.yRange[1] - data.yRange[0]);
+  const placeIn = ([low, high], scale) => scale === 'logarithmic'
+    ? (value) => Math.log(value / low) / Math.log(high / low) : (value) => (value - low) / (high - low);
+  const fractionX = placeIn(data.xRange, data.xScale);
+  const upwards = placeIn(data.yRange, data.yScale);
+  const fractionY = (y) => 1 - upwards(y);
+  const writeX = (x) => data.xScale === 'logarithmic' ? String(Number(x.toPrecision(3))) : x.toLocaleString('en-US');
   const write = (value) => typeof value === 'string' ? value
     : data.percent ? (100 * value).toFixed(1) + '%' : value.toPrecision(4);
   const markers = data.curves.map((curve) => {
@@ -39,7 +43,7 @@ for (const figure of document.querySelectorAll('figure.chart')) {
     const left = fractionX(data.x[index]);
     cursor.hidden = readout.hidden = false;
     cursor.style.left = 100 * left + '%';
-    readout.replaceChildren(make('strong', '', data.xLabel + ' ' + data.x[index].toLocaleString('en-US')));
+    readout.replaceChildren(make('strong', '', data.xLabel + ' ' + writeX(data.x[index])));
     data.curves.forEach((curve, i) => {
       const value = curve.values[index];
       const top = typeof value === 'number' ? fractionY(value) : NaN;
@@ -61,14 +65,14 @@ for (const figure of document.querySelectorAll('figure.chart')) {
     let high = data.x.length - 1;
     while (high - low > 1) {
       const middle = (low + high) >> 1;
-      if (data.x[middle] <= x) low = middle; else high = middle;
+      if (fractionX(data.x[middle]) <= x) low = middle; else high = middle;
     }
-    return x - data.x[low] <= data.x[high] - x ? low : high;
+    return x - fractionX(data.x[low]) <= fractionX(data.x[high]) - x ? low : high;
   };
   const point = (event) => {
     const box = area.getBoundingClientRect();
     const fraction = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
-    show(nearest(data.xRange[0] + fraction * (data.xRange[1] - data.xRange[0])));
+    show(nearest(fraction));
   };
   area.addEventListener('pointermove', point);
   area.addEventListener('pointerdown', point);

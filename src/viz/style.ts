@@ -71,6 +71,8 @@ footer { padding-bottom: 48px; color: var(--muted); font-size: 14px; }
 .area svg { position: absolute; inset: 0; width: 100%; height: 100%; overflow: visible; clip-path: inset(-5px); }
 .area svg path { fill: none; vector-effect: non-scaling-stroke; stroke-linejoin: round; stroke-linecap: round; }
 .area .grid { stroke: var(--grid); stroke-width: 1; }
+.area path.threshold { stroke: var(--muted); stroke-width: 1.5; stroke-dasharray: 6 4; }
+.area span.threshold { position: absolute; right: 0; transform: translateY(-105%); pointer-events: none; }
 .area .curve { stroke: var(--color); stroke-width: 2; }
 .area .curve.faint { stroke-width: 1; opacity: 0.26; }
 .area .curve.dashed { stroke-dasharray: 6 4; stroke-linecap: butt; }
@@ -113,6 +115,7 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
   white-space: nowrap;
 }
 .numbers thead th { color: var(--muted); }
+.numbers th:first-child { text-align: left; }
 
 .filters img {
   display: block; width: 100%; max-width: 480px; height: auto; margin-top: 16px; image-rendering: pixelated;
@@ -157,6 +160,13 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .samples .wrong .mark, .samples .wrong .said { color: var(--bad); }
 .samples .rest { color: var(--muted); font-size: 13px; line-height: 1.35; overflow-wrap: anywhere; }
 
+.checks { margin: 12px 0 0; padding: 0; list-style: none; }
+.checks li { display: flex; gap: 14px; padding: 5px 0; }
+.checks .mark { flex: none; width: 2em; font-weight: 700; color: var(--good); }
+.checks .wrong .mark { color: var(--bad); }
+.checks .rest { color: var(--muted); font-variant-numeric: tabular-nums; }
+.lesson { margin: 10px 0 0; max-width: 80ch; }
+
 .coordinates { display: block; width: 100%; min-width: 640px; font-size: 12px; }
 .coordinates text { fill: var(--muted); paint-order: stroke; stroke: var(--card); stroke-width: 3px; }
 .coordinates .name { fill: var(--ink); font-size: 13px; }
@@ -179,6 +189,7 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 
 @media (min-width: 900px) {
   .half { grid-column: span 6; }
+  .third { grid-column: span 4; }
   .narrow { grid-column: span 5; }
   .wide { grid-column: span 7; }
 }

@@ -1,9 +1,10 @@
 /** A chart as one SVG file, readable by itself: title, axes, legend, and a description for screen readers. */
 
 import { checkInteger, checkOneOf, checkOptions } from '../runtime/check.ts';
-import { chartNote, checkChart, layoutChart, namedCurves, paletteSize } from './chart.ts';
+import { checkChart, namedCurves, paletteSize } from './chart.ts';
 import type { Chart } from './chart.ts';
 import { escapeText } from './escape.ts';
+import { chartNote, layoutChart } from './layout.ts';
 import { darkPalette, lightPalette } from './palette.ts';
 import type { Palette } from './palette.ts';
 
@@ -28,6 +29,7 @@ function colors(palette: Palette): Rules {
     ['.muted', `fill:${palette.muted}`],
     ['.grid', `stroke:${palette.grid}`],
     ['.axis', `stroke:${palette.line}`],
+    ['.threshold', `stroke:${palette.muted}`],
     ...palette.series.flatMap((color, i): Rules => [[`.s${i}`, `stroke:${color}`], [`.d${i}`, `fill:${color}`]]),
   ];
 }
@@ -37,7 +39,7 @@ const shapes: Rules = [
   ['.title', 'font-size:16px;font-weight:600'],
   ['.curve', 'fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round'],
   ['.faint', 'stroke-width:1;opacity:.22'],
-  ['.dashed', 'stroke-dasharray:6 4'],
+  ['.dashed,.threshold', 'stroke-dasharray:6 4'],
   ['.sparse', 'stroke-width:1.5;opacity:.6;stroke-dasharray:1.5 4'],
 ];
 
@@ -83,6 +85,12 @@ export function chartSvg(chart: Chart, options: SvgOptions = {}): string {
     parts.push(
       `<text class="muted" text-anchor="middle" x="${x(tick.at)}" y="${bottom}" dy="1.6em">` +
       `${escapeText(tick.text)}</text>`,
+    );
+  }
+  for (const { at, text } of layout.thresholds) {
+    parts.push(
+      `<line class="threshold" x1="${margin.left}" x2="${x(1)}" y1="${y(at)}" y2="${y(at)}"/>` +
+      `<text class="muted" text-anchor="end" x="${x(1)}" y="${y(at)}" dy="-.4em">${escapeText(text)}</text>`,
     );
   }
   const note = chartNote(chart, layout);

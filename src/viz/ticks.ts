@@ -38,3 +38,27 @@ export function formatNumber(value: number, step: number): string {
 export function formatPercent(value: number, decimals: number = 1): string {
   return Number.isFinite(value) ? `${(100 * value).toFixed(decimals)}%` : String(value);
 }
+
+/**
+ * The ticks of a logarithmic axis from low to high, both above 0: powers of ten, at most about eight of them; where
+ * fewer than three fall into the range, their doubles and fivefolds too.
+ */
+export function powerTicks(low: number, high: number): number[] {
+  const [first, last] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
+  const every = Math.ceil((last - first) / 8);
+  const ticks = (factors: readonly number[]): number[] => {
+    const values: number[] = [];
+    for (let power = first; power <= last; power++) {
+      if (power % every === 0) values.push(...factors.map((factor) => Number(`${factor}e${power}`)));
+    }
+    return values.filter((value) => value >= low * (1 - 1e-9) && value <= high * (1 + 1e-9));
+  };
+  const powers = ticks([1]);
+  return powers.length >= 3 ? powers : ticks([1, 2, 5]);
+}
+
+/** A value of a logarithmic axis: 0.001 to 9999 as it is, else as a power: "1e-4". */
+export function formatPower(value: number): string {
+  if (value >= 1e-3 && value < 1e4) return String(Number(value.toPrecision(4)));
+  return Number(value.toPrecision(3)).toExponential();
+}

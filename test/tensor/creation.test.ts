@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { arange, eye, full, linspace, ones, onesLike, tensor, Tensor, zeros, zerosLike } from '../../src/index.ts';
+import { arange, eye, full, linspace, logspace, ones, onesLike, tensor, Tensor, zeros, zerosLike } from '../../src/index.ts';
 import type { DType, Values } from '../../src/index.ts';
 
 describe('tensor', () => {
@@ -83,6 +83,19 @@ describe('fills', () => {
     expect(zerosLike(arange(2)).dtype).toBe('int32');
     expect(onesLike(arange(2), 'float64').toArray()).toEqual([1, 1]);
     expect(() => full([2], '3' as unknown as number)).toThrow('full: value must be a number, got "3"');
+  });
+
+  it('logspace multiplies by the same number, and ends where it should', () => {
+    // NumPy 1.24: np.logspace(-4, 0, 5), np.logspace(0, 3, 4, base=2), np.logspace(-1, 1, 4)
+    const powers = [1e-4, 1e-3, 1e-2, 0.1, 1];
+    expect(logspace(-4, 0, 5).toArray()).toEqual(powers.map((value) => expect.closeTo(value, 15) as number));
+    expect(logspace(0, 3, 4, 2).toArray()).toEqual([1, 2, 4, 8]);
+    const between = [0.1, 0.46415888336127786, 2.154434690031884, 10];
+    expect(logspace(-1, 1, 4).toArray()).toEqual(between.map((value) => expect.closeTo(value, 14) as number));
+    expect([logspace(0, 1).size, logspace(2, 3, 1).get(0), logspace(0, 1, 0).size]).toEqual([50, 100, 0]);
+    expect(logspace(0, 2, 3, 10, 'int32').dtype).toBe('int32');
+    expect(() => logspace(0, 1, 2, -1)).toThrow('logspace: base must be a finite number >= 0, got -1');
+    expect(() => logspace(0, 1, 1e12)).toThrow(/^logspace: count/);
   });
 
   it('arange and linspace choose types as documented', () => {

@@ -59,6 +59,7 @@ const functions: Table = {
   onesLike: () => [matrix(), 'float64'],
   arange: modest(() => [0, 6, 2, 'float64']),
   linspace: modest(() => [0, 1, 5, 'float64']),
+  logspace: modest(() => [-4, 0, 5, 10, 'float64']),
   eye: modest(() => [3, 4, 1, 'float64']),
   einsum: [() => ['ij,j->i', matrix(), tensor([1, 2, 3])], () => ['...ii', zeros([2, 3, 3])]],
   argwhere: one, insert: [() => [matrix(), 1, 7, 1], () => [matrix(), [0, 1], matrix(), 0]],
