@@ -9,6 +9,8 @@ import { runData } from './data.ts';
 import type { DataOptions } from './data.ts';
 import { runEnsemble } from './ensemble.ts';
 import { backendLine, runInfo } from './info.ts';
+import { experimentsTable, runLab } from './lab.ts';
+import type { LabOptions } from './lab.ts';
 import { modelNames, recipesTable, recipesText } from './recipes.ts';
 import type { TrainOptions } from './run-settings.ts';
 import { methods } from '../search/plan.ts';
@@ -150,6 +152,27 @@ function buildProgram(
     .option('--data <path>', "where the runs' images are now, if no longer where they were")
     .action(async (folders: string[], options: { data?: string }) => {
       exit(await runEnsemble(folders, options, surroundings));
+    });
+
+  program
+    .command('lab')
+    .description('run an experiment of the course, and leave a page to read (results.html) and its numbers (results.json)')
+    .argument('[name]', 'which, see below')
+    .option('--list', 'list the experiments with their questions, and run none')
+    .option('--data <path>', "CIFAR-10's archive or folder (default: shapes, the procedural set)")
+    .option('--out <folder>', 'where the results go (default: lab/ and the name)')
+    .option('--seed <n>', 'seed of everything drawn at random', integer(0), 0)
+    .option('--quick', 'small sizes, in seconds: shows that it runs, and little more')
+    .option('--check', 'exit code 1 where an expectation does not hold')
+    .option('--overwrite', 'replace the results of an experiment in the output folder')
+    .addHelpText('after', () => `\nExperiments:\n${experimentsTable()}`)
+    .action(async (name: string | undefined, { list, ...options }: LabOptions & { list?: boolean }) => {
+      if (list) {
+        stdout.write(experimentsTable());
+        return exit(await outputCode());
+      }
+      if (name === undefined) throw new UsageError('lab: which experiment? --list names them');
+      exit(await runLab(name, options, surroundings));
     });
 
   const search = program

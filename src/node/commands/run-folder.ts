@@ -10,8 +10,10 @@ import { UsageError } from './terminal.ts';
 
 export const checkpointName = 'checkpoint.safetensors';
 /** What a run leaves in its folder, and its logs, which alone are nothing to go on from or to keep. */
-const results: readonly string[] = [checkpointName, 'history.json', 'filters.png', 'model.safetensors', 'report.html'];
-const runFiles: readonly string[] = [...results, logName, eventsName];
+export const runResults: readonly string[] = [
+  checkpointName, 'history.json', 'filters.png', 'model.safetensors', 'report.html',
+];
+const runFiles: readonly string[] = [...runResults, logName, eventsName];
 const lockName = '.tilegrad-run.lock';
 
 /** What to do with a folder that holds a run: refuse it, go on, or start over. */
@@ -20,9 +22,11 @@ export type FolderUse = 'fresh' | 'resume' | 'overwrite';
 /**
  * Makes the folder, locks it, and clears away what killed runs left half written; the function that comes back unlocks
  * it. Better now than after an hour of training, it rejects with DataFileError where the folder cannot be written to or
- * another run has it, and with UsageError where it holds a run and use is fresh.
+ * another run has it, and with UsageError where it holds a run's results (own) and use is fresh, or foreign ones.
  */
-export async function openRunFolder(out: string, use: FolderUse): Promise<() => Promise<void>> {
+export async function openRunFolder(
+  out: string, use: FolderUse, own: readonly string[] = runResults, foreign: readonly string[] = [],
+): Promise<() => Promise<void>> {
   let unlock: () => Promise<void>;
   try {
     if (use !== 'resume') await mkdir(out, { recursive: true });
@@ -32,8 +36,10 @@ export async function openRunFolder(out: string, use: FolderUse): Promise<() => 
     throw new DataFileError(`cannot write to the output folder ${out}: ${whyNot(out, error)}`, out, error);
   }
   try {
-    for (const name of runFiles) await removeTemporaries(join(out, name), async (pid) => !(await isProcessAlive(pid)));
-    if (use === 'fresh') await refuseRun(out);
+    for (const name of [...runFiles, ...own]) {
+      await removeTemporaries(join(out, name), async (pid) => !(await isProcessAlive(pid)));
+    }
+    await refuseRun(out, use === 'fresh' ? own : [], foreign);
     return unlock;
   } catch (error) {
     await unlock();
@@ -46,14 +52,15 @@ export async function clearRunFolder(out: string): Promise<void> {
   for (const name of runFiles) await rm(join(out, name), { force: true });
 }
 
-async function refuseRun(out: string): Promise<void> {
+async function refuseRun(out: string, own: readonly string[], foreign: readonly string[]): Promise<void> {
   const found: string[] = [];
-  for (const name of results) if (await lstat(join(out, name)).then(() => true, () => false)) found.push(name);
+  for (const name of [...foreign, ...own]) {
+    if (await lstat(join(out, name)).then(() => true, () => false)) found.push(name);
+  }
   if (found.length === 0) return;
   const resume = found.includes(checkpointName) ? '--resume goes on with it, ' : '';
-  throw new UsageError(
-    `${out} holds another run (${found.join(', ')}): ${resume}--overwrite starts over, --out names another folder`,
-  );
+  const ways = foreign.includes(found[0]) ? '' : `${resume}--overwrite starts over, `;
+  throw new UsageError(`${out} holds another run (${found.join(', ')}): ${ways}--out names another folder`);
 }
 
 function whyNot(out: string, error: unknown): string {
