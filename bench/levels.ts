@@ -3,8 +3,9 @@
  *
  * What the levels cost: a training step of network c (batch 100, Adam) by the course's class and its Solver, by
  * `sequential`, by a Module that calls its layers one by one, and by functions of variables; then steps of reference
- * networks, batch 100. With --memory instead: resident memory and the kernels' heap over so many steps of each level,
- * and after 300 networks were made and dropped in one synchronous loop.
+ * networks, batch 100. With --memory instead: resident memory and the kernels' heap over five windows of so many steps
+ * of each level, where a leak grows as much in each window and an engine that settles less in each; and after each of
+ * three synchronous loops in which 300 networks were made and dropped.
  */
 
 import { parseArgs } from 'node:util';
@@ -111,24 +112,33 @@ async function run(step: () => unknown, count: number): Promise<void> {
 }
 
 if (values.memory) {
+  const windows = 5;
+  const growth = (from: number, to: number): string => `${(100 * (to / from - 1)).toFixed(2)}%`;
   const rows: string[][] = [];
   for (const [name, step] of Object.entries(levels)) {
     await run(step, 300);
-    const [before, heapBefore] = [process.memoryUsage.rss(), heapBytes()];
-    await run(step, steps);
-    const after = process.memoryUsage.rss();
-    rows.push([name, mebibytes(before), mebibytes(after), `${(100 * (after / before - 1)).toFixed(2)}%`,
+    const heapBefore = heapBytes();
+    const resident = [process.memoryUsage.rss()];
+    for (let window = 0; window < windows; window++) {
+      await run(step, steps);
+      resident.push(process.memoryUsage.rss());
+    }
+    rows.push([name, mebibytes(resident[0]), ...resident.slice(1).map((after, i) => growth(resident[i], after)),
       mebibytes(heapBytes() - heapBefore)]);
   }
-  console.log(formatTable([`${steps} steps`, 'resident before', 'after', 'growth', "growth of the kernels' heap"], rows));
-  const before = [process.memoryUsage.rss(), heapBytes()];
-  for (let i = 0; i < 300; i++) moduleStep(sequential())();
-  const within = [process.memoryUsage.rss(), heapBytes()];
-  for (let i = 0; i < 20; i++) await turn();
-  const after = [process.memoryUsage.rss(), heapBytes()];
-  const line = ([resident, heap]: readonly number[]): string[] => [mebibytes(resident), mebibytes(heap)];
-  console.log(formatTable(['300 networks made, stepped and dropped', 'resident', "the kernels' heap"],
-    [['before', ...line(before)], ['after the loop', ...line(within)], ['a moment later', ...line(after)]]));
+  const heads = Array.from({ length: windows }, (_, i) => `window ${i + 1}`);
+  console.log(formatTable([`windows of ${steps} steps`, 'resident', ...heads, "growth of the kernels' heap"], rows));
+  const lines: string[][] = [];
+  const note = (name: string): unknown =>
+    lines.push([name, mebibytes(process.memoryUsage.rss()), mebibytes(heapBytes())]);
+  note('before');
+  for (let loop = 1; loop <= 3; loop++) {
+    for (let i = 0; i < 300; i++) moduleStep(sequential())();
+    note(`after loop ${loop}`);
+    for (let i = 0; i < 20; i++) await turn();
+    note('a moment later');
+  }
+  console.log(formatTable(['300 networks made, stepped and dropped', 'resident', "the kernels' heap"], lines));
 } else {
   const all = { ...levels, ...references };
   const times: Record<string, number[]> = {};

@@ -3,8 +3,11 @@
  * returns them as it is gone back through; what no graph returns (one that is never gone back through) comes back once
  * the collector has found that nobody can reach it.
  *
- * The collector does not see how much memory hangs on a loan, so loans never hold more than half of the heap: beyond
- * that, and for small values, an ordinary array serves, whose size it does see.
+ * The collector does not see how much memory hangs on a loan, and what it finds comes back between turns of the event
+ * loop only: a synchronous loop that computes graphs and drops them would fill the heap, which never shrinks. So loans
+ * hold no more than twice what ways back have returned in one go, which training soon raises to what it needs, or
+ * `atFirst` where that is more, and never more than half of the heap. Beyond that, and for small values, an ordinary
+ * array serves, whose size the collector does see.
  */
 
 import type { DType, Loan, TypedArray } from './allocate.ts';
@@ -16,9 +19,15 @@ const loanHolder = 'values waiting for their way back';
 /** Smaller arrays are ordinary ones: they stay readable after the way back, as losses and scores should. */
 const leastBytes = 64 * 1024;
 
+/** What loans may hold before anything has been gone back through. */
+const atFirst = 64 * 1024 * 1024;
+
 export class Loans {
   readonly #heap: Heap;
   readonly #registry: FinalizationRegistry<number>;
+  /** bytes that came back of late, less those lent since; and the most that these have been */
+  #returning: number = 0;
+  #mostReturned: number = 0;
   /** whoever holds the bare array holds the loan */
   readonly #loanOf: WeakMap<TypedArray, Loan> = new WeakMap();
 
@@ -34,7 +43,8 @@ export class Loans {
     const heap = this.#heap;
     const registry = this.#registry;
     const bytes = bytesOf(dtype, length);
-    if (bytes < leastBytes || heap.heldBy(loanHolder) + bytes > heap.limit / 2) return null;
+    const limit = Math.min(heap.limit / 2, Math.max(atFirst, 2 * this.#mostReturned));
+    if (bytes < leastBytes || heap.heldBy(loanHolder) + bytes > limit) return null;
     let address: number;
     try {
       address = heap.allocate(bytes, loanHolder);
@@ -42,11 +52,17 @@ export class Loans {
       if (error instanceof HeapExhausted) return null;
       throw error;
     }
+    this.#returning = Math.max(0, this.#returning - bytes);
+    const returned = (): void => {
+      this.#returning += bytes;
+      this.#mostReturned = Math.max(this.#mostReturned, this.#returning);
+    };
     const loan = {
       valid: true,
       release(): void {
         if (!loan.valid) return;
         loan.valid = false;
+        returned();
         registry.unregister(loan);
         heap.free(address);
       },

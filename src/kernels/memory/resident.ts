@@ -3,10 +3,12 @@
  * and written by kernels at every step; in the heap they need no copying in and out.
  *
  * A resident's block is freed by a FinalizationRegistry once its typed array has been collected. The collector cannot
- * see how much memory hangs on such a small object and may take its time, so residents never hold more than half of
- * the heap. And the registry works between turns of the event loop only: in a synchronous loop that makes and drops
- * networks nothing would come back, and memory that has grown stays, so no more than `mostAtOnce` is given out in one
- * turn. Beyond either the caller gets an ordinary array, whose size the collector sees.
+ * see how much memory hangs on such a small object and may take its time; the registry works between turns of the event
+ * loop only, so that in a synchronous loop that makes and drops networks nothing would come back; and memory that has
+ * grown stays. So residents hold no more than half of the heap, give out no more than `mostAtOnce` in one turn, and
+ * take in an array only while they hold less than `mostOfItsSize` times as much, or `alwaysRoom`: beside so much,
+ * copying it in and out costs little. Beyond these limits the caller gets an ordinary array, whose size the collector
+ * sees.
  */
 
 import type { DType, TypedArray } from './allocate.ts';
@@ -18,6 +20,9 @@ export const residentHolder = 'parameters and optimiser state';
 
 /** Room for a network of 16 million float32 parameters as it is made, copied and given Adam's two moments. */
 const mostAtOnce = 256 * 1024 * 1024;
+
+const mostOfItsSize = 64;
+const alwaysRoom = 32 * 1024 * 1024;
 
 export class Residents {
   readonly #heap: Heap;
@@ -38,8 +43,8 @@ export class Residents {
    */
   allocate(dtype: DType, length: number): TypedArray | null {
     const bytes = bytesOf(dtype, length);
-    const held = this.#heap.heldBy(residentHolder);
-    if (held + bytes > this.#heap.limit / 2 || this.#recent + bytes > mostAtOnce) return null;
+    const limit = Math.min(this.#heap.limit / 2, Math.max(alwaysRoom, mostOfItsSize * bytes));
+    if (this.#heap.heldBy(residentHolder) + bytes > limit || this.#recent + bytes > mostAtOnce) return null;
     let address: number;
     try {
       address = this.#heap.allocate(bytes, residentHolder);

@@ -3,8 +3,8 @@ import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import {
-  allocate, allocateCollected, currentLease, type DType, inStep, insideStep, installStepMemory, type Lease,
-  residentArray, type TypedArray,
+  allocate, allocateCollected, currentLease, type DType, inStep, insideStep, installStepMemory, type Lease, lend,
+  type Loan, residentArray, type TypedArray,
 } from '../../../src/kernels/memory/allocate.ts';
 import { Heap } from '../../../src/kernels/memory/heap.ts';
 import { residentHolder } from '../../../src/kernels/memory/resident.ts';
@@ -200,16 +200,53 @@ describe('residents', () => {
   it('hold no more than 256 MiB when they are made and dropped in one turn of the event loop', async () => {
     const heap = install(32_768); // 2 GiB
     const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
-    for (let i = 0; i < 250; i++) {
-      const made = residentArray('float32', mebibyte / 2);
-      expect(made).toHaveLength(mebibyte / 2);
-      expect(heap.owns(made)).toBe(i < 128);
+    for (let i = 0; i < 30; i++) {
+      const made = residentArray('float32', 4 * mebibyte);
+      expect(made).toHaveLength(4 * mebibyte);
+      expect(heap.owns(made)).toBe(i < 16);
     }
     expect(heap.size).toBeLessThan(320 * mebibyte);
     await turn();
-    expect(heap.owns(residentArray('float32', 10))).toBe(true);
+    expect(heap.owns(residentArray('float32', 4 * mebibyte))).toBe(true);
   });
 
+  it('take in an array only while they hold less than 64 times as much, or 32 MiB', () => {
+    const heap = install(32_768);
+    const owned = (length: number, count: number): number =>
+      Array.from({ length: count }, () => residentArray('float32', length)).filter((array) => heap.owns(array)).length;
+    expect(owned(mebibyte / 16, 200)).toBe(128); // 256 KiB each: 32 MiB
+    expect(owned(10, 1)).toBe(0);
+    expect(owned(mebibyte / 4, 200)).toBe(32); // 1 MiB each, until 64 MiB are held
+  });
+});
+
+describe('loans', () => {
+  const lendOne = (): Loan | null => {
+    const list: Loan[] = [];
+    lend(list, () => allocate('float32', mebibyte)); // 4 MiB
+    return list[0] ?? null;
+  };
+  const lendMany = (count: number): Loan[] => Array.from({ length: count }, lendOne).filter((loan) => loan !== null);
+
+  it('hold 64 MiB while nothing goes back, and then twice what has come back in one go', () => {
+    install(32_768);
+    const graph = lendMany(100);
+    expect(graph).toHaveLength(16);
+    for (const loan of graph) loan.release();
+    const next = lendMany(100);
+    expect(next).toHaveLength(32);
+    for (const loan of next) loan.release();
+    expect(lendMany(100)).toHaveLength(64);
+  });
+
+  it('do not take small ways back, one after the other, for a large one', () => {
+    install(32_768);
+    for (let step = 0; step < 100; step++) for (const loan of lendMany(3)) loan.release();
+    expect(lendMany(100)).toHaveLength(16);
+  });
+});
+
+describe('collected residents', () => {
   it('give their memory back when they have been collected', async () => {
     setFlagsFromString('--expose-gc');
     const collect = runInNewContext('gc') as () => void;

@@ -65,8 +65,8 @@ interface KeptFilters {
   readonly copy: TypedArray;
 }
 
-/** By the buffer that filters lie in, and by their place and shape there. */
-let keptFilters: WeakMap<ArrayBufferLike, Map<string, KeptFilters>> = new WeakMap();
+/** By the buffer that filters lie in, and by their place and shape there; null where there was no room for them. */
+let keptFilters: WeakMap<ArrayBufferLike, Map<string, KeptFilters | null>> = new WeakMap();
 let keptCount = 0;
 
 /**
@@ -76,7 +76,7 @@ let keptCount = 0;
  */
 function keepFilters(w: FloatArray, p: Problem, transformedBytes: number): KeptFilters | null {
   if (p.batch > keptFiltersMostBatch) return null;
-  const places = keptFilters.get(w.buffer) ?? new Map<string, KeptFilters>();
+  const places = keptFilters.get(w.buffer) ?? new Map<string, KeptFilters | null>();
   const key = `${w.byteOffset} ${p.filters} ${p.channels}`;
   const known = places.get(key);
   if (known !== undefined) return known;
@@ -87,8 +87,9 @@ function keepFilters(w: FloatArray, p: Problem, transformedBytes: number): KeptF
   }
   const { heap } = currentEngine();
   const copy = residentArray('uint8', keptBlockBytes(p.channels) * Math.ceil(p.filters / 8));
-  const kept = { copy: copy.fill(0), u: residentArray('uint8', transformedBytes) };
-  if (!heap.owns(kept.copy) || !heap.owns(kept.u)) return null; // the heap is too full for residents
+  const u = residentArray('uint8', transformedBytes);
+  // null where residents have no room: not asked for again at every call
+  const kept = heap.owns(copy) && heap.owns(u) ? { copy: copy.fill(0), u } : null;
   places.set(key, kept);
   keptFilters.set(w.buffer, places);
   keptCount++;
