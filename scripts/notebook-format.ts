@@ -79,6 +79,21 @@ export function notebookText(notebook: Notebook): string {
   return `${JSON.stringify(notebook, null, 1)}\n`;
 }
 
+/** A notebook with the outputs that another has of the same code: of other code, even in one cell, they say nothing. */
+export function withOutputsOf(executed: Notebook | null, notebook: Notebook): Notebook {
+  const codeOf = ({ cells }: Notebook): Cell[] => cells.filter((cell) => cell.cell_type === 'code');
+  const [before, after] = [executed === null ? [] : codeOf(executed), codeOf(notebook)];
+  const text = (cells: readonly Cell[]): string => JSON.stringify(cells.map(({ source }) => source));
+  if (text(before) !== text(after)) return notebook;
+  let at = 0;
+  const cells = notebook.cells.map((cell): Cell => {
+    if (cell.cell_type === 'markdown') return cell;
+    const { outputs, execution_count } = before[at++];
+    return { ...cell, outputs, execution_count };
+  });
+  return { ...notebook, cells };
+}
+
 /** A notebook without its outputs: what must agree with its program. */
 export function withoutOutputs(notebook: Notebook): Notebook {
   const cells = notebook.cells.map((cell): Cell =>

@@ -1,5 +1,6 @@
 /**
- * npm run notebooks -- [NAME ...]       makes notebooks/NAME.ipynb from notebooks/src/NAME.ts, without outputs
+ * npm run notebooks -- [NAME ...]       makes notebooks/NAME.ipynb from notebooks/src/NAME.ts; outputs that are there
+ *                                       stay unless code has changed
  * npm run test:notebooks -- [NAME ...]  also executes them in Jupyter with Deno's kernel, each from a clean start
  *
  * The second builds the package and needs `jupyter nbconvert` and Deno (the variable DENO names its program, unless
@@ -8,13 +9,14 @@
  */
 
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { atomicWriteFile } from '../src/node/atomic-write.ts';
-import { notebookOf, notebookText, type Notebook, type Output } from './notebook-format.ts';
+import { notebookOf, notebookText, type Notebook, type Output, withOutputsOf } from './notebook-format.ts';
 
 const run = promisify(execFile);
 const folder = fileURLToPath(new URL('../notebooks', import.meta.url));
@@ -40,7 +42,7 @@ try {
     const notebook = notebookOf(await readFile(join(folder, 'src', `${name}.ts`), 'utf8'));
     const path = join(folder, `${name}.ipynb`);
     if (!values.execute) {
-      await atomicWriteFile(path, notebookText(notebook));
+      await atomicWriteFile(path, notebookText(withOutputsOf(await present(path), notebook)));
       continue;
     }
     const started = performance.now();
@@ -63,6 +65,11 @@ process.exitCode = failed > 0 ? 1 : 0;
 
 function seconds(started: number): string {
   return ((performance.now() - started) / 1000).toFixed(1);
+}
+
+/** The notebook at a path, or null where there is none. */
+async function present(path: string): Promise<Notebook | null> {
+  return existsSync(path) ? JSON.parse(await readFile(path, 'utf8')) as Notebook : null;
 }
 
 /** What Jupyter said of a cell that threw, without colours. */

@@ -9,7 +9,7 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { notebookOf, type Notebook, notebookText, withoutOutputs } from '../../scripts/notebook-format.ts';
+import { notebookOf, type Notebook, notebookText, withOutputsOf, withoutOutputs } from '../../scripts/notebook-format.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = join(root, 'notebooks');
@@ -23,6 +23,16 @@ describe('a notebook', () => {
     expect(cells.map(({ cell_type: type, source }) => [type, source.join('')])).toEqual([
       ['markdown', '# Title\n\ntext'], ['code', 'f();\n  g();'],
     ]);
+  });
+
+  it('keeps its outputs when text changes, and none when code does', () => {
+    const made = notebookOf('// %% [markdown]\n// text\n// %%\nf();');
+    const outputs = [{ output_type: 'stream', name: 'stdout', text: ['1\n'] }];
+    const executed = { ...made, cells: [made.cells[0], { ...made.cells[1], outputs, execution_count: 1 }] };
+    const other = withOutputsOf(executed, notebookOf('// %%\nf();\n// %% [markdown]\n// other text'));
+    expect(other.cells.map((cell) => cell.outputs)).toEqual([outputs, undefined]);
+    expect(withOutputsOf(executed, notebookOf('// %%\ng();')).cells[0].outputs).toEqual([]);
+    expect(withOutputsOf(null, made)).toEqual(made);
   });
 
   it('is not made of text that is no comment, nor of nothing', () => {
@@ -52,11 +62,12 @@ describe('the notebooks', () => {
     }
   });
 
-  it.each(names)('%s runs in Node', async (name) => {
+  // The others take longer; `npm run test:notebooks` runs them all.
+  it.each(['6-levels'])('%s runs in Node', async (name) => {
     const { CIFAR10: _, ...environment } = process.env;
     const { stdout, stderr } = await run(
       process.execPath, ['--import', 'tsx', join('notebooks', 'src', `${name}.ts`)],
-      { cwd: root, env: { ...environment, NUM_TRAIN: '100' }, timeout: 60_000 },
+      { cwd: root, env: { ...environment, NUM_TRAIN: '100', SECONDS: '0.3' }, timeout: 60_000 },
     );
     expect(stderr).toBe('');
     expect(stdout).not.toBe('');
