@@ -8,7 +8,7 @@ import { checkInteger, checkOptions, checkRecord, describe } from '../runtime/ch
 import { printable } from '../runtime/text.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { encodeBase64 } from './base64.ts';
-import { accuracyChart, lossChart, type Chart, type TrainingHistory } from './chart.ts';
+import { accuracyChart, type Chart, checkChart, lossChart, namedCurves, type TrainingHistory } from './chart.ts';
 import { escapeText } from './escape.ts';
 import { imageGrid } from './grid.ts';
 import { panelsSvg, type Panel } from './panels.ts';
@@ -119,7 +119,9 @@ function svgBundle(svg: string, text: string): MimeBundle {
 
 /** Charts as one SVG, two in a row. Light, since a notebook's theme is not that of the system. */
 function chartsBundle(charts: readonly Chart[], width: number): MimeBundle {
-  const height = Math.round(width * 0.62);
+  for (const chart of charts) checkChart('display', chart);
+  // Room for a legend of two rows, and for each further one.
+  const height = Math.round(width * 0.62) + 20 * Math.max(0, ...charts.map((chart) => legendRows(chart, width) - 2));
   const columns = Math.min(2, charts.length);
   const drawn = charts.map((chart) => chartSvg(chart, { width, height, theme: 'light' }));
   const text = charts.map(({ description }) => printable(description, 1000)).join('\n');
@@ -131,6 +133,11 @@ function chartsBundle(charts: readonly Chart[], width: number): MimeBundle {
     `<svg xmlns="http://www.w3.org/2000/svg" width="${totalWidth}" height="${totalHeight}" ` +
     `viewBox="0 0 ${totalWidth} ${totalHeight}">${placed.join('')}</svg>\n`, text,
   );
+}
+
+/** About how many rows a chart's legend takes, by the same estimate of widths as chartSvg's. */
+function legendRows(chart: Chart, width: number): number {
+  return Math.ceil(namedCurves(chart).reduce((sum, { label }) => sum + 46 + 7.2 * label.length, 0) / (0.9 * width));
 }
 
 function tableBundle(rows: readonly unknown[]): MimeBundle {

@@ -7,9 +7,9 @@ export interface ShownProgress {
   readonly iteration: number;
   readonly iterations: number;
   readonly epoch: number;
-  readonly numEpochs: number;
   readonly loss: number;
   readonly imagesPerSecond: number;
+  readonly trainSeconds: number;
   readonly secondsLeft: number;
   readonly valAcc?: number;
 }
@@ -44,12 +44,14 @@ export function progressDisplay(): (progress: ShownProgress) => void {
 }
 
 function bundle(progress: ShownProgress): unknown {
-  const { iteration, iterations, epoch, numEpochs, loss, imagesPerSecond, secondsLeft, valAcc } = progress;
+  const { iteration, epoch, loss, imagesPerSecond, trainSeconds, secondsLeft, valAcc } = progress;
+  // By time: a run that time ends does not know its number of steps.
+  const share = trainSeconds / (trainSeconds + secondsLeft);
   const text = [
-    `step ${iteration} of ${iterations}`, `epoch ${Math.min(epoch + 1, numEpochs)} of ${numEpochs}`,
+    `step ${iteration}`, `epochs done ${epoch}`,
     `loss ${loss.toPrecision(4)}`, ...(valAcc === undefined ? [] : [`validation ${(100 * valAcc).toFixed(1)}%`]),
     `${Math.round(imagesPerSecond)} images/s`, `${Math.ceil(secondsLeft)} s left`,
   ].join(', ');
-  const html = `<progress value="${iteration}" max="${iterations}"></progress> ${escapeText(text)}`;
+  const html = `<progress value="${share.toFixed(3)}" max="1"></progress> ${escapeText(text)}`;
   return { 'text/html': html, 'text/plain': text };
 }

@@ -63,7 +63,7 @@ describe('the notebooks', () => {
   });
 
   // The others take longer; `npm run test:notebooks` runs them all.
-  it.each(['6-levels'])('%s runs in Node', async (name) => {
+  it.each(['5-sixty-seconds', '6-levels'])('%s runs in Node', async (name) => {
     const { CIFAR10: _, ...environment } = process.env;
     const { stdout, stderr } = await run(
       process.execPath, ['--import', 'tsx', join('notebooks', 'src', `${name}.ts`)],

@@ -59,7 +59,7 @@ describe('display', () => {
   });
 
   it('refuses what nobody can draw', () => {
-    for (const value of [null, 3, 'text', [], {}, [{}], [{ a: [] }]]) {
+    for (const value of [null, 3, 'text', [], {}, [{}], [{ a: [] }], { curves: 3 }, [{ curves: [] }]]) {
       expect(() => display(value as Displayable), JSON.stringify(value)).toThrow(/^display: /);
     }
   });
@@ -86,7 +86,8 @@ describe('displayInJupyter', () => {
 describe('progressDisplay', () => {
   afterEach(() => vi.unstubAllGlobals());
   const progress = {
-    iteration: 1, iterations: 10, epoch: 0, numEpochs: 2, loss: 2.3, imagesPerSecond: 100, secondsLeft: 4, valAcc: 0.25,
+    iteration: 1, iterations: 10, epoch: 0, loss: 2.3, imagesPerSecond: 100, trainSeconds: 1,
+    secondsLeft: 4, valAcc: 0.25,
   };
 
   it('writes one output anew in Jupyter, the last step included', () => {
@@ -98,7 +99,8 @@ describe('progressDisplay', () => {
     report({ ...progress, iteration: 10 });
     expect(calls.map(([, { update }]) => update)).toEqual([undefined, true]);
     expect(calls[0][1].display_id).toBe(calls[1][1].display_id);
-    expect(calls[1][0]['text/plain']).toBe('step 10 of 10, epoch 1 of 2, loss 2.300, validation 25.0%, 100 images/s, 4 s left');
+    expect(calls[1][0]['text/html']).toMatch(/^<progress value="0.200" max="1"><\/progress> step 10,/);
+    expect(calls[1][0]['text/plain']).toBe('step 10, epochs done 0, loss 2.300, validation 25.0%, 100 images/s, 4 s left');
   });
 
   it('does nothing elsewhere', () => {
