@@ -81,6 +81,14 @@ const depthwiseRows: fc.Arbitrary<ConvSizes> = fc.record({
   kernelHeight: 3, kernelWidth: 3, stride, pad: 1,
 }));
 
+/** The same to planes of 2x2. */
+const depthwiseQuads: fc.Arbitrary<ConvSizes> = fc.record({
+  batch: upTo(5), groups: fc.integer({ min: 2, max: 9 }), stride: upTo(2),
+}).map(({ batch, groups, stride }) => ({
+  batch, groups, channels: groups, filters: groups, height: 2 * stride, width: 2 * stride, kernelHeight: 3,
+  kernelWidth: 3, stride, pad: 1,
+}));
+
 /** Windows of one pixel with enough filters to be products, planes from tiny ones to whole tiles. */
 const pointwiseSizes: fc.Arbitrary<ConvSizes> = fc.record({
   batch: upTo(19), channels: fc.integer({ min: 13, max: 140 }), filters: fc.integer({ min: 20, max: 70 }),
@@ -135,6 +143,7 @@ const kinds = [
   { title: 'of all geometries', sizes: generalSizes, share: 3 },
   { title: 'depthwise', sizes: depthwiseSizes, share: 1 },
   { title: 'depthwise on whole vectors', sizes: depthwiseRows, share: 0.5 },
+  { title: 'depthwise to 2x2', sizes: depthwiseQuads, share: 0.2 },
   { title: 'pointwise', sizes: pointwiseSizes, share: 0.2 },
   { title: 'many small images', sizes: manySmall, share: 0.3 },
 ];

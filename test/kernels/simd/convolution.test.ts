@@ -143,6 +143,12 @@ describe('convolution', () => {
         [type, convOf({ ...images, filters: 24, kernelHeight: 3, kernelWidth: 3, groups: 24, pad: 1 })],
         [type, convOf({ ...images, filters: 24, kernelHeight: 5, kernelWidth: 3, groups: 24, pad: 'same', stride: 2 })],
         [type, convOf({ ...images, filters: 36, kernelHeight: 3, kernelWidth: 3, groups: 4, dilation: 2 })],
+        // depthwise on rows of whole vectors, and to planes of 2x2
+        ...[[300, 1, 8], [300, 2, 8], [3000, 1, 2], [900, 2, 4]].map(
+          ([channels, stride, size]): [FloatType, ConvGeometry] => [type, convOf({
+            batch: 3, channels, height: size, width: size, filters: channels, kernelHeight: 3, kernelWidth: 3,
+            groups: channels, pad: 1, stride,
+          })]),
       ]),
     ];
     const runs: Float32Array[][][] = [];

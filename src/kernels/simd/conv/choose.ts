@@ -24,15 +24,28 @@ export function takesDepthwise(g: ConvGeometry): boolean {
 }
 
 /**
- * The stride of a depthwise convolution of the usual form, 3x3 with a border of one pixel, whose output has rows of
- * whole vectors: 1, or 2 on even sizes; 0 for all others (see depthwise-row-kernels.ts, depthwise-halving-kernels.ts).
+ * The stride of a depthwise convolution of the usual form, 3x3 with a border of one pixel: 1, or 2 on even sizes; 0 for
+ * all others.
  */
-export function depthwiseStride(x: FloatArray, g: ConvGeometry): 0 | 1 | 2 {
+function usualStride(g: ConvGeometry): 0 | 1 | 2 {
   const { strideY: stride, outHeight, outWidth } = g;
   const isUsual = g.kernelHeight === 3 && g.kernelWidth === 3 && g.padTop === 1 && g.padLeft === 1
     && g.dilationY === 1 && g.dilationX === 1 && g.strideX === stride && (stride === 1 || stride === 2);
   const isWhole = outHeight * stride === g.height && outWidth * stride === g.width;
-  return isUsual && isWhole && (outWidth * x.BYTES_PER_ELEMENT) % 16 === 0 ? stride : 0;
+  return isUsual && isWhole ? stride : 0;
+}
+
+/**
+ * The stride of the usual form where its output has rows of whole vectors, else 0 (see depthwise-row-kernels.ts,
+ * depthwise-halving-kernels.ts).
+ */
+export function depthwiseStride(x: FloatArray, g: ConvGeometry): 0 | 1 | 2 {
+  return (g.outWidth * x.BYTES_PER_ELEMENT) % 16 === 0 ? usualStride(g) : 0;
+}
+
+/** The same where its output is 2x2 float32, which are one vector, else 0 (see depthwise-quad-kernels.ts). */
+export function depthwiseQuadStride(x: FloatArray, g: ConvGeometry): 0 | 1 | 2 {
+  return g.outHeight === 2 && g.outWidth === 2 && x instanceof Float32Array ? usualStride(g) : 0;
 }
 
 /** Fewest channels times filters for which a 1x1 convolution is a product; below, the tiles would be mostly empty. */

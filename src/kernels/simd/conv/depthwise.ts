@@ -1,13 +1,14 @@
-/** The host's side of depthwise convolution (the kernels are in the three files beside this one). */
+/** The host's side of depthwise convolution (the kernels are in the files beside this one). */
 
 import { roundUp } from '../../../runtime/numbers.ts';
 import { bytesOf } from '../../../wasm/index.ts';
 import type { ConvGeometry, ConvKernels, Epilogue, FloatArray } from '../../contract.ts';
 import { floatKind, launch, launched, staged } from '../launch.ts';
 import { normTuning } from '../tuning.ts';
-import { depthwiseStride } from './choose.ts';
+import { depthwiseQuadStride, depthwiseStride } from './choose.ts';
 import { depthwiseHalving, depthwiseHalvingGradient, depthwiseHalvingInput } from './depthwise-halving-kernels.ts';
 import { depthwise, depthwiseGradient, tileOverhang } from './depthwise-kernels.ts';
+import { depthwiseQuads, depthwiseQuadsGradient, depthwiseQuadsInput } from './depthwise-quad-kernels.ts';
 import { depthwiseRows, depthwiseRowsGradient, rowSumBytes } from './depthwise-row-kernels.ts';
 import { columnsOfPart, forwardPass, inputGradientPass, type Pass, tapTable } from './direct.ts';
 import { planeSizes } from './direct-kernels.ts';
@@ -55,8 +56,35 @@ function runRows(
     .out(out).run(Math.ceil(planes / perTask));
 }
 
+/** A convolution to planes of 2x2 float32, inside a launch; turned, with stride 1: its gradient at the input. */
+function runQuads(
+  x: FloatArray, w: FloatArray, b: FloatArray | null, out: FloatArray, g: ConvGeometry, epilogue: Epilogue,
+  stride: 1 | 2, turned: boolean,
+): void {
+  const [planes, perTask] = [g.batch * g.channels, planesPerTask(g)];
+  launch(depthwiseQuads[stride]).planes(planes).perTask(perTask).channels(g.channels).x(x).w(w).turned(turned)
+    .scales(epilogue.scale ?? null).bias(b).relu(epilogue.relu === true).out(out).run(Math.ceil(planes / perTask));
+}
+
+/** The gradients of runQuads, inside a launch. */
+function quadsBackward(
+  dout: FloatArray, x: FloatArray, w: FloatArray, dx: FloatArray | null, dw: FloatArray, db: FloatArray,
+  g: ConvGeometry, stride: 1 | 2,
+): void {
+  const [planes, perTask] = [g.batch * g.channels, planesPerTask(g)];
+  if (dx !== null && stride === 1) runQuads(dout, w, null, dx, g, {}, stride, true);
+  if (dx !== null && stride === 2) {
+    launch(depthwiseQuadsInput).planes(planes).perTask(perTask).channels(g.channels).dout(dout).w(w).dx(dx)
+      .run(Math.ceil(planes / perTask));
+  }
+  launch(depthwiseQuadsGradient[stride]).batch(g.batch).channels(g.channels).x(x).dout(dout).dw(dw).db(db)
+    .run(g.channels);
+}
+
 /** convForward of the contract. */
 export const depthwiseForward: ConvKernels['convForward'] = launched((x, w, b, out, g, epilogue) => {
+  const quadStride = depthwiseQuadStride(x, g);
+  if (quadStride !== 0) return runQuads(x, w, b, out, g, epilogue, quadStride, false);
   const [scales, relu] = [epilogue.scale ?? null, epilogue.relu === true];
   switch (depthwiseStride(x, g)) {
     case 0: return runPlanes(x, w, out, scales, b, relu, forwardPass(g), g.kernelHeight * g.kernelWidth);
@@ -71,6 +99,8 @@ export const depthwiseForward: ConvKernels['convForward'] = launched((x, w, b, o
 
 /** convBackward of the contract. */
 export const depthwiseBackward: ConvKernels['convBackward'] = launched((dout, x, w, dx, dw, db, g) => {
+  const quadStride = depthwiseQuadStride(x, g);
+  if (quadStride !== 0) return quadsBackward(dout, x, w, dx, dw, db, g, quadStride);
   const stride = depthwiseStride(x, g);
   if (stride === 0) return planesBackward(dout, x, w, dx, dw, db, g);
   const float = floatKind(x);

@@ -10,6 +10,7 @@ import { emitDense } from './dense-kernels.ts';
 import { depthwiseBackward, depthwiseForward } from './depthwise.ts';
 import { emitDepthwise } from './depthwise-kernels.ts';
 import { emitDepthwiseHalving } from './depthwise-halving-kernels.ts';
+import { emitDepthwiseQuads } from './depthwise-quad-kernels.ts';
 import { emitDepthwiseRows } from './depthwise-row-kernels.ts';
 import { directFilterGradient, directForward, directInputGradient } from './direct.ts';
 import { emitDirectGradient } from './direct-gradient-kernels.ts';
@@ -31,6 +32,7 @@ export function emitConvolution(kernels: KernelBuilder): void {
     emitDense(kernels, float);
     emitPointwise(kernels, float);
   }
+  emitDepthwiseQuads(kernels);
   const { strip, gather } = emitWinograd(kernels);
   emitWinogradGradient(kernels, strip, gather);
 }
