@@ -89,7 +89,13 @@ export function layernormGradients(fn: string, dout: Tensor, cache: LayernormCac
 export function spatialGroupnormForward(
   x: Tensor, gamma: Tensor, beta: Tensor, G: number, gnParam: SpatialGroupnormParam = {},
 ): [out: Tensor, cache: SpatialGroupnormCache] {
-  const fn = 'spatialGroupnormForward';
+  return groupnorm('spatialGroupnormForward', x, gamma, beta, G, gnParam);
+}
+
+/** The forward pass of groupnorm under the caller's name. */
+export function groupnorm(
+  fn: string, x: Tensor, gamma: Tensor, beta: Tensor, G: number, gnParam: SpatialGroupnormParam,
+): [out: Tensor, cache: SpatialGroupnormCache] {
   checkRank(fn, 'x', x, 4);
   checkNotEmpty(fn, 'x', x);
   const [batch, channels, height, width] = x.shape;
@@ -109,7 +115,11 @@ export function spatialGroupnormForward(
 
 /** dx (N, C, H, W), dgamma and dbeta in the shape of gamma. */
 export function spatialGroupnormBackward(dout: Tensor, cache: SpatialGroupnormCache): NormGradients {
-  const fn = 'spatialGroupnormBackward';
+  return groupnormGradients('spatialGroupnormBackward', dout, cache);
+}
+
+/** The backward pass of groupnorm under the caller's name. */
+export function groupnormGradients(fn: string, dout: Tensor, cache: SpatialGroupnormCache): NormGradients {
   return gradients(fn, dout, Cache.open(fn, cache, 'spatialGroupnorm'));
 }
 

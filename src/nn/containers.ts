@@ -6,6 +6,7 @@ import type { Variable } from '../autograd/variable.ts';
 import { fuse } from '../layers/fuse.ts';
 import type { LayerRecord } from '../layers/record.ts';
 import { describe } from '../runtime/check.ts';
+import { sameShape, shapeText } from '../tensor/shape.ts';
 import { LayerModule } from './layer-module.ts';
 import { Module } from './module.ts';
 import { Trainable } from './trainable.ts';
@@ -77,7 +78,10 @@ function together(layers: readonly LayerModule[], record: LayerRecord, x: Variab
   }
 }
 
-/** x + body(x), or shortcut(x) + body(x): He, Zhang, Ren, Sun, "Deep residual learning for image recognition", 2015. */
+/**
+ * x + body(x), or shortcut(x) + body(x), which must have one shape: He, Zhang, Ren, Sun, "Deep residual learning for
+ * image recognition", 2015.
+ */
 export class Residual extends Module {
   readonly body: Module;
   readonly shortcut: Module | null;
@@ -90,8 +94,16 @@ export class Residual extends Module {
 
   forward(x: Variable): Variable {
     const straight = this.shortcut === null ? x : this.shortcut.forward(x);
-    return this.body.forward(x).add(straight);
+    return added('Residual', 'body and shortcut', this.body.forward(x), straight);
   }
+}
+
+/** a + b. Throws RangeError unless they have one shape: a sum that stretches one of them is rarely meant. */
+export function added(fn: string, what: string, a: Variable, b: Variable): Variable {
+  if (!sameShape(a.shape, b.shape)) {
+    throw new RangeError(`${fn}: ${what} must have one shape, got ${shapeText(a.shape)} and ${shapeText(b.shape)}`);
+  }
+  return a.add(b);
 }
 
 /** The outputs of all branches for the same x, side by side along axis 1 (channels). */

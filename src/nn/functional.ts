@@ -147,27 +147,40 @@ export function groupNorm(
 }
 
 export interface BatchNormFunctionOptions extends NormFunctionOptions {
-  /** averages (C) to normalise by, both or neither; the batch's own mean and variance unless given */
+  /** running averages (C), both or neither: normalised by, or in training renewed in place */
   runningMean?: Tensor;
   runningVar?: Tensor;
+  /** whether to normalise by the batch's own mean and variance; true unless running averages are given */
+  training?: boolean;
+  /** the share of the batch in the renewed averages, 0.1 unless given */
+  momentum?: number;
 }
 
-/** x (N, C) or (N, C, H, W) normalised per channel, scaled by gamma (C) and shifted by beta (C). */
+/**
+ * x (N, C) or (N, C, H, W) normalised per channel, scaled by gamma (C) and shifted by beta (C). Throws as BatchNorm2d
+ * does, and TypeError for one running average alone, and none where training is false.
+ */
 export function batchNorm(
   x: Variable, gamma: Variable, beta: Variable, options: BatchNormFunctionOptions = {},
 ): Variable {
   const fn = 'batchNorm';
   const [, channels] = checkVariable(fn, 'x', x, 2, 4).shape;
-  const { parameters, eps } = normArguments(fn, gamma, beta, channels, options, ['runningMean', 'runningVar']);
-  const { runningMean, runningVar } = options;
-  if (runningMean === undefined && runningVar === undefined) {
-    return applyLayer(fn, batchnormRecord(channels, { eps }), x, parameters, 'train');
+  const { parameters, eps } = normArguments(fn, gamma, beta, channels, options, [
+    'runningMean', 'runningVar', 'training', 'momentum',
+  ]);
+  const momentum = 1 - checkNumber(fn, 'momentum', options.momentum ?? 0.1, 0, 1);
+  const none = options.runningMean === undefined && options.runningVar === undefined;
+  const training = checkBoolean(fn, 'training', options.training ?? none);
+  if (none && training) return applyLayer(fn, batchnormRecord(channels, { eps }), x, parameters, 'train');
+  const runningMean = checkTensorShape(fn, 'runningMean', options.runningMean, [channels]);
+  const runningVar = checkTensorShape(fn, 'runningVar', options.runningVar, [channels]);
+  const record = batchnormRecord(channels, { eps, momentum, correctedVariance: true, runningMean, runningVar });
+  const out = applyLayer(fn, record, x, parameters, training ? 'train' : 'test');
+  if (training) {
+    runningMean.assign(record.param.runningMean!);
+    runningVar.assign(record.param.runningVar!);
   }
-  const param = {
-    eps, runningMean: checkTensorShape(fn, 'runningMean', runningMean, [channels]),
-    runningVar: checkTensorShape(fn, 'runningVar', runningVar, [channels]),
-  };
-  return applyLayer(fn, batchnormRecord(channels, param), x, parameters, 'test');
+  return out;
 }
 
 export interface DropoutFunctionOptions {

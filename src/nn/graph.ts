@@ -12,15 +12,17 @@ import { concat as joined } from '../autograd/functions.ts';
 import { Variable } from '../autograd/variable.ts';
 import { checkInteger, describe } from '../runtime/check.ts';
 import { checkShape, shapeText } from '../tensor/shape.ts';
-import { checkModule } from './containers.ts';
+import { added, checkModule } from './containers.ts';
 import { Module } from './module.ts';
 import { SymbolicValue } from './symbol.ts';
 import { Trainable } from './trainable.ts';
 
 /** The sum of its inputs, which must have one shape: how skip connections meet. */
 export class Add extends Module {
+  /** Throws TypeError without an input, RangeError where shapes differ: nothing is stretched. */
   forward(...xs: Variable[]): Variable {
-    return xs.slice(1).reduce((sum, x) => sum.add(x), xs[0]);
+    if (xs.length === 0) throw new TypeError('Add: at least one input must be given, got none');
+    return xs.slice(1).reduce((sum, x) => added('Add', 'its inputs', sum, x), xs[0]);
   }
 }
 
@@ -33,7 +35,9 @@ export class Concatenate extends Module {
     this.#axis = checkInteger('Concatenate', 'axis', axis);
   }
 
+  /** Throws TypeError without an input, RangeError where shapes differ along another axis. */
   forward(...xs: Variable[]): Variable {
+    if (xs.length === 0) throw new TypeError('Concatenate: at least one input must be given, got none');
     return joined(xs, this.#axis);
   }
 }

@@ -29,7 +29,8 @@ export abstract class LayerModule extends Module {
   forward(x: Variable): Variable {
     const { _ranks: ranks, constructor: { name } } = this;
     if (ranks !== null && !ranks.includes(x.ndim)) {
-      throw new RangeError(`${name}: x must have ${ranks.join(' or ')} axes, got ${x.ndim} (x ${shapeText(x.shape)})`);
+      const wanted = ranks.length > 3 ? `at least ${ranks[0]}` : ranks.join(' or ');
+      throw new RangeError(`${name}: x must have ${wanted} axes, got ${x.ndim} (x ${shapeText(x.shape)})`);
     }
     if (ranks !== null) checkNotEmpty(name, 'x', x.value);
     const out = applyLayer(name, this._record, x, this.layerParameters(), this.training ? 'train' : 'test');

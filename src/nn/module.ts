@@ -64,7 +64,9 @@ export abstract class Module {
     const least = Math.min(1, forward.length);
     const run = (...xs: Array<Variable | Tensor>): Variable => underPath(this, () => {
       const inputs = xs.length < least ? [toVariable(this, 0, undefined)] : xs.map((x, i) => toVariable(this, i, x));
-      return Reflect.apply(forward, this, inputs) as Variable;
+      const out: unknown = Reflect.apply(forward, this, inputs);
+      if (out === undefined) throw new TypeError(`${this.constructor.name}: forward returned nothing`);
+      return out as Variable;
     });
     Object.defineProperty(this, 'forward', { value: run, writable: true, configurable: true });
   }

@@ -100,6 +100,7 @@ export abstract class Trainable extends Module {
     checkOptions(fn, options, ['batchSize']);
     const { loss, metrics } = this.compiled('evaluate');
     const loader = new DataLoader(x, y, { batchSize: options.batchSize ?? 100 });
+    if (countExamples(fn, x) === 0) throw new RangeError(`${fn}: x must hold at least one example, got none`);
     const mean = new Mean();
     for (const metric of metrics) metric.reset();
     for (const [inputs, targets] of loader) {

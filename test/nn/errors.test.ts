@@ -36,6 +36,25 @@ describe('the path of a layer', () => {
       () => new Net().forward([1] as unknown as nn.Variable)],
     ['a layer inside a stretch that is computed as one', /^1: BatchNorm2d: gamma/,
       () => nn.sequential(new nn.Conv2d(3, 8, 3), new nn.BatchNorm2d(16), new nn.ReLU()).forward(random([1, 3, 8, 8]))],
+    ['a groupnorm for other channels', /^1: GroupNorm: gamma must have shape 6 or 1x6x1x1, got 4/,
+      () => nn.sequential(new nn.ReLU(), new nn.GroupNorm(2, 4)).forward(random([1, 6, 2, 2]))],
+    ['a pooling behind others that are computed with it', /^2: MaxPool2d: the window of 9x9/,
+      () => nn.sequential(new nn.Conv2d(3, 8, 3), new nn.ReLU(), new nn.MaxPool2d(9)).forward(random([1, 3, 8, 8]))],
+    ['a single number', /^Flatten: x must have at least 1 axes, got 0/, () => new nn.Flatten().forward(random([]))],
+    ['a sum of nothing', /^Add: at least one input must be given, got none/, () => new nn.Add().forward()],
+    ['a sum of two shapes', /^Add: its inputs must have one shape, got 2x3 and 1x3/,
+      () => new nn.Add().forward(random([2, 3]), random([1, 3]))],
+    ['a row of nothing', /^Concatenate: at least one input must be given/, () => new nn.Concatenate().forward()],
+    ['a skip past what changes the shape', /^0: Residual: body and shortcut must have one shape, got 2x1 and 2x4/,
+      () => nn.sequential(new nn.Residual(new nn.Linear(4, 1))).forward(random([2, 4]))],
+    ['a module that gives nothing', /^0: Forgetful: forward returned nothing/, () => {
+      class Forgetful extends nn.Module {
+        override forward(x: nn.Variable): nn.Variable { return x.ndim > 9 ? x : undefined as unknown as nn.Variable; }
+      }
+      return nn.sequential(new Forgetful(), new nn.ReLU()).forward(random([2, 4]));
+    }],
+    ['an evaluation of nothing', /^Sequential.evaluate: x must hold at least one example/,
+      () => nn.sequential(new nn.Linear(4, 2)).compile().evaluate(zeros([0, 4], 'float32'), [])],
     ['a window larger than the image', /^2\.body\.0: Conv2d: .*5/,
       () => nn.sequential(
         new nn.Conv2d(3, 4, 3), new nn.ReLU(), new nn.Residual(nn.sequential(new nn.Conv2d(4, 4, 5), new nn.ReLU())),

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import * as nn from '../../src/nn/index.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 import { describeOnEveryBackendAndTeam } from '../support/backends.ts';
-import { largest } from '../support/errors.ts';
+import { near } from '../support/near.ts';
 import { stored, type StoredTensor } from '../support/reference.ts';
 
 interface LossCase {
@@ -61,13 +61,6 @@ function network(dtype: Float): nn.Sequential {
 
 function load(state: Readonly<Record<string, StoredTensor>>, dtype: Float): Record<string, Tensor> {
   return Object.fromEntries(Object.entries(state).map(([name, t]) => [name, stored(t, dtype)]));
-}
-
-function near(actual: Tensor, expected: StoredTensor, limit: number): void {
-  expect(actual.shape).toEqual(expected.shape);
-  const wanted = stored(expected);
-  const scale = Math.max(0.01, largest(wanted.data));
-  expect(largest(actual.astype('float64').sub(wanted).data) / scale).toBeLessThan(limit);
 }
 
 describeOnEveryBackendAndTeam('PyTorch', () => {

@@ -2,9 +2,7 @@
 
 import { shapeText } from '../../tensor/shape.ts';
 import { batchnorm, batchnormGradients, type BatchnormParam } from '../batchnorm.ts';
-import {
-  layernorm, layernormGradients, spatialGroupnormBackward, spatialGroupnormForward,
-} from '../groupnorm.ts';
+import { groupnorm, groupnormGradients, layernorm, layernormGradients } from '../groupnorm.ts';
 import type { LayerRecord, Mode, ParameterSpec } from '../record.ts';
 import { batchnormRow, groupnormRow, layernormRow } from '../summary.ts';
 
@@ -26,6 +24,8 @@ export interface BatchnormRecord extends LayerRecord {
   readonly param: BatchnormParam;
   /** passes in training so far */
   batches: number;
+  /** set where the running averages are to be the plain means over all passes */
+  cumulative?: boolean;
 }
 
 /**
@@ -36,6 +36,7 @@ export function batchnormParam(record: BatchnormRecord, mode: Mode): BatchnormPa
   const { param } = record;
   if (mode === 'train') {
     record.batches++;
+    if (record.cumulative === true) param.momentum = 1 - 1 / record.batches;
     return param;
   }
   return param.runningMean === undefined ? { ...param, mode: 'train' } : { ...param, mode: 'test' };
@@ -86,11 +87,11 @@ export function groupnormRecord(groups: number, channels: number, eps: number = 
     kind: 'groupnorm',
     parameters: scaleAndShift(channels),
     outputShape: (fn, input) => checkChannels(fn, 'a groupnorm', input, channels),
-    forward(_, x, [gamma, beta]) {
-      const [out, cache] = spatialGroupnormForward(x, gamma, beta, groups, { eps });
-      return [out, (dout) => spatialGroupnormBackward(dout, cache)];
+    forward(fn, x, [gamma, beta]) {
+      const [out, cache] = groupnorm(fn, x, gamma, beta, groups, { eps });
+      return [out, (dout) => groupnormGradients(fn, dout, cache)];
     },
-    infer: (_, x, [gamma, beta]) => spatialGroupnormForward(x, gamma, beta, groups, { eps })[0],
+    infer: (fn, x, [gamma, beta]) => groupnorm(fn, x, gamma, beta, groups, { eps })[0],
     rows: (input) => [groupnormRow(input, groups)],
   };
 }

@@ -1,11 +1,11 @@
 /** Normalisation layers, with PyTorch's names, defaults and running averages. */
 
-import { parameter, type Variable } from '../../autograd/variable.ts';
+import { parameter, variable, type Variable } from '../../autograd/variable.ts';
 import type { LayerRecord } from '../../layers/record.ts';
 import {
   batchnormRecord, type BatchnormRecord, groupnormRecord, layernormRecord,
 } from '../../layers/records/normalization.ts';
-import { checkInteger, checkNumber } from '../../runtime/check.ts';
+import { checkBoolean, checkInteger, checkNumber } from '../../runtime/check.ts';
 import { ones, tensor, zeros } from '../../tensor/creation.ts';
 import { checkShape, shapeText, sizeOf } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
@@ -18,9 +18,17 @@ export interface NormOptions extends LayerOptions {
   eps?: number;
 }
 
-export interface BatchNormOptions extends NormOptions {
-  /** the share of the new batch in the running averages, 0.1 unless given (PyTorch's convention) */
-  momentum?: number;
+export interface AffineOptions extends NormOptions {
+  /** false: scale and shift stay 1 and 0 and are no parameters; true unless given */
+  affine?: boolean;
+}
+
+export interface BatchNormOptions extends AffineOptions {
+  /**
+   * the share of the new batch in the running averages, 0.1 unless given (PyTorch's convention); null for the plain
+   * means over all batches
+   */
+  momentum?: number | null;
 }
 
 /** What the three norms share: a scale and a shift, one each a channel. */
@@ -30,10 +38,14 @@ abstract class Norm extends LayerModule {
   /** beta */
   readonly bias: Variable;
 
-  constructor(channels: number, dtype: 'float32' | 'float64') {
+  constructor(fn: string, channels: number, dtype: 'float32' | 'float64', affine: boolean = true) {
     super();
-    this.weight = parameter(ones(channels, dtype));
-    this.bias = parameter(zeros(channels, dtype));
+    checkBoolean(fn, 'affine', affine);
+    const make = affine ? parameter : variable;
+    this.weight = make(ones(channels, dtype));
+    this.bias = make(zeros(channels, dtype));
+    // what is not walked is neither trained nor stored
+    for (const name of affine ? [] : ['weight', 'bias']) Object.defineProperty(this, name, { enumerable: false });
   }
 
   override layerParameters(): Variable[] {
@@ -47,15 +59,16 @@ abstract class BatchNorm extends Norm {
 
   constructor(fn: string, ranks: readonly number[], channels: number, options: BatchNormOptions) {
     checkInteger(fn, 'channels', channels, 1);
-    const { dtype } = layerOptions(fn, options, ['eps', 'momentum']);
+    const { dtype } = layerOptions(fn, options, ['eps', 'momentum', 'affine']);
     const eps = checkNumber(fn, 'eps', options.eps ?? 1e-5, 0);
     const momentum = checkNumber(fn, 'momentum', options.momentum ?? 0.1, 0, 1);
-    super(channels, dtype);
+    super(fn, channels, dtype, options.affine);
     this._ranks = ranks;
     this._record = batchnormRecord(channels, {
       eps, momentum: 1 - momentum, correctedVariance: true,
       runningMean: zeros(channels, dtype), runningVar: ones(channels, dtype),
     });
+    this._record.cumulative = options.momentum === null;
   }
 
   /** The running average of the means, (channels). */
@@ -109,7 +122,7 @@ export class LayerNorm extends Norm {
     const fn = 'LayerNorm';
     const axes = checkShape(fn, shape);
     const { dtype } = layerOptions(fn, options, ['eps']);
-    super(checkInteger(fn, 'the size of shape', sizeOf(axes), 1), dtype);
+    super(fn, checkInteger(fn, 'the size of shape', sizeOf(axes), 1), dtype);
     this.#shape = axes;
     this._record = layernormRecord(sizeOf(axes), checkNumber(fn, 'eps', options.eps ?? 1e-5, 0));
   }
@@ -140,13 +153,13 @@ export class GroupNorm extends Norm {
   override readonly _ranks: readonly number[] = [4];
 
   /** Throws TypeError for arguments of the wrong kind, RangeError unless the groups divide the channels. */
-  constructor(groups: number, channels: number, options: NormOptions = {}) {
+  constructor(groups: number, channels: number, options: AffineOptions = {}) {
     const fn = 'GroupNorm';
     checkInteger(fn, 'groups', groups, 1);
     checkInteger(fn, 'channels', channels, 1);
     if (channels % groups !== 0) throw new RangeError(`${fn}: groups must divide channels, got ${groups} for ${channels}`);
-    const { dtype } = layerOptions(fn, options, ['eps']);
-    super(channels, dtype);
+    const { dtype } = layerOptions(fn, options, ['eps', 'affine']);
+    super(fn, channels, dtype, options.affine);
     this._record = groupnormRecord(groups, channels, checkNumber(fn, 'eps', options.eps ?? 1e-5, 0));
   }
 }
