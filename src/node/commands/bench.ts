@@ -41,9 +41,12 @@ export async function runComparisons(
 ): Promise<ComparisonResult[]> {
   await ready();
   const tables = [convolutionComparisons, poolingComparisons, batchnormComparisons];
-  return dtypes
-    .flatMap((dtype) => tables.flatMap((make) => make(dtype)))
-    .map((comparison) => compare(comparison, milliseconds));
+  return compareAll(dtypes.flatMap((dtype) => tables.flatMap((make) => make(dtype))), milliseconds);
+}
+
+/** Validates and times comparisons, where kernels are ready; errors and times as for runComparisons. */
+export function compareAll(comparisons: readonly Comparison[], milliseconds: number): ComparisonResult[] {
+  return comparisons.map((comparison) => compare(comparison, milliseconds));
 }
 
 function compare(comparison: Comparison, milliseconds: number): ComparisonResult {

@@ -37,18 +37,27 @@ export interface Difference {
 /** The course's seed. */
 const courseSeed = 231;
 
-/** The convolutions, forward and backward, in one type. Inputs are drawn from `RandomState(seed)`, as in the course. */
-export function convolutionComparisons(dtype: FloatName, seed: number = courseSeed): Comparison[] {
-  const random = new RandomState(seed);
+/** How much is computed: the course's sizes unless told. */
+export interface ComparisonSize {
+  readonly images?: number;
+  /** of a convolution */
+  readonly filters?: number;
+}
+
+/** The convolutions, forward and backward, in one type. Inputs are drawn from a RandomState, as in the course. */
+export function convolutionComparisons(
+  dtype: FloatName, { images = 100, filters = 25 }: ComparisonSize = {},
+): Comparison[] {
+  const random = new RandomState(courseSeed);
   const draw = (...shape: number[]): Tensor => random.randn(...shape).astype(dtype);
-  const x = draw(100, 3, 31, 31);
-  const w = draw(25, 3, 3, 3);
-  const b = draw(25);
-  const dout = draw(100, 25, 16, 16);
+  const x = draw(images, 3, 31, 31);
+  const w = draw(filters, 3, 3, 3);
+  const b = draw(filters);
+  const dout = draw(images, filters, 16, 16);
   const param = { stride: 2, pad: 1 };
   const [, naiveCache] = convForwardNaive(x, w, b, param);
   const [, fastCache] = convForwardFast(x, w, b, param);
-  const common = { shape: '100x3x31x31, 25 of 3x3, stride 2', dtype };
+  const common = { shape: `${images}x3x31x31, ${filters} of 3x3, stride 2`, dtype };
   return [{
     ...common, name: 'convolution forward',
     naive: () => [convForwardNaive(x, w, b, param)[0]], fast: () => [convForwardFast(x, w, b, param)[0]],
@@ -59,14 +68,14 @@ export function convolutionComparisons(dtype: FloatName, seed: number = courseSe
 }
 
 /** The poolings, forward and backward, in one type. */
-export function poolingComparisons(dtype: FloatName, seed: number = courseSeed): Comparison[] {
-  const random = new RandomState(seed);
-  const x = random.randn(100, 3, 32, 32).astype(dtype);
-  const dout = random.randn(100, 3, 16, 16).astype(dtype);
+export function poolingComparisons(dtype: FloatName, { images = 100 }: ComparisonSize = {}): Comparison[] {
+  const random = new RandomState(courseSeed);
+  const x = random.randn(images, 3, 32, 32).astype(dtype);
+  const dout = random.randn(images, 3, 16, 16).astype(dtype);
   const param = { poolHeight: 2, poolWidth: 2, stride: 2 };
   const [, naiveCache] = maxPoolForwardNaive(x, param);
   const [, fastCache] = maxPoolForwardFast(x, param);
-  const common = { shape: '100x3x32x32, 2x2, stride 2', dtype };
+  const common = { shape: `${images}x3x32x32, 2x2, stride 2`, dtype };
   return [{
     ...common, name: 'max pooling forward',
     naive: () => [maxPoolForwardNaive(x, param)[0]], fast: () => [maxPoolForwardFast(x, param)[0]],
@@ -77,8 +86,8 @@ export function poolingComparisons(dtype: FloatName, seed: number = courseSeed):
 }
 
 /** Batchnorm's two backward forms in one type: node after node of the graph, and the formula it simplifies to. */
-export function batchnormComparisons(dtype: FloatName, seed: number = courseSeed): Comparison[] {
-  const random = new RandomState(seed);
+export function batchnormComparisons(dtype: FloatName): Comparison[] {
+  const random = new RandomState(courseSeed);
   const x = random.randn(128, 2048).mul(5).add(12).astype(dtype);
   const [gamma, beta] = [random.randn(2048).astype(dtype), random.randn(2048).astype(dtype)];
   const dout = random.randn(128, 2048).astype(dtype);

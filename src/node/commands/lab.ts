@@ -27,6 +27,7 @@ export interface LabOptions {
   readonly data?: string;
   readonly quick?: boolean;
   readonly seed: number;
+  readonly threads?: number;
   readonly overwrite?: boolean;
   readonly check?: boolean;
 }

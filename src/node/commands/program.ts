@@ -162,6 +162,7 @@ function buildProgram(
     .option('--data <path>', "CIFAR-10's archive or folder (default: shapes, the procedural set)")
     .option('--out <folder>', 'where the results go (default: lab/ and the name)')
     .option('--seed <n>', 'seed of everything drawn at random', integer(0), 0)
+    .option('--threads <n>', 'threads that compute (default: one a core)', integer(1))
     .option('--quick', 'small sizes, in seconds: shows that it runs, and little more')
     .option('--check', 'exit code 1 where an expectation does not hold')
     .option('--overwrite', 'replace the results of an experiment in the output folder')
@@ -172,6 +173,7 @@ function buildProgram(
         return exit(await outputCode());
       }
       if (name === undefined) throw new UsageError('lab: which experiment? --list names them');
+      if (options.threads !== undefined) configure({ threads: options.threads });
       exit(await runLab(name, options, surroundings));
     });
 

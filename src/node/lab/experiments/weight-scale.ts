@@ -12,8 +12,9 @@ export const weightScale: Experiment = {
   lessons: [
     'Without batchnorm a deep network learns only in a narrow band of scales. Below it signals and gradients shrink from ' +
     'layer to layer until nothing arrives; above it they grow, and the loss begins far from where it can be lowered.',
-    'With batchnorm every layer is rescaled to deviation 1, so the curves are nearly flat over four powers of ten: the ' +
-    'scale cancels in the forward pass, and only the relative size of an update still depends on it.',
+    'With batchnorm every layer is rescaled to deviation 1: the scale cancels in the forward pass, and the network learns at ' +
+    'every one over four powers of ten. The curve is much flatter, not flat: against weights of another size the same ' +
+    'update weighs more or less.',
   ],
   async run({ quick, seed, images, train }) {
     const data = await images({ numTraining: quick ? 100 : 1000, numValidation: quick ? 50 : 1000 });

@@ -1,12 +1,13 @@
 /**
- * What npm run gradcheck checks of the networks: those of the course's notebooks, with the sizes, weight scales and
- * penalties there, so that the printed errors can be laid beside the notebooks'.
+ * What the experiment gradients and npm run gradcheck check of the networks: those of the course's notebooks, with the
+ * sizes, weight scales and penalties there, so that the printed errors can be laid beside the notebooks'. Importing
+ * this builds all networks.
  */
 
-import { DeepConvNet, FullyConnectedNet, ThreeLayerConvNet, TwoLayerNet } from '../../src/models/index.ts';
-import type { Network } from '../../src/models/index.ts';
-import { RandomState } from '../../src/tensor/index.ts';
-import type { Tensor } from '../../src/tensor/index.ts';
+import { DeepConvNet, FullyConnectedNet, ThreeLayerConvNet, TwoLayerNet } from '../../models/index.ts';
+import type { Network } from '../../models/index.ts';
+import { RandomState } from '../../tensor/index.ts';
+import type { Tensor } from '../../tensor/index.ts';
 
 export interface ModelCheck {
   readonly name: string;

@@ -1,9 +1,12 @@
-/** What npm run gradcheck checks of the layers: every backward pass, at the sizes and tolerances of the course. */
+/**
+ * What the experiment gradients and npm run gradcheck check of the layers: every backward pass, at the sizes and
+ * tolerances of the course. Importing this draws all inputs.
+ */
 
-import * as layers from '../../src/layers/index.ts';
-import type { BatchnormParam } from '../../src/layers/index.ts';
-import { RandomState } from '../../src/tensor/index.ts';
-import type { Tensor } from '../../src/tensor/index.ts';
+import * as layers from '../../layers/index.ts';
+import type { BatchnormParam } from '../../layers/index.ts';
+import { RandomState } from '../../tensor/index.ts';
+import type { Tensor } from '../../tensor/index.ts';
 
 /** A layer at given inputs. */
 export interface LayerCheck {
