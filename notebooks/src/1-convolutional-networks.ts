@@ -49,9 +49,9 @@ const expected = [
 console.log('convForwardNaive: difference', relError(out, expected).toExponential(1), '(the figures have 8 digits)');
 
 // %% [markdown]
-// **Exercise.** Write the forward pass with loops over images, filters and output pixels. `pad` surrounds the axes with
-// zeros, `slice` takes windows (a range is `[from, to]`, an empty array a whole axis), `get` and `set` reach single
-// elements. One output is `window.mul(filter).sum()`, plus the bias.
+// **Exercise.** Write the forward pass with loops over images, filters and output pixels. `pad` from `tilegrad`
+// surrounds the axes with zeros, `slice` takes windows (a range is `[from, to]`, an empty array a whole axis), `get`
+// and `set` reach single elements. One output is `window.mul(filter).sum()`, plus the bias.
 
 // %%
 const myConvForward = null as null | ((x: Tensor, w: Tensor, b: Tensor, stride: number, padding: number) => Tensor);
@@ -80,8 +80,7 @@ display([0, 1, 2, 3].map((n) => [
 //
 // The gradient of a sum of products is again a convolution: `dw` gathers, at every place where the filter was, the
 // image under it times the gradient there; `dx` puts the filter back at every place, scaled by the gradient; `db` is a
-// sum.
-// The check moves each element by a little to both sides and measures the slope, in float64.
+// sum. The check moves each element by a little to both sides and measures the slope, in float64.
 
 // %%
 const random = new RandomState(231);
@@ -147,8 +146,8 @@ grade('my pooling', myMaxPool, (f) => relError(f(poolInput, 2, 2), pool()));
 // ## The same, fast
 //
 // The fast layers have the signatures of the naive ones. A convolution becomes a product of matrices (or Winograd's
-// scheme, which multiplies less), in WebAssembly with SIMD, on all cores. The best of some runs counts, since the first
-// ones still warm up.
+// scheme, which multiplies less), in WebAssembly with SIMD, on all cores. The best of some runs counts, since the
+// first ones still warm up.
 
 // %%
 function milliseconds(compute: () => unknown, runs: number): number {
@@ -227,8 +226,8 @@ display([sandwichInput, sandwichFilters, sandwichBias].map((input, i) => ({
 //
 // convolution - ReLU - 2x2 pool - affine - ReLU - affine - softmax. Before it is trained, three checks.
 //
-// **The first loss.** A network that knows nothing gives every class the same probability, so the loss is
-// ln(10) = 2.303. Regularisation adds to that.
+// **The first loss.** A network that knows nothing gives every class the same probability, so the loss is ln(10) =
+// 2.303. Regularisation adds to that.
 
 // %%
 const guesses = new RandomState(231);
@@ -318,8 +317,8 @@ display([[
 // %% [markdown]
 // ## Batchnorm of images
 //
-// A filter looks at every pixel in the same way, so its outputs are normalised over the batch and over all pixels:
-// one mean and one deviation per channel.
+// A filter looks at every pixel in the same way, so its outputs are normalised over the batch and over all pixels: one
+// mean and one deviation per channel.
 
 // %%
 const channels = new RandomState(231).randn(2, 3, 4, 5).mul(4).add(10);

@@ -1,7 +1,8 @@
 /**
  * What notebooks show. A Jupyter kernel for JavaScript (Deno's) asks the value of a cell's last expression for its
  * method Symbol.for('Jupyter.display'), which gives the value in several media types; the page takes the best it can
- * draw. Nothing here reaches for Jupyter: outside of one, a Displayed is an object with a text.
+ * draw. Outside of Deno's kernel, where no cell shows a value, display() prints the text, so that the same program
+ * runs as a notebook and in a terminal.
  */
 
 import { checkInteger, checkOptions, checkRecord, describe } from '../runtime/check.ts';
@@ -14,6 +15,7 @@ import { imageGrid } from './grid.ts';
 import { panelsSvg, type Panel } from './panels.ts';
 import type { Picture } from './picture.ts';
 import { encodePng } from './png.ts';
+import { jupyterKernel } from './progress-display.ts';
 import { chartSvg } from './svg.ts';
 
 const jupyter: unique symbol = Symbol.for('Jupyter.display') as never;
@@ -43,13 +45,15 @@ export interface DisplayOptions {
 /**
  * Wraps a value so that a notebook draws it where it ends a cell: a tensor that looks like images (see isImageLike) or
  * a picture as PNG; a chart, charts side by side, or rows of panels as SVG; a Solver or other training history, or
- * several by name, as their curves; a list of records as a table. Any other tensor is text. Throws TypeError or
+ * several by name, as their curves; a list of records as a table. Any other tensor is text. In a terminal the text is
+ * printed: a table, a tensor, or a sentence that says what a picture shows. Throws TypeError or
  * RangeError for anything else, and for what cannot be drawn.
  */
 export function display(value: Displayable, options: DisplayOptions = {}): Displayed {
   checkOptions('display', options, ['width']);
   const width = options.width === undefined ? undefined : checkInteger('display', 'width', options.width, 200, 4000);
   const bundle = bundleOf(value, width);
+  if (jupyterKernel() === undefined) console.log(bundle['text/plain']);
   return { [jupyter]: () => bundle, toString: () => bundle['text/plain'] };
 }
 
@@ -66,7 +70,7 @@ function bundleOf(value: unknown, width: number | undefined): MimeBundle {
   if (value instanceof Tensor) return tensorBundle(value);
   if (Array.isArray(value) && value.length > 0) {
     const [first] = value as unknown[];
-    if (Array.isArray(first)) return svgBundle(panelsSvg(value as Panel[][], { width: width ?? 200 }), 'panels');
+    if (Array.isArray(first)) return panelsBundle(value as Panel[][], width ?? 200);
     if (isRecord(first) && 'curves' in first) return chartsBundle(value as Chart[], width ?? 460);
     return tableBundle(value as unknown[]);
   }
@@ -115,6 +119,12 @@ function pictureBundle(picture: Picture, text: string = `picture ${picture.width
 
 function svgBundle(svg: string, text: string): MimeBundle {
   return { 'image/svg+xml': svg, 'text/plain': text };
+}
+
+function panelsBundle(rows: ReadonlyArray<readonly Panel[]>, width: number): MimeBundle {
+  const svg = panelsSvg(rows, { width });
+  const text = rows.map((row) => row.map(({ title }) => `[${printable(title)}]`).join(' ')).join('\n');
+  return svgBundle(svg, text);
 }
 
 /** Charts as one SVG, two in a row. Light, since a notebook's theme is not that of the system. */

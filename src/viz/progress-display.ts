@@ -15,8 +15,13 @@ export interface ShownProgress {
 }
 
 /** What Deno's kernel offers to programs; only there. */
-interface Kernel {
+export interface Kernel {
   display(value: unknown, options: { raw: boolean; display_id: string; update?: boolean }): Promise<void>;
+}
+
+/** Deno's Jupyter kernel where this runs in it, else undefined. */
+export function jupyterKernel(): Kernel | undefined {
+  return (globalThis as { Deno?: { jupyter?: Kernel } }).Deno?.jupyter;
 }
 
 const milliseconds = 500;
@@ -27,7 +32,7 @@ let shown = 0;
  * second. Outside of Deno's Jupyter kernel it does nothing.
  */
 export function progressDisplay(): (progress: ShownProgress) => void {
-  const kernel = (globalThis as { Deno?: { jupyter?: Kernel } }).Deno?.jupyter;
+  const kernel = jupyterKernel();
   if (kernel === undefined) return () => undefined;
   const id = `tilegrad-progress-${++shown}`;
   let last = -Infinity;

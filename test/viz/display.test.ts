@@ -1,6 +1,6 @@
 /** What notebooks are given: media types and contents by kind of value, tables as text and HTML, progress. */
 
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Rng, tensor, Tensor, zeros } from '../../src/index.ts';
 import {
   decodePng, display, type Displayable, displayInJupyter, lineChart, type MimeBundle, type Picture, progressDisplay,
@@ -13,6 +13,9 @@ function bundleOf(value: unknown): MimeBundle {
 }
 const shown = (value: Displayable, width?: number): MimeBundle => bundleOf(display(value, { width }));
 const decoded = (bundle: MimeBundle): Picture => decodePng(Uint8Array.from(atob(bundle['image/png']), (c) => c.charCodeAt(0)));
+
+const printed = vi.spyOn(console, 'log');
+beforeEach(() => { printed.mockReset().mockImplementation(() => undefined); });
 
 const history = { lossHistory: [2, 1, 0.5], trainAccHistory: [0.1, 0.4], valAccHistory: [0.1, 0.3] };
 
@@ -64,8 +67,18 @@ describe('display', () => {
     }
   });
 
-  it('is its text outside of a notebook', () => {
+  it('prints its text outside of a notebook, and in one leaves that to the cell', () => {
     expect(String(display([{ a: 1 }]))).toBe('a\n1');
+    expect(printed.mock.calls).toEqual([['a\n1']]);
+    vi.stubGlobal('Deno', { jupyter: {} });
+    display([{ a: 1 }]);
+    vi.unstubAllGlobals();
+    expect(printed.mock.calls.length).toBe(1);
+  });
+
+  it('names the panels of a picture', () => {
+    const picture = decoded(shown(zeros([1, 3, 8, 8])));
+    expect(shown([[{ title: 'one', picture }, { title: 'two', picture }]])['text/plain']).toBe('[one] [two]');
   });
 });
 
