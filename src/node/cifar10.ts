@@ -11,10 +11,11 @@ import { open, readdir, stat } from 'node:fs/promises';
 import { basename, join, posix } from 'node:path';
 import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { checkOptions, describe } from '../runtime/check.ts';
+import { checkBoolean, checkOptions, describe } from '../runtime/check.ts';
 import type { ImageDataset } from '../data/cifar10.ts';
 import { prepareImages, prepareOptionNames } from '../data/preprocess.ts';
 import type { PreparedImages, PrepareOptions } from '../data/preprocess.ts';
+import { samplesSvg } from '../viz/index.ts';
 import { cifar10ArchiveName } from './cache.ts';
 import {
   batchFileNames, Cifar10Collector, maxInflatedBytes, otherVersion, otherVersionText,
@@ -56,16 +57,23 @@ export async function loadCifar10(path: string): Promise<ImageDataset> {
  * with fewer images, all that there are, of which a tenth for validation.
  *
  * @param path as loadCifar10 takes it
- * @param options numTraining, numValidation, numTest (10,000 for all), subtractMean, normalize: see prepareImages
+ * @param options numTraining, numValidation, numTest (10,000 for all), subtractMean, normalize: see prepareImages;
+ * visualize: true adds samples, an SVG with the first seven training images of each class
  * @throws what loadCifar10 and prepareImages throw
  */
-export async function getCifar10Data(path: string, options: PrepareOptions = {}): Promise<PreparedImages> {
-  checkOptions('getCifar10Data', options, prepareOptionNames);
+export async function getCifar10Data(
+  path: string, options: PrepareOptions & { visualize?: boolean } = {},
+): Promise<PreparedImages & { samples?: string }> {
+  checkOptions('getCifar10Data', options, [...prepareOptionNames, 'visualize']);
+  const { visualize = false, ...split } = options;
+  checkBoolean('getCifar10Data', 'visualize', visualize);
   const set = await loadCifar10(path);
-  const left = set.train.labels.length - (options.numValidation ?? 0);
-  const numTraining = options.numTraining ?? (left >= 49000 ? 49000 : undefined);
-  const numTest = options.numTest ?? Math.min(1000, set.test.labels.length);
-  return prepareImages(set, { ...options, numTraining, numTest });
+  const left = set.train.labels.length - (split.numValidation ?? 0);
+  const numTraining = split.numTraining ?? (left >= 49000 ? 49000 : undefined);
+  const numTest = split.numTest ?? Math.min(1000, set.test.labels.length);
+  const prepared = prepareImages(set, { ...split, numTraining, numTest });
+  if (!visualize) return prepared;
+  return { ...prepared, samples: samplesSvg(set.train.images, set.train.labels, set.classNames) };
 }
 
 /** Where the batch files are: in a folder, or in an archive. */

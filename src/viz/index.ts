@@ -23,6 +23,8 @@ export { decodePng, encodePng } from './png.ts';
 export type { DecodePngOptions } from './png.ts';
 export { curvesHtml, reportHtml } from './report.ts';
 export type { ReportOptions, SamplePrediction, SummaryFigure } from './report.ts';
+export { samplesSvg } from './samples.ts';
+export type { SamplesOptions } from './samples.ts';
 export { smooth } from './smoothing.ts';
 export { chartSvg } from './svg.ts';
 export type { SvgOptions } from './svg.ts';

@@ -224,6 +224,18 @@ describe('getCifar10Data', () => {
     expect(raw.XTrain.get(3, 1, 2, 3)).toBe(train.images.get(3, 1, 2, 3));
   });
 
+  it('shows samples of every class where asked to', async () => {
+    const path = writeArchive(releaseArchive(perBatch));
+    const { samples, XTrain, classNames } = await getCifar10Data(path, { visualize: true });
+    const { train } = sampleSet(perBatch);
+    const found = classNames.filter((_, label) => train.labels.includes(label));
+    expect([...samples!.matchAll(/<text [^>]+>([^<]+)</g)].map(([, name]) => name)).toEqual(found);
+    expect(samples!.match(/<image /g)).toHaveLength(found.length);
+    expect(XTrain.shape[0]).toBe(18);
+    expect('samples' in await getCifar10Data(path)).toBe(false);
+    await expect(getCifar10Data(path, { visualize: 1 } as object)).rejects.toThrow('visualize must be');
+  });
+
   it('takes what a small collection has unless told otherwise', async () => {
     const path = writeArchive(releaseArchive(perBatch));
     const { yTrain, yVal, yTest } = await getCifar10Data(path);

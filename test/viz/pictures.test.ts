@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cropCenter, resizeImages } from '../../src/data/index.ts';
 import { arange, flip, tensor } from '../../src/index.ts';
-import { decodeJpeg, decodePicture, decodePng, encodePng, panelsSvg } from '../../src/viz/index.ts';
+import { decodeJpeg, decodePicture, decodePng, encodePng, panelsSvg, samplesSvg } from '../../src/viz/index.ts';
 
 interface Fixtures {
   readonly jpeg: ReadonlyArray<{ name: string; file: string; shape: number[]; pixels: number[] }>;
@@ -89,5 +89,23 @@ describe('panelsSvg', () => {
     expect(svg).toContain('a &lt;b&gt;');
     expect(svg).toContain('width="242"');
     expect(() => panelsSvg([])).toThrow(/^panelsSvg: rows must be/);
+  });
+});
+
+describe('samplesSvg', () => {
+  it('sets the first images of a class under its name, leaves out classes without any, and refuses other labels', () => {
+    const images = tensor(Uint8Array.from({ length: 5 * 12 }, (_, i) => 4 * i), [5, 3, 2, 2]);
+    const svg = samplesSvg(images, [2, 0, 2, 2, 0], ['a <b>', 'none', 'c'], { perClass: 2 });
+    expect([...svg.matchAll(/<text [^>]+>([^<]+)</g)].map(([, name]) => name)).toEqual(['a &lt;b&gt;', 'c']);
+    const [first, second] = [...svg.matchAll(/base64,([^"]+)"/g)].map(([, png]) => decodePng(bytesOf(png)));
+    // two images of 2x2 pixels, doubled, with lines of two pixels around them
+    expect([first.width, first.height, second.height]).toEqual([8, 14, 14]);
+    const redAt = (picture: typeof first, y: number): number => picture.data[3 * (y * picture.width + 2)];
+    expect([redAt(first, 2), redAt(first, 8)]).toEqual([1, 4].map((index) => images.get(index, 0, 0, 0)));
+    expect([redAt(second, 2), redAt(second, 8)]).toEqual([0, 2].map((index) => images.get(index, 0, 0, 0)));
+    expect(() => samplesSvg(images, [0, 0, 0, 0, 3], ['a', 'b', 'c'])).toThrow('labels[4] must be an integer from 0 to 2, got 3');
+    expect(() => samplesSvg(images, [0], ['a'])).toThrow('samplesSvg: labels must have 5 labels');
+    expect(() => samplesSvg(images, [0, 0, 0, 0, 0], [])).toThrow('samplesSvg: classNames must be');
+    expect(() => samplesSvg(images.slice([0, 0]), [], ['a'])).toThrow(RangeError);
   });
 });

@@ -169,6 +169,7 @@ export const vizTable: Table = {
   pictureToTensor: () => [picture()], tensorToPicture: () => [zeros([3, 2, 2])],
   encodePng: () => [picture()], decodePng: () => [viz.encodePng(picture()), { maxPixels: 100 }],
   decodeJpeg: () => [jpeg, { maxPixels: 100 }], decodePicture: () => [viz.encodePng(picture()), { maxPixels: 100 }],
+  samplesSvg: () => [images, [0, 1], ['a', 'b'], { perClass: 2 }],
   panelsSvg: () => [[[{ title: 'a', picture: picture() }]], { width: 64 }],
   curvesHtml: () => [{ a: run() }, 'title'],
   reportHtml: () => [{
