@@ -4,11 +4,14 @@
  * What the levels cost: a training step of network c (batch 100, Adam) by the course's class and its Solver, by
  * `sequential`, by a Module that calls its layers one by one, and by functions of variables; then steps of reference
  * networks, batch 100. With --memory instead: resident memory and the kernels' heap over five windows of so many steps
- * of each level, where a leak grows as much in each window and an engine that settles less in each; and after each of
+ * of each level, and by how much what a collection leaves grew from the first window to the last. A leak shows there;
+ * what is resident also settles, with the engine's idea of how large its heap should be. Then the same after each of
  * three synchronous loops in which 300 networks were made and dropped.
  */
 
 import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { inStep } from '../src/kernels/memory/allocate.ts';
 import { sharedHeap } from '../src/kernels/memory/heap.ts';
 import { formatMilliseconds, formatTable as alignTable } from '../src/node/commands/table.ts';
@@ -111,6 +114,18 @@ async function run(step: () => unknown, count: number): Promise<void> {
   }
 }
 
+/** Bytes of JavaScript's objects and arrays after a collection. */
+async function reachable(): Promise<number> {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  for (let i = 0; i < 3; i++) {
+    collect();
+    await turn();
+  }
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
+
 if (values.memory) {
   const windows = 5;
   const growth = (from: number, to: number): string => `${(100 * (to / from - 1)).toFixed(2)}%`;
@@ -118,16 +133,19 @@ if (values.memory) {
   for (const [name, step] of Object.entries(levels)) {
     await run(step, 300);
     const heapBefore = heapBytes();
+    const reached: number[] = [];
     const resident = [process.memoryUsage.rss()];
     for (let window = 0; window < windows; window++) {
       await run(step, steps);
       resident.push(process.memoryUsage.rss());
+      if (window === 0 || window === windows - 1) reached.push(await reachable());
     }
     rows.push([name, mebibytes(resident[0]), ...resident.slice(1).map((after, i) => growth(resident[i], after)),
+      `${((reached[1] - reached[0]) / 1024).toFixed(0)} KiB`,
       mebibytes(heapBytes() - heapBefore)]);
   }
   const heads = Array.from({ length: windows }, (_, i) => `window ${i + 1}`);
-  console.log(formatTable([`windows of ${steps} steps`, 'resident', ...heads, "growth of the kernels' heap"], rows));
+  console.log(formatTable([`windows of ${steps} steps`, 'resident', ...heads, 'growth of what is reachable', "growth of the kernels' heap"], rows));
   const lines: string[][] = [];
   const note = (name: string): unknown =>
     lines.push([name, mebibytes(process.memoryUsage.rss()), mebibytes(heapBytes())]);
