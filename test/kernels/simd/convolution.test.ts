@@ -110,6 +110,49 @@ describe('convolution', () => {
     }
   });
 
+  it('keeps an infinite pixel out of the gradients of taps that never met it', () => {
+    for (const [height, width] of [[1, 4], [2, 4], [5, 8]]) {
+      const g = convOf({
+        batch: 1, channels: 2, height, width, filters: 2, kernelHeight: 3, kernelWidth: 3, groups: 2, pad: 1, stride: 1,
+      });
+      const x = new Float32Array(2 * height * width).fill(1);
+      x[0] = Infinity;
+      const [w, dout] = [new Float32Array(18).fill(1), new Float32Array(x.length).fill(1)];
+      const [dw, db, expected] = [18, 2, 18].map((length) => new Float32Array(length));
+      simd.convBackward(dout, x, w, null, dw, db, g);
+      naiveKernels.convBackward(dout, x, w, new Float32Array(x.length), expected, db, g);
+      expect(dw, `${height}x${width}`).toEqual(expected);
+    }
+  });
+
+  it('under strict scales what a 1x1 window gives, not the filters, which could overflow', () => {
+    const g = geometry(1, 16, 2, 2, 16, 1, 1, 1, 0);
+    const [x, w, scale] = [[64, 1e-30], [256, 1e30], [16, 1e15]].map(([length, value]) =>
+      new Float32Array(length).fill(value));
+    const [out, expected] = [new Float32Array(64), new Float32Array(64)];
+    configure({ strict: true });
+    simd.convForward(x, w, null, out, g, { scale });
+    configure({ strict: false });
+    naiveKernels.convForward(x, w, null, expected, g, { scale });
+    out.forEach((value, i) => expect(value / expected[i]).toBeCloseTo(1, 5));
+  });
+
+  it('sums the gradients of a large depthwise plane in short chains', () => {
+    for (const stride of [1, 2]) {
+      const g = convOf({
+        batch: 1, channels: 2, height: 512, width: 512, filters: 2, kernelHeight: 3, kernelWidth: 3, groups: 2, pad: 1,
+        stride,
+      });
+      const x = new Float32Array(2 * 512 * 512).fill(0.7);
+      const dout = new Float32Array(2 * g.outHeight * g.outWidth).fill(0.1);
+      const [dw, db] = [new Float32Array(18), new Float32Array(2)];
+      simd.convBackward(dout, x, new Float32Array(18), null, dw, db, g);
+      const pixels = g.outHeight * g.outWidth;
+      expect(dw[4] / (0.07 * pixels)).toBeCloseTo(1, 4);
+      expect(db[0] / (0.1 * pixels)).toBeCloseTo(1, 4);
+    }
+  });
+
   it('of one image notices when its filters have changed since the last call', () => {
     const g = geometry(1, 9, 7, 6, 19, 3, 3, 1, 1);
     const x = randomFloats('float32', 9 * 42, 1);

@@ -7,7 +7,8 @@
  * at 32x32 123 : 39.
  *
  * Under strict no convolution takes Winograd or the dense form: they multiply and add pixels that the definition keeps
- * apart, and so hand NaN and infinity to more outputs.
+ * apart, and so hand NaN and infinity to more outputs. Nor do scaled convolutions become products of 1x1 windows then:
+ * those scale the filters first, which may overflow where the definition does not.
  */
 
 import { settings } from '../../../runtime/settings.ts';

@@ -157,7 +157,7 @@ function emitInputGradient(kernels: KernelBuilder, float: FloatKind): void {
   });
 }
 
-/** Task: the gradients of one channel. An image's sums are added to those of the images before it, a vector a tap. */
+/** Task: the gradients of one channel, summed as in depthwise-row-kernels.ts. */
 function emitGradient(kernels: KernelBuilder, float: FloatKind): void {
   const { relaxed } = kernels;
   const kind = vectorOf(float);
@@ -172,8 +172,8 @@ function emitGradient(kernels: KernelBuilder, float: FloatKind): void {
     f.fill(s.scratch, 0, rowSumBytes);
     f.for(image, 0, s.batch, 1, () => {
       f.set(offset, image.mul(s.channels).add(channel).mul(outPlane));
-      for (const sum of sums) f.set(sum, zero(kind));
       eachVector(f, float, s.width, (column, first) => {
+        for (const sum of sums) f.set(sum, zero(kind));
         f.set(xAt, s.x.add(offset.shl(2)).add(column.shl(1)));
         f.set(doutAt, s.dout.add(offset).add(column));
         for (const each of above) f.set(each, zero(kind));
@@ -190,8 +190,8 @@ function emitGradient(kernels: KernelBuilder, float: FloatKind): void {
           f.increase(xAt, outRow.shl(1));
           f.increase(doutAt, outRow);
         });
+        sums.forEach((sum, i) => f.store(s.scratch, load(kind, s.scratch, 16 * i).add(sum), 16 * i));
       });
-      sums.forEach((sum, i) => f.store(s.scratch, load(kind, s.scratch, 16 * i).add(sum), 16 * i));
     });
     const total = (i: number): Value => fromFloat64(float, laneSum(f.let(load(kind, s.scratch, 16 * i))));
     const to = f.let(s.dw.add(scale(channel.mul(taps.length), bytes)));

@@ -143,7 +143,10 @@ export function shiftedOut(f: Body, own: Value, after: Value): Value {
   return shuffle(own, f.let(after), Array.from({ length: lanesOf(own.kind) }, (_, i) => i + 1));
 }
 
-/** Task: the gradients of one channel. An image's sums are added to those of the images before it, a vector a tap. */
+/**
+ * Task: the gradients of one channel. The sums of a column of vectors, a vector a tap, are added to those before it, so
+ * that no chain of float32 additions is longer than an image is high.
+ */
 function emitGradient(kernels: KernelBuilder, float: FloatKind): void {
   const { relaxed } = kernels;
   const kind = vectorOf(float);
@@ -157,37 +160,46 @@ function emitGradient(kernels: KernelBuilder, float: FloatKind): void {
     f.fill(s.scratch, 0, rowSumBytes);
     f.for(image, 0, s.batch, 1, () => {
       f.set(offset, image.mul(s.channels).add(channel).mul(planeBytes));
-      sums.forEach((sum) => f.set(sum, zero(kind)));
       eachColumn(f, float, s.width, (column, window) => {
+        sums.forEach((sum) => f.set(sum, zero(kind)));
         f.set(xAt, s.x.add(offset).add(column));
         f.set(doutAt, s.dout.add(offset).add(column));
-        f.set(above, zero(kind));
         f.set(here, load(kind, doutAt));
         f.set(left, s.height.sub(1));
-        f.repeat(left, () => {
-          f.increase(doutAt, rowBytes);
-          f.set(below, load(kind, doutAt));
-          addRow(window);
+        f.if(left, () => {
+          nextRow();
+          addRow(window, [[0, below], [1, here]]);
+          f.set(left, left.sub(1));
+          f.repeat(left, () => {
+            f.set(above, here);
+            f.set(here, below);
+            nextRow();
+            addRow(window, [[0, below], [1, here], [2, above]]);
+          });
           f.set(above, here);
           f.set(here, below);
-        });
-        f.set(below, zero(kind));
-        addRow(window);
+          addRow(window, [[1, here], [2, above]]);
+        }, () => addRow(window, [[1, here]]));
+        sums.forEach((sum, i) => f.store(s.scratch, load(kind, s.scratch, 16 * i).add(sum), 16 * i));
       });
-      sums.forEach((sum, i) => f.store(s.scratch, load(kind, s.scratch, 16 * i).add(sum), 16 * i));
     });
     const total = (i: number): Value => fromFloat64(float, laneSum(f.let(load(kind, s.scratch, 16 * i))));
     const to = f.let(s.dw.add(scale(channel.mul(taps.length), bytes)));
     taps.forEach((tap) => f.store(to, total(tap), tap * bytes));
     f.store(s.db.add(scale(channel, bytes)), total(taps.length));
 
-    /** What a row of x, at xAt, and the rows of dout around it add. */
-    function addRow(window: Window): void {
+    function nextRow(): void {
+      f.increase(doutAt, rowBytes);
+      f.set(below, load(kind, doutAt));
+    }
+
+    /** What a row of x, at xAt, and the rows of dout around it that exist add, each to the sums of a row of taps. */
+    function addRow(window: Window, douts: ReadonlyArray<readonly [row: number, dout: Local]>): void {
       window(xAt).forEach((pixels, x) => {
         const kept = f.let(pixels);
-        [below, here, above].forEach((dout, y) => {
+        for (const [y, dout] of douts) {
           f.set(sums[3 * y + x], multiplyAdd(dout, kept, sums[3 * y + x], relaxed));
-        });
+        }
       });
       f.set(sums[taps.length], sums[taps.length].add(here));
       f.increase(xAt, rowBytes);

@@ -1,5 +1,6 @@
 /** The convolution family: emitters for the module, host functions for the registry. */
 
+import { settings } from '../../../runtime/settings.ts';
 import type { ConvGeometry, ConvKernels } from '../../contract.ts';
 import { isMostlyPadding } from '../../geometry.ts';
 import { HeapExhausted } from '../../memory/heap.ts';
@@ -46,7 +47,7 @@ function checkPlanes(g: ConvGeometry): void {
 export const convolutionKernels: ConvKernels = {
   convForward(x, w, b, out, g, epilogue) {
     checkPlanes(g);
-    if (takesPointwise(g)) pointwiseForward(x, w, b, out, g, epilogue);
+    if (takesPointwise(g) && !(epilogue.scale && settings().strict)) pointwiseForward(x, w, b, out, g, epilogue);
     else if (takesDense(g)) denseForward(x, w, b, out, g, epilogue);
     else if (takesDepthwise(g)) depthwiseForward(x, w, b, out, g, epilogue);
     else if (takesWinograd(x, g)) winogradForward(x, w, b, out, g, epilogue);
