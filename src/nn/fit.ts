@@ -22,6 +22,7 @@ import { Mean } from './metrics.ts';
 import { inputsOf, type Module, type StateDict } from './module.ts';
 import type { OptimizerState } from './optimizers.ts';
 import { toTensorLabels } from './targets.ts';
+import { checkLoss } from './compiled.ts';
 import type { Compiled, Figures } from './compiled.ts';
 
 /** What a callback hears after every epoch. */
@@ -282,7 +283,7 @@ class Run<X extends Inputs> {
       this.#net.train();
       optimizer.zeroGrad();
       const out = this.#net.forward(...inputsOf(this.#net, inputs));
-      const result = loss(out, targets);
+      const result = checkLoss(this.#fn, loss(out, targets));
       if (!Number.isFinite(result.item())) {
         throw new Error(
           `${this.#fn}: the loss became ${result.item()} at step ${iteration + 1}: training diverged; ` +

@@ -18,14 +18,14 @@ import type { FloatType } from '../layers/arguments.ts';
 import { checkNumber, checkOneOf, checkOptions, describe } from '../runtime/check.ts';
 import { shapeText } from '../tensor/check.ts';
 import { checkRandomSource, type RandomSource } from '../tensor/random/source.ts';
-import { sizeOf } from '../tensor/shape.ts';
+import { checkShape, sizeOf } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { defaultRng } from './defaults.ts';
 import type { Module } from './module.ts';
 
 /** Uniform between -bound and bound. */
 function uniformWithin(shape: readonly number[], bound: number, rng: RandomSource, dtype: FloatType): Tensor {
-  const values = allocateCollected(dtype, sizeOf(shape)) as FloatArray;
+  const values = allocateCollected(dtype, sizeOf(checkShape('initial values', shape))) as FloatArray;
   for (let i = 0; i < values.length; i++) values[i] = bound * (2 * rng.random() - 1);
   return new Tensor(values, shape);
 }

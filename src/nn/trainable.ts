@@ -5,6 +5,7 @@ import type { Labels } from '../layers/loss.ts';
 import { checkInteger, checkOneOf, checkOptions, describe } from '../runtime/check.ts';
 import { concat } from '../tensor/joining.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { checkLoss } from './compiled.ts';
 import type { Compiled, Figures, Loss } from './compiled.ts';
 import { countExamples, DataLoader, type Inputs, mapInputs } from './data-loader.ts';
 import { fit, type FitOptions, type History } from './fit.ts';
@@ -106,7 +107,7 @@ export abstract class Trainable extends Module {
     for (const [inputs, targets] of loader) {
       this.testing(() => {
         const out = this.forward(...inputsOf(this, inputs));
-        mean.add(loss(out, targets).item(), targets.shape[0]);
+        mean.add(checkLoss(`${this.constructor.name}.evaluate`, loss(out, targets)).item(), targets.shape[0]);
         for (const metric of metrics) metric.update(out.value, targets);
       });
     }

@@ -6,7 +6,7 @@ import { activeKernels } from '../kernels/registry.ts';
 import { checkRank, checkTensor } from './check.ts';
 import { isFloat, promote } from './dtype.ts';
 import { contiguousDataAs, emptyTensor } from './internal.ts';
-import { broadcastShapes, isRowMajor, normalizeAxes, shapeText, sizeOf } from './shape.ts';
+import { broadcastShapes, checkShape, isRowMajor, normalizeAxes, shapeText, sizeOf } from './shape.ts';
 import type { Tensor } from './tensor.ts';
 import { broadcastTo, expandDims, squeeze, transpose } from './views.ts';
 
@@ -52,7 +52,7 @@ function batchedProduct(fn: string, a: Tensor, b: Tensor): Tensor {
   const [m, k] = a.shape.slice(-2);
   const n = b.shape[b.ndim - 1];
   const batch = broadcastShapes(fn, a.shape.slice(0, -2), b.shape.slice(0, -2));
-  const out = emptyTensor([...batch, m, n], dtype);
+  const out = emptyTensor(checkShape(fn, [...batch, m, n], 'the shape of the result'), dtype);
   const left = matrices(broadcastTo(a, [...batch, m, k]), dtype);
   const right = matrices(broadcastTo(b, [...batch, k, n]), dtype);
   const result = out.data;

@@ -136,8 +136,9 @@ export interface SolverOptions {
    * how batches are drawn: by a 'permutation' of the examples every epoch (default), or, each anew and with
    * replacement, by `rng.choice`; the samples that accuracy is measured on then come from rng as well. With a
    * RandomState these are the draws of the course's own Solver, np.random.choice, in its order: whoever draws the
-   * initial weights and dropout's masks from that same RandomState follows a NumPy program number by number. Batches
-   * then have batchSize examples even where there are fewer to draw from.
+   * initial weights and dropout's masks from that same RandomState follows a NumPy program number by number. Whatever
+   * measures accuracy moves the stream on: checkAccuracy with numSamples, and the measurement at which a timeLimit
+   * ends a call of train. Batches then have batchSize examples even where there are fewer to draw from.
    */
   draw?: 'permutation' | 'choice';
   /**

@@ -188,9 +188,9 @@ export class Solver {
     return Math.max(this.iteration, (this.trainSeconds / this.#options.timeBudget) * this.iterations);
   }
 
-  /** True where the next step might pass timeBudget, if it took twice as long as those before. */
+  /** True where the next step might pass timeBudget, if it took twice as long as those before did on average. */
   get timeIsUp(): boolean {
-    const margin = this.iteration === 0 ? 0 : 2 * (this.#secondsPerStep || this.trainSeconds / this.iteration);
+    const margin = this.iteration === 0 ? 0 : 2 * this.trainSeconds / this.iteration;
     return this.trainSeconds + margin >= this.#options.timeBudget;
   }
 
@@ -285,9 +285,9 @@ export class Solver {
 
   /**
    * The share, 0 to 1, of the examples X (N, ...) that the model as it stands classifies as y (N) says; of a random
-   * sample of them when numSamples is given. The sample depends on the number of steps made and nothing else, and
-   * drawing it does not change the training. Throws TypeError or RangeError for unusable arguments, labels that the
-   * model has no class for among them, and DivergenceError for scores that are not finite (option stopWhenDiverged).
+   * sample of them when numSamples is given, which depends on the number of steps made only and does not change the
+   * training (but comes from its stream with draw 'choice'). Throws TypeError or RangeError for unusable arguments, and
+   * labels that the model has no class for, DivergenceError for scores that are not finite (option stopWhenDiverged).
    */
   checkAccuracy(X: Tensor, y: Labels, options: AccuracyOptions = {}): number {
     const fn = 'checkAccuracy';

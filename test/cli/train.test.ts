@@ -38,6 +38,13 @@ async function history(folder: string): Promise<Record<string, unknown>> {
 }
 
 describe('tilegrad train', () => {
+  it('says so where no step fits into the time', async () => {
+    const argv = ['train', '--data', 'shapes', '--recipe', 'sixty', '--num-train', '60', '--num-val', '10', '--num-test',
+      '10', '--time', '0.0001', '--out', outFolder('no-step')];
+    const { code, err } = await run(argv);
+    expect([code, err]).toEqual([1, expect.stringMatching(/no step of training fits into 0\.0001 s: .*give more/)]);
+  });
+
   it('leaves history, report, filters, model and checkpoint, and says where', async () => {
     const out = outFolder('whole');
     const { code, out: text, err } = await run([...small, '--epochs', '3', '--seed', '5', '--out', out]);

@@ -21,9 +21,12 @@ export class CheckpointFile implements CheckpointStore {
   readonly #folder: string;
   #writing: Promise<void> = Promise.resolve();
   #busy: boolean = false;
+  readonly #before: () => Promise<void>;
 
-  constructor(folder: string) {
+  /** before: what must have been written, when a checkpoint is, of what came before it; asked at every write. */
+  constructor(folder: string, before: () => Promise<void> = () => Promise.resolve()) {
     this.#folder = folder;
+    this.#before = before;
   }
 
   /** True while a write is under way. */
@@ -34,7 +37,9 @@ export class CheckpointFile implements CheckpointStore {
   /** Queues a write behind those under way. Rejects with what went wrong with it or with one before. */
   write(name: string, bytes: Uint8Array): Promise<void> {
     this.#busy = true;
+    const before = this.#before();
     const written = this.#writing
+      .then(() => before)
       .then(() => atomicWriteFile(join(this.#folder, name), bytes))
       .finally(() => {
         this.#busy = false;

@@ -98,16 +98,17 @@ export class RunLog {
 
   add(entry: LogEntry): void {
     this.#pending.push(entry);
-    if (performance.now() - this.#flushedAt >= delay) void this.#flush();
+    if (performance.now() - this.#flushedAt >= delay) void this.flush();
   }
 
   /** Writes what is left and returns why the log is incomplete, null where it is not: no reason to end a run. */
   async done(): Promise<string | null> {
-    await this.#flush();
+    await this.flush();
     return this.#failure;
   }
 
-  #flush(): Promise<void> {
+  /** Writes what there is; never rejects, `done` tells what went wrong. */
+  flush(): Promise<void> {
     this.#flushedAt = performance.now();
     const entries = this.#pending;
     this.#pending = [];

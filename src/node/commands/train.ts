@@ -72,7 +72,8 @@ async function train(
   line.print(`model: ${network.name}, ${parameterCount(network).toLocaleString('en-US')} parameters; ${backendLine()}`);
   if (signal.aborted) return;
 
-  const file = new CheckpointFile(out);
+  // A run that goes on from a checkpoint finds the log's lines up to there.
+  const file = new CheckpointFile(out, () => log.flush());
   let shown = 0;
   let savedAt = performance.now();
   let latest: Progress | null = null;
@@ -122,6 +123,12 @@ async function train(
     await file.done();
     line.clear();
     printAccuracies();
+    if (solver.iteration === 0 && solver.timeIsUp) {
+      throw new Error(
+        `no step of training fits into ${settings.time} s: preparing took ${solver.trainSeconds.toFixed(2)} s of it; ` +
+        'give more --time',
+      );
+    }
     if (solver.iteration > 0) await report({ solver, network, data, settings, reason, out, line });
   };
   let reason: string;
