@@ -17,7 +17,7 @@ import { decodePng } from '../src/viz/index.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const run = promisify(execFile);
-const rooms = ['layers', 'models', 'train', 'data', 'io', 'viz', 'node'];
+const rooms = ['layers', 'nn', 'models', 'train', 'data', 'io', 'viz', 'node'];
 const alias = Object.fromEntries([
   ...rooms.map((room) => [`tilegrad/${room}`, join(root, 'src', room, 'index.ts')]),
   ['tilegrad', join(root, 'src', 'index.ts')],
@@ -69,7 +69,8 @@ describe('a program of the pages', () => {
     expect(readme.title).toBe('Thirty seconds');
     expect(titles).toEqual([
       'A layer, and a check of its gradient', 'Filters as a picture', 'Three solvers in one picture',
-      'A layer and a network of your own', 'Augmentation', 'Callbacks, a log, and an early end', 'Save and load',
+      'A layer and a network of your own', 'A residual network by its levels, with a schedule, saved',
+      'A layer of your own on variables, checked', 'Augmentation', 'Callbacks, a log, and an early end', 'Save and load',
     ]);
   });
 
@@ -86,6 +87,13 @@ describe('a program of the pages', () => {
       for (const rule of ['sgd', 'sgdMomentum', 'adam']) expect(page).toContain(`>${rule}, validation</th>`);
       expect(await readFile(join(folder, 'rules.svg'), 'utf8')).toMatch(/^<svg /);
     },
+    'A residual network by its levels, with a schedule, saved': async (stdout) => {
+      expect(Number(/fell to (\S+)/.exec(stdout)?.[1])).toBeLessThan(1.6);
+      expect(stdout).toContain('difference of the copy 0\n');
+      expect(await readFile(join(folder, 'loss.svg'), 'utf8')).toMatch(/^<svg /);
+    },
+    'A layer of your own on variables, checked': async (stdout) =>
+      expect(Number(/error (\S+)/.exec(stdout)?.[1])).toBeLessThan(1e-7),
     Augmentation: async (stdout) => expect(Number(/(\S+)\n$/.exec(stdout)?.[1])).toBeGreaterThan(0.2),
     'Callbacks, a log, and an early end': async () => {
       expect((await readFile(join(folder, 'log.csv'), 'utf8')).trim().split('\n')).toHaveLength(4);

@@ -151,6 +151,20 @@ describe('tilegrad search', () => {
     expect((await run(['collect', '--out', out])).out).toContain('2 of 3 trials have no result: 0,2\n');
   });
 
+  it('names settings of a trial that its space does not have, or not so', async () => {
+    const out = folder('altered');
+    expect((await run(['plan', await spaceFile('altered', { lr }), '--out', out, '--trials', '2'])).code).toBe(0);
+    const trials = await text(out, 'trials.jsonl');
+    for (const [settings, message] of [
+      ['{"lr":null}', /line 2: the setting "lr" must be a number/], ['{"lr":{"a":1}}', /line 2: the setting "lr" must be/],
+      ['{"help":"x"}', /line 2: "help" is no setting that is searched/],
+    ] as const) {
+      await writeFile(join(out, 'trials.jsonl'), trials.replace(/("index":1.*"settings":)\{[^}]*\}/, `$1${settings}`));
+      const { code, err } = await run(['run', '--out', out, '--index', '1']);
+      expect([code, err]).toEqual([1, expect.stringMatching(message)]);
+    }
+  });
+
   it('names damaged and foreign results, leaves them alone, and uses the others', async () => {
     const [out, other] = [folder('damaged'), folder('foreign')];
     const space = await spaceFile('damaged', { lr });

@@ -154,7 +154,7 @@ export async function runOne(options: RunOptions, readTrain: ReadTrain, surround
   const { env, stdout } = surroundings;
   const search = await readSearch(out);
   const trials = await readTrials(out, search);
-  const scheduled = env.SLURM_ARRAY_TASK_ID ?? env.JOB_COMPLETION_INDEX;
+  const scheduled = env.SLURM_ARRAY_TASK_ID || env.JOB_COMPLETION_INDEX; // || because an empty one is as good as none
   const index = options.index ?? (scheduled !== undefined && /^\d+$/.test(scheduled) ? Number(scheduled) : NaN);
   if (Number.isNaN(index)) {
     throw new UsageError('search run: --index must say which trial, or SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX');

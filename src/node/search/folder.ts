@@ -21,7 +21,7 @@ import { UsageError } from '../commands/terminal.ts';
 import { DataFileError, explainSystemError, systemErrorCode } from '../errors.ts';
 import { methods } from './plan.ts';
 import type { Definition } from './plan.ts';
-import { parseSpace } from './space.ts';
+import { checkSettings, parseSpace } from './space.ts';
 import type { Settings } from './space.ts';
 
 export interface Search extends Definition {
@@ -136,7 +136,7 @@ function parseSearch(path: string, text: string): Search {
 }
 
 /** The trials that are planned so far; none before the first plan. */
-export async function readTrials(folder: string, { id }: Search): Promise<Trial[]> {
+export async function readTrials(folder: string, { id, space }: Search): Promise<Trial[]> {
   const path = pathOf(folder, 'trials');
   const text = await readText(path);
   if (text === null) return [];
@@ -145,6 +145,7 @@ export async function readTrials(folder: string, { id }: Search): Promise<Trial[
     if (trial.search !== id || trial.index !== i || !isRecord(trial.settings) || !Number.isSafeInteger(trial.round)) {
       throw new RangeError(`${path}, line ${i + 1}, is no trial ${i} of this search`);
     }
+    checkSettings(`${path}, line ${i + 1}`, space, trial.settings);
     return trial as unknown as Trial;
   }));
 }

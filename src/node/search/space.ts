@@ -90,6 +90,19 @@ function checkKeys(where: string, name: string, value: unknown, known: readonly 
   throw new TypeError(`${where}: unknown key ${describe(unknown)} of ${name}, known are ${known.join(', ')}`);
 }
 
+/**
+ * Throws TypeError or RangeError, with `where` in front, unless these are values for axes, or epochs as halving deals
+ * them out.
+ */
+export function checkSettings(where: string, { axes }: Space, settings: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(settings)) {
+    if (!Object.hasOwn(axes, name) && name !== 'epochs') {
+      throw new RangeError(`${where}: ${describe(name)} is no setting that is searched`);
+    }
+    checkValue(where, `the setting ${describe(name)}`, value);
+  }
+}
+
 function checkValue(where: string, name: string, value: unknown): void {
   const values: unknown[] = Array.isArray(value) && value.length > 0 ? value : [value];
   const fits = values.every((each) => typeof each === 'number' && Number.isFinite(each)) || typeof value === 'string';
