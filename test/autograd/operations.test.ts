@@ -173,7 +173,7 @@ describe('the rows', () => {
       'notEqual', 'isNaN', 'isFinite', 'any', 'all', 'argmax', 'argmin', 'argsort', 'argwhere',
       'eigh', // eigenvectors have no derivative where eigenvalues are equal
     ];
-    const making = ['tensor', 'zeros', 'zerosLike', 'ones', 'onesLike', 'full', 'arange', 'linspace', 'eye', 'fromNdarray'];
+    const making = ['tensor', 'zeros', 'zerosLike', 'ones', 'onesLike', 'full', 'arange', 'linspace', 'logspace', 'eye', 'fromNdarray'];
     const handling = [
       'toNdarray', 'touch', 'view', 'get', 'set', 'item', 'toArray', 'step', 'clone', 'contiguous', 'astype', 'assign',
       'addInPlace', 'subInPlace', 'mulInPlace', 'divInPlace', 'toString', 'toJSON', 'position', 'configure', 'info', 'ready', 'shutdown', 'variance', // which is var
