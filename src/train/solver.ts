@@ -185,7 +185,7 @@ export class Solver {
 
   /** Steps made, or as many as the share of timeBudget that has gone by is worth, where that is more. */
   #position(): number {
-    return Math.max(this.iteration, (this.trainSeconds / this.#options.timeBudget) * this.iterations);
+    return Math.max(this.iteration, (this.trainSeconds / this.#options.timeBudget || 0) * this.iterations);
   }
 
   /** True where the next step might pass timeBudget, if it took twice as long as those before did on average. */

@@ -144,6 +144,9 @@ describe('timeBudget', () => {
   it('leaves steps that come to their end first', async () => {
     const [solver] = slowly(0.001, { timeBudget: 1000 });
     expect(await solver.train()).toBe('finished');
+    // no time at all: a step that is asked for by itself begins the schedule
+    const [hurried] = slowly(0, { timeBudget: 0, schedule: (iteration: number) => 1 / (1 + iteration) });
+    expect(hurried.step()).toBeGreaterThan(0);
     expect(() => make({ timeBudget: -1 })).toThrow(/timeBudget must be/);
   });
 
