@@ -1,4 +1,4 @@
-/** An experiment as one page that opens offline: question, expectations, curves, pictures, what to see, numbers. */
+/** An experiment as one page that opens offline: question, expectations, pictures, curves, what to see, numbers. */
 
 import { pngDataUrl } from './base64.ts';
 import type { Chart } from './chart.ts';
@@ -46,8 +46,8 @@ export function experimentHtml(experiment: ExperimentPage): string {
     `<header><h1>${escapeText(title)}</h1><p class="subtitle">${escapeText(question)}</p>` +
     `<p class="note">${escapeText(setting)}</p></header><main>`,
     checksSection(checks),
-    ...charts.flatMap((row) => row.map((chart) => chartFigure(chart, widths[row.length] ?? ''))),
     ...pictures.map((panel) => pictureSection(panel, widths[pictures.length] ?? '')),
+    ...charts.flatMap((row) => row.map((chart) => chartFigure(chart, widths[row.length] ?? ''))),
     '<section class="card"><h2>What to see in it</h2>' +
     `${lessons.map((lesson) => `<p class="lesson">${escapeText(lesson)}</p>`).join('')}</section>`,
     ...tables.map(tableSection),

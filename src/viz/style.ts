@@ -50,7 +50,7 @@ footer { padding-bottom: 48px; color: var(--muted); font-size: 14px; }
   display: flex; flex-wrap: wrap; gap: 2px 18px; margin: 0; padding: 0; list-style: none; color: var(--muted);
   font-size: 14px;
 }
-.legend li { overflow-wrap: anywhere; }
+.legend li { padding-left: 26px; text-indent: -26px; overflow-wrap: anywhere; }
 .swatch {
   display: inline-block; width: 18px; height: 0; margin-right: 8px; vertical-align: middle;
   border-top: 2.5px solid var(--color); border-radius: 2px;

@@ -133,9 +133,9 @@ class Laboratory implements Lab {
   };
 }
 
-/** "batchnorm 0.75, none 0.33" */
+/** "batchnorm: 0.75, none: 0.33" */
 function numbersText({ numbers }: Check): string {
-  return Object.entries(numbers).map(([name, value]) => `${name} ${number(value)}`).join(', ');
+  return Object.entries(numbers).map(([name, value]) => `${name}: ${number(value)}`).join(', ');
 }
 
 function pageOf({ title, question, lessons }: Experiment, findings: Findings, setting: string): string {

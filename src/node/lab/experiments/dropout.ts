@@ -2,7 +2,7 @@
 
 import { FullyConnectedNet } from '../../../models/index.ts';
 import { Rng } from '../../../tensor/index.ts';
-import { descending, each, last } from '../experiment.ts';
+import { best, check, descending, each, last } from '../experiment.ts';
 import type { Experiment, Run } from '../experiment.ts';
 import { historyCharts, historyTable } from '../show.ts';
 
@@ -23,11 +23,14 @@ export const dropout: Experiment = {
         updateRule: 'adam', optimConfig: { learningRate: 5e-4 }, batchSize: 100, numEpochs: quick ? 4 : 25,
       });
     }
+    const validation = each(runs, (run) => best(run.valAccHistory));
     return {
       checks: [
         descending('training accuracy ends higher without dropout', each(runs, (run) => last(run.trainAccHistory))),
         descending('training is further above validation without dropout',
           each(runs, (run) => last(run.trainAccHistory) - last(run.valAccHistory))),
+        check('validation accuracy does not suffer from dropout: its best is no lower',
+          validation['keep 0.25'] >= validation['keep 1'], validation),
       ],
       charts: [historyCharts(runs)], tables: [historyTable(runs)], runs,
     };

@@ -15,17 +15,17 @@ export const initialScales: Experiment = {
     'Kaiming initialisation makes every factor 1: the scale is the root of 2 / fan-in, the 2 for the half that a ReLU cuts off.',
   ],
   async run({ quick, seed, images, train }) {
-    const data = await images({ numTraining: quick ? 40 : 1000, numValidation: quick ? 20 : 500, normalize: true });
+    const data = await images({ numTraining: quick ? 40 : 4000, numValidation: quick ? 20 : 500, normalize: true });
     const widths = quick ? [2, 2, 2] : [8, 16, 32];
     const runs: Record<string, Run> = {};
     for (const weightScale of [1e-1, 1e-2, 1e-3, 'kaiming'] as const) {
       const label = weightScale === 'kaiming' ? 'Kaiming' : `scale ${number(weightScale)}`;
       const network = new DeepConvNet({
         numFilters: widths.flatMap((width) => Array<number>(10).fill(width)),
-        maxPools: quick ? [0, 1, 9, 19, 29] : [9, 19, 29], weightScale, reg: 1e-5, rng: new Rng(seed),
+        maxPools: quick ? [0, 1, 9, 19, 29] : [3, 9, 19], weightScale, reg: 1e-5, rng: new Rng(seed),
       });
       runs[label] = await train(label, network, data, {
-        updateRule: 'adam', optimConfig: { learningRate: 2e-3 }, batchSize: quick ? 20 : 50, numEpochs: quick ? 1 : 5,
+        updateRule: 'adam', optimConfig: { learningRate: 3e-4 }, batchSize: quick ? 20 : 50, numEpochs: quick ? 1 : 5,
       });
     }
     const { Kaiming, ...scaled } = runs;

@@ -64,7 +64,7 @@ function table(title: string, results: readonly ComparisonResult[]): NumberTable
     heads: ['operation', 'size', 'type', 'naive', 'fast', 'speedup', 'difference'],
     rows: results.map(({ name, shape, dtype, naive, fast, speedup, difference }) => [
       name, shape, dtype, formatMilliseconds(naive), formatMilliseconds(fast), `${number(speedup)}x`,
-      number(difference.relative),
+      number(dtype === 'float64' ? difference.relative : difference.scaled),
     ]),
   };
 }

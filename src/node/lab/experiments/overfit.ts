@@ -18,19 +18,19 @@ interface Case {
 }
 
 const cases: Readonly<Record<string, Case>> = {
-  'three fully connected layers, 50 images': {
+  '3 layers, 50 images': {
     images: 50, epochs: 20, options: { updateRule: 'sgd', optimConfig: { learningRate: 1e-2 }, batchSize: 25 },
     network: (rng) => new FullyConnectedNet([100, 100], { weightScale: 2e-2, rng }),
   },
-  'five fully connected layers, 50 images': {
+  '5 layers, 50 images': {
     images: 50, epochs: 20, options: { updateRule: 'sgd', optimConfig: { learningRate: 2e-3 }, batchSize: 25 },
     network: (rng) => new FullyConnectedNet([100, 100, 100, 100], { weightScale: 8e-2, rng }),
   },
-  'three-layer convolutional network, 100 images': {
+  '3-layer convnet, 100 images': {
     images: 100, epochs: 30, options: { updateRule: 'adam', optimConfig: { learningRate: 1e-3 }, batchSize: 50 },
     network: (rng) => new ThreeLayerConvNet({ weightScale: 1e-2, rng }),
   },
-  'deep convolutional network, 50 images': {
+  'deep convnet, 50 images': {
     images: 50, epochs: 30, normalize: true,
     options: { updateRule: 'adam', optimConfig: { learningRate: 2e-3 }, batchSize: 10 },
     network: (rng) => new DeepConvNet({ numFilters: [8, 16, 32, 64], maxPools: [0, 1, 2, 3], weightScale: 'kaiming', rng }),
