@@ -3,7 +3,10 @@
 import type { LayerRecord, Mode } from '../layers/record.ts';
 import type { Operation } from './operation.ts';
 import { isRecording } from './recording.ts';
-import { apply, type Variable } from './variable.ts';
+import { describe } from '../runtime/check.ts';
+import { shapeText } from '../tensor/shape.ts';
+import { Tensor } from '../tensor/tensor.ts';
+import { apply, Variable } from './variable.ts';
 
 /** A pass through a layer. */
 const layer: Operation<[record: LayerRecord, fn: string, mode: Mode]> = ([x, ...parameters], record, fn, mode) => {
@@ -23,6 +26,12 @@ const inference: Operation<[record: LayerRecord, fn: string]> = ([x, ...paramete
 export function applyLayer(
   fn: string, record: LayerRecord, x: Variable, parameters: readonly Variable[], mode: Mode,
 ): Variable {
+  const known = (parameter: unknown): boolean => parameter instanceof Variable || parameter instanceof Tensor;
+  const strange = parameters.findIndex((parameter) => !known(parameter));
+  if (strange >= 0) {
+    const { role, shape } = record.parameters[strange];
+    throw new TypeError(`${fn}: its parameter ${role} of shape ${shapeText(shape)} must be a Variable, got ${describe(parameters[strange])}`);
+  }
   const other = parameters.find(({ dtype }) => dtype !== x.dtype);
   if (other !== undefined) {
     throw new TypeError(`${fn}: x must be ${other.dtype}, as the parameters are, got ${x.dtype}; use astype or the option dtype`);

@@ -127,9 +127,10 @@ export class FastConvNet extends Network {
 function checkBlocks(fn: string, blocks: ReadonlyArray<readonly number[]>, extent: number): number[][] {
   if (!Array.isArray(blocks)) throw new TypeError(`${fn}: blocks must be an array of blocks, got ${describe(blocks)}`);
   const widths = (blocks as ReadonlyArray<readonly number[]>).map((block, i) => checkSizes(fn, `blocks[${i}]`, block));
-  const most = Math.max(0, Math.floor(Math.log2(extent)));
+  const most = Math.floor(Math.log2(Math.max(1, extent)));
   if (widths.length === 0 || widths.length > most || widths.some(({ length }) => length === 0)) {
-    throw new RangeError(`${fn}: blocks must be 1 to ${most} lists of filters that are not empty, got ${describe(blocks)}`);
+    const room = `inputDim leaves room for ${most}, since each halves the image`;
+    throw new RangeError(`${fn}: blocks must be 1 to ${most} lists of filters that are not empty (${room}), got ${describe(blocks)}`);
   }
   return widths;
 }

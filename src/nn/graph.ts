@@ -56,12 +56,14 @@ export class GraphModel extends Trainable {
   readonly #steps: readonly SymbolicValue[];
 
   /**
-   * Throws TypeError for what are no symbols, RangeError where an output depends on an input that is not among those
-   * given.
+   * Throws TypeError for what are no symbols, RangeError where an input is given twice, and where an output depends on
+   * one that is not among those given.
    */
   constructor(inputs: readonly SymbolicValue[], outputs: readonly SymbolicValue[]) {
     super();
     this.#inputs = checkSymbols('inputs', inputs);
+    const twice = this.#inputs.find((symbol, i) => this.#inputs.indexOf(symbol) !== i);
+    if (twice !== undefined) throw new RangeError(`model: inputs must be different symbols, got one of shape ${shapeText(twice.shape)} twice`);
     this.#outputs = checkSymbols('outputs', outputs);
     this.#steps = inOrder(this.#inputs, this.#outputs);
     this.layers = [...new Set(this.#steps.map(({ module }) => checkModule('model', 'a layer', module)))];

@@ -9,6 +9,9 @@ const calls: object[] = [];
 /** errors that carry a path already */
 const named: WeakSet<Error> = new WeakSet();
 
+/** A path with more names than this is cut in its middle. */
+const mostNames = 20;
+
 /** Runs a module's forward. */
 export function underPath<T>(module: object, forward: () => T): T {
   calls.push(module);
@@ -36,7 +39,7 @@ function pathOf(chain: readonly object[]): string {
     names.push(name);
     owner = chain[i];
   }
-  return names.join('.');
+  return names.length > mostNames ? [...names.slice(0, mostNames / 2), '...', ...names.slice(-mostNames / 2)].join('.') : names.join('.');
 }
 
 /** The way from owner to target through fields, arrays and plain objects; null where there is none. */

@@ -1,11 +1,12 @@
 /** Checkpoints as files, each replaced whole: a run killed at any moment leaves the previous one or the new one. */
 
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { describe } from '../runtime/check.ts';
 import type { CheckpointStore } from '../train/checkpoint-store.ts';
 import { atomicWriteFile } from './atomic-write.ts';
 import { DataFileError, explainSystemError } from './errors.ts';
+import { makeFolder } from './make-folder.ts';
 
 /** A checkpoint store that can also be read from. */
 export interface FileCheckpointStore extends CheckpointStore {
@@ -31,12 +32,7 @@ export function fileCheckpointStore(folder: string = '.'): FileCheckpointStore {
   return {
     async write(name, bytes) {
       const path = pathOf(name);
-      try {
-        await mkdir(dirname(path), { recursive: true });
-      } catch (error) {
-        const why = explainSystemError(error);
-        throw new DataFileError(`fileCheckpointStore: cannot make ${dirname(path)}: ${why}`, path, error);
-      }
+      await makeFolder(dirname(path));
       await atomicWriteFile(path, bytes);
     },
     async read(name) {

@@ -12,11 +12,12 @@
 import { createHash } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
 import type { Stats } from 'node:fs';
-import { link, lstat, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { link, lstat, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { syncFolder } from './atomic-write.ts';
 import { DownloadError, explainSystemError, systemErrorCode } from './errors.ts';
 import { request, RetryableError, stalled, withStallTimeout } from './request.ts';
+import { makeFolder } from './make-folder.ts';
 
 /** A checksum and how it is computed. */
 export interface Checksum {
@@ -75,7 +76,7 @@ export async function downloadFile(plan: DownloadPlan): Promise<void> {
   const part = `${plan.destination}.part`;
   try {
     if (await isThere(plan)) return;
-    await mkdir(dirname(plan.destination), { recursive: true });
+    await makeFolder(dirname(plan.destination));
     for (let attempt = 1; ; attempt++) {
       try {
         const resumed = await fetchRest(plan, part, attempt);

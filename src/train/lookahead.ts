@@ -39,6 +39,11 @@ export class Lookahead {
     else this.#keep = checkNumber(fn, 'lookahead.keep', keep, 0, 1);
   }
 
+  /** What a checkpoint must have in common with the run that goes on from it: a function cannot be compared. */
+  get settings(): { readonly every: number; readonly keep: number | 'function' } {
+    return { every: this.every, keep: typeof this.#keep === 'number' ? this.#keep : 'function' };
+  }
+
   /** Begins at the weights as they are; once, before the first step. */
   begin({ params, frozen }: TrainableModel): void {
     this.#slow = Object.fromEntries(learntNames({ params, frozen }).map((name) => [name, params[name].clone()]));

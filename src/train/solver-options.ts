@@ -297,7 +297,7 @@ export function settingsOf(
 ): RunSettings {
   return {
     updateRule: ruleName, optimConfig: optimConfig as RunSettings, lrDecay, batchSize, trainingExamples,
-    lookahead: lookahead?.every, draw: choice === null ? undefined : 'choice',
+    lookahead: lookahead?.settings, draw: choice === null ? undefined : 'choice',
   };
 }
 

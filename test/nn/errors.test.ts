@@ -41,6 +41,20 @@ describe('the path of a layer', () => {
     ['a pooling behind others that are computed with it', /^2: MaxPool2d: the window of 9x9/,
       () => nn.sequential(new nn.Conv2d(3, 8, 3), new nn.ReLU(), new nn.MaxPool2d(9)).forward(random([1, 3, 8, 8]))],
     ['a single number', /^Flatten: x must have at least 1 axes, got 0/, () => new nn.Flatten().forward(random([]))],
+    ['a parameter that was taken away', /^0: Linear: its parameter W of shape 3x2 must be a Variable, got null/, () => {
+      const linear = new nn.Linear(3, 2);
+      linear.weight = null as unknown as nn.Variable;
+      return nn.sequential(linear).forward(random([4, 3]));
+    }],
+    ['an input given twice', /^model: inputs must be different symbols, got one of shape 4 twice/, () => {
+      const x = nn.input([4]);
+      return nn.model([x, x], new nn.Linear(4, 2).apply(x));
+    }],
+    ['a layer in thirty chains', /^(0\.){10}\.\.\.(\.0){10}: Linear: x must have 3 features/, () => {
+      let net: nn.Module = new nn.Linear(3, 2);
+      for (let depth = 0; depth < 30; depth++) net = nn.sequential(net);
+      return net.forward(random([1, 4]));
+    }],
     ['a sum of nothing', /^Add: at least one input must be given, got none/, () => new nn.Add().forward()],
     ['a sum of two shapes', /^Add: its inputs must have one shape, got 2x3 and 1x3/,
       () => new nn.Add().forward(random([2, 3]), random([1, 3]))],

@@ -93,8 +93,8 @@ describe('lookahead', () => {
     expect(() => given({ keep: '1' })).toThrow(/lookahead.keep must be/);
     const wrong = given({ every: 1, keep: () => NaN });
     expect(() => wrong.step()).toThrow(/value of lookahead.keep/);
-    const [without, five, six] = [make(), given({}), given({ every: 6 })];
-    for (const [from, to] of [[without, five], [five, without], [five, six]]) {
+    const [without, five, six, slow] = [make(), given({}), given({ every: 6 }), given({ keep: 0.6 })];
+    for (const [from, to] of [[without, five], [five, without], [five, six], [five, slow]]) {
       expect(() => to.restore(from.checkpoint())).toThrow(/was made with lookahead/);
     }
   });

@@ -1,12 +1,13 @@
 /** The folder of a run: it belongs to one run at a time, and what a run left there is not replaced unasked. */
 
-import { lstat, mkdir, rm } from 'node:fs/promises';
+import { lstat, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { removeTemporaries } from '../atomic-write.ts';
 import { DataFileError, explainSystemError, systemErrorCode } from '../errors.ts';
 import { isProcessAlive, LockedError, takeLock } from './lock.ts';
 import { eventsName, logName } from './run-log.ts';
 import { UsageError } from './terminal.ts';
+import { makeFolder } from '../make-folder.ts';
 
 export const checkpointName = 'checkpoint.safetensors';
 /** What a run leaves in its folder, and its logs, which alone are nothing to go on from or to keep. */
@@ -29,7 +30,7 @@ export async function openRunFolder(
 ): Promise<() => Promise<void>> {
   let unlock: () => Promise<void>;
   try {
-    if (use !== 'resume') await mkdir(out, { recursive: true });
+    if (use !== 'resume') await makeFolder(out);
     unlock = await takeLock(join(out, lockName));
   } catch (error) {
     if (use === 'resume' && systemErrorCode(error) === 'ENOENT') return () => Promise.resolve();

@@ -11,7 +11,7 @@
  */
 
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseJson } from '../../io/json.ts';
 import { checkInteger, checkNumber, checkOneOf, checkRecord, checkString, describe } from '../../runtime/check.ts';
@@ -23,6 +23,7 @@ import { methods } from './plan.ts';
 import type { Definition } from './plan.ts';
 import { checkSettings, parseSpace } from './space.ts';
 import type { Settings } from './space.ts';
+import { makeFolder } from '../make-folder.ts';
 
 export interface Search extends Definition {
   readonly id: string;
@@ -107,9 +108,7 @@ export async function openSearch(folder: string, search: Search, file: unknown):
   });
   const ours = names.find((name) => ['trials', 'results', ...Object.values(files)].includes(name));
   if (ours !== undefined) throw new UsageError(`${folder} is no folder of a search, and has ${ours} in it: --out names another folder`);
-  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
-    throw new DataFileError(`cannot make the folder ${folder}: ${explainSystemError(error)}`, folder, error);
-  });
+  await makeFolder(folder);
   const { id, method, trials, seed } = search;
   await atomicWriteFile(pathOf(folder, 'search'), `${JSON.stringify({ search: id, method, trials, seed, file }, null, 2)}\n`);
 }
@@ -184,7 +183,7 @@ function parseResult(path: string, text: string, id: string, index: number): Tri
 
 /** Writes a trial's result, which must not be there yet, as a whole. */
 export async function writeResult(folder: string, result: TrialResult): Promise<void> {
-  await mkdir(join(folder, 'results'), { recursive: true });
+  await makeFolder(join(folder, 'results'));
   await atomicWriteFile(resultPathOf(folder, result.index), `${JSON.stringify(result)}\n`);
 }
 

@@ -1,6 +1,6 @@
 /** Running one trial: `tilegrad train` in a folder of its own, and a result that is written when it has ended. */
 
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { DivergenceError } from '../../train/index.ts';
@@ -17,6 +17,7 @@ import { readText, runFolderOf, writeResult } from './folder.ts';
 import type { Search, Trial, TrialResult } from './folder.ts';
 import { valueText } from './space.ts';
 import type { Settings } from './space.ts';
+import { makeFolder } from '../make-folder.ts';
 
 /** What train makes of a list of its arguments; throws for arguments that it does not take. */
 export type ReadTrain = (argv: readonly string[]) => TrainOptions;
@@ -86,7 +87,7 @@ async function claim(out: string, id: string, index: number): Promise<void> {
   if (found !== null || inside.some((name) => !name.endsWith('.tmp'))) {
     throw new DataFileError(`${out} is not the folder of trial ${index} of this search: move it away to run the trial`, out);
   }
-  await mkdir(out, { recursive: true });
+  await makeFolder(out);
   await atomicWriteFile(mark, own);
 }
 
