@@ -318,7 +318,8 @@ describe('FastConvNet', () => {
 
   it('refuses more blocks than the image can be halved', () => {
     const deep = { ...options, blocks: [[2], [2], [2], [2]] };
-    expect(() => new FastConvNet(deep)).toThrow(/^FastConvNet: blocks must be 1 to 3 lists .*inputDim leaves room for 3/);
+    expect(() => new FastConvNet(deep))
+      .toThrow(/^FastConvNet: blocks must be 1 to 3 lists .*inputDim leaves room for 3/);
     expect(() => new FastConvNet({ ...options, whiteningFilters: 97 })).toThrow(RangeError);
   });
 });
