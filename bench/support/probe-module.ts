@@ -4,13 +4,13 @@
  */
 
 import { features } from '../../src/runtime/features.ts';
-import { maximumPages, sharedHeap } from '../../src/kernels/memory/heap.ts';
-import { createEngine } from '../../src/kernels/team/engine.ts';
-import type { Engine } from '../../src/kernels/team/engine.ts';
+import { sharedHeap } from '../../src/kernels/memory/heap.ts';
+import { Engine } from '../../src/kernels/team/engine.ts';
 import { emitTeam } from '../../src/kernels/team/loop.ts';
+import { beginPart } from '../../src/kernels/team/part.ts';
 import {
   atomicLoad, atomicUpdate, type Body, constant, defineFunction, type FloatKind, lanesOf, load, type Local,
-  ModuleBuilder, multiplyAdd, type Value, vectorOf,
+  multiplyAdd, type Value, vectorOf,
 } from '../../src/wasm/index.ts';
 
 /** The i32 arguments of the probes, by byte offset. */
@@ -73,14 +73,14 @@ function emitMeeting(f: Body, args: Value): void {
   f.doWhile(() => f.set(looks, looks.sub(1)), () => atomicLoad('i32', counter).lt(2).and(looks.gt(0)));
 }
 
-const memoryImport = 'heap';
+/** What stands for the probes where the engine asks for kernels. */
+const allProbes = {};
 
-function emitModule(): { bytes: Uint8Array<ArrayBuffer>; positions: ReadonlyMap<ProbeName, number> } {
-  const builder = new ModuleBuilder();
-  builder.importMemory(memoryImport, 'memory', { initial: 1, maximum: maximumPages, shared: true });
-  const positions = new Map<ProbeName, number>();
+function emitProbes(first: number): { bytes: Uint8Array<ArrayBuffer>; probes: ReadonlyMap<ProbeName, number> } {
+  const { module } = beginPart(first);
+  const probes = new Map<ProbeName, number>();
   const add = (name: ProbeName, write: (f: Body, args: Local, task: Local) => void): void => {
-    positions.set(name, builder.addToTable(defineFunction(builder, name, ['i32', 'i32'], [], write)));
+    probes.set(name, module.addToTable(defineFunction(module, name, ['i32', 'i32'], [], write)));
   };
   for (const float of ['f32', 'f64'] as const) {
     add(float, (f, args, task) => emitArithmetic(f, args, task, float, false));
@@ -90,8 +90,7 @@ function emitModule(): { bytes: Uint8Array<ArrayBuffer>; positions: ReadonlyMap<
   add('copy_memory', (f, args, task) => emitCopy(f, args, task, false));
   add('nothing', () => undefined);
   add('meet', (f, args) => emitMeeting(f, args));
-  emitTeam(builder);
-  return { bytes: builder.build(), positions };
+  return { bytes: module.build(), probes };
 }
 
 export interface Probes {
@@ -111,9 +110,18 @@ export function probes(): Probes | string {
 function build(): Probes | string {
   const heap = sharedHeap();
   if (typeof heap === 'string') return heap;
-  const { bytes, positions } = emitModule();
-  const module = new WebAssembly.Module(bytes);
-  return { engine: createEngine(module, heap, { [memoryImport]: { memory: heap.memory } }), positions };
+  let positions: ReadonlyMap<ProbeName, number> = new Map();
+  const engine = new Engine(new WebAssembly.Module(emitTeam()), heap, {
+    relaxed: false,
+    kernels: [allProbes],
+    emit(_kernels, first) {
+      const { bytes, probes } = emitProbes(first);
+      positions = probes;
+      return { bytes, positions: new Map([[allProbes, first]]) };
+    },
+  });
+  engine.position(allProbes);
+  return { engine, positions };
 }
 
 /** Byte offset of an argument. */

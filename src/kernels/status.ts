@@ -1,7 +1,6 @@
 /** What computes now, and how to have everything ready before the first computation. */
 
 import { describeComputing, type Info } from '../runtime/info.ts';
-import { type Heap, sharedHeap } from './memory/heap.ts';
 import { rehearse } from './rehearsal.ts';
 import { activeKernels, reselect, selection } from './registry.ts';
 import { prepareSimd } from './simd/backend.ts';
@@ -38,7 +37,6 @@ export async function ready(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
   try {
-    (sharedHeap() as Heap).warm();
     rehearse(activeKernels());
   } catch {
     // who computes will be told

@@ -18,7 +18,7 @@ import { FunctionBuilder, type FunctionReference, type GlobalReference } from '.
 import { isVector, type Kind, typeOf } from './kinds.ts';
 import { emitStore } from './memory-values.ts';
 import type { ModuleBuilder } from './module-builder.ts';
-import type { OpcodeName } from './opcodes.ts';
+import { instruction } from './opcodes.ts';
 import { laneBits, Local, operand, type Operand, Value } from './values.ts';
 
 /** Where a branch goes: the end of a block, or the start of a loop. */
@@ -66,22 +66,22 @@ export class Body {
 
   /** Writes a scalar or a whole vector at address + offset bytes. */
   store(address: Value, value: Value, offset: number = 0): void {
-    const name: OpcodeName = isVector(value.kind) ? 'v128.store' : `${value.kind as 'f32'}.store`;
-    emitStore(this.builder, name, address, value, offset);
+    const opcode = instruction(isVector(value.kind) ? 'v128' : value.kind, 'store');
+    emitStore(this.builder, opcode, address, value, offset);
   }
 
   /** Writes one lane of a vector. */
   storeLane(address: Value, vector: Value, lane: number, offset: number = 0): void {
-    emitStore(this.builder, `v128.store${laneBits(vector.kind)}_lane`, address, vector, offset, lane);
+    emitStore(this.builder, instruction('v128', `store${laneBits(vector.kind)}_lane`), address, vector, offset, lane);
   }
 
   /** Writes the low byte of an i32. */
   storeByte(address: Value, value: Value, offset: number = 0): void {
-    emitStore(this.builder, 'i32.store8', address, value, offset);
+    emitStore(this.builder, instruction('i32', 'store8'), address, value, offset);
   }
 
   atomicStore(address: Value, value: Value, offset: number = 0): void {
-    emitStore(this.builder, `${value.kind as 'i32'}.atomic.store`, address, value, offset);
+    emitStore(this.builder, instruction(value.kind, 'atomic.store'), address, value, offset);
   }
 
   fence(): void {
@@ -263,14 +263,16 @@ export function globalValue(global: GlobalReference): Value {
   return new Value(global.type as Kind, (to) => void to.op('global.get', global.index));
 }
 
-/** Writes a whole function; `write` gets its body and its parameters as locals. */
+/**
+ * Writes a whole function; `write` gets its body and its parameters as locals. One that is not exported is written only
+ * when the module is built, and only if something in it is found to use it.
+ */
 export function defineFunction(
   module: ModuleBuilder, name: string, parameters: readonly Kind[], results: readonly Kind[],
   write: (f: Body, ...parameters: Local[]) => void, exportName?: string,
 ): FunctionReference {
-  const builder = module.function(name, parameters.map(typeOf), results.map(typeOf), exportName);
-  const locals = parameters.map((kind, i) => new Local(kind, i, builder));
-  write(new Body(builder), ...locals);
-  builder.op('end');
-  return builder;
+  return module.functionWhenUsed(name, parameters.map(typeOf), results.map(typeOf), (builder) => {
+    write(new Body(builder), ...parameters.map((kind, i) => new Local(kind, i, builder)));
+    builder.op('end');
+  }, exportName);
 }

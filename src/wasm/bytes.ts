@@ -2,6 +2,10 @@
  * A growing byte buffer with the encodings of the WebAssembly binary format: LEB128 integers, floats, names, vectors.
  */
 
+/** For numbers on their way to bytes. */
+const scratch: DataView<ArrayBuffer> = new DataView(new ArrayBuffer(8));
+const encoder: TextEncoder = new TextEncoder();
+
 export class ByteWriter {
   #buffer: Uint8Array<ArrayBuffer> = new Uint8Array(256);
   #length = 0;
@@ -10,13 +14,14 @@ export class ByteWriter {
     return this.#length;
   }
 
-  byte(...values: number[]): this {
-    for (const value of values) this.#push(value);
+  byte(value: number): this {
+    if (this.#length === this.#buffer.length) this.#grow(1);
+    this.#buffer[this.#length++] = value;
     return this;
   }
 
   bytes(values: ArrayLike<number>): this {
-    this.#reserve(values.length);
+    if (this.#length + values.length > this.#buffer.length) this.#grow(values.length);
     this.#buffer.set(values, this.#length);
     this.#length += values.length;
     return this;
@@ -24,15 +29,16 @@ export class ByteWriter {
 
   /** Unsigned LEB128 of an integer 0..2^32-1: seven bits a byte, low bits first, the top bit says that more follow. */
   unsigned(value: number): this {
+    if (value >= 0 && value < 0x80 && Number.isInteger(value)) return this.byte(value);
     if (!Number.isInteger(value) || value < 0 || value > 0xffffffff) {
       throw new RangeError(`ByteWriter.unsigned: value must be an integer from 0 to 4294967295, got ${value}`);
     }
     let rest = value;
     while (rest >= 0x80) {
-      this.#push((rest % 0x80) | 0x80);
+      this.byte((rest % 0x80) | 0x80);
       rest = Math.floor(rest / 0x80);
     }
-    this.#push(rest);
+    this.byte(rest);
     return this;
   }
 
@@ -49,7 +55,7 @@ export class ByteWriter {
       const low = rest & 0x7f;
       rest >>= 7; // arithmetic: fills with the sign
       const finished = (rest === 0 && (low & 0x40) === 0) || (rest === -1 && (low & 0x40) !== 0);
-      this.#push(finished ? low : low | 0x80);
+      this.byte(finished ? low : low | 0x80);
       if (finished) return this;
     }
   }
@@ -64,26 +70,24 @@ export class ByteWriter {
       const low = Number(rest & 0x7fn);
       rest >>= 7n;
       const finished = (rest === 0n && (low & 0x40) === 0) || (rest === -1n && (low & 0x40) !== 0);
-      this.#push(finished ? low : low | 0x80);
+      this.byte(finished ? low : low | 0x80);
       if (finished) return this;
     }
   }
 
   float32(value: number): this {
-    const view = new DataView(new ArrayBuffer(4));
-    view.setFloat32(0, value, true);
-    return this.bytes(new Uint8Array(view.buffer));
+    scratch.setFloat32(0, value, true);
+    return this.bytes(new Uint8Array(scratch.buffer, 0, 4));
   }
 
   float64(value: number): this {
-    const view = new DataView(new ArrayBuffer(8));
-    view.setFloat64(0, value, true);
-    return this.bytes(new Uint8Array(view.buffer));
+    scratch.setFloat64(0, value, true);
+    return this.bytes(new Uint8Array(scratch.buffer, 0, 8));
   }
 
   /** A length-prefixed UTF-8 name. */
   name(text: string): this {
-    const encoded = new TextEncoder().encode(text);
+    const encoded = encoder.encode(text);
     return this.unsigned(encoded.length).bytes(encoded);
   }
 
@@ -100,15 +104,8 @@ export class ByteWriter {
     return this.#buffer.slice(0, this.#length);
   }
 
-  #push(value: number): void {
-    this.#reserve(1);
-    this.#buffer[this.#length++] = value;
-  }
-
-  #reserve(more: number): void {
-    const needed = this.#length + more;
-    if (needed <= this.#buffer.length) return;
-    const larger = new Uint8Array(Math.max(needed, 2 * this.#buffer.length));
+  #grow(more: number): void {
+    const larger = new Uint8Array(Math.max(this.#length + more, 2 * this.#buffer.length));
     larger.set(this.#buffer.subarray(0, this.#length));
     this.#buffer = larger;
   }

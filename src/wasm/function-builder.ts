@@ -57,6 +57,12 @@ const laneCounts: Partial<Record<ImmediateKind, number>> = {
   lane2: 2, lane4: 4, lane8: 8, lane16: 16, memory1lane: 16, memory2lane: 8, memory4lane: 4, memory8lane: 2,
 };
 
+/** log2 of the bytes that are accessed */
+const alignments: Partial<Record<ImmediateKind, number>> = {
+  memory1: 0, memory2: 1, memory4: 2, memory8: 3, memory16: 4,
+  memory1lane: 0, memory2lane: 1, memory4lane: 2, memory8lane: 3,
+};
+
 export class FunctionBuilder implements FunctionReference {
   readonly name: string;
   readonly index: number;
@@ -65,8 +71,12 @@ export class FunctionBuilder implements FunctionReference {
   readonly #scope: ModuleScope;
   readonly #code = new ByteWriter();
   readonly #locals: ValueType[];
+  /** the operands' types are the first `#height` entries; what lies above is of the past */
   readonly #stack: StackType[] = [];
+  #height = 0;
   readonly #frames: Frame[];
+  /** the innermost of the frames */
+  #frame: Frame;
   #instructions = 0;
 
   /** Made by ModuleBuilder.function. */
@@ -77,7 +87,8 @@ export class FunctionBuilder implements FunctionReference {
     this.results = signature.results;
     this.#scope = scope;
     this.#locals = [...signature.parameters];
-    this.#frames = [{ opcode: 'function', results: signature.results, height: 0, unreachable: false }];
+    this.#frame = { opcode: 'function', results: signature.results, height: 0, unreachable: false };
+    this.#frames = [this.#frame];
   }
 
   /** Declares a local variable (zero at first) and returns its index. */
@@ -98,17 +109,24 @@ export class FunctionBuilder implements FunctionReference {
   }
 
   /** Emits one instruction. Throws TypeError when the operand stack does not fit it, RangeError for a bad immediate. */
-  op<Name extends OpcodeName>(name: Name, ...immediates: Immediates<Name>): this {
-    const opcode = opcodes.get(name);
-    if (opcode === undefined) this.#fail(`unknown instruction ${String(name)}`);
-    if (this.#frames.length === 0) this.#fail(`${name} after the end of the function`);
+  op<Name extends OpcodeName>(name: Name, ...immediates: Immediates<Name>): this;
+  op(name: string, first?: unknown, second?: unknown): this {
+    return this.emit(opcodes.get(name) ?? this.#fail(`unknown instruction ${String(name)}`), first, second);
+  }
+
+  /** The same for an instruction that was looked up before, whose immediates nobody has checked the types of. */
+  emit(opcode: Opcode, first?: unknown, second?: unknown): this {
+    if (this.#frames.length === 0) this.#fail(`${opcode.name} after the end of the function`);
     this.#instructions++;
-    const values = immediates as readonly unknown[];
-    this.#checkTypes(opcode, values);
-    const { code } = opcode;
-    if (typeof code === 'number') this.#code.byte(code);
-    else this.#code.byte(code[0]).unsigned(code[1]);
-    if (opcode.immediate !== null) this.#writeImmediate(opcode.immediate, values);
+    const { operands, results, bytes, immediate } = opcode;
+    if (operands === null || results === null) {
+      this.#checkTypes(opcode, first);
+    } else {
+      this.#popAll(opcode.name, operands);
+      for (let i = 0; i < results.length; i++) this.#push(results[i]);
+    }
+    for (let i = 0; i < bytes.length; i++) this.#code.byte(bytes[i]);
+    if (immediate !== null) this.#writeImmediate(immediate, first, second);
     return this;
   }
 
@@ -136,18 +154,26 @@ export class FunctionBuilder implements FunctionReference {
     throw new TypeError(`${this.name}, instruction ${this.#instructions}: ${message}`);
   }
 
-  #checkTypes(opcode: Opcode, values: readonly unknown[]): void {
-    if (opcode.operands !== null && opcode.results !== null) {
-      this.#popAll(opcode.name, opcode.operands);
-      this.#stack.push(...opcode.results);
-      return;
-    }
-    const index = values[0] as number;
+  #push(type: StackType): void {
+    this.#stack[this.#height++] = type;
+  }
+
+  #pushAll(types: readonly ValueType[]): void {
+    for (const type of types) this.#push(type);
+  }
+
+  #checkTypes(opcode: Opcode, first: unknown): void {
+    const index = first as number;
     switch (opcode.name) {
-      case 'block': case 'loop': return this.#enter(opcode.name, values[0] as ValueType | undefined);
+      case 'local.get': return this.#push(this.localType(index));
+      case 'local.set': return this.#popOne('local.set', this.localType(index));
+      case 'local.tee':
+        this.#popOne('local.tee', this.localType(index));
+        return this.#push(this.localType(index));
+      case 'block': case 'loop': return this.#enter(opcode.name, first as ValueType | undefined);
       case 'if':
-        this.#popAll('if', ['i32']);
-        return this.#enter('if', values[0] as ValueType | undefined);
+        this.#popOne('if', 'i32');
+        return this.#enter('if', first as ValueType | undefined);
       case 'else': return this.#else();
       case 'end': return this.#end();
       case 'br':
@@ -156,11 +182,11 @@ export class FunctionBuilder implements FunctionReference {
       case 'br_if': {
         const types = this.#labelTypes(index);
         this.#popAll('br_if', [...types, 'i32']);
-        this.#stack.push(...types);
+        this.#pushAll(types);
         return;
       }
       case 'br_table': {
-        const labels = Array.from(values[0] as ArrayLike<number>);
+        const labels = Array.from(first as ArrayLike<number>);
         if (labels.length === 0) this.#fail('br_table needs at least its default label');
         const types = labels.map((label) => this.#labelTypes(label));
         const mismatch = types.find((each) => each.join() !== types[0].join());
@@ -175,41 +201,29 @@ export class FunctionBuilder implements FunctionReference {
       case 'call': {
         const callee = this.#scope.functionAt(index) ?? this.#fail(`call: there is no function ${index}`);
         this.#popAll(`call ${callee.name}`, callee.parameters);
-        this.#stack.push(...callee.results);
+        this.#pushAll(callee.results);
         return;
       }
       case 'call_indirect': {
         const type = this.#scope.signatureAt(index) ?? this.#fail(`call_indirect: there is no type ${index}`);
         this.#popAll('call_indirect', [...type.parameters, 'i32']);
-        this.#stack.push(...type.results);
+        this.#pushAll(type.results);
         return;
       }
-      case 'drop':
-        this.#pop('drop', 'any');
-        return;
+      case 'drop': return void this.#pop('drop', 'any');
       case 'select': {
-        this.#popAll('select', ['i32']);
+        this.#popOne('select', 'i32');
         const second = this.#pop('select', 'any');
         const first = this.#pop('select', second);
         if (first === 'v128' || second === 'v128') this.#fail('select: vectors have none, use v128.bitselect');
-        this.#stack.push(first === 'any' ? second : first);
+        this.#push(first === 'any' ? second : first);
         return;
       }
-      case 'local.get':
-        this.#stack.push(this.localType(index));
-        return;
-      case 'local.set': return this.#popAll('local.set', [this.localType(index)]);
-      case 'local.tee':
-        this.#popAll('local.tee', [this.localType(index)]);
-        this.#stack.push(this.localType(index));
-        return;
-      case 'global.get':
-        this.#stack.push(this.#global(index).type);
-        return;
+      case 'global.get': return this.#push(this.#global(index).type);
       case 'global.set': {
         const global = this.#global(index);
         if (!global.mutable) this.#fail(`global.set: ${global.name} is immutable`);
-        return this.#popAll('global.set', [global.type]);
+        return this.#popOne('global.set', global.type);
       }
       default: this.#fail(`${opcode.name} has no typing rule`);
     }
@@ -220,29 +234,42 @@ export class FunctionBuilder implements FunctionReference {
   }
 
   #pop(instruction: string, expected: StackType): StackType {
-    const frame = this.#frames[this.#frames.length - 1];
-    if (this.#stack.length === frame.height) {
+    const frame = this.#frame;
+    if (this.#height === frame.height) {
       if (frame.unreachable) return expected;
       this.#fail(`${instruction} expects ${expected} on the stack, the ${frame.opcode} has nothing left`);
     }
-    const actual = this.#stack.pop() as StackType;
+    const actual = this.#stack[--this.#height];
     if (actual !== expected && actual !== 'any' && expected !== 'any') {
       this.#fail(`${instruction} expects ${expected}, got ${actual}`);
     }
     return actual === 'any' ? expected : actual;
   }
 
+  #popOne(instruction: string, type: ValueType): void {
+    const below = this.#height - 1;
+    if (below >= this.#frame.height && this.#stack[below] === type) this.#height = below;
+    else this.#popAll(instruction, [type]);
+  }
+
   #popAll(instruction: string, types: readonly ValueType[]): void {
-    const frame = this.#frames[this.#frames.length - 1];
+    const { height, unreachable } = this.#frame;
     const stack = this.#stack;
-    const available = Math.min(types.length, stack.length - frame.height);
-    let fits = available === types.length || frame.unreachable;
+    const available = Math.min(types.length, this.#height - height);
+    let fits = available === types.length || unreachable;
     for (let i = 1; i <= available && fits; i++) {
-      const actual = stack[stack.length - i];
+      const actual = stack[this.#height - i];
       fits = actual === types[types.length - i] || actual === 'any';
     }
-    if (!fits) this.#fail(`${instruction} expects ${list(types)}, the stack has ${list(stack.slice(stack.length - available))}`);
-    stack.length -= available;
+    if (!fits) {
+      this.#fail(`${instruction} expects ${list(types)}, the stack has ${list(this.#operands(this.#height - available))}`);
+    }
+    this.#height -= available;
+  }
+
+  /** The types on the stack from a height upwards. */
+  #operands(from: number): StackType[] {
+    return this.#stack.slice(from, this.#height);
   }
 
   #labelTypes(label: number): readonly ValueType[] {
@@ -252,54 +279,61 @@ export class FunctionBuilder implements FunctionReference {
   }
 
   #enter(opcode: Frame['opcode'], result: ValueType | undefined): void {
-    const results = result === undefined ? [] : [result];
-    this.#frames.push({ opcode, results, height: this.#stack.length, unreachable: false });
+    this.#open({ opcode, results: result === undefined ? [] : [result], height: this.#height, unreachable: false });
+  }
+
+  #open(frame: Frame): void {
+    this.#frames.push(frame);
+    this.#frame = frame;
   }
 
   #leave(): void {
-    const frame = this.#frames[this.#frames.length - 1];
-    frame.unreachable = true;
-    this.#stack.length = frame.height;
+    this.#frame.unreachable = true;
+    this.#height = this.#frame.height;
   }
 
   #closeFrame(): Frame {
-    const frame = this.#frames[this.#frames.length - 1];
+    const frame = this.#frame;
     this.#popAll(`the end of ${frame.opcode === 'function' ? 'the function' : frame.opcode}`, frame.results);
-    if (this.#stack.length !== frame.height) {
-      this.#fail(`the ${frame.opcode} ends with ${list(this.#stack.slice(frame.height))} left over on the stack`);
+    if (this.#height !== frame.height) {
+      this.#fail(`the ${frame.opcode} ends with ${list(this.#operands(frame.height))} left over on the stack`);
     }
     this.#frames.pop();
+    this.#frame = this.#frames[this.#frames.length - 1];
     return frame;
   }
 
   #else(): void {
-    const frame = this.#frames[this.#frames.length - 1];
+    const frame = this.#frame;
     if (frame.opcode !== 'if') this.#fail(`else inside ${frame.opcode}, not inside if`);
     this.#closeFrame();
-    this.#frames.push({ opcode: 'else', results: frame.results, height: frame.height, unreachable: false });
+    this.#open({ opcode: 'else', results: frame.results, height: frame.height, unreachable: false });
   }
 
   #end(): void {
     const frame = this.#closeFrame();
     if (frame.opcode === 'if' && frame.results.length > 0) this.#fail(`if with result ${list(frame.results)} needs an else`);
-    if (frame.opcode !== 'function') this.#stack.push(...frame.results);
+    if (frame.opcode !== 'function') this.#pushAll(frame.results);
   }
 
-  #writeImmediate(kind: ImmediateKind, values: readonly unknown[]): void {
-    const first = values[0] as number;
+  #writeImmediate(kind: ImmediateKind, value: unknown, second: unknown): void {
+    const first = value as number;
     switch (kind) {
+      case 'label': case 'function': case 'local': case 'global':
+        this.#code.unsigned(first);
+        return;
+      case 'i32':
+        this.#code.signed32(first);
+        return;
       case 'block':
-        this.#code.byte(values[0] === undefined ? 0x40 : typeCodes[values[0] as ValueType]);
+        this.#code.byte(value === undefined ? 0x40 : typeCodes[value as ValueType]);
         return;
       case 'labels': {
-        const labels = Array.from(values[0] as ArrayLike<number>);
+        const labels = Array.from(value as ArrayLike<number>);
         this.#code.unsigned(labels.length - 1);
         for (const label of labels) this.#code.unsigned(label);
         return;
       }
-      case 'label': case 'function': case 'local': case 'global':
-        this.#code.unsigned(first);
-        return;
       case 'type':
         this.#code.unsigned(first).byte(0); // the only table
         return;
@@ -307,13 +341,10 @@ export class FunctionBuilder implements FunctionReference {
         this.#code.byte(0);
         return;
       case 'zeros':
-        this.#code.byte(0, 0);
-        return;
-      case 'i32':
-        this.#code.signed32(first);
+        this.#code.byte(0).byte(0);
         return;
       case 'i64':
-        this.#code.signed64(values[0] as bigint);
+        this.#code.signed64(value as bigint);
         return;
       case 'f32':
         this.#code.float32(first);
@@ -322,7 +353,7 @@ export class FunctionBuilder implements FunctionReference {
         this.#code.float64(first);
         return;
       case 'bytes16': case 'lanes16': {
-        const bytes = Array.from(values[0] as ArrayLike<number>);
+        const bytes = Array.from(value as ArrayLike<number>);
         const limit = kind === 'bytes16' ? 256 : 32;
         if (bytes.length !== 16 || bytes.some((byte) => !Number.isInteger(byte) || byte < 0 || byte >= limit)) {
           throw new RangeError(`${this.name}: expected 16 integers below ${limit}, got ${bytes.join(' ')}`);
@@ -333,10 +364,9 @@ export class FunctionBuilder implements FunctionReference {
       case 'lane2': case 'lane4': case 'lane8': case 'lane16':
         this.#code.byte(this.#lane(kind, first));
         return;
-      default: { // memory<bytes> or memory<bytes>lane: log2 of the alignment, offset, lane
-        this.#code.unsigned(Math.log2(Number.parseInt(kind.slice('memory'.length), 10))).unsigned(first ?? 0);
-        if (kind.endsWith('lane')) this.#code.byte(this.#lane(kind, values[1] as number));
-      }
+      default: // memory<bytes> or memory<bytes>lane: log2 of the alignment, offset, lane
+        this.#code.byte(alignments[kind]!).unsigned(first ?? 0);
+        if (laneCounts[kind] !== undefined) this.#code.byte(this.#lane(kind, second as number));
     }
   }
 

@@ -6,8 +6,8 @@
 
 import type { FunctionBuilder } from './function-builder.ts';
 import { isVector, type Kind, type VectorKind } from './kinds.ts';
-import type { OpcodeName } from './opcodes.ts';
-import { apply, constant, laneBits, operand, type Operand, Value } from './values.ts';
+import { instruction, type Opcode } from './opcodes.ts';
+import { apply, constant, laneBits, operand, type Operand, unary, Value } from './values.ts';
 
 /** An address taken apart into what must be computed and what the immediate can hold. */
 function splitAddress(address: Value, offset: number): { readonly base: Value; readonly immediate: number } {
@@ -28,7 +28,8 @@ function access(name: string, result: Kind, address: Value, offset: number, rest
 
 /** A scalar or a whole vector at address + offset bytes. Vectors need no alignment. */
 export function load(kind: Kind, address: Value, offset: number = 0): Value {
-  return access(isVector(kind) ? 'v128.load' : `${kind}.load`, kind, address, offset);
+  const { base, immediate } = splitAddress(address, offset);
+  return unary(instruction(isVector(kind) ? 'v128' : kind, 'load'), kind, base, immediate);
 }
 
 /** One element at the address, in every lane. */
@@ -92,15 +93,14 @@ export function atomicNotify(address: Value, count: Operand, offset: number = 0)
   return access('memory.atomic.notify', 'i32', address, offset, [operand('i32', count)]);
 }
 
-/** Emits a store of any name: the address, the value, the instruction with the folded offset and perhaps a lane. */
+/** Emits a store of any kind: the address, the value, the instruction with the folded offset and perhaps a lane. */
 export function emitStore(
-  to: FunctionBuilder, name: OpcodeName, address: Value, value: Value, offset: number, lane?: number,
+  to: FunctionBuilder, opcode: Opcode, address: Value, value: Value, offset: number, lane?: number,
 ): void {
   const { base, immediate } = splitAddress(address, offset);
   base.emit(to);
   value.emit(to);
-  if (lane === undefined) to.op(name as 'f32.store', immediate);
-  else to.op(name as 'v128.store32_lane', immediate, lane);
+  to.emit(opcode, immediate, lane);
 }
 
 /** pages of 64 KiB that the memory has now */

@@ -38,9 +38,15 @@ export class ModuleBuilder implements ModuleScope {
   readonly #types: Signature[] = [];
   readonly #imported: Array<FunctionReference & { readonly module: string }> = [];
   readonly #functions: FunctionBuilder[] = [];
+  readonly #unwritten: Array<() => void> = [];
   readonly #globals: GlobalDefinition[] = [];
   readonly #exports: Export[] = [];
+  readonly #importedGlobals: Array<GlobalReference & { readonly module: string }> = [];
   readonly #table: FunctionReference[] = [];
+  /** entries that the table has at least, the position of the first function, and where it is imported from */
+  #tableSize: number = 0;
+  #tableFirst: number = 0;
+  #tableFrom: readonly [string, string] | null = null;
   readonly #data: Array<{ readonly address: number; readonly bytes: Uint8Array }> = [];
   #memory: { readonly limits: MemoryLimits; readonly from: readonly [string, string] | null } | null = null;
 
@@ -53,6 +59,28 @@ export class ModuleBuilder implements ModuleScope {
   memory(limits: MemoryLimits, exportName?: string): void {
     this.#setMemory(limits, null);
     if (exportName !== undefined) this.#export(exportName, memoryKind, 0);
+  }
+
+  /** Takes the table from the import module.name; functions that are added to it stand there from `first` on. */
+  importTable(module: string, name: string, size: number, first: number): void {
+    this.#tableFrom = [module, name];
+    this.#tableSize = size;
+    this.#tableFirst = first;
+  }
+
+  /** Gives the module a table of so many entries, more than functions are added to it. */
+  table(size: number): void {
+    this.#tableSize = size;
+  }
+
+  /** Takes a global variable from an import. Before the first one of the module's own. */
+  importGlobal(module: string, name: string, type: ValueType, mutable: boolean): GlobalReference {
+    if (this.#globals.length > 0) {
+      throw new TypeError(`ModuleBuilder.importGlobal: ${name} must be imported before globals are defined`);
+    }
+    const reference = { module, name, type, mutable, index: this.#importedGlobals.length };
+    this.#importedGlobals.push(reference);
+    return reference;
   }
 
   /** Imports must come before the first function, because functions are numbered in that order. */
@@ -78,6 +106,24 @@ export class ModuleBuilder implements ModuleScope {
     return builder;
   }
 
+  /**
+   * A function that is numbered when it is first referred to, and whose body `write` writes when the module is built:
+   * what is neither exported nor in the table nor called by others is left out.
+   */
+  functionWhenUsed(
+    name: string, parameters: readonly ValueType[], results: readonly ValueType[],
+    write: (builder: FunctionBuilder) => void, exportName?: string,
+  ): FunctionReference {
+    let begun: FunctionBuilder | null = null;
+    const begin = (): FunctionBuilder => {
+      const builder = this.function(name, parameters, results, exportName);
+      this.#unwritten.push(() => write(builder));
+      return builder;
+    };
+    if (exportName !== undefined) begun = begin();
+    return { name, parameters, results, get index() { return (begun ??= begin()).index; } };
+  }
+
   /** A global variable of this instance (each worker has its own). i64 takes a bigint. */
   global(
     name: string, type: ValueType, mutable: boolean, initial: number | bigint, exportName?: string,
@@ -86,14 +132,15 @@ export class ModuleBuilder implements ModuleScope {
     if ((type === 'i64') !== (typeof initial === 'bigint')) {
       throw new TypeError(`ModuleBuilder.global: ${name} is ${type}, its first value is a ${typeof initial}`);
     }
-    const index = this.#globals.push({ name, type, mutable, initial, index: this.#globals.length }) - 1;
-    if (exportName !== undefined) this.#export(exportName, globalKind, index);
-    return this.#globals[index];
+    const global = { name, type, mutable, initial, index: this.#importedGlobals.length + this.#globals.length };
+    this.#globals.push(global);
+    if (exportName !== undefined) this.#export(exportName, globalKind, global.index);
+    return global;
   }
 
   /** Appends a function to the table and returns its position there, for call_indirect. */
   addToTable(target: FunctionReference): number {
-    return this.#table.push(target) - 1;
+    return this.#tableFirst + this.#table.push(target) - 1;
   }
 
   /** Exports the table under this name. */
@@ -122,16 +169,19 @@ export class ModuleBuilder implements ModuleScope {
   }
 
   globalAt(index: number): GlobalReference | undefined {
-    return this.#globals[index];
+    return this.#importedGlobals[index] ?? this.#globals[index - this.#importedGlobals.length];
   }
 
   /** The binary module. Throws TypeError when a function is unfinished or something refers to a missing memory. */
   build(): Uint8Array<ArrayBuffer> {
+    for (const { index } of this.#table) this.functionAt(index);
+    for (const write of this.#unwritten) write(); // which may add more
+    this.#unwritten.length = 0;
     const functionTypes = this.#functions.map((each) => this.typeIndex(each.parameters, each.results));
     const importTypes = this.#imported.map((each) => this.typeIndex(each.parameters, each.results));
     if (this.#data.length > 0 && this.#memory === null) throw new TypeError('ModuleBuilder.build: data without a memory');
 
-    const out = new ByteWriter().byte(0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0); // "\0asm", version 1
+    const out = new ByteWriter().bytes([0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0]); // "\0asm", version 1
     section(out, 'type', this.#types, (to, type) => {
       to.byte(0x60);
       for (const side of [type.parameters, type.results]) {
@@ -146,20 +196,28 @@ export class ModuleBuilder implements ModuleScope {
       const [module, name] = memory.from;
       imports.push((to) => writeLimits(to.name(module).name(name).byte(memoryKind), memory.limits));
     }
+    const tableSize = Math.max(this.#tableSize, this.#tableFirst + this.#table.length);
+    if (this.#tableFrom !== null) {
+      const [module, name] = this.#tableFrom;
+      imports.push((to) => to.name(module).name(name).bytes([tableKind, 0x70, 0]).unsigned(tableSize));
+    }
+    for (const { module, name, type, mutable } of this.#importedGlobals) {
+      imports.push((to) => to.name(module).name(name).bytes([globalKind, typeCodes[type], mutable ? 1 : 0]));
+    }
     section(out, 'import', imports, (to, write) => write(to));
     section(out, 'function', functionTypes, (to, type) => to.unsigned(type));
-    section(out, 'table', this.#table.length > 0 ? [this.#table.length] : [], (to, size) =>
+    section(out, 'table', this.#tableFrom === null && tableSize > 0 ? [tableSize] : [], (to, size) =>
       to.byte(0x70).byte(1).unsigned(size).unsigned(size)); // funcref, fixed size
     section(out, 'memory', memory !== null && memory.from === null ? [memory.limits] : [], writeLimits);
     section(out, 'global', this.#globals, writeGlobal);
     section(out, 'export', this.#exports, (to, each) => to.name(each.name).byte(each.kind).unsigned(each.index));
     section(out, 'element', this.#table.length > 0 ? [this.#table] : [], (to, targets) => {
-      to.byte(0, 0x41, 0, 0x0b).unsigned(targets.length); // active, table 0, from (i32.const 0)
+      to.bytes([0, 0x41]).signed32(this.#tableFirst).byte(0x0b).unsigned(targets.length); // active, from a constant
       for (const target of targets) to.unsigned(target.index);
     });
     section(out, 'code', this.#functions, (to, each) => to.sized(each.encode()));
     section(out, 'data', this.#data, (to, each) =>
-      to.byte(0, 0x41).signed32(each.address).byte(0x0b).unsigned(each.bytes.length).bytes(each.bytes));
+      to.bytes([0, 0x41]).signed32(each.address).byte(0x0b).unsigned(each.bytes.length).bytes(each.bytes));
     this.#writeNames(out);
     return out.toUint8Array();
   }

@@ -484,8 +484,8 @@ export type Immediates<Name extends OpcodeName> =
 /** One line of the table, taken apart. */
 export interface Opcode {
   readonly name: OpcodeName;
-  /** the first byte, or prefix and sub-code */
-  readonly code: number | readonly [number, number];
+  /** the first byte, or prefix and sub-code in LEB128 */
+  readonly bytes: readonly number[];
   /** null: the types depend on the immediates or on the enclosing block */
   readonly operands: readonly ValueType[] | null;
   readonly results: readonly ValueType[] | null;
@@ -493,15 +493,40 @@ export interface Opcode {
 }
 
 function parse(name: OpcodeName): Opcode {
-  const [code, signature, immediate]: readonly [Opcode['code'], string, ImmediateKind?] = table[name];
-  if (signature === '*') return { name, code, operands: null, results: null, immediate: immediate ?? null };
+  const [code, signature, immediate]: readonly [number | readonly number[], string, ImmediateKind?] = table[name];
+  const bytes = typeof code === 'number' ? [code] : [code[0], ...(code[1] < 0x80 ? [code[1]] : [0x80 | (code[1] & 0x7f), code[1] >> 7])];
+  const rest = { name, bytes, immediate: immediate ?? null };
+  if (signature === '*') return { ...rest, operands: null, results: null };
   const [operands, results] = signature.split('->').map((side) => side.split(' ').filter((type) => type !== ''));
-  return {
-    name, code, operands: operands as ValueType[], results: results as ValueType[], immediate: immediate ?? null,
-  };
+  return { ...rest, operands: operands as ValueType[], results: results as ValueType[] };
 }
 
-/** Every instruction by name. */
-export const opcodes: ReadonlyMap<OpcodeName, Opcode> = new Map(
-  (Object.keys(table) as OpcodeName[]).map((name) => [name, parse(name)]),
-);
+const parsed: Map<string, Opcode> = new Map();
+const byKind: Map<string, Map<string, Opcode>> = new Map();
+
+/** Every instruction by name. A line is taken apart when it is first asked for: few programs use them all. */
+export const opcodes: { get(name: string): Opcode | undefined; keys(): OpcodeName[] } = {
+  get(name) {
+    const known = parsed.get(name);
+    if (known !== undefined || !Object.hasOwn(table, name)) return known;
+    const opcode = parse(name as OpcodeName);
+    parsed.set(name, opcode);
+    return opcode;
+  },
+  keys: () => Object.keys(table) as OpcodeName[],
+};
+
+/**
+ * The instruction `kind.operation`, found without putting its name together. Throws TypeError when there is none.
+ */
+export function instruction(kind: string, operation: string): Opcode {
+  let operations = byKind.get(kind);
+  if (operations === undefined) byKind.set(kind, operations = new Map());
+  let opcode = operations.get(operation);
+  if (opcode === undefined) {
+    opcode = opcodes.get(`${kind}.${operation}`);
+    if (opcode === undefined) throw new TypeError(`there is no instruction ${kind}.${operation}`);
+    operations.set(operation, opcode);
+  }
+  return opcode;
+}

@@ -9,7 +9,7 @@
 
 import type { FunctionBuilder } from './function-builder.ts';
 import { bytesOf, isVector, type Kind, laneKind, lanesOf, type VectorKind } from './kinds.ts';
-import { type Immediates, type OpcodeName, opcodes } from './opcodes.ts';
+import { type Immediates, instruction, type Opcode, type OpcodeName, opcodes } from './opcodes.ts';
 
 export type Operand = Value | number;
 
@@ -112,7 +112,7 @@ export class Value {
   gtU(other: Operand): Value { return this.#compare('gt_u', other); }
   leU(other: Operand): Value { return this.#compare('le_u', other); }
   geU(other: Operand): Value { return this.#compare('ge_u', other); }
-  eqz(): Value { return apply(`${this.kind}.eqz` as OpcodeName, 'i32', [this]); }
+  eqz(): Value { return unary(instruction(this.kind, 'eqz'), 'i32', this); }
 
   /** One lane as a scalar; lanes of i8x16 and i16x8 come without sign. */
   lane(index: number): Value {
@@ -140,22 +140,22 @@ export class Value {
   bitmask(): Value { return apply(`${integerShape(this.kind)}.bitmask` as 'i32x4.bitmask', 'i32', [this]); }
 
   #binary(operation: string, other: Operand): Value {
-    return apply(`${this.kind}.${operation}` as OpcodeName, this.kind, [this, operand(this.kind, other)]);
+    return binary(instruction(this.kind, operation), this.kind, this, operand(this.kind, other));
   }
 
   #unary(operation: string): Value {
-    return apply(`${this.kind}.${operation}` as OpcodeName, this.kind, [this]);
+    return unary(instruction(this.kind, operation), this.kind, this);
   }
 
   #compare(operation: string, other: Operand): Value {
     const result = isVector(this.kind) ? this.kind : 'i32';
-    return apply(`${this.kind}.${operation}` as OpcodeName, result, [this, operand(this.kind, other)]);
+    return binary(instruction(this.kind, operation), result, this, operand(this.kind, other));
   }
 
   #bits(operation: string, other: Operand): Value {
     const right = typeof other === 'number' ? constant(this.kind, other) : other;
     if (!isVector(this.kind)) return this.#binary(operation, right);
-    return apply(`v128.${operation}` as OpcodeName, this.kind, [this, right]); // masks of other lane kinds are welcome
+    return binary(instruction('v128', operation), this.kind, this, right); // masks of other lane kinds are welcome
   }
 
   #shift(operation: string, count: Operand): Value {
@@ -163,7 +163,7 @@ export class Value {
     if (operation === 'shl' && this.constant !== null && by.constant !== null) {
       return constant('i32', this.constant << by.constant);
     }
-    return apply(`${this.kind}.${operation}` as OpcodeName, this.kind, [this, by]);
+    return binary(instruction(this.kind, operation), this.kind, this, by);
   }
 
   /** The name of an operation that integers have in a signed and an unsigned form. */
@@ -191,10 +191,29 @@ export class Local extends Value {
 export function apply<Name extends OpcodeName>(
   name: Name, result: Kind, operands: readonly Value[], ...immediates: Immediates<Name>
 ): Value {
-  if (!opcodes.has(name)) throw new TypeError(`there is no instruction ${name}`);
+  const opcode = opcodes.get(name);
+  if (opcode === undefined) throw new TypeError(`there is no instruction ${name}`);
+  const [first, second] = immediates as readonly unknown[];
   return new Value(result, (to) => {
     for (const each of operands) each.emit(to);
-    to.op(name, ...immediates);
+    to.emit(opcode, first, second);
+  });
+}
+
+/** An instruction of one operand and perhaps a number as its immediate. */
+export function unary(opcode: Opcode, result: Kind, a: Value, immediate?: number): Value {
+  return new Value(result, (to) => {
+    a.emit(to);
+    to.emit(opcode, immediate);
+  });
+}
+
+/** An instruction of two operands. */
+function binary(opcode: Opcode, result: Kind, a: Value, b: Value): Value {
+  return new Value(result, (to) => {
+    a.emit(to);
+    b.emit(to);
+    to.emit(opcode);
   });
 }
 
@@ -238,7 +257,7 @@ export function operand(kind: Kind, value: Operand): Value {
 
 /** A vector with the scalar in every lane. */
 export function splat(kind: VectorKind, scalar: Operand): Value {
-  return apply(`${kind}.splat` as OpcodeName, kind, [operand(laneKind(kind), scalar)]);
+  return unary(instruction(kind, 'splat'), kind, operand(laneKind(kind), scalar));
 }
 
 /** condition ? yes : no. Scalars: both are evaluated. Vectors: bit by bit, condition being a mask. */

@@ -3,6 +3,8 @@ import {
   constant,
   defineFunction,
   type FunctionBuilder,
+  type FunctionReference,
+  globalValue,
   load,
   loadSplat,
   Local,
@@ -138,6 +140,45 @@ describe('modules', () => {
       stack = String((error as Error).stack);
     }
     expect(stack).toContain('crash_here');
+  });
+
+  it('take table and globals from another module, and put functions where they are told', () => {
+    const owner = new ModuleBuilder();
+    owner.table(10);
+    owner.exportTable('table');
+    owner.global('shared', 'i32', true, 41, 'shared');
+    const { table, shared } = new WebAssembly.Instance(new WebAssembly.Module(owner.build())).exports;
+    const module = new ModuleBuilder();
+    module.importTable('owner', 'table', 10, 6);
+    const imported = module.importGlobal('owner', 'shared', 'i32', true);
+    const own = module.global('own', 'i32', false, 1);
+    expect(() => module.importGlobal('owner', 'late', 'i32', true)).toThrow(/must be imported before/);
+    const next = defineFunction(module, 'next', [], ['i32'], (f) => {
+      f.setGlobal(imported, globalValue(imported).add(globalValue(own)));
+      f.return(globalValue(imported));
+    });
+    expect(module.addToTable(next)).toBe(6);
+    void new WebAssembly.Instance(new WebAssembly.Module(module.build()), { owner: { table, shared } });
+    expect((table as WebAssembly.Table).get(5)).toBeNull();
+    expect(((table as WebAssembly.Table).get(6) as () => number)()).toBe(42);
+    expect((shared as WebAssembly.Global).value).toBe(42);
+  });
+
+  it('leave out functions that nothing uses, and write the others once', () => {
+    const written: string[] = [];
+    const module = new ModuleBuilder();
+    const add = (name: string, callees: FunctionReference[], exportName?: string): FunctionReference =>
+      defineFunction(module, name, [], [], (f) => {
+        written.push(name);
+        for (const callee of callees) f.call(callee);
+      }, exportName);
+    const leaf = add('leaf', []);
+    const unused = add('unused', [leaf]);
+    add('root', [add('left', [leaf]), add('right', [leaf])], 'root');
+    const bytes = module.build();
+    expect(written.sort()).toEqual(['leaf', 'left', 'right', 'root']);
+    expect(new TextDecoder('latin1').decode(bytes)).not.toContain(unused.name);
+    expect(WebAssembly.validate(bytes)).toBe(true);
   });
 });
 

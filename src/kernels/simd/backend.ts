@@ -1,10 +1,11 @@
-/** The SIMD backend: probes, the heap, the module, and the host functions of every family. */
+/** The SIMD backend: probes, the heap, the engine, and the host functions of every family. */
 
 import { features } from '../../runtime/features.ts';
 import { settings } from '../../runtime/settings.ts';
 import type { Kernels } from '../contract.ts';
-import { type Heap, sharedHeap } from '../memory/heap.ts';
-import { createEngine, type Engine, installEngine } from '../team/engine.ts';
+import { type Heap, HeapExhausted, sharedHeap } from '../memory/heap.ts';
+import { Engine, installEngine } from '../team/engine.ts';
+import { emitTeam } from '../team/loop.ts';
 import { whyGivenUp } from '../team/team.ts';
 import { convolutionKernels } from './conv/index.ts';
 import { elementwiseKernels } from './elementwise/index.ts';
@@ -12,7 +13,7 @@ import { gemmKernels } from './gemm/gemm.ts';
 import { lossKernels } from './loss/softmax.ts';
 import { normalisationKernels } from './norm/index.ts';
 import { poolKernels } from './pool/index.ts';
-import { buildKernelModule, type KernelModule, memoryImport } from './module.ts';
+import { kernelSource } from './module.ts';
 
 /** Adding a family is one line here. */
 const kernels: Partial<Kernels> = {
@@ -24,10 +25,15 @@ const kernels: Partial<Kernels> = {
   ...lossKernels,
 };
 
-/** One module with multiply and add apart, one with both fused: made when they are asked for. */
+/** Kernels with multiply and add apart, and kernels with both fused: made when they are asked for. */
 const loaded: { plain: Engine | null; relaxed: Engine | null } = { plain: null, relaxed: null };
-/** Why the kernels cannot be compiled in the background either; null until that has been tried in vain. */
+/** The team's loops, compiled. */
+let loops: WebAssembly.Module | null = null;
+/** Why they cannot be compiled in the background either; null until that has been tried in vain. */
 let refusal: string | null = null;
+
+/** Where a thread may not block, compiling at once may be limited too; larger than any kernel that is emitted alone. */
+const largestPart = 64 * 1024;
 
 /** Where the backend can run, and in which variant; else why it cannot. */
 function requirements(): { heap: Heap; variant: keyof typeof loaded } | string {
@@ -43,8 +49,8 @@ function requirements(): { heap: Heap; variant: keyof typeof loaded } | string {
 }
 
 /**
- * Makes the SIMD backend ready and gives its kernels, or says why this machine cannot run them. The module is emitted
- * and compiled at the first call; later calls follow the settings (relaxedSimd).
+ * Makes the SIMD backend ready and gives its kernels, or says why this machine cannot run them. What is compiled at
+ * once is only the team's loops, kernels when they are launched; later calls follow the settings (relaxedSimd).
  */
 export function loadSimd(): Partial<Kernels> | string {
   const required = requirements();
@@ -52,9 +58,9 @@ export function loadSimd(): Partial<Kernels> | string {
   const { heap, variant } = required;
   if (loaded[variant] === null) {
     if (refusal !== null) return refusal;
-    const built = buildKernelModule(variant === 'relaxed');
     try {
-      loaded[variant] = instantiate(heap, built, new WebAssembly.Module(built.bytes));
+      loops ??= new WebAssembly.Module(emitTeam(features().mayBlock ? 0 : largestPart));
+      loaded[variant] = engineOn(heap, loops, variant);
     } catch (error) {
       // main threads of some browsers compile large modules only in the background
       return mayCompile() ? `simd: the kernels cannot be compiled here at once (${String(error)}); await ready() tries ` +
@@ -65,18 +71,23 @@ export function loadSimd(): Partial<Kernels> | string {
   return kernels;
 }
 
-/** Compiles the module in the background, so that loadSimd finds it. Where that fails, loadSimd will say why. */
+/** Compiles all kernels in the background, so that loadSimd finds them. Where that fails, loadSimd will say why. */
 export async function prepareSimd(): Promise<void> {
   const required = requirements();
-  if (typeof required === 'string' || loaded[required.variant] !== null) return;
+  if (typeof required === 'string') return;
   const { heap, variant } = required;
-  const built = buildKernelModule(variant === 'relaxed');
   try {
-    const module = await WebAssembly.compile(built.bytes);
-    loaded[variant] ??= instantiate(heap, built, module);
+    heap.warm();
+    loops ??= await WebAssembly.compile(emitTeam());
+    const engine = (loaded[variant] ??= engineOn(heap, loops, variant));
+    await engine.addAll();
   } catch (error) {
-    refusal = refused(error);
+    if (!(error instanceof HeapExhausted)) refusal = refused(error);
   }
+}
+
+function engineOn(heap: Heap, module: WebAssembly.Module, variant: keyof typeof loaded): Engine {
+  return new Engine(module, heap, kernelSource(variant === 'relaxed'));
 }
 
 function refused(error: unknown): string {
@@ -92,9 +103,4 @@ function mayCompile(): boolean {
   } catch {
     return false;
   }
-}
-
-function instantiate(heap: Heap, built: KernelModule, module: WebAssembly.Module): Engine {
-  const imports = { [memoryImport.module]: { [memoryImport.name]: heap.memory } };
-  return createEngine(module, heap, imports, built);
 }

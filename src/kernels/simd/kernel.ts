@@ -22,6 +22,7 @@ import {
   type Body, defineFunction, type FloatKind, type GlobalReference, globalValue, load, type Local, type ModuleBuilder,
   type Value,
 } from '../../wasm/index.ts';
+import type { PartBuilder } from '../team/part.ts';
 
 /**
  * What an argument is to the host; to the kernel it is an i32 (an f64 where it says so).
@@ -91,20 +92,27 @@ export class KernelBuilder {
   readonly module: ModuleBuilder;
   /** multiply and add in one instruction where that is allowed (see multiplyAdd in ../../wasm/values.ts) */
   readonly relaxed: boolean;
-  /** position of every kernel in the function table */
-  readonly indexes: Map<Kernel<ArgumentTypes>, number> = new Map();
+  /** every kernel that there is a writer for */
+  readonly defined: Set<Kernel<ArgumentTypes>> = new Set();
+  /** positions in the function table of those that were asked for */
+  readonly positions: Map<Kernel<ArgumentTypes>, number> = new Map();
   readonly #participant: GlobalReference;
+  readonly #wanted: ReadonlySet<object>;
 
-  constructor(module: ModuleBuilder, relaxed: boolean, participant: GlobalReference) {
+  /** Of the kernels that are defined, the module gets those that are wanted, with the functions that they call. */
+  constructor({ module, participant }: PartBuilder, relaxed: boolean, wanted: ReadonlySet<object>) {
     this.module = module;
     this.relaxed = relaxed;
     this.#participant = participant;
+    this.#wanted = wanted;
   }
 
-  /** Adds a kernel to the module. Throws TypeError when it is there already. */
+  /** Says how a kernel is written. Throws TypeError when that has been said already. */
   define<Types extends ArgumentTypes>(kernel: Kernel<Types>, write: Writer<Types>): void {
     const { name, types } = kernel;
-    if (this.indexes.has(kernel)) throw new TypeError(`KernelBuilder.define: ${name} is defined twice`);
+    if (this.defined.has(kernel)) throw new TypeError(`KernelBuilder.define: ${name} is defined twice`);
+    this.defined.add(kernel);
+    if (!this.#wanted.has(kernel)) return;
     const leading = (args: Local) => (part: ArgumentTypes): Value => {
       const names = Object.keys(types);
       if (Object.keys(part).some((each, i) => names[i] !== each || part[each] !== types[each])) {
@@ -114,7 +122,7 @@ export class KernelBuilder {
     };
     const written = defineFunction(this.module, `${name}__${this.relaxed ? 'relaxed' : 'simd128'}`, ['i32', 'i32'], [],
       (f, args, task) => write(f, this.read(f, args, types), task, leading(args)));
-    this.indexes.set(kernel, this.module.addToTable(written));
+    this.positions.set(kernel, this.module.addToTable(written));
   }
 
   /** Loads arguments into locals: all of a kernel's, or those that they begin with. */

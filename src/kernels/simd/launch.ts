@@ -201,11 +201,10 @@ class Setters {
   }
 
   run(tasks: number): void {
-    const index = engine.indexes.get(this.kernel);
-    if (index === undefined) throw new Error(`simd: there is no kernel ${this.kernel.name}`);
+    const position = engine.position(this.kernel);
     const participants = this.#shares.length > 0 && tasks > 1 ? currentTeam().participants : 1;
     for (const word of this.#shares) words[frame + word] = scratch(words[frame + word + 1] * participants);
-    runJob(index, 4 * frame, tasks, !this.#inPlace());
+    runJob(position, 4 * frame, tasks, !this.#inPlace());
     for (let i = firstCopied[depth - 1]; i < copied.length; i++) copyFilled[i] = true;
   }
 

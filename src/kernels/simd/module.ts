@@ -1,9 +1,6 @@
-/** All SIMD kernels and the team's loops in one WebAssembly module. */
+/** All SIMD kernels, to be emitted into modules by ones or many. */
 
-import { ModuleBuilder } from '../../wasm/index.ts';
-import { maximumPages } from '../memory/heap.ts';
-import type { EmittedKernels } from '../team/engine.ts';
-import { emitTeam } from '../team/loop.ts';
+import { beginPart, type KernelSource, type PartBytes } from '../team/part.ts';
 import { emitConvolution } from './conv/index.ts';
 import { emitElementwise } from './elementwise/index.ts';
 import { emitGemm } from './gemm/gemm-kernels.ts';
@@ -12,8 +9,10 @@ import { emitSoftmax } from './loss/softmax.ts';
 import { emitNormalisation } from './norm/index.ts';
 import { emitPoolings } from './pool/index.ts';
 
+type Family = (kernels: KernelBuilder) => void;
+
 /** Adding a family is one line here. */
-const families: ReadonlyArray<(kernels: KernelBuilder) => void> = [
+const families: readonly Family[] = [
   emitGemm,
   emitConvolution,
   emitNormalisation,
@@ -22,20 +21,22 @@ const families: ReadonlyArray<(kernels: KernelBuilder) => void> = [
   emitSoftmax,
 ];
 
-export interface KernelModule extends EmittedKernels {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-}
+/** The kernels; relaxed: with fused multiply-add, which not every engine has and which rounds differently. */
+export function kernelSource(relaxed: boolean): KernelSource {
+  /** whose writer each kernel's is */
+  const familyOf = new Map<object, Family>();
+  for (const family of families) {
+    const builder = new KernelBuilder(beginPart(0), relaxed, new Set());
+    family(builder);
+    for (const kernel of builder.defined) familyOf.set(kernel, family);
+  }
 
-/** The name under which the module imports the heap. */
-export const memoryImport = { module: 'heap', name: 'memory' } as const;
+  function emit(kernels: readonly object[], first: number): PartBytes {
+    const part = beginPart(first);
+    const builder = new KernelBuilder(part, relaxed, new Set(kernels));
+    for (const family of new Set(kernels.map((kernel) => familyOf.get(kernel)))) family?.(builder);
+    return { bytes: part.module.build(), positions: builder.positions };
+  }
 
-/** Emits the module; relaxed: with fused multiply-add, which not every engine has and which rounds differently. */
-export function buildKernelModule(relaxed: boolean): KernelModule {
-  const module = new ModuleBuilder();
-  module.importMemory(memoryImport.module, memoryImport.name, { initial: 1, maximum: maximumPages, shared: true });
-  const participant = module.global('participant', 'i32', true, 0);
-  const kernels = new KernelBuilder(module, relaxed, participant);
-  for (const emit of families) emit(kernels);
-  emitTeam(module, participant);
-  return { bytes: module.build(), relaxed, indexes: kernels.indexes };
+  return { relaxed, kernels: [...familyOf.keys()], emit };
 }

@@ -23,6 +23,8 @@ export const control = {
   sleepers: 256,
   /** the team's number; a worker of an earlier team leaves when it sees a later one */
   generation: 320,
+  /** where the latest part lies, with the kernels of all jobs so far in it and those before it (part.ts); 0: none */
+  parts: 384,
   /** one record a thread, the leader's first */
   records: 1024,
 } as const;

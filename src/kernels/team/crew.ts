@@ -5,9 +5,13 @@
 
 /** What a worker thread is sent: one message, which its one long task answers when it is over. */
 export interface WorkerTask {
+  /** the team's loops; kernels come as parts (part.ts) */
   readonly module: WebAssembly.Module;
-  readonly imports: Record<string, Record<string, WebAssembly.Memory>>;
+  /** the name of all that it imports */
+  readonly imports: string;
   readonly memory: WebAssembly.Memory;
+  /** where the address of the latest part is among the memory's 32-bit words */
+  readonly partsWord: number;
   /** byte address of the worker's record, and where its state and thread are among the memory's 32-bit words */
   readonly record: number;
   readonly stateWord: number;

@@ -2,11 +2,12 @@
  * The team's loops in WebAssembly: how a job is handed out, taken and awaited. A fork-join team in the manner of
  * OpenMP's parallel for with dynamic scheduling, on the words of control.ts.
  *
- * A kernel is a function (args, task) in the module's table: it does task number `task` of the job whose arguments lie
- * at `args`. The leader, which is the thread that called the library, publishes a job by writing kernel, args and task
- * count and then the ticket; every thread takes tasks by decrementing the ticket until none are left. Because the
- * ticket carries the job's number, a worker that was late for one job cannot take part in the next by mistake; because
- * a job is not over before all its tasks are, kernel and args cannot change under a worker that has taken one.
+ * A kernel is a function (args, task) in the table, where parts put it (part.ts): it does task number `task` of the job
+ * whose arguments lie at `args`. The leader, which is the thread that called the library, publishes a job by writing
+ * kernel, args and task count and then the ticket; every thread takes tasks by decrementing the ticket until none are
+ * left. Because the ticket carries the job's number, a worker that was late for one job cannot take part in the next by
+ * mistake; because a job is not over before all its tasks are, kernel and args cannot change under a worker that has
+ * taken one.
  *
  * An idle worker spins, then sleeps on the job number. It announces that before it looks at the number for the last
  * time, and the leader looks for sleepers after it has changed the number, so one of the two always notices (Dekker's
@@ -19,13 +20,21 @@
  */
 
 import {
-  apply, atomicCompareExchange, atomicLoad, atomicNotify, atomicUpdate, atomicWait, type Body, callValue, constant,
-  defineFunction, type FunctionReference, type GlobalReference, load, type ModuleBuilder, type Value,
+  apply, atomicCompareExchange, atomicLoad, atomicNotify, atomicUpdate, atomicWait, type Body, ByteWriter, callValue,
+  constant, defineFunction, type FunctionReference, type GlobalReference, globalValue, load, ModuleBuilder,
+  type Value,
 } from '../../wasm/index.ts';
 import { control, leader, record, recordAddress, states } from './control.ts';
+import { importTeamMemory, tableSize, teamImports } from './part.ts';
 
-/** What `emitTeam` adds to a module's exports. */
+/** The exports of the module of `emitTeam`. */
 export interface TeamExports {
+  /** where parts put their kernels */
+  readonly table: WebAssembly.Table;
+  /** the number of the thread that the instance runs in, which parts import; 0 in the leader */
+  readonly participant: WebAssembly.Global;
+  /** the address of the latest part that the instance has */
+  readonly known: WebAssembly.Global;
   /**
    * Runs a job of `tasks` tasks and takes part in it. 0: finished. 1: workers are still at some of it after `spins`
    * looks; call `linger`. An exception of the kernel comes through, with the job still open: call `withdraw`.
@@ -45,21 +54,35 @@ export interface TeamExports {
 }
 
 /**
- * Adds the exports of `TeamExports` to a module whose table holds the kernels. `participant`, a mutable i32 global of
- * the module, is set to the number of the thread that an instance runs in (0 in the leader, where it must start as 0).
+ * The module that every thread has an instance of, with `TeamExports`. It imports the memory and `learn`, which makes
+ * the parts that are in memory now known to the instance, and returns the address of the latest.
+ *
+ * On their main threads, browsers compile at once only modules of up to so many bytes. With `length` this one is made
+ * as long, by zeros that nobody reads, so that it is refused there where the longest part would be.
  */
-export function emitTeam(module: ModuleBuilder, participant: GlobalReference | null = null): void {
-  const take = emitTake(module);
+export function emitTeam(length: number = 0): Uint8Array<ArrayBuffer> {
+  const module = new ModuleBuilder();
+  importTeamMemory(module);
+  module.table(tableSize);
+  module.exportTable('table');
+  const learn = module.importFunction(teamImports, 'learn', [], ['i32']);
+  const participant = module.global('participant', 'i32', true, 0, 'participant');
+  const known = module.global('known', 'i32', true, 0, 'known');
+  const take = emitTake(module, known, learn);
   const wait = emitWait(module);
   emitLead(module, take, wait);
   emitRepairs(module);
   emitWork(module, take, participant);
+  const bytes = module.build();
+  return length <= bytes.length ? bytes : new ByteWriter().bytes(bytes)
+    .byte(0).sized(new ByteWriter().name('length').bytes(new Uint8Array(length - bytes.length))).toUint8Array();
 }
 
 const ticketAddress = constant('i32', control.ticket);
 const jobAddress = constant('i32', control.job);
 const doneAddress = constant('i32', control.done);
 const sleepersAddress = constant('i32', control.sleepers);
+const partsAddress = constant('i32', control.parts);
 
 /** A word of the current job's description, which does not change while a task of the job is unfinished. */
 function jobWord(address: number): Value {
@@ -82,7 +105,7 @@ function runTask(f: Body, module: ModuleBuilder, task: Value): void {
 }
 
 /** take(record, generation): does tasks of the current job until none are left; 1 when its claim was taken away. */
-function emitTake(module: ModuleBuilder): FunctionReference {
+function emitTake(module: ModuleBuilder, known: GlobalReference, learn: FunctionReference): FunctionReference {
   return defineFunction(module, 'team_take', ['i32', 'i32'], ['i32'], (f, address, generation) => {
     const ticket = f.local('i64');
     const claim = f.local('i32');
@@ -92,6 +115,11 @@ function emitTake(module: ModuleBuilder): FunctionReference {
       f.if(remaining(ticket).eqz(), () => f.return(no));
       // if this ticket is a later team's, then so is the number that is read now
       f.if(currentGeneration().ne(generation), () => f.return(no));
+      // a job's part is announced before its ticket
+      f.if(globalValue(known).ne(atomicLoad('i32', partsAddress)), () => {
+        f.setGlobal(known, callValue(learn, 'i32'));
+        f.break(again);
+      });
       const before = atomicCompareExchange('i64', ticketAddress, ticket, ticket.sub(1));
       f.breakIf(again, before.ne(ticket));
 
@@ -159,7 +187,7 @@ function emitRepairs(module: ModuleBuilder): void {
   }, 'redo');
 }
 
-function emitWork(module: ModuleBuilder, take: FunctionReference, participant: GlobalReference | null): void {
+function emitWork(module: ModuleBuilder, take: FunctionReference, participant: GlobalReference): void {
   defineFunction(module, 'team_work', ['i32', 'i32', 'i32'], ['i32'], (f, address, generation, spins) => {
     const ticket = f.local('i64');
     const looks = f.local('i32');
@@ -168,7 +196,7 @@ function emitWork(module: ModuleBuilder, take: FunctionReference, participant: G
       setState(states.left);
       f.return(constant('i32', reason));
     };
-    if (participant !== null) f.setGlobal(participant, address.sub(control.records).divU(record.bytes));
+    f.setGlobal(participant, address.sub(control.records).divU(record.bytes));
     setState(states.awake);
     f.loop((again) => {
       f.set(looks, spins);

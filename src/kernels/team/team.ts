@@ -9,6 +9,7 @@ import { configure, maxThreads, onConfigure, settings } from '../../runtime/sett
 import { control, leader, record, recordAddress, recordCount, states } from './control.ts';
 import type { Crew } from './crew.ts';
 import { currentEngine, type Engine, onEngine } from './engine.ts';
+import { teamImports } from './part.ts';
 import { startPiscinaCrew } from './piscina.ts';
 import { startWebCrew } from './web-workers.ts';
 
@@ -184,12 +185,13 @@ export class Team {
   /** Has a thread of the crew take this seat, and another one if that dies. */
   #occupy(seat: Seat): void {
     const { index } = seat;
-    const { module, imports, heap } = this.engine;
+    const { module, heap } = this.engine;
     Atomics.store(this.#words, stateWord(index), states.expected);
     Atomics.store(this.#words, threadWord(index), 0);
     const task = {
-      module, imports, memory: heap.memory, record: recordAddress(index), stateWord: stateWord(index),
-      threadWord: threadWord(index), trapped: states.trapped, generation: this.#generation, spins: looksBeforeSleep,
+      module, imports: teamImports, memory: heap.memory, partsWord: control.parts / 4, record: recordAddress(index),
+      stateWord: stateWord(index), threadWord: threadWord(index), trapped: states.trapped,
+      generation: this.#generation, spins: looksBeforeSleep,
     };
     this.#crew!.run(task, seat.dismissal.signal).catch((error: unknown) => {
       if (this.#dissolved) return;

@@ -1,11 +1,12 @@
 /** An engine with small kernels made for tests: what the team and the launches are tried with. */
 
 import type { Heap } from '../../../src/kernels/memory/heap.ts';
-import { Kernel } from '../../../src/kernels/simd/kernel.ts';
-import { createEngine, type Engine } from '../../../src/kernels/team/engine.ts';
+import { type ArgumentTypes, Kernel } from '../../../src/kernels/simd/kernel.ts';
+import { Engine } from '../../../src/kernels/team/engine.ts';
 import { emitTeam } from '../../../src/kernels/team/loop.ts';
+import { beginPart, type KernelSource, type PartBytes } from '../../../src/kernels/team/part.ts';
 import {
-  atomicUpdate, type Body, defineFunction, globalValue, load, type Local, ModuleBuilder, toFloat,
+  atomicUpdate, type Body, defineFunction, globalValue, load, type Local, toFloat,
 } from '../../../src/wasm/index.ts';
 
 /** Positions in the table of `testEngine`'s kernels. */
@@ -56,25 +57,37 @@ export const declared: {
   number: new Kernel('number', { out: 'output', number: 'f64' }),
 };
 
-const indexes = new Map(Object.values(declared).map((kernel) => [kernel, kernels[kernel.name as 'double']] as const));
+const names = Object.keys(kernels) as Array<keyof typeof kernels>;
+const others = names.filter((name) => !(name in declared)).map((name) => new Kernel(name, {}));
+const all: ReadonlyArray<Kernel<ArgumentTypes>> = [...Object.values(declared), ...others];
+const loops = new WebAssembly.Module(emitTeam());
 
-let module: WebAssembly.Module | null = null;
+/** What stands for a kernel where an engine is asked for it. */
+export function kernelNamed(name: keyof typeof kernels): Kernel<ArgumentTypes> {
+  return all.find((kernel) => kernel.name === name)!;
+}
 
-/** The test kernels on a heap. */
-export function testEngine(heap: Heap): Engine {
-  module ??= new WebAssembly.Module(emitModule());
-  const engine = createEngine(module, heap, { test: { memory: heap.memory } }, { indexes, relaxed: false });
-  (engine.exports as unknown as { inLeader: WebAssembly.Global }).inLeader.value = 1;
+/**
+ * The test kernels on a heap: those named in `atOnce` are there from the start (all, by default, at their positions),
+ * the others come as parts when they are launched.
+ */
+export function testEngine(heap: Heap, atOnce: ReadonlyArray<keyof typeof kernels> = names): Engine {
+  const source: KernelSource = { relaxed: false, kernels: all, emit: emitPart };
+  const engine = new Engine(loops, heap, source);
+  for (const name of atOnce) {
+    const position = engine.position(kernelNamed(name));
+    if (position !== kernels[name]) throw new Error(`testEngine: ${name} is at ${position}`);
+  }
   return engine;
 }
 
-function emitModule(): Uint8Array<ArrayBuffer> {
-  const builder = new ModuleBuilder();
-  builder.importMemory('test', 'memory', { initial: 1, maximum: 65536, shared: true });
-  // every thread has an instance and so a variable of its own; the leader's is set below
-  const inLeader = builder.global('in_leader', 'i32', true, 0, 'inLeader');
-  const add = (name: string, write: (f: Body, args: Local, task: Local) => void): void => {
-    builder.addToTable(defineFunction(builder, name, ['i32', 'i32'], [], write));
+function emitPart(wanted: readonly object[], first: number): PartBytes {
+  const { module, participant } = beginPart(first);
+  const positions = new Map<object, number>();
+  const add = (name: keyof typeof kernels, write: (f: Body, args: Local, task: Local) => void): void => {
+    const kernel = kernelNamed(name);
+    if (!wanted.includes(kernel)) return;
+    positions.set(kernel, module.addToTable(defineFunction(module, name, ['i32', 'i32'], [], write)));
   };
   add('double', (f, args, task) => {
     const x = f.let(load('i32', args, 0));
@@ -107,7 +120,7 @@ function emitModule(): Uint8Array<ArrayBuffer> {
     const counter = f.let(load('i32', args, 4));
     f.drop(atomicUpdate('add', 'i32', counter, 1));
     f.doWhile(() => undefined, () => atomicUpdate('or', 'i32', counter, 0).lt(load('i32', args, 8)));
-    f.if(globalValue(inLeader).eqz(), () => {
+    f.if(globalValue(participant), () => {
       f.if(atomicUpdate('xchg', 'i32', load('i32', args, 0), 0), () => f.loop((again) => f.break(again)));
     });
   });
@@ -119,8 +132,7 @@ function emitModule(): Uint8Array<ArrayBuffer> {
     const counter = f.let(load('i32', args, 0));
     f.drop(atomicUpdate('add', 'i32', counter, 1));
     f.doWhile(() => undefined, () => atomicUpdate('or', 'i32', counter, 0).lt(load('i32', args, 4)));
-    f.if(globalValue(inLeader).eqz(), () => f.trap());
+    f.if(globalValue(participant), () => f.trap());
   });
-  emitTeam(builder);
-  return builder.build();
+  return { bytes: module.build(), positions };
 }
