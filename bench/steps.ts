@@ -1,11 +1,13 @@
 /**
- * npm run bench:steps -- [a] [b] [c] [d] [e] [f]
+ * npm run bench:steps -- [a] [b] [c] [d] [e] [f] [resnet]
  *   [--ways naive,js,simd1,simd2,relaxed1,relaxed2] [--relaxed] [--time MS] [--rounds N] [--peers DIR] [--profile]
- *   [--save]
+ *   [--save] [--readme]
  *
  * Whole training steps: draw a batch, forward, loss, backward, update, by Solver.step. Gradients are compared with the
- * definition's before anything is timed. With --peers PyTorch takes the same steps in turns with us, ours first, so
- * many rounds; its images are at hand, it draws no batch. --profile shows which kernels the time goes to.
+ * definition's before anything is timed. With --peers PyTorch, as it comes and tuned, takes the same steps in turns
+ * with us, ours first, plain and relaxed on two threads unless --ways says otherwise, so many rounds; its images are at
+ * hand, it draws no batch. --profile shows which kernels the time goes to; --readme puts the comparison into README's
+ * table.
  *
  * Naive is timed where a step takes seconds at most, js where it does not take minutes.
  */
@@ -18,7 +20,7 @@ import { networkKeys, networks, stepOperations } from './support/networks.ts';
 import type { NetworkCase, NetworkKey } from './support/networks.ts';
 import { PeerMedians, Peers } from './support/peers.ts';
 import { profile, profileText } from './support/profile.ts';
-import { saveResults } from './support/results.ts';
+import { replaceInReadme, saveResults } from './support/results.ts';
 import { acrossRounds, median, medianOfMany } from './support/timing.ts';
 import type { ManyOptions, Timing } from './support/timing.ts';
 import { solverFor, validateNetwork } from './support/trained.ts';
@@ -35,8 +37,19 @@ export interface StepResult {
   readonly rate: number;
   /** one thread's time / two threads' */
   readonly scaling: number | null;
-  /** PyTorch on two threads: milliseconds, peer / ours, and the lowest and highest of that ratio over the rounds */
-  readonly torch: { readonly median: number; readonly ratio: number; readonly range: readonly [number, number] } | null;
+  /** PyTorch on two threads, as it comes; null where it was not timed */
+  readonly torch: Comparison | null;
+  /** the same with channels innermost and an allocator that keeps its blocks */
+  readonly tuned?: Comparison | null;
+  /** multiply-add fused (relaxed): how many times as fast as apart */
+  readonly relaxedGain?: number;
+}
+
+/** A peer's milliseconds, peer / ours, and the lowest and highest of that ratio over the rounds. */
+export interface Comparison {
+  readonly median: number;
+  readonly ratio: number;
+  readonly range: readonly [number, number];
 }
 
 /** Operations of a step that naive, and js, are still timed with. */
@@ -47,13 +60,13 @@ const { values, positionals } = parseArgs({
   options: {
     ways: { type: 'string' }, relaxed: { type: 'boolean', default: false }, time: { type: 'string', default: '1000' },
     rounds: { type: 'string' }, peers: { type: 'string' }, profile: { type: 'boolean', default: false },
-    save: { type: 'boolean', default: false },
+    save: { type: 'boolean', default: false }, readme: { type: 'boolean', default: false },
   },
 });
 const milliseconds = numberOption('time', values.time, 1, 60_000);
 const rounds = numberOption('rounds', values.rounds ?? (values.peers === undefined ? '1' : '3'), 1, 100);
 const keys = pick('network', positionals, networkKeys);
-const ways = pickWays(values.ways, values.relaxed);
+const ways = pickWays(values.ways ?? (values.peers === undefined ? undefined : 'simd2,relaxed2'), values.relaxed);
 const peers = values.peers === undefined ? null : new Peers(values.peers);
 
 function optionsOf(way: WayName): ManyOptions {
@@ -95,15 +108,19 @@ function resultOf(network: NetworkCase, { batch, times }: Entry, medians: PeerMe
   const own = Object.fromEntries([...times].map(([way, all]) => [way, acrossRounds(all)])) as StepResult['times'];
   const oursByRound = times.get('simd2') ?? times.get('simd1');
   const ours = own.simd2 ?? own.simd1;
-  const theirs = medians.rounds('torch', 2, network.peer, 'train', batch);
-  let torch: StepResult['torch'] = null;
-  if (theirs.length > 0 && ours !== undefined && oursByRound !== undefined) {
+  const compared = (peer: 'torch' | 'tuned'): Comparison | null => {
+    const theirs = medians.rounds(peer, 2, network.peer, 'train', batch);
+    if (theirs.length === 0 || ours === undefined || oursByRound === undefined) return null;
     const ratios = theirs.map((milli, i) => milli / oursByRound[i].median);
     const middle = median(theirs);
-    torch = { median: middle, ratio: middle / ours.median, range: [Math.min(...ratios), Math.max(...ratios)] };
-  }
+    return { median: middle, ratio: middle / ours.median, range: [Math.min(...ratios), Math.max(...ratios)] };
+  };
+  const relaxed = own.simd2 === undefined || own.relaxed2 === undefined
+    ? {}
+    : { relaxedGain: own.simd2.median / own.relaxed2.median };
   return {
-    network: network.key, name: network.name, title: network.title, batch, times: own, torch,
+    network: network.key, name: network.name, title: network.title, batch, times: own,
+    torch: compared('torch'), tuned: compared('tuned'), ...relaxed,
     rate: ours === undefined ? NaN : stepOperations(network, batch) / ours.median / 1e6,
     scaling: own.simd1 === undefined || own.simd2 === undefined ? null : own.simd1.median / own.simd2.median,
   };
@@ -115,7 +132,8 @@ async function benchNetwork(network: NetworkCase): Promise<StepResult[]> {
   const medians = new PeerMedians();
   for (let round = 0; round < rounds; round++) {
     for (const entry of entries) await timeRound(network, entry, round);
-    if (peers !== null) medians.add('torch', peers.torch(['W5'], 2, [network.peer]));
+    if (peers === null) continue;
+    for (const peer of ['torch', 'tuned'] as const) medians.add(peer, peers.trainingStep(peer, network.peer, 2));
   }
   for (const entry of entries) {
     checkLosses(network, entry);
@@ -134,19 +152,40 @@ async function printProfile(network: NetworkCase, { batch, solvers }: Entry): Pr
   }
 }
 
+/** "1.60 (1.59 to 2.09)" */
+function ratioText(found: Comparison | null | undefined): string {
+  if (!found) return '';
+  const [low, high] = found.range.map((ratio) => ratio.toFixed(2));
+  return `${found.ratio.toFixed(2)} (${low} to ${high})`;
+}
+
+function timeText(found: { readonly median: number } | null | undefined): string {
+  return found ? formatMilliseconds(found.median) : '';
+}
+
 function print(results: readonly StepResult[]): void {
   const compared = results.some(({ torch }) => torch !== null);
   const heads = ['training step', 'batch', ...ways, '1 to 2 threads', 'GFLOP/s'];
-  const rows = results.map(({ network, batch, times, scaling, rate, torch }) => [
-    network, String(batch),
-    ...ways.map((way) => (times[way] === undefined ? '' : formatMilliseconds(times[way].median))),
+  const rows = results.map(({ network, batch, times, scaling, rate, torch, tuned }) => [
+    network, String(batch), ...ways.map((way) => timeText(times[way])),
     scaling === null ? '' : `${scaling.toFixed(2)}x`, Number.isNaN(rate) ? '' : rate.toFixed(0),
-    ...(!compared ? [] : torch === null ? ['', '', ''] : [
-      formatMilliseconds(torch.median), torch.ratio.toFixed(2), torch.range.map((ratio) => ratio.toFixed(2)).join('-'),
-    ]),
+    ...(compared ? [timeText(torch), ratioText(torch), timeText(tuned), ratioText(tuned)] : []),
   ]);
-  const all = [...heads, ...(compared ? ['PyTorch, 2 threads', 'ratio', 'by round'] : [])];
+  const all = [...heads, ...(compared ? ['PyTorch', 'ratio (by round)', 'tuned', 'ratio (by round)'] : [])];
   console.log(formatTable(all, rows, all.map((_, i) => (i === 0 ? 'left' : 'right'))));
+}
+
+/** README's table of training steps. */
+function readmeTable(results: readonly StepResult[]): string {
+  const lines = results.map(({ network, title, batch, times, torch, tuned, relaxedGain }) => [
+    `${network}: ${title}, batch ${batch}`, timeText(times.simd2), timeText(torch), ratioText(torch),
+    timeText(tuned), ratioText(tuned), relaxedGain === undefined ? '' : relaxedGain.toFixed(2),
+  ]);
+  const heads = [
+    'training step: forward, loss, backward, update', 'tilegrad', 'PyTorch', 'PyTorch / ours', 'PyTorch tuned',
+    'tuned / ours', 'gain by relaxed',
+  ];
+  return [heads, heads.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
 announce();
@@ -158,3 +197,4 @@ for (const network of networks.filter(({ key }) => keys.includes(key))) {
 }
 if (keys.length > 1) print(results);
 if (values.save) console.log(`saved ${saveResults('steps', results)}`);
+if (values.readme) replaceInReadme('steps', readmeTable(results));

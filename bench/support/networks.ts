@@ -2,11 +2,13 @@
 
 import type { RuleName } from '../../src/update/update-rules.ts';
 import { DeepConvNet, ThreeLayerConvNet, TwoLayerNet } from '../../src/models/index.ts';
+import { resNet20 } from '../../src/nn/index.ts';
 import { Rng } from '../../src/tensor/index.ts';
+import { modelOf } from '../../src/train/module-model.ts';
 import type { SolverModel } from '../../src/train/index.ts';
 import { ConvNet5x5 } from './conv-net-5x5.ts';
 
-export type NetworkKey = 'a' | 'b' | 'c' | 'd' | 'e' | 'f';
+export type NetworkKey = 'a' | 'b' | 'c' | 'd' | 'e' | 'f' | 'resnet';
 
 export interface NetworkCase {
   readonly key: NetworkKey;
@@ -17,6 +19,11 @@ export interface NetworkCase {
   readonly peer: string;
   readonly rule: RuleName;
   readonly build: () => SolverModel;
+  /**
+   * the same in float64, whose gradients are compared with the definition's in its place: through many layers float32's
+   * rounding decides a ReLU here and there, and one is a whole gradient
+   */
+  readonly buildExact?: () => SolverModel;
   /** images a training step */
   readonly batches: readonly number[];
   /** images an inference call */
@@ -47,6 +54,19 @@ function operations(convolutions: readonly Convolution[], affine: readonly numbe
   return total;
 }
 
+/** Forward operations of a residual network on 3x32x32 images whose stages have so many blocks of two convolutions. */
+function residualOperations(stages: readonly number[], blocks: number): number {
+  let [size, from] = [32, stages[0]];
+  let total = 2 * size * size * from * 3 * 9;
+  for (const [s, filters] of stages.entries()) {
+    if (s > 0) size /= 2;
+    const projection = from === filters ? 0 : from * filters;
+    total += 2 * size * size * (9 * filters * (from + (2 * blocks - 1) * filters) + projection);
+    from = filters;
+  }
+  return total + 2 * from * 10;
+}
+
 function deep(
   key: NetworkKey, peer: string, name: string, title: string, filters: readonly number[], maxPools: readonly number[],
   batchnorm: boolean, batches: readonly number[], inferenceBatches: readonly number[],
@@ -58,6 +78,10 @@ function deep(
       filters.map((count, i) => ({ filters: count, side: 3, pool: maxPools.includes(i) })), [10],
     ),
   };
+}
+
+function residual(dtype: 'float32' | 'float64'): SolverModel {
+  return modelOf(resNet20({ rng: new Rng(1), dtype })) as SolverModel;
 }
 
 export const networks: readonly NetworkCase[] = [
@@ -85,6 +109,12 @@ export const networks: readonly NetworkCase[] = [
     key: 'f', peer: 'f_conv5', name: '5x5 convolutions', title: '5x5 convolutions [64,32,32], pooled, then 512-256-10',
     rule: 'adam', batches: [64], inferenceBatches: [], build: () => new ConvNet5x5(new Rng(1)),
     forwardOperations: operations([64, 32, 32].map((filters) => ({ filters, side: 5, pool: true })), [512, 256, 10]),
+  },
+  {
+    key: 'resnet', peer: 'resnet20', name: 'ResNet-20', title: 'ResNet-20 with projections, through tilegrad/nn',
+    rule: 'adam', batches: [100], inferenceBatches: [], build: () => residual('float32'),
+    buildExact: () => residual('float64'),
+    forwardOperations: residualOperations([16, 32, 64], 3),
   },
 ];
 

@@ -9,6 +9,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 /** One line of a peer's output. */
 export interface PeerRow {
@@ -25,10 +26,21 @@ export interface PeerRow {
   readonly n: number;
 }
 
-export type PeerName = 'torch' | 'ort';
+/** PyTorch as it comes and tuned as far as it goes, ONNX Runtime Web. */
+export type PeerName = 'torch' | 'tuned' | 'ort';
 
 /** What tables call a peer. */
-export const peerTitles: Readonly<Record<PeerName, string>> = { torch: 'PyTorch', ort: 'ONNX Runtime Web' };
+export const peerTitles: Readonly<Record<PeerName, string>> = {
+  torch: 'PyTorch', tuned: 'PyTorch tuned', ort: 'ONNX Runtime Web',
+};
+
+/** Scripts of ours for what the peers' folder has none for, found beside this folder. */
+const ownScripts = fileURLToPath(new URL('../peers/', import.meta.url));
+
+/** Keeps large blocks in the process instead of giving each back to the system: malloc's part of tuning PyTorch. */
+const keepBlocks = {
+  MALLOC_MMAP_THRESHOLD_: String(2 ** 30), MALLOC_TRIM_THRESHOLD_: String(2 ** 32), MALLOC_TOP_PAD_: String(2 ** 27),
+};
 
 export class Peers {
   readonly #folder: string;
@@ -42,9 +54,22 @@ export class Peers {
 
   /** Runs PyTorch's script; an empty list, and a line on the console, where it is not installed or fails. */
   torch(workloads: readonly string[], threads: number, nets: readonly string[] = []): PeerRow[] {
-    const options = ['--threads', String(threads), '--w', workloads.join()];
-    if (nets.length > 0) options.push('--nets', nets.join());
-    return this.#run('torch', './py.sh', [String(threads), 'bench_torch.py', ...options], '.');
+    return this.#torch('torch', 'bench_torch.py', threads, ['--w', workloads.join(), ...netOptions(nets)]);
+  }
+
+  /**
+   * A training step of a network by PyTorch as it comes ('torch') or with channels in the innermost axis and an
+   * allocator that keeps its blocks ('tuned').
+   */
+  trainingStep(peer: 'torch' | 'tuned', network: string, threads: number): PeerRow[] {
+    if (network === 'resnet20') return this.#torch(peer, join(ownScripts, 'torch_resnet20.py'), threads, []);
+    return this.#torch(peer, 'bench_torch.py', threads, ['--w', 'W5', ...netOptions([network])]);
+  }
+
+  #torch(peer: 'torch' | 'tuned', script: string, threads: number, options: readonly string[]): PeerRow[] {
+    const all = [String(threads), script, '--threads', String(threads), ...options];
+    if (peer === 'tuned') return this.#run(peer, './py.sh', [...all, '--channels-last'], '.', keepBlocks);
+    return this.#run(peer, './py.sh', all, '.');
   }
 
   /** Runs ONNX Runtime Web's script, in this runtime. */
@@ -53,10 +78,13 @@ export class Peers {
     return this.#run('ort', process.execPath, options, 'node');
   }
 
-  #run(peer: PeerName, command: string, args: readonly string[], folder: string): PeerRow[] {
+  #run(
+    peer: PeerName, command: string, args: readonly string[], folder: string, environment: Record<string, string> = {},
+  ): PeerRow[] {
     if (this.#absent.has(peer)) return [];
     const { status, stdout, stderr, error } = spawnSync(command, args, {
       cwd: join(this.#folder, folder), encoding: 'utf8', timeout: 300_000, stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, PYTHONPATH: this.#folder, ...environment },
     });
     const lines = (stdout ?? '').split('\n').filter((line) => line.startsWith('{'));
     const usable = lines.map((line) => JSON.parse(line) as PeerRow).filter((row) => Number.isFinite(row.median_ms));
@@ -66,6 +94,10 @@ export class Peers {
     console.log(`${peerTitles[peer]} is left out: ${error?.message ?? (said || `its script ended with ${status}`)}`);
     return [];
   }
+}
+
+function netOptions(nets: readonly string[]): string[] {
+  return nets.length === 0 ? [] : ['--nets', nets.join()];
 }
 
 /** Collects a peer's medians over the rounds, by what was measured. */

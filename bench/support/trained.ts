@@ -43,7 +43,7 @@ export async function validateNetwork(network: NetworkCase, ways: readonly WayNa
   const [X, y] = images(comparedImages);
   const compute = async (way: WayName): Promise<Map<string, Float64Array>> => {
     await enter(way);
-    const [loss, grads] = network.build().loss(X, y);
+    const [loss, grads] = network.buildExact?.().loss(X.astype('float64'), y) ?? network.build().loss(X, y);
     const results = new Map<string, Float64Array>([['loss', Float64Array.of(loss)]]);
     for (const [name, gradient] of Object.entries(grads)) results.set(name, Float64Array.from(gradient.data));
     return results;
