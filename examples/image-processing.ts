@@ -28,7 +28,10 @@ async function load(path: string): Promise<Tensor> {
 
 const drawn = makeShapes({ seed: 4, numTrain: 10, numTest: 10 }).train.images;
 const pictures = positionals.length > 0
-  ? await Promise.all(positionals.map(load))
+  ? await Promise.all(positionals.map(load)).catch((error: Error) => {
+      console.error(error.message);
+      process.exit(1);
+    })
   : [2, 5].map((i) => resizeImages(drawn.slice(i).astype('float32'), side, side));
 const x = stack(pictures);
 

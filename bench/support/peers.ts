@@ -62,7 +62,7 @@ export class Peers {
    * allocator that keeps its blocks ('tuned').
    */
   trainingStep(peer: 'torch' | 'tuned', network: string, threads: number): PeerRow[] {
-    if (network === 'resnet20') return this.#torch(peer, join(ownScripts, 'torch_resnet20.py'), threads, []);
+    if (network === 'resnet20') return this.#torch(peer, join(ownScripts, 'torch-resnet20.py'), threads, []);
     return this.#torch(peer, 'bench_torch.py', threads, ['--w', 'W5', ...netOptions([network])]);
   }
 

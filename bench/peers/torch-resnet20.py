@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """A training step of ResNet-20 in PyTorch, batch 100, Adam: what tilegrad/nn's resNet20 is timed beside.
 
-usage: torch_resnet20.py --threads N [--channels-last]; common.py of the peers' folder must lie on PYTHONPATH.
+usage: torch-resnet20.py --threads N [--channels-last]; common.py of the peers' folder must lie on PYTHONPATH.
 Layers as He, Zhang, Ren, Sun, "Deep residual learning for image recognition", 2015, section 4.2, with projections as
 shortcuts where the shape changes.
 """
