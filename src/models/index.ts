@@ -1,7 +1,9 @@
 /** The course's networks. */
 
+export { loadNetworkModule, networkModule } from './as-module.ts';
 export { DeepConvNet } from './deep-conv-net.ts';
 export type { DeepConvNetOptions } from './deep-conv-net.ts';
+export { buildNetwork, describeNetwork } from './description.ts';
 export { FastConvNet } from './fast-conv-net.ts';
 export type { FastConvNetOptions } from './fast-conv-net.ts';
 export { FullyConnectedNet } from './fully-connected-net.ts';

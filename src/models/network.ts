@@ -45,7 +45,7 @@ export interface Architecture {
 }
 
 /** A record, or a chain that is computed at once, with the names of its parameters. */
-interface NamedStep {
+export interface NamedStep {
   readonly record: LayerRecord;
   readonly names: readonly string[];
 }
@@ -69,8 +69,10 @@ export abstract class Network implements Model {
   /** where dropout draws from, unless it is seeded anew every time */
   protected dropoutRng: RandomSource | null = null;
   readonly numClasses: number;
-  readonly #input: readonly number[];
-  readonly #layers: readonly LayerRecord[];
+  /** the shape of one example, [channels, height, width] or [numbers] */
+  readonly inputShape: readonly number[];
+  /** the layers in their order, with the names of the parameters of each */
+  readonly layers: readonly NamedStep[];
   /** the layers, with those together that have a common form */
   readonly #steps: readonly NamedStep[];
   /** by the name of a weight matrix, the factor of its squares in the penalty where that is not 1 */
@@ -101,14 +103,14 @@ export abstract class Network implements Model {
       ...config, numClasses, reg, l2Factor, ...(labelSmoothing === 0 ? {} : { labelSmoothing }),
       ...(testTimeViews === 'none' ? {} : { testTimeViews }), dtype,
     };
-    this.#input = input;
-    this.#layers = layers;
+    this.inputShape = input;
     layers.reduce((shape, layer) => {
       if (layer.kind === 'batchnorm' && sizeOf(shape.slice(1)) === 1) this.#smallestBatch = 2;
       return layer.outputShape(fn, shape);
     }, input);
     this.bnParams = layers.filter((layer): layer is BatchnormRecord => layer.kind === 'batchnorm').map(({ param }) => param);
     const names = this.#build(architecture, dtype);
+    this.layers = layers.map((record, i) => ({ record, names: names[i] }));
     this.#penaltyFactor = { [names.flat().findLast((name) => name.startsWith('W'))!]: lastScale ** 2 };
     let at = 0;
     this.#steps = fuse(layers).map(({ record, count }) => {
@@ -175,8 +177,8 @@ export abstract class Network implements Model {
 
   /** A table of the layers: output shape, parameters and forward FLOPs for one example, and totals. */
   summary(): string {
-    let shape = this.#input;
-    const rows = this.#layers.flatMap((layer) => {
+    let shape = this.inputShape;
+    const rows = this.layers.flatMap(({ record: layer }) => {
       const lines = layer.rows(shape);
       shape = layer.outputShape(this.name, shape);
       return lines;
@@ -194,15 +196,15 @@ export abstract class Network implements Model {
 
   /** Takes up what state() returned. Throws, and changes nothing, unless that is all there and fits this network. */
   loadState(state: Readonly<Record<string, Tensor>>): void {
-    const norms = this.#layers.filter(({ kind }) => kind === 'batchnorm');
-    const shapeOf = (l: number): readonly number[] => norms[l - 1]?.parameters[0].shape ?? [];
+    const norms = this.layers.filter(({ record }) => record.kind === 'batchnorm');
+    const shapeOf = (l: number): readonly number[] => norms[l - 1]?.record.parameters[0].shape ?? [];
     restoreState(`${this.name}.loadState`, state, this.bnParams, this.dropoutRng, shapeOf);
   }
 
   /** Throws RangeError unless X is a batch of what the network takes: of images of its shape, or of so many numbers. */
   #checkInput(fn: string, X: Tensor): void {
-    if (this.#input.length > 1) checkImageInput(fn, X, this.#input);
-    else checkFlatInput(fn, X, this.#input[0]);
+    if (this.inputShape.length > 1) checkImageInput(fn, X, this.inputShape);
+    else checkFlatInput(fn, X, this.inputShape[0]);
   }
 
   #checkParams(fn: string): void {

@@ -42,20 +42,21 @@ function stretches(modules: readonly Module[]): Stretch[] {
  * A chain of modules, each taking the output of the one before it. Neighbours with a common form are computed as one.
  */
 export class Sequential extends Trainable {
-  readonly #modules: readonly Module[];
+  /** the chain (no field that is walked: each module is one itself) */
+  readonly _modules: readonly Module[];
   readonly #stretches: readonly Stretch[];
 
   /** Throws TypeError for what is no module, RangeError for an empty chain. */
   constructor(...modules: Module[]) {
     super();
     if (modules.length === 0) throw new RangeError('sequential: at least one layer must be given, got none');
-    this.#modules = modules.map((module, i) => checkModule('sequential', `layer ${i}`, module));
+    this._modules = modules.map((module, i) => checkModule('sequential', `layer ${i}`, module));
     Object.assign(this, modules);
     this.#stretches = stretches(modules);
   }
 
   forward(x: Variable): Variable {
-    if (layerWatcher() !== null) return this.#modules.reduce((out, module) => module.forward(out), x);
+    if (layerWatcher() !== null) return this._modules.reduce((out, module) => module.forward(out), x);
     let out = x;
     for (const { modules, record } of this.#stretches) {
       out = record === null ? modules[0].forward(out) : together(modules as readonly LayerModule[], record, out);

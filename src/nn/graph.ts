@@ -12,6 +12,7 @@ import { concat as joined } from '../autograd/functions.ts';
 import { Variable } from '../autograd/variable.ts';
 import { checkInteger, describe } from '../runtime/check.ts';
 import { checkShape, shapeText } from '../tensor/shape.ts';
+import type { Settings } from './architecture/types.ts';
 import { added, checkModule } from './containers.ts';
 import { Module } from './module.ts';
 import { SymbolicValue } from './symbol.ts';
@@ -29,10 +30,12 @@ export class Add extends Module {
 /** Its inputs one after another along an axis (0 is the batch): how dense connections meet. */
 export class Concatenate extends Module {
   readonly #axis: number;
+  override readonly _settings: Settings;
 
   constructor(axis: number = 1) {
     super();
     this.#axis = checkInteger('Concatenate', 'axis', axis);
+    this._settings = { axis };
   }
 
   /** Throws TypeError without an input, RangeError where shapes differ along another axis. */
@@ -54,6 +57,11 @@ export class GraphModel extends Trainable {
   readonly #inputs: readonly SymbolicValue[];
   readonly #outputs: readonly SymbolicValue[];
   readonly #steps: readonly SymbolicValue[];
+
+  /** the symbols: inputs, what is computed in its order, outputs */
+  get _graph(): Readonly<Record<'inputs' | 'steps' | 'outputs', readonly SymbolicValue[]>> {
+    return { inputs: this.#inputs, steps: this.#steps, outputs: this.#outputs };
+  }
 
   /**
    * Throws TypeError for what are no symbols, RangeError where an input is given twice, and where an output depends on

@@ -8,6 +8,12 @@ export type { CustomFunction } from '../autograd/functions.ts';
 export { isRecording, noGrad } from '../autograd/recording.ts';
 export { parameter, Variable, variable } from '../autograd/variable.ts';
 export type { BackwardOptions, VariableLike, VariableOptions } from '../autograd/variable.ts';
+export { buildModule, describeModule } from './architecture/describe.ts';
+export { layerGraph } from './architecture/graph.ts';
+export type { LayerGraph, LayerNode } from './architecture/graph.ts';
+export type { GraphValue, LayerDefinition, Through } from './architecture/definition.ts';
+export { registerLayer } from './architecture/registry.ts';
+export type { Architecture, LayerArchitecture, Plain, SameLayer, Settings } from './architecture/types.ts';
 export { AveragedWeights } from './averaged-weights.ts';
 export type { AveragedWeightsOptions } from './averaged-weights.ts';
 export { Concat, Residual, Sequential, sequential } from './containers.ts';
@@ -28,7 +34,7 @@ export { Add, Concatenate, GraphModel, input, model } from './graph.ts';
 export { Conv2d } from './layers/convolution.ts';
 export type { Conv2dOptions } from './layers/convolution.ts';
 export {
-  ChannelsFirst, Dropout, ELU, Flatten, GELU, LeakyReLU, Maxout, PReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh,
+  ChannelsFirst, Dropout, ELU, Flatten, GELU, LeakyReLU, Maxout, PReLU, ReLU, Scale, Sigmoid, SiLU, Softmax, Tanh,
 } from './layers/elementwise.ts';
 export type { DropoutOptions, PReLUOptions } from './layers/elementwise.ts';
 export { Linear } from './layers/linear.ts';

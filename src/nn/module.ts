@@ -21,6 +21,7 @@ import { zeros } from '../tensor/creation.ts';
 import type { RandomSource } from '../tensor/random/source.ts';
 import { checkShape, sameShape } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
+import type { Settings } from './architecture/types.ts';
 import { underPath } from './path.ts';
 import { renderModuleSummary } from './summary.ts';
 import { SymbolicValue } from './symbol.ts';
@@ -56,6 +57,9 @@ export interface LoadStateResult {
 export abstract class Module {
   /** true in training (batch statistics, dropout), false at test time; set by train() and eval() */
   training: boolean = true;
+
+  /** what a layer of this library was made with, weights apart, as plain data: what describeModule reads */
+  readonly _settings: Settings = {};
 
   /** Gives forward the module's path in errors (see path.ts), and variables alone: tensors become constants. */
   constructor() {
@@ -309,7 +313,8 @@ function isContainer(value: unknown): value is object {
   return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
 
-function join(path: string, name: string): string {
+/** The path of a field of what lies at a path. */
+export function join(path: string, name: string): string {
   return path === '' ? name : `${path}.${name}`;
 }
 

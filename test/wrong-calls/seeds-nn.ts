@@ -95,7 +95,7 @@ const layersOfModules: Table = {
   ...layerTable('Softmax', () => [1], () => [rows()]), ...layerTable('Maxout', () => [2], () => [images()]),
   ...layerTable('PReLU', () => [2, { init: 0.1, dtype: 'float32' }], () => [images()], large),
   ...layerTable('ChannelsFirst', () => [], () => [images()]),
-  ...layerTable('LeakyReLU', () => [0.1], () => [rows()]), ...layerTable('ELU', () => [0.5], () => [rows()]),
+  ...layerTable('LeakyReLU', () => [0.1], () => [rows()]), ...layerTable('Scale', () => [0.1], () => [rows()]), ...layerTable('ELU', () => [0.5], () => [rows()]),
   ...Object.assign({}, ...['ReLU', 'GELU', 'SiLU', 'Sigmoid', 'Tanh', 'Flatten'].map((type) =>
     layerTable(type, () => [], () => [rows()]))) as Table,
   ...layerTable('MaxPool2d', () => [[2, 2], { ...pool }], () => [images()]),
@@ -170,6 +170,10 @@ const metric = (type: string, make: () => nn.Metric): Table => methodsOf(type, m
 const symbol = nn.input([3]);
 const applied = linear().apply(symbol);
 
+class Twice extends nn.Module {
+  forward(x: nn.Variable): nn.Variable { return x.mul(2); }
+}
+
 const zoo = (): nn.ZooOptions => ({ numClasses: 3, ...layer() });
 const withoutLarge = new Set([...large, ...defaults]);
 
@@ -240,6 +244,12 @@ export const nnTable: Table = {
   GraphModel: { args: () => [[symbol], [applied]], also: ['model'] },
   ...trainableMethods('GraphModel', graph, ['layers.0', 'model']),
   ...methodsOf('GraphModel', graph, { forwardAll: { args: () => [rows()], also: ['model'] }, summary: [] }),
+  describeModule: () => [nn.sequential(linear(), new nn.ReLU())],
+  buildModule: {
+    args: () => [{ layer: 'Sequential', settings: { length: 2 }, children: { 0: { layer: 'ReLU' }, 1: { same: '0' } } }],
+  },
+  layerGraph: () => [nn.sequential(linear(), new nn.ReLU())],
+  registerLayer: () => ['Twice', { type: Twice, describe: () => ({}), build: () => new Twice() }],
   convStack: {
     args: () => [{
       ...zoo(), inputDim: [2, 4, 4], blocks: [[2], [2]], filterSize: 3, downsample: 'stride', batchnorm: 'afterRelu',

@@ -55,6 +55,16 @@ const jpeg = new Uint8Array(Buffer.from(
 export const modelsTable: Table = {
   Network: 'internal', // the base of the networks, whose methods are walked on each of them
   ...Object.fromEntries(['loss', 'summary', 'state', 'loadState', ...networkInternals].map((name) => [`Network.${name}`, 'internal'])),
+  networkModule: () => [new models.TwoLayerNet(twoOptions())],
+  loadNetworkModule: () => {
+    const given = new models.TwoLayerNet(twoOptions());
+    return [given, models.networkModule(given)];
+  },
+  describeNetwork: () => [new models.TwoLayerNet(twoOptions())],
+  buildNetwork: {
+    args: () => [{ layer: 'TwoLayerNet', settings: { inputDim: 6, hiddenDim: 4, numClasses: 3 } }],
+    without: new Set([...large, ...defaults]),
+  },
   TwoLayerNet: () => [twoOptions()],
   FullyConnectedNet: () => [[4], fullOptions()],
   ThreeLayerConvNet: { args: () => [threeOptions()], without: defaults },

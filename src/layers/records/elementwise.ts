@@ -128,16 +128,24 @@ export function channelsFirstRecord(): LayerRecord {
   };
 }
 
+export interface DropoutRecord extends LayerRecord {
+  readonly kind: 'dropout';
+  /** the probability of keeping an element */
+  readonly keep: number;
+}
+
 /**
  * Dropout that keeps an element with this probability (a number is keepProb), drawing from what `source` gives, or anew
  * from `seed` at every pass.
  */
 export function dropoutRecord(
   probability: number | DropoutProbability, source: () => RandomSource, seed?: number,
-): LayerRecord {
+): DropoutRecord {
   const given = typeof probability === 'number' ? { keepProb: probability } : probability;
+  const keep = given.keepProb ?? 1 - given.dropProb!;
   return {
     kind: 'dropout',
+    keep,
     parameters: [],
     outputShape: (_, input) => input,
     forward(_, x, _parameters, mode) {
@@ -145,7 +153,7 @@ export function dropoutRecord(
       return [out, (dout) => [dropoutBackward(dout, cache)]];
     },
     infer: (_, x) => x,
-    rows: (input) => [dropoutRow(input, given.keepProb ?? 1 - given.dropProb!)],
+    rows: (input) => [dropoutRow(input, keep)],
   };
 }
 
@@ -162,10 +170,16 @@ export function flattenRecord(): LayerRecord {
   };
 }
 
+export interface ScaleRecord extends LayerRecord {
+  readonly kind: 'scale';
+  readonly factor: number;
+}
+
 /** factor x: how far apart scores lie at the start, and with it how fast the layers before them learn. */
-export function scaleRecord(factor: number): LayerRecord {
+export function scaleRecord(factor: number): ScaleRecord {
   return {
     kind: 'scale',
+    factor,
     parameters: [],
     outputShape: (_, input) => input,
     forward: (_, x) => [x.mul(factor), (dout) => [dout.mul(factor)]],

@@ -5,6 +5,7 @@ import { type PerAxis, perAxis } from '../../layers/geometry.ts';
 import type { ConvParam } from '../../layers/convolution.ts';
 import { convRecord, type ConvRecord } from '../../layers/records/convolution.ts';
 import { checkBoolean, checkInteger } from '../../runtime/check.ts';
+import type { Settings } from '../architecture/types.ts';
 import { layerOptions, type LayerOptions } from '../defaults.ts';
 import { uniformByFanIn } from '../initializers.ts';
 import { LayerModule } from '../layer-module.ts';
@@ -33,6 +34,7 @@ export class Conv2d extends LayerModule {
   /** null without bias */
   readonly bias: Variable | null;
   readonly _record: ConvRecord;
+  override readonly _settings: Settings;
   override readonly _ranks: readonly number[] = [4];
 
   /** Throws TypeError for arguments of the wrong kind and unknown options, RangeError for values out of range. */
@@ -55,7 +57,11 @@ export class Conv2d extends LayerModule {
     this._record = convRecord(inChannels, outChannels, kernel, param, bias);
     const [{ shape }] = this._record.parameters;
     const fanIn = shape[1] * kernel[0] * kernel[1];
-    checkConvOptions(fn, param);
+    const [strides, paddings, dilations] = checkConvOptions(fn, param);
+    this._settings = {
+      inChannels, outChannels, kernelSize: kernel, stride: strides, padding: paddings, dilation: dilations,
+      groups, bias, dtype,
+    };
     this.weight = parameter(uniformByFanIn(shape, fanIn, rng, dtype));
     this.bias = bias ? parameter(uniformByFanIn([outChannels], fanIn, rng, dtype)) : null;
   }
@@ -65,12 +71,14 @@ export class Conv2d extends LayerModule {
   }
 }
 
-/** Throws TypeError or RangeError for strides, paddings and dilations that are none. */
-function checkConvOptions(fn: string, { stride, pad, dilation }: ConvParam): void {
-  perAxis(fn, 'stride', stride, 1);
-  perAxis(fn, 'dilation', dilation, 1);
-  if (typeof pad !== 'string') perAxis(fn, 'padding', pad, 0);
-  else if (pad !== 'same' && pad !== 'valid') {
+/** Stride, padding and dilation, a number each axis. Throws TypeError or RangeError for such that are none. */
+function checkConvOptions(
+  fn: string, { stride, pad, dilation }: ConvParam,
+): [stride: readonly number[], padding: readonly number[] | 'same' | 'valid', dilation: readonly number[]] {
+  const [strides, dilations] = [perAxis(fn, 'stride', stride, 1), perAxis(fn, 'dilation', dilation, 1)];
+  if (typeof pad !== 'string') return [strides, perAxis(fn, 'padding', pad, 0), dilations];
+  if (pad !== 'same' && pad !== 'valid') {
     throw new RangeError(`${fn}: padding must be a number, [vertical, horizontal], 'same' or 'valid', got '${pad as string}'`);
   }
+  return [strides, pad, dilations];
 }

@@ -4,7 +4,7 @@ import { parameter, type Variable } from '../../autograd/variable.ts';
 import type { LayerRecord } from '../../layers/record.ts';
 import {
   channelsFirstRecord, dropoutRecord, eluRecord, flattenRecord, geluRecord, leakyReluRecord, maxoutRecord, preluRecord,
-  reluRecord, sigmoidRecord, siluRecord, softmaxRecord, tanhRecord,
+  reluRecord, scaleRecord, sigmoidRecord, siluRecord, softmaxRecord, tanhRecord,
 } from '../../layers/records/elementwise.ts';
 import { checkInteger, checkNumber, checkOptions } from '../../runtime/check.ts';
 import { shapeText } from '../../tensor/check.ts';
@@ -12,6 +12,7 @@ import { full } from '../../tensor/creation.ts';
 import { checkRandomSource, type RandomSource } from '../../tensor/random/source.ts';
 import { maxDimensions } from '../../tensor/shape.ts';
 import { Rng } from '../../tensor/random/rng.ts';
+import type { Settings } from '../architecture/types.ts';
 import { defaultRng, layerOptions, type LayerOptions } from '../defaults.ts';
 import { LayerModule } from '../layer-module.ts';
 
@@ -23,20 +24,24 @@ export class ReLU extends LayerModule {
 /** x where x is positive, else alpha x; alpha 0.01 unless given. */
 export class LeakyReLU extends LayerModule {
   readonly _record: LayerRecord;
+  override readonly _settings: Settings;
 
   constructor(alpha: number = 0.01) {
     super();
     this._record = leakyReluRecord(checkNumber('LeakyReLU', 'alpha', alpha));
+    this._settings = { alpha };
   }
 }
 
 /** x where x is positive, else alpha (e^x - 1); alpha 1 unless given. */
 export class ELU extends LayerModule {
   readonly _record: LayerRecord;
+  override readonly _settings: Settings;
 
   constructor(alpha: number = 1) {
     super();
     this._record = eluRecord(checkNumber('ELU', 'alpha', alpha));
+    this._settings = { alpha };
   }
 }
 
@@ -65,10 +70,12 @@ export class Tanh extends LayerModule {
 /** Probabilities along an axis, the last unless given. Losses on logits (crossEntropy) want none before them. */
 export class Softmax extends LayerModule {
   readonly _record: LayerRecord;
+  override readonly _settings: Settings;
 
   constructor(axis: number = -1) {
     super();
     this._record = softmaxRecord(checkInteger('Softmax', 'axis', axis));
+    this._settings = { axis };
   }
 }
 
@@ -84,6 +91,7 @@ export interface PReLUOptions extends Pick<LayerOptions, 'dtype'> {
 export class PReLU extends LayerModule {
   readonly weight: Variable;
   readonly _record: LayerRecord;
+  override readonly _settings: Settings;
 
   constructor(numParameters: number = 1, options: PReLUOptions = {}) {
     super();
@@ -92,6 +100,7 @@ export class PReLU extends LayerModule {
     const { dtype } = layerOptions(fn, options, ['init']);
     this.weight = parameter(full([numParameters], checkNumber(fn, 'init', options.init ?? 0.25), dtype));
     this._record = preluRecord(numParameters);
+    this._settings = { numParameters, dtype };
   }
 
   override layerParameters(): Variable[] {
@@ -102,11 +111,13 @@ export class PReLU extends LayerModule {
 /** The largest of each k neighbouring channels: (N, C, ...) -> (N, C / k, ...) (Goodfellow et al. 2013). */
 export class Maxout extends LayerModule {
   readonly _record: LayerRecord;
+  override readonly _settings: Settings;
 
   /** Throws TypeError or RangeError unless k is a positive integer. */
   constructor(k: number) {
     super();
     this._record = maxoutRecord(checkInteger('Maxout', 'k', k, 1));
+    this._settings = { k };
   }
 }
 
@@ -124,6 +135,18 @@ export class ChannelsFirst extends LayerModule {
   }
 }
 
+/** factor x: how far apart scores lie. */
+export class Scale extends LayerModule {
+  readonly _record: LayerRecord;
+  override readonly _settings: Settings;
+
+  constructor(factor: number) {
+    super();
+    this._record = scaleRecord(checkNumber('Scale', 'factor', factor));
+    this._settings = { factor };
+  }
+}
+
 /** (N, ...) -> (N, the rest in one axis) */
 export class Flatten extends LayerModule {
   readonly _record: LayerRecord = flattenRecord();
@@ -138,6 +161,7 @@ export interface DropoutOptions {
 /** In training drops each element with probability p and scales the rest by 1 / (1 - p); else the identity. */
 export class Dropout extends LayerModule {
   readonly _record: LayerRecord;
+  override readonly _settings: Settings;
   readonly #rng: RandomSource;
 
   /** Throws TypeError for arguments of the wrong kind, RangeError unless 0 <= p < 1. */
@@ -152,6 +176,7 @@ export class Dropout extends LayerModule {
       : checkRandomSource(fn, 'rng', options.rng);
     this.#rng = rng;
     this._record = dropoutRecord(1 - p, () => rng);
+    this._settings = { p };
   }
 
   override generators(): RandomSource[] {

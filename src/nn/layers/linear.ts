@@ -5,6 +5,7 @@ import { affineRecord, type AffineRecord } from '../../layers/records/affine.ts'
 import { checkBoolean, checkInteger } from '../../runtime/check.ts';
 import { shapeText } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
+import type { Settings } from '../architecture/types.ts';
 import { layerOptions, type LayerOptions } from '../defaults.ts';
 import { uniformByFanIn } from '../initializers.ts';
 import { LayerModule } from '../layer-module.ts';
@@ -24,6 +25,7 @@ export class Linear extends LayerModule {
   /** null without bias */
   readonly bias: Variable | null;
   readonly _record: AffineRecord;
+  override readonly _settings: Settings;
   readonly #inFeatures: number;
 
   /** Throws TypeError for arguments of the wrong kind and unknown options, RangeError for sizes below 1. */
@@ -38,6 +40,7 @@ export class Linear extends LayerModule {
     this.bias = bias ? parameter(uniformByFanIn([outFeatures], inFeatures, rng, dtype)) : null;
     this._record = affineRecord(inFeatures, outFeatures, bias);
     this.#inFeatures = inFeatures;
+    this._settings = { inFeatures, outFeatures, bias, dtype };
   }
 
   override layerParameters(): Variable[] {

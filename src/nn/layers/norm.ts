@@ -9,6 +9,7 @@ import { checkBoolean, checkInteger, checkNumber } from '../../runtime/check.ts'
 import { ones, tensor, zeros } from '../../tensor/creation.ts';
 import { checkShape, shapeText, sizeOf } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
+import type { Settings } from '../architecture/types.ts';
 import { layerOptions, type LayerOptions } from '../defaults.ts';
 import { LayerModule } from '../layer-module.ts';
 import type { StateEntry } from '../module.ts';
@@ -55,6 +56,7 @@ abstract class Norm extends LayerModule {
 
 abstract class BatchNorm extends Norm {
   readonly _record: BatchnormRecord;
+  override readonly _settings: Settings;
   override readonly _ranks: readonly number[];
 
   constructor(fn: string, ranks: readonly number[], channels: number, options: BatchNormOptions) {
@@ -69,6 +71,8 @@ abstract class BatchNorm extends Norm {
       runningMean: zeros(channels, dtype), runningVar: ones(channels, dtype),
     });
     this._record.cumulative = options.momentum === null;
+    const { affine = true } = options;
+    this._settings = { channels, eps, momentum: options.momentum === null ? null : momentum, affine, dtype };
   }
 
   /** The running average of the means, (channels). */
@@ -115,6 +119,7 @@ export class BatchNorm2d extends BatchNorm {
 /** Normalisation of each example over its last axes, which must be of the given shape. */
 export class LayerNorm extends Norm {
   readonly _record: LayerRecord;
+  override readonly _settings: Settings;
   readonly #shape: readonly number[];
 
   /** Throws TypeError for arguments of the wrong kind and unknown options, RangeError for values out of range. */
@@ -124,7 +129,9 @@ export class LayerNorm extends Norm {
     const { dtype } = layerOptions(fn, options, ['eps']);
     super(fn, checkInteger(fn, 'the size of shape', sizeOf(axes), 1), dtype);
     this.#shape = axes;
-    this._record = layernormRecord(sizeOf(axes), checkNumber(fn, 'eps', options.eps ?? 1e-5, 0));
+    const eps = checkNumber(fn, 'eps', options.eps ?? 1e-5, 0);
+    this._record = layernormRecord(sizeOf(axes), eps);
+    this._settings = { shape: axes, eps, dtype };
   }
 
   /** x (..., shape) normalised over the axes of the shape. Throws RangeError where the last axes are others. */
@@ -150,6 +157,7 @@ export class LayerNorm extends Norm {
 /** Normalisation of x (N, C, H, W) over groups of channels, per example. */
 export class GroupNorm extends Norm {
   readonly _record: LayerRecord;
+  override readonly _settings: Settings;
   override readonly _ranks: readonly number[] = [4];
 
   /** Throws TypeError for arguments of the wrong kind, RangeError unless the groups divide the channels. */
@@ -160,6 +168,8 @@ export class GroupNorm extends Norm {
     if (channels % groups !== 0) throw new RangeError(`${fn}: groups must divide channels, got ${groups} for ${channels}`);
     const { dtype } = layerOptions(fn, options, ['eps', 'affine']);
     super(fn, channels, dtype, options.affine);
-    this._record = groupnormRecord(groups, channels, checkNumber(fn, 'eps', options.eps ?? 1e-5, 0));
+    const eps = checkNumber(fn, 'eps', options.eps ?? 1e-5, 0);
+    this._record = groupnormRecord(groups, channels, eps);
+    this._settings = { groups, channels, eps, affine: options.affine ?? true, dtype };
   }
 }

@@ -4,6 +4,7 @@ import { type PerAxis, perAxis } from '../../layers/geometry.ts';
 import type { LayerRecord } from '../../layers/record.ts';
 import { adaptiveAvgPoolRecord, avgPoolRecord, maxPoolRecord } from '../../layers/records/pooling.ts';
 import { checkBoolean, checkOptions } from '../../runtime/check.ts';
+import type { Settings } from '../architecture/types.ts';
 import { LayerModule } from '../layer-module.ts';
 
 export interface PoolOptions {
@@ -28,21 +29,32 @@ export function poolParam(
   return { poolHeight, poolWidth, stride: perAxis(fn, 'stride', stride, 1), pad: perAxis(fn, 'padding', padding, 0) };
 }
 
+/** The param of a pooling layer under the names of its options. */
+function poolSettings({ poolHeight, poolWidth, stride, pad }: ReturnType<typeof poolParam>): Settings {
+  return { kernelSize: [poolHeight, poolWidth], stride: bothAxes(stride), padding: bothAxes(pad) };
+}
+
+const bothAxes = (value: PerAxis): readonly number[] => (typeof value === 'number' ? [value, value] : value);
+
 /** The maximum of each window of x (N, C, H, W). */
 export class MaxPool2d extends LayerModule {
   readonly _record: LayerRecord;
+  override readonly _settings: Settings;
   override readonly _ranks: readonly number[] = [4];
 
   /** Throws TypeError for arguments of the wrong kind and unknown options, RangeError for values out of range. */
   constructor(kernelSize: PerAxis, options: PoolOptions = {}) {
     super();
-    this._record = maxPoolRecord(poolParam('MaxPool2d', kernelSize, options));
+    const param = poolParam('MaxPool2d', kernelSize, options);
+    this._record = maxPoolRecord(param);
+    this._settings = poolSettings(param);
   }
 }
 
 /** The average of each window of x (N, C, H, W). */
 export class AvgPool2d extends LayerModule {
   readonly _record: LayerRecord;
+  override readonly _settings: Settings;
   override readonly _ranks: readonly number[] = [4];
 
   /** Throws TypeError for arguments of the wrong kind and unknown options, RangeError for values out of range. */
@@ -52,17 +64,21 @@ export class AvgPool2d extends LayerModule {
     const param = poolParam(fn, kernelSize, options, ['countIncludePad']);
     const countIncludePad = checkBoolean(fn, 'countIncludePad', options.countIncludePad ?? true);
     this._record = avgPoolRecord({ ...param, countIncludePad });
+    this._settings = { ...poolSettings(param), countIncludePad };
   }
 }
 
 /** Averages of x (N, C, H, W) over windows that cover the image evenly, so many of them: 1 averages each channel. */
 export class AdaptiveAvgPool2d extends LayerModule {
   readonly _record: LayerRecord;
+  override readonly _settings: Settings;
   override readonly _ranks: readonly number[] = [4];
 
   /** Throws TypeError or RangeError for sizes that are not positive integers. */
   constructor(outputSize: PerAxis) {
     super();
-    this._record = adaptiveAvgPoolRecord(perAxis('AdaptiveAvgPool2d', 'outputSize', outputSize, 1));
+    const size = perAxis('AdaptiveAvgPool2d', 'outputSize', outputSize, 1);
+    this._record = adaptiveAvgPoolRecord(size);
+    this._settings = { outputSize: size };
   }
 }

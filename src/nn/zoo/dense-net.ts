@@ -4,8 +4,7 @@ import { concat } from '../../autograd/functions.ts';
 import type { Variable } from '../../autograd/variable.ts';
 import { checkSizes } from '../../layers/image-network.ts';
 import { checkInteger } from '../../runtime/check.ts';
-import { sequential, type Sequential } from '../containers.ts';
-import type { LayerOptions } from '../defaults.ts';
+import { checkModule, sequential, type Sequential } from '../containers.ts';
 import { Conv2d } from '../layers/convolution.ts';
 import { Flatten, ReLU } from '../layers/elementwise.ts';
 import { Linear } from '../layers/linear.ts';
@@ -24,15 +23,12 @@ export interface DenseNetOptions extends ZooOptions {
 }
 
 /** x, and beside it along the channels what batchnorm - relu - conv 3x3 makes of x. */
-class DenseLayer extends Module {
-  readonly body: Sequential;
+export class DenseLayer extends Module {
+  readonly body: Module;
 
-  constructor(channels: number, growth: number, options: LayerOptions) {
+  constructor(body: Module) {
     super();
-    this.body = sequential(
-      new BatchNorm2d(channels, options), new ReLU(),
-      new Conv2d(channels, growth, 3, { padding: 1, bias: false, ...options }),
-    );
+    this.body = checkModule('DenseLayer', 'body', body);
   }
 
   forward(x: Variable): Variable {
@@ -63,7 +59,12 @@ export function denseNet(options: DenseNetOptions = {}): Sequential {
         new Conv2d(channels, channels, 1, { bias: false, ...layer }), new AvgPool2d(2),
       );
     }
-    for (let i = 0; i < depth; i++, channels += growth) layers.push(new DenseLayer(channels, growth, layer));
+    for (let i = 0; i < depth; i++, channels += growth) {
+      layers.push(new DenseLayer(sequential(
+        new BatchNorm2d(channels, layer), new ReLU(),
+        new Conv2d(channels, growth, 3, { padding: 1, bias: false, ...layer }),
+      )));
+    }
   }
   const net = sequential(
     ...layers, new BatchNorm2d(channels, layer), new ReLU(), new AdaptiveAvgPool2d(1), new Flatten(),

@@ -2,7 +2,8 @@
 
 import type { Variable } from '../../autograd/variable.ts';
 import { checkInteger, checkOneOf } from '../../runtime/check.ts';
-import { sequential, type Sequential } from '../containers.ts';
+import type { Settings } from '../architecture/types.ts';
+import { checkModule, sequential, type Sequential } from '../containers.ts';
 import type { LayerOptions } from '../defaults.ts';
 import { Conv2d } from '../layers/convolution.ts';
 import { Flatten, ReLU } from '../layers/elementwise.ts';
@@ -26,12 +27,14 @@ export interface ResNetOptions extends ZooOptions {
 }
 
 /** Every other pixel of x (N, C, H, W), with as many channels of zeros behind as are wanted: no parameters. */
-class PadShortcut extends Module {
+export class PadShortcut extends Module {
   readonly #added: number;
+  override readonly _settings: Settings;
 
   constructor(added: number) {
     super();
-    this.#added = added;
+    this.#added = checkInteger('PadShortcut', 'added', added, 0);
+    this._settings = { added };
   }
 
   forward(x: Variable): Variable {
@@ -40,7 +43,7 @@ class PadShortcut extends Module {
 }
 
 /** relu(x + bn(conv(relu(bn(conv(x)))))), both convolutions 3x3, the first with the stride. */
-class BasicBlock extends Module {
+export class BasicBlock extends Module {
   readonly conv1: Conv2d;
   readonly bn1: BatchNorm2d;
   readonly relu: ReLU = new ReLU();
@@ -48,22 +51,19 @@ class BasicBlock extends Module {
   readonly bn2: BatchNorm2d;
   /** null where x keeps its shape */
   readonly downsample: Module | null;
+  override readonly _settings: Settings;
   /** the first half of the block, whose layers have a common form */
   readonly #first: Sequential;
 
-  constructor(from: number, to: number, stride: number, shortcut: 'projection' | 'pad', options: LayerOptions) {
+  constructor(from: number, to: number, stride: number, downsample: Module | null, options: LayerOptions) {
     super();
     this.conv1 = new Conv2d(from, to, 3, { stride, padding: 1, bias: false, ...options });
     this.bn1 = new BatchNorm2d(to, options);
     this.conv2 = new Conv2d(to, to, 3, { padding: 1, bias: false, ...options });
     this.bn2 = new BatchNorm2d(to, options);
-    if (stride === 1 && from === to) this.downsample = null;
-    else if (shortcut === 'pad') this.downsample = new PadShortcut(to - from);
-    else {
-      const conv = new Conv2d(from, to, 1, { stride, bias: false, ...options });
-      this.downsample = sequential(conv, new BatchNorm2d(to, options));
-    }
+    this.downsample = downsample === null ? null : checkModule('BasicBlock', 'downsample', downsample);
     this.#first = sequential(this.conv1, this.bn1, this.relu);
+    this._settings = { from, to, stride, dtype: this.conv1.weight.dtype };
   }
 
   forward(x: Variable): Variable {
@@ -73,37 +73,58 @@ class BasicBlock extends Module {
 }
 
 /** Fields and state have torchvision's names: conv1, bn1, layer1.0.conv1, layer2.0.downsample.0, fc. */
-class ResNet extends Trainable {
+export class ResNet extends Trainable {
   readonly conv1: Conv2d;
   readonly bn1: BatchNorm2d;
   readonly relu: ReLU = new ReLU();
   readonly avgpool: AdaptiveAvgPool2d = new AdaptiveAvgPool2d(1);
+  readonly flatten: Flatten = new Flatten();
+  /** made after the stages, whose names come first in the state */
+  declare readonly fc: Module;
+  override readonly _settings: Settings;
   readonly #stem: Sequential;
-  readonly #stages: Sequential[];
-  readonly #head: Sequential;
+  readonly #stages: readonly Module[];
 
-  constructor(fn: string, blocks: number, stages: number, options: ResNetOptions, defaultWidth: number) {
+  constructor(inChannels: number, width: number, stages: readonly Module[], fc: Module, options: LayerOptions) {
     super();
-    const { numClasses, rng, layer } = zooOptions(fn, options, ['inChannels', 'width', 'shortcut']);
-    const inChannels = checkInteger(fn, 'inChannels', options.inChannels ?? 3, 1);
-    const width = checkInteger(fn, 'width', options.width ?? defaultWidth, 1);
-    const shortcut = checkOneOf(fn, 'shortcut', options.shortcut ?? 'projection', ['projection', 'pad']);
-    this.conv1 = new Conv2d(inChannels, width, 3, { padding: 1, bias: false, ...layer });
-    this.bn1 = new BatchNorm2d(width, layer);
+    this.conv1 = new Conv2d(inChannels, width, 3, { padding: 1, bias: false, ...options });
+    this.bn1 = new BatchNorm2d(width, options);
     this.#stem = sequential(this.conv1, this.bn1, this.relu);
-    this.#stages = Array.from({ length: stages }, (_, s) => sequential(...Array.from({ length: blocks }, (_, b) => {
-      const [from, stride] = b > 0 ? [width * 2 ** s, 1] : [width * 2 ** Math.max(s - 1, 0), s > 0 ? 2 : 1];
-      return new BasicBlock(from, width * 2 ** s, stride, shortcut, layer);
-    })));
-    const fc = new Linear(width * 2 ** (stages - 1), numClasses, layer);
-    Object.assign(this, Object.fromEntries(this.#stages.map((stage, s) => [`layer${s + 1}`, stage])), { fc });
-    this.#head = sequential(this.avgpool, new Flatten(), fc);
-    drawNormal(fn, this, rng, kaimingScale);
+    this.#stages = stages.map((stage, s) => checkModule('ResNet', `layer${s + 1}`, stage));
+    Object.assign(this, Object.fromEntries(stages.map((stage, s) => [`layer${s + 1}`, stage])));
+    Object.assign(this, { fc: checkModule('ResNet', 'fc', fc) });
+    this._settings = { inChannels, width, dtype: this.conv1.weight.dtype };
+  }
+
+  /** layer1, layer2, ... */
+  get stages(): readonly Module[] {
+    return this.#stages;
   }
 
   forward(x: Variable): Variable {
-    return this.#head.forward(this.#stages.reduce((out, stage) => stage.forward(out), this.#stem.forward(x)));
+    const features = this.#stages.reduce((out, stage) => stage.forward(out), this.#stem.forward(x));
+    return this.fc.forward(this.flatten.forward(this.avgpool.forward(features)));
   }
+}
+
+/** The residual network of so many stages of so many blocks, drawn as the paper draws it. */
+function resNet(fn: string, blocks: number, stages: number, options: ResNetOptions, defaultWidth: number): ResNet {
+  const { numClasses, rng, layer } = zooOptions(fn, options, ['inChannels', 'width', 'shortcut']);
+  const inChannels = checkInteger(fn, 'inChannels', options.inChannels ?? 3, 1);
+  const width = checkInteger(fn, 'width', options.width ?? defaultWidth, 1);
+  const shortcut = checkOneOf(fn, 'shortcut', options.shortcut ?? 'projection', ['projection', 'pad']);
+  const downsample = (from: number, to: number, stride: number): Module | null => {
+    if (stride === 1 && from === to) return null;
+    if (shortcut === 'pad') return new PadShortcut(to - from);
+    return sequential(new Conv2d(from, to, 1, { stride, bias: false, ...layer }), new BatchNorm2d(to, layer));
+  };
+  const body = Array.from({ length: stages }, (_, s) => sequential(...Array.from({ length: blocks }, (_, b) => {
+    const [from, stride] = b > 0 ? [width * 2 ** s, 1] : [width * 2 ** Math.max(s - 1, 0), s > 0 ? 2 : 1];
+    const to = width * 2 ** s;
+    return new BasicBlock(from, to, stride, downsample(from, to, stride), layer);
+  })));
+  const fc = new Linear(width * 2 ** (stages - 1), numClasses, layer);
+  return drawNormal(fn, new ResNet(inChannels, width, body, fc, layer), rng, kaimingScale);
 }
 
 /**
@@ -114,7 +135,7 @@ class ResNet extends Trainable {
  * Throws TypeError for options that are unknown or of the wrong kind, RangeError for values out of range.
  */
 export function resNet20(options: ResNetOptions = {}): Trainable {
-  return new ResNet('resNet20', 3, 3, options, 16);
+  return resNet('resNet20', 3, 3, options, 16);
 }
 
 /**
@@ -124,5 +145,5 @@ export function resNet20(options: ResNetOptions = {}): Trainable {
  * Throws TypeError for options that are unknown or of the wrong kind, RangeError for values out of range.
  */
 export function resNet18(options: ResNetOptions = {}): Trainable {
-  return new ResNet('resNet18', 2, 4, options, 64);
+  return resNet('resNet18', 2, 4, options, 64);
 }
