@@ -1,8 +1,8 @@
 /**
- * npm run bench:tune -- [--threads 1|2] [--batch N,N] [--planes N,N] [--time MS] [--save]
+ * npm run bench:tune -- [--window 3|5] [--threads 1|2] [--batch N,N] [--planes N,N] [--time MS] [--save]
  *
- * The measurement behind src/kernels/simd/conv/choose.ts: 3x3 convolutions by Winograd's method and by the direct
- * kernels, forward, gradient at the input and gradient at the filters, in effective GFLOP/s (operations of the
+ * The measurement behind src/kernels/simd/conv/choose.ts: 3x3 or 5x5 convolutions by Winograd's method and by the
+ * direct kernels, forward, gradient at the input and gradient at the filters, in effective GFLOP/s (operations of the
  * definition over time). Shows which of the two choose.ts takes, and marks where the other was faster.
  *
  * Shapes are those where networks are found: few channels on large planes, many on small ones.
@@ -54,18 +54,20 @@ export interface TuningResult {
 
 const { values } = parseArgs({
   options: {
-    threads: { type: 'string', default: '1' }, batch: { type: 'string', default: '100,1' },
+    window: { type: 'string', default: '3' }, threads: { type: 'string', default: '1' }, batch: { type: 'string', default: '100,1' },
     planes: { type: 'string', default: '32,16,8,4,2' }, time: { type: 'string', default: '40' },
     save: { type: 'boolean', default: false },
   },
 });
+const window = numberOption('window', values.window, 3, 5);
+if (window === 4) throw new RangeError('tune: --window must be 3 or 5');
 const threads = numberOption('threads', values.threads, 1, 2);
 const milliseconds = numberOption('time', values.time, 1, 10_000);
 const batches = values.batch.split(',').map((text) => numberOption('batch', text, 1, 1000));
 const planes = values.planes.split(',').map((text) => numberOption('planes', text, 1, 256));
 
 function geometry(batch: number, channels: number, filters: number, plane: number): ConvGeometry {
-  return convSizes('tune', [batch, channels, plane, plane], [filters, channels, 3, 3], { pad: 1 });
+  return convSizes('tune', [batch, channels, plane, plane], [filters, channels, window, window], { pad: (window - 1) / 2 });
 }
 
 async function measure(g: ConvGeometry): Promise<TuningResult[]> {
@@ -73,7 +75,8 @@ async function measure(g: ConvGeometry): Promise<TuningResult[]> {
   const plane = g.height * g.width;
   const [x, dx] = [arrays.normal(g.batch * g.channels * plane), arrays.zeros(g.batch * g.channels * plane)];
   const [dout, out] = [arrays.normal(g.batch * g.filters * plane), arrays.zeros(g.batch * g.filters * plane)];
-  const [w, dw] = [arrays.normal(9 * g.channels * g.filters), arrays.zeros(9 * g.channels * g.filters)];
+  const weights = window ** 2 * g.channels * g.filters;
+  const [w, dw] = [arrays.normal(weights), arrays.zeros(weights)];
   const [b, db] = [arrays.normal(g.filters), arrays.zeros(g.filters)];
   const ways = {
     forward: [
@@ -98,7 +101,7 @@ async function measure(g: ConvGeometry): Promise<TuningResult[]> {
     }
     const options = { warmCalls: 2, warmMilliseconds: milliseconds / 4, calls: 3, milliseconds };
     const rate = async (call: () => void): Promise<number> =>
-      (2 * 9 * g.channels * g.filters * plane * g.batch) / (await medianOfMany(call, options)).median / 1e6;
+      (2 * weights * plane * g.batch) / (await medianOfMany(call, options)).median / 1e6;
     found.push({
       channels: g.channels, filters: g.filters, plane: g.height, batch: g.batch, operation,
       winograd: await rate(winograd), direct: await rate(direct), taken: takesWinograd(x, g) ? 'winograd' : 'direct',
@@ -122,7 +125,7 @@ const results: TuningResult[] = [];
 for (const batch of batches) {
   for (const plane of planes) {
     for (const [channels, filters] of pairs) {
-      const total = 2 * 9 * channels * filters * plane * plane * batch;
+      const total = 2 * window ** 2 * channels * filters * plane * plane * batch;
       if (total > mostOperations || total < leastOperations) continue;
       results.push(...(await measure(geometry(batch, channels, filters, plane))));
     }

@@ -12,7 +12,7 @@
  * NaN and infinities travel as arithmetic makes them, and as the docstrings say where a comparison decides. Three
  * freedoms are left to backends. A padded pixel may be skipped or multiplied as a 0, so an infinite weight may or may
  * not make NaN at the border of a convolution. A convolution may be computed by other products than its definition's
- * (Winograd's, of tiles of 4x4 outputs; or one matrix for a whole tiny image): a NaN or an infinity then reaches all
+ * (Winograd's, of 6x6 inputs; or one matrix for a whole tiny image): a NaN or an infinity then reaches all
  * outputs that share a tile or an image with those that the definition spoils, never others, and comes out as NaN; with
  * configure({ strict: true }) it reaches just the definition's. And the sign of a zero is free.
  *

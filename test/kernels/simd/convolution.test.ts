@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { configure } from '../../../src/runtime/settings.ts';
-import { takesDense } from '../../../src/kernels/simd/conv/choose.ts';
+import { takesDense, takesWinograd } from '../../../src/kernels/simd/conv/choose.ts';
 import { shutdown } from '../../../src/kernels/team/team.ts';
 import type { ConvGeometry } from '../../../src/kernels/contract.ts';
 import { worstError } from '../../support/errors.ts';
@@ -28,11 +28,12 @@ function geometry(
 
 const between = (min: number, max: number): fc.Arbitrary<number> => fc.integer({ min, max });
 
-/** Shapes of 3x3 convolutions of stride 1 with enough channels: these go through Winograd's transforms. */
-const winogradShapes = fc.record({
+/** Shapes of square convolutions of stride 1 with enough channels: these go through Winograd's transforms. */
+const winogradShapes = (window: number): fc.Arbitrary<ConvGeometry> => fc.record({
   batch: between(1, 5), channels: between(6, 20), height: between(1, 14),
-  width: between(1, 14), filters: between(6, 21), pad: between(0, 2),
-}).filter(({ height, width, pad }) => height + 2 * pad >= 3 && width + 2 * pad >= 3);
+  width: between(1, 14), filters: between(6, 21), pad: between(0, window - 1),
+}).filter(({ height, width, pad }) => Math.min(height, width) + 2 * pad >= window)
+  .map((s) => geometry(s.batch, s.channels, s.height, s.width, s.filters, window, window, 1, s.pad));
 
 function gradients(type: FloatType, g: ConvGeometry, kernels: typeof simd): Float32Array[] {
   const x = randomFloats(type, g.batch * g.channels * g.height * g.width, 1);
@@ -80,14 +81,14 @@ describe('convolution', () => {
     for (const each of convolutionCases) it(`${each.kernel} ${each.title}, ${type}`, () => runCase(each, type, simd));
   }
 
-  it('through Winograd equals the definition', () => {
-    fc.assert(fc.property(winogradShapes, (s) => {
-      const g = geometry(s.batch, s.channels, s.height, s.width, s.filters, 3, 3, 1, s.pad);
+  it.each([3, 5])('of windows of %d through Winograd equals the definition', (window) => {
+    fc.assert(fc.property(winogradShapes(window), (g) => {
+      expect(takesWinograd(new Float32Array(), g)).toBe(true);
       const found = gradients('float32', g, simd);
       const expected = gradients('float32', g, naiveKernels as typeof simd);
       // sums of products of numbers of size 1: the error grows with the root of how many there are
       const outputs = g.batch * g.outHeight * g.outWidth;
-      const terms = [g.channels * 9, g.filters * 9, outputs, outputs];
+      const terms = [g.channels * window ** 2, g.filters * window ** 2, outputs, outputs];
       found.forEach((array, i) => {
         expect(worstError(array, expected[i])).toBeLessThan(5e-6 * Math.sqrt(terms[i]));
       });
@@ -95,6 +96,7 @@ describe('convolution', () => {
   });
 
   it('spreads NaN and infinity as the definition does under strict, and otherwise to all of a tile or image', () => {
+    // of windows of 5 a pixel that both outputs of a tile do not see reaches the one alone, so that nothing spreads
     const shapes = [geometry(2, 6, 12, 12, 6, 3, 3, 1, 1), geometry(20, 7, 2, 2, 8, 1, 1, 1, 0)];
     for (const [i, g] of shapes.entries()) {
       const naive = brokenPlaces(g, naiveKernels as typeof simd);
@@ -137,31 +139,35 @@ describe('convolution', () => {
     out.forEach((value, i) => expect(value / expected[i]).toBeCloseTo(1, 5));
   });
 
-  it('sums the gradients of a large depthwise plane in short chains', () => {
-    for (const stride of [1, 2]) {
-      const g = convOf({
-        batch: 1, channels: 2, height: 512, width: 512, filters: 2, kernelHeight: 3, kernelWidth: 3, groups: 2, pad: 1,
-        stride,
-      });
-      const x = new Float32Array(2 * 512 * 512).fill(0.7);
-      const dout = new Float32Array(2 * g.outHeight * g.outWidth).fill(0.1);
-      const [dw, db] = [new Float32Array(18), new Float32Array(2)];
-      simd.convBackward(dout, x, new Float32Array(18), null, dw, db, g);
-      const pixels = g.outHeight * g.outWidth;
-      expect(dw[4] / (0.07 * pixels)).toBeCloseTo(1, 4);
-      expect(db[0] / (0.1 * pixels)).toBeCloseTo(1, 4);
-    }
+  it.each([
+    ['depthwise rows', 512, 2, 3, 1, 2], ['depthwise halving', 512, 2, 3, 2, 2], ['depthwise', 1022, 2, 5, 1, 2],
+    ['direct', 1024, 2, 3, 1, 1], ['direct with stride', 1023, 3, 3, 2, 1],
+    ['Winograd 3x3', 1024, 6, 3, 1, 1], ['Winograd 5x5', 1024, 6, 5, 1, 1],
+  ])('sums the gradients of a large plane in short chains: %s', (_, size, channels, window, stride, groups) => {
+    const g = convOf({
+      batch: 1, channels, height: size, width: size, filters: channels, kernelHeight: window, kernelWidth: window,
+      groups, pad: (window - 1) / 2, stride,
+    });
+    const x = new Float32Array(channels * size * size).fill(0.7);
+    const dout = new Float32Array(channels * g.outHeight * g.outWidth).fill(0.1);
+    const weights = channels * (channels / groups) * window * window;
+    const [dw, db] = [new Float32Array(weights), new Float32Array(channels)];
+    simd.convBackward(dout, x, new Float32Array(weights), null, dw, db, g);
+    const pixels = g.outHeight * g.outWidth;
+    expect(dw[(window * window - 1) / 2] / (0.07 * pixels)).toBeCloseTo(1, 4);
+    expect(db[0] / (0.1 * pixels)).toBeCloseTo(1, 4);
   });
 
-  it('of one image notices when its filters have changed since the last call', () => {
-    const g = geometry(1, 9, 7, 6, 19, 3, 3, 1, 1);
+  it.each([3, 5])('of one image notices when its filters of %d have changed since the last call', (window) => {
+    const g = geometry(1, 9, 7, 6, 19, window, window, 1, (window - 1) / 2);
+    const weights = 9 * window ** 2;
     const x = randomFloats('float32', 9 * 42, 1);
-    const w = randomFloats('float32', 19 * 81, 2);
+    const w = randomFloats('float32', 19 * weights, 2);
     const [out, expected] = [new Float32Array(19 * 42), new Float32Array(19 * 42)];
     // the same filters again, then one number changed in each block of filters, then all of them changed back
     const changes: Array<() => void> = [() => undefined, () => undefined];
-    for (const filter of [0, 7, 8, 16, 18]) changes.push(() => { w[filter * 81 + 80] += 1; });
-    changes.push(() => { w.set(randomFloats('float32', 19 * 81, 2)); });
+    for (const filter of [0, 7, 8, 16, 18]) changes.push(() => { w[(filter + 1) * weights - 1] += 1; });
+    changes.push(() => { w.set(randomFloats('float32', 19 * weights, 2)); });
     for (const change of changes) {
       change();
       simd.convForward(x, w, null, out, g, {});
@@ -188,6 +194,7 @@ describe('convolution', () => {
     const images = { batch: 9, channels: 24, height: 25, width: 22 };
     const shapes: Array<[FloatType, ConvGeometry]> = [
       ['float32', geometry(11, 16, 13, 16, 24, 3, 3, 1, 1)], ['float32', geometry(9, 3, 20, 17, 10, 5, 5, 1, 2)],
+      ['float32', geometry(9, 13, 20, 17, 10, 5, 5, 1, 2)],
       ['float32', geometry(1, 7, 40, 33, 9, 3, 3, 2, 1)], ['float32', geometry(50, 64, 2, 2, 64, 3, 3, 1, 1)],
       ['float64', geometry(10, 8, 9, 9, 8, 3, 3, 1, 1)],
       ...(['float32', 'float64'] as const).flatMap((type): Array<[FloatType, ConvGeometry]> => [

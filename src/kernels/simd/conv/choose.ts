@@ -85,7 +85,7 @@ const winogradLeast = 6;
 /** The gradient at the filters needs no transform back of whole images, so three channels are enough. */
 const winogradLeastOfGradient = 3;
 
-/** True when the convolution, and its gradient at the input, take Winograd's F(4x4, 3x3); else the direct kernels. */
+/** True when the convolution, and its gradient at the input, take Winograd's method; else the direct kernels. */
 export function takesWinograd(x: FloatArray, g: ConvGeometry): boolean {
   return fitsWinograd(x, g) && g.channels >= winogradLeast && g.filters >= winogradLeast;
 }
@@ -96,8 +96,10 @@ export function takesWinogradGradient(x: FloatArray, g: ConvGeometry): boolean {
 }
 
 function fitsWinograd(x: FloatArray, g: ConvGeometry): boolean {
-  const is3x3 = g.kernelHeight === 3 && g.kernelWidth === 3 && g.strideY === 1 && g.strideX === 1;
-  return is3x3 && g.padTop <= 2 && g.padLeft <= 2 && isPlain(g) && x instanceof Float32Array && !settings().strict;
+  const taps = g.kernelHeight;
+  const isSquare = (taps === 3 || taps === 5) && g.kernelWidth === taps && g.strideY === 1 && g.strideX === 1;
+  const fits = isSquare && g.padTop < taps && g.padLeft < taps && isPlain(g);
+  return fits && x instanceof Float32Array && !settings().strict;
 }
 
 /** Bytes of transformed tiles that a Winograd task works on at a time: what stays in the second-level cache. */

@@ -3,14 +3,14 @@
 import { roundUp } from '../../../runtime/numbers.ts';
 import type { FloatArray } from '../../contract.ts';
 
-/** Bytes of zeros at the head of every table: what stands for filters that do not exist. */
-export const nothingBytes = 64;
+/** Bytes of zeros at the head of every table: what stands for the taps (up to 5x5) of filters that do not exist. */
+export const nothingBytes = 128;
 
 const tables: Map<string, FloatArray> = new Map();
 const mostTables = 64;
 
 /**
- * 64 zero bytes, then for every block of 4 filters 4 scales and 4 biases; scale null counts as 1, bias null as 0, and
+ * Zeros, then for every block of 4 filters 4 scales and 4 biases; scale null counts as 1, bias null as 0, and
  * so do filters beyond a group's up to a multiple of 8, with which every group ends. The table is the same array at
  * every call of one size.
  */

@@ -1,5 +1,5 @@
 /**
- * Winograd's minimal filtering F(4x4, 3x3): the one-dimensional transforms.
+ * Winograd's minimal filtering F(4x4, 3x3) and F(2x2, 5x5): the one-dimensional transforms.
  *
  * A 3-tap filter over 6 inputs gives 4 outputs. Directly that takes 12 multiplications; as a product of polynomials,
  * evaluated at 6 points, multiplied point by point and interpolated, it takes 6:
@@ -9,6 +9,9 @@
  * and nested in two dimensions 36 instead of 144, a quarter: Y = A^T [ (G g G^T) * (B^T d B) ] A. Summed over channels,
  * the products at each of the 36 points are a matrix product (filters x channels) (channels x tiles).
  * (S. Winograd 1980; A. Lavin and S. Gray, "Fast Algorithms for Convolutional Neural Networks", 2016.)
+ *
+ * A 5-tap filter over 6 inputs gives 2 outputs by the same 6 products (36 instead of 100 in two dimensions): B depends
+ * on the points alone, G has a column for each tap and A a column for each output.
  *
  * The points here are 0, 1, -1, 1/2, -2 and infinity. The customary 0, 1, -1, 2, -2 need a few operations less but lose
  * two to four times as much precision: over 128 channels the largest error is 1.2e-5 of the output's standard deviation
@@ -21,6 +24,8 @@
  *         |0   1/2 -1   -1/2   1   0 |        | 1/15  -2/15   4/15|
  *         |0   1   -3/2 -2    3/2  1 |        |  0      0      1  |
  *
+ * In G and A each further column is the last times the point; at infinity only the last column has a 1.
+ *
  * The gradients are the same three maps transposed: with dM = A dY A^T, the gradient at the filter is
  * G^T [ sum over tiles of (B^T d B) * dM ] G.
  *
@@ -29,12 +34,19 @@
 
 import type { Body, Value } from '../../../wasm/index.ts';
 
-/** Outputs of a tile in each direction. */
-export const tileSize = 4;
-/** Inputs of a tile in each direction: tileSize + 3 - 1. */
+/** Taps of a filter in each direction, for which there are kernels. */
+export type Taps = 3 | 5;
+export const everyTaps: readonly Taps[] = [3, 5];
+
+/** Inputs of a tile in each direction. */
 export const inputSize = 6;
 /** Points at which the polynomials are multiplied: inputSize squared. */
 export const points = 36;
+
+/** Outputs of a tile in each direction. */
+export function tileSize(taps: Taps): number {
+  return inputSize + 1 - taps;
+}
 
 /** B^T d: 6 inputs to 6 points, 24 operations. */
 export function inputTransform(f: Body, d: readonly Value[]): Value[] {
@@ -50,53 +62,49 @@ export function inputTransform(f: Body, d: readonly Value[]): Value[] {
   ];
 }
 
-/** A^T m: 6 points to 4 outputs, 18 operations. */
-export function outputTransform(f: Body, m: readonly Value[]): Value[] {
+/** A^T m: 6 points to so many outputs; 18 operations to 4 of them, 9 to 2. */
+export function outputTransform(f: Body, m: readonly Value[], outputs: number): Value[] {
   const sum = f.let(m[1].add(m[2]));
   const difference = f.let(m[1].sub(m[2]));
-  return [
-    m[0].add(sum).add(m[3].add(m[4])),
-    difference.add(m[3].mul(0.5)).sub(m[4].add(m[4])),
-    sum.add(m[3].mul(0.25)).add(m[4].mul(4)),
-    difference.add(m[3].mul(0.125)).sub(m[4].mul(8)).add(m[5]),
-  ];
+  return Array.from({ length: outputs }, (_, k) => {
+    if (k === 0) return m[0].add(sum).add(m[3].add(m[4]));
+    const finite = (k % 2 === 0 ? sum : difference).add(m[3].mul(2 ** -k)).add(m[4].mul((-2) ** k));
+    return k === outputs - 1 ? finite.add(m[5]) : finite;
+  });
 }
 
-/** A y: 4 output gradients to 6 points, the transpose of outputTransform, 16 operations. */
+/** A y: output gradients to 6 points, the transpose of outputTransform; 16 operations from 4 of them, 6 from 2. */
 export function outputGradientTransform(f: Body, y: readonly Value[]): Value[] {
-  const even = f.let(y[0].add(y[2]));
-  const odd = f.let(y[1].add(y[3]));
-  return [
-    y[0],
-    even.add(odd),
-    even.sub(odd),
-    y[0].add(y[1].add(y[2].add(y[3].mul(0.5)).mul(0.5)).mul(0.5)),
-    y[0].sub(y[1].sub(y[2].sub(y[3].add(y[3])).mul(2)).mul(2)),
-    y[3],
-  ];
+  const [even, odd] = evenAndOdd(f, y);
+  // Horner's scheme
+  const half = y.reduceRight((high, low) => high.mul(0.5).add(low));
+  const minusTwo = y.reduceRight((high, low) => low.sub(high.add(high)));
+  return [y[0], even.add(odd), even.sub(odd), half, minusTwo, y[y.length - 1]];
 }
 
-/** G g: 3 taps to 6 points. */
+/** G g: the taps to 6 points. */
 export function filterTransform(f: Body, g: readonly Value[]): Value[] {
-  const outer = f.let(g[0].add(g[2]).mul(1 / 3));
-  const middle = f.let(g[1].mul(1 / 3));
+  const [even, odd] = evenAndOdd(f, g).map((sum) => f.let(sum.mul(1 / 3)));
+  const polynomial = (scale: number, point: number): Value =>
+    g.map((tap, k) => tap.mul(scale * point ** k)).reduce((sum, term) => sum.add(term));
   return [
-    g[0],
-    outer.add(middle),
-    middle.sub(outer),
-    g[0].mul(-16 / 15).sub(g[1].mul(8 / 15)).sub(g[2].mul(4 / 15)),
-    g[0].mul(1 / 15).sub(g[1].mul(2 / 15)).add(g[2].mul(4 / 15)),
-    g[2],
+    g[0], even.add(odd), odd.sub(even), polynomial(-16 / 15, 1 / 2), polynomial(1 / 15, -2), g[g.length - 1],
   ];
 }
 
-/** G^T u: 6 points to 3 filter gradients, the transpose of filterTransform. */
-export function filterGradientTransform(f: Body, u: readonly Value[]): Value[] {
+/** G^T u: 6 points to the gradients at the taps, the transpose of filterTransform. */
+export function filterGradientTransform(f: Body, u: readonly Value[], taps: Taps): Value[] {
   const difference = f.let(u[1].sub(u[2]).mul(1 / 3));
   const sum = f.let(u[1].add(u[2]).mul(1 / 3));
-  return [
-    u[0].add(difference).sub(u[3].mul(16 / 15)).add(u[4].mul(1 / 15)),
-    sum.sub(u[3].mul(8 / 15)).sub(u[4].mul(2 / 15)),
-    difference.sub(u[3].mul(4 / 15)).add(u[4].mul(4 / 15)).add(u[5]),
-  ];
+  return Array.from({ length: taps }, (_, k) => {
+    const finite = (k % 2 === 0 ? difference : sum).sub(u[3].mul(16 / 15 * 2 ** -k)).add(u[4].mul((-2) ** k / 15));
+    if (k === 0) return finite.add(u[0]);
+    return k === taps - 1 ? finite.add(u[5]) : finite;
+  });
+}
+
+/** The sums of the terms at even and at odd places. */
+function evenAndOdd(f: Body, terms: readonly Value[]): Value[] {
+  return [0, 1].map((parity) =>
+    f.let(terms.filter((_, k) => k % 2 === parity).reduce((sum, term) => sum.add(term))));
 }

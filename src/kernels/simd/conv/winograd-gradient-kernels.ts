@@ -6,36 +6,40 @@
 import {
   constant, defineFunction, type FunctionReference, load, loadSplat, type Local, type ModuleBuilder, multiplyAdd,
 } from '../../../wasm/index.ts';
-import { Kernel, type KernelBuilder } from '../kernel.ts';
+import type { KernelBuilder } from '../kernel.ts';
 import { eachOfShare, shareOf } from '../vectors.ts';
-import { filterGradientTransform, inputSize, points, tileSize } from './winograd-algebra.ts';
-import { gatherArguments } from './winograd-kernels.ts';
+import { everyTaps, filterGradientTransform, inputSize, points, type Taps, tileSize } from './winograd-algebra.ts';
+import { gatherArguments, windowBytes, type WinogradKernels, winogradKernels } from './winograd-kernels.ts';
 import { emitOutputGradientRow, pixelBytes, zero } from './winograd-transforms.ts';
 
 /** A group is some chunks, whose dU (`u`) and bias sums are added up one after another. */
 const gradientArguments = {
   dout: 'input', chunks: 'i32', chunksPerTask: 'i32', u: 'scratch', sums: 'scratch', scratch: 'perThread',
 } as const;
-export const winogradGradient: Kernel<typeof gatherArguments & typeof gradientArguments> =
-  new Kernel('f32_winograd_gradient', { ...gatherArguments, ...gradientArguments });
+export const winogradGradient: WinogradKernels<typeof gatherArguments & typeof gradientArguments> =
+  winogradKernels('gradient', { ...gatherArguments, ...gradientArguments });
 
 const reduceArguments = {
   channels: 'i32', filters: 'i32', filterBlocks: 'i32', uPointBytes: 'i32', groups: 'i32', u: 'scratch',
   sums: 'scratch', dw: 'output', db: 'output',
 } as const;
-export const winogradReduce: Kernel<typeof reduceArguments> =
-  new Kernel('f32_winograd_filter_gradient', reduceArguments);
+export const winogradReduce: WinogradKernels<typeof reduceArguments> =
+  winogradKernels('filter_gradient', reduceArguments);
 
 /** Adds the gradient's kernels to the module; strip and gather come from emitWinograd. */
 export function emitWinogradGradient(
   kernels: KernelBuilder, strip: FunctionReference, gather: FunctionReference,
 ): void {
-  emitGradient(kernels, strip, gather);
-  emitFilterGradient(kernels);
+  const product = emitGradientProduct(kernels.module, kernels.relaxed);
+  for (const taps of everyTaps) {
+    emitGradient(kernels, taps, strip, gather, product);
+    emitFilterGradient(kernels, taps);
+  }
 }
 
 /**
- * gradientProduct(v, z, du, channelGroups, filterBlocks, tiles, groupBytes): dU += V^T Z at one point.
+ * gradientProduct(v, z, du, channelGroups, filterBlocks, tiles, groupBytes): dU += V^T Z at one point. The sum over the
+ * tiles is made apart and then added: one long chain through all chunks would lose precision.
  */
 function emitGradientProduct(module: ModuleBuilder, relaxed: boolean): FunctionReference {
   return defineFunction(module, 'f32_winograd_gradient_gemm_4x8__simd128', new Array<'i32'>(7).fill('i32'), [], (
@@ -48,7 +52,7 @@ function emitGradientProduct(module: ModuleBuilder, relaxed: boolean): FunctionR
       f.set(zBlock, z);
       f.set(blocks, filterBlocks);
       f.countdown(blocks, () => {
-        sums.forEach((sum, i) => f.set(sum, load('f32x4', du, i * 16)));
+        sums.forEach((sum) => f.set(sum, zero));
         f.set(vAt, v);
         f.set(z0, zBlock);
         f.set(z1, zBlock.add(groupBytes));
@@ -63,7 +67,7 @@ function emitGradientProduct(module: ModuleBuilder, relaxed: boolean): FunctionR
           }
           for (const pointer of [vAt, z0, z1]) f.increase(pointer, pixelBytes);
         });
-        sums.forEach((sum, i) => f.store(du, sum, i * 16));
+        sums.forEach((sum, i) => f.store(du, sum.add(load('f32x4', du, i * 16)), i * 16));
         f.increase(du, 128);
         f.increase(zBlock, groupBytes.shl(1));
       });
@@ -76,10 +80,12 @@ function emitGradientProduct(module: ModuleBuilder, relaxed: boolean): FunctionR
  * Task: a group of chunks, whose dU and bias sums are added up in order. `u` points to the groups' dU (zeroed
  * here), `sums` to their bias sums, one vector a filter group.
  */
-function emitGradient(kernels: KernelBuilder, strip: FunctionReference, gather: FunctionReference): void {
-  const outputGradientRow = emitOutputGradientRow(kernels.module);
-  const product = emitGradientProduct(kernels.module, kernels.relaxed);
-  kernels.define(winogradGradient, (f, s, task, leading) => {
+function emitGradient(
+  kernels: KernelBuilder, taps: Taps, strip: FunctionReference, gather: FunctionReference, product: FunctionReference,
+): void {
+  const outputs = tileSize(taps);
+  const outputGradientRow = emitOutputGradientRow(kernels.module, taps);
+  kernels.define(winogradGradient[taps], (f, s, task, leading) => {
     const v = s.scratch;
     const z = f.let(v.add(s.mOffset));
     const stripAt = f.let(v.add(s.stripOffset));
@@ -90,7 +96,7 @@ function emitGradient(kernels: KernelBuilder, strip: FunctionReference, gather: 
     f.fill(sums, 0, s.filterBlocks.shl(5));
 
     const planeBytes = f.let(s.outHeight.mul(s.outWidth).shl(2));
-    const stripWidth = f.let(s.tilesX.shl(2));
+    const stripWidth = f.let(s.tilesX.mul(outputs));
     const totalRows = f.let(s.batch.mul(s.tilesY));
     const [row, image, tileRow, from, lanes, to, toRow, sumAt, group, point] = f.locals('i32', 10);
     const [vAt, zAt, duAt] = f.locals('i32', 3);
@@ -109,7 +115,7 @@ function emitGradient(kernels: KernelBuilder, strip: FunctionReference, gather: 
         f.set(group, s.filterBlocks.shl(1));
         f.countdown(group, () => {
           f.if(lanes.gt(0), () => {
-            f.call(strip, from, planeBytes, lanes, tileRow.shl(2), tileSize, s.outHeight, s.outWidth, 0, stripAt,
+            f.call(strip, from, planeBytes, lanes, tileRow.mul(outputs), outputs, s.outHeight, s.outWidth, 0, stripAt,
               stripWidth);
             f.call(outputGradientRow, stripAt, stripWidth, s.tilesX, to, s.mPointBytes, temporary, sumAt);
           }, () => { // the half of the last block that has no filters
@@ -147,8 +153,8 @@ function emitGradient(kernels: KernelBuilder, strip: FunctionReference, gather: 
  * Task: the gradients at the filters of one group of 4 channels: the groups' dU added up in order, then G^T dU G. The
  * first task also adds up the gradient at the bias.
  */
-function emitFilterGradient(kernels: KernelBuilder): void {
-  kernels.define(winogradReduce, (f, s, task) => {
+function emitFilterGradient(kernels: KernelBuilder, taps: Taps): void {
+  kernels.define(winogradReduce[taps], (f, s, task) => {
     const [lane, half, block, channel, filter, from, at, left, to] = f.locals('i32', 9);
     const groupBytes = f.let(s.uPointBytes.mul(points));
     const sum = f.local('f32x4');
@@ -188,14 +194,15 @@ function emitFilterGradient(kernels: KernelBuilder): void {
                   f.increase(from, s.uPointBytes);
                 }
               }
-              const halfway = columns.map((column) => filterGradientTransform(f, column).map((value) => f.let(value)));
-              f.set(to, s.dw.add(filter.mul(s.channels).add(channel).mul(36)));
-              for (let y = 0; y < 3; y++) {
-                const taps = filterGradientTransform(f, halfway.map((column) => column[y]));
-                taps.map((value) => f.let(value)).forEach((tap, x) => {
+              const halfway = columns.map((column) =>
+                filterGradientTransform(f, column, taps).map((value) => f.let(value)));
+              f.set(to, s.dw.add(filter.mul(s.channels).add(channel).mul(windowBytes(taps))));
+              for (let y = 0; y < taps; y++) {
+                const line = filterGradientTransform(f, halfway.map((column) => column[y]), taps);
+                line.map((value) => f.let(value)).forEach((tap, x) => {
                   for (let i = 0; i < 4; i++) {
                     f.if(filter.add(i).lt(s.filters), () =>
-                      f.storeLane(to.add(s.channels.mul(36 * i)), tap, i, (y * 3 + x) * 4));
+                      f.storeLane(to.add(s.channels.mul(windowBytes(taps) * i)), tap, i, (y * taps + x) * 4));
                   }
                 });
               }

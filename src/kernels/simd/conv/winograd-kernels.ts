@@ -1,7 +1,8 @@
 /**
- * Winograd convolution F(4x4, 3x3) as jobs: each task takes a chunk of tile rows through transform, 36 matrix products
- * and transform back, in scratch of its own that stays in the second-level cache, so that neither a column matrix nor
- * the transformed images ever exist as a whole.
+ * Winograd convolution F(4x4, 3x3) and F(2x2, 5x5) as jobs: each task takes a chunk of tile rows through transform, 36
+ * matrix products and transform back, in scratch of its own that stays in the second-level cache, so that neither a
+ * column matrix nor the transformed images ever exist as a whole. The forms differ in the transforms of filters and
+ * outputs alone; those of the input and the products are told the distance of tiles.
  *
  * The matrix products need no packing. Each transformed tile is a vector of four channels, and a register tile of 4
  * tiles x 8 filters broadcasts one channel of each tile against a row of the transformed filters.
@@ -14,16 +15,24 @@ import {
   callValue, constant, defineFunction, type FunctionReference, load, loadSplat, loadZero, type ModuleBuilder,
   multiplyAdd, type Value,
 } from '../../../wasm/index.ts';
-import { Kernel, type KernelBuilder } from '../kernel.ts';
+import { type ArgumentTypes, Kernel, type KernelBuilder } from '../kernel.ts';
 import { least, shareOf, transpose } from '../vectors.ts';
 import { nothingBytes } from './epilogue.ts';
-import { filterTransform, inputSize, points, tileSize } from './winograd-algebra.ts';
-import { emitInputRow, emitOutputRow, emitStrip, pixelBytes, zero } from './winograd-transforms.ts';
+import { everyTaps, filterTransform, inputSize, points, type Taps, tileSize } from './winograd-algebra.ts';
+import { emitInputRow, emitOutputRow, emitStoreEdge, emitStrip, pixelBytes, zero } from './winograd-transforms.ts';
+
+/** A kernel for each size of filters. */
+export type WinogradKernels<Types extends ArgumentTypes> = Readonly<Record<Taps, Kernel<Types>>>;
+
+/** Declares a kernel for each size of filters. */
+export function winogradKernels<Types extends ArgumentTypes>(name: string, types: Types): WinogradKernels<Types> {
+  return { 3: new Kernel(`f32_winograd_${name}_3x3`, types), 5: new Kernel(`f32_winograd_${name}_5x5`, types) };
+}
 
 /** How a transformed chunk lies in a thread's scratch. Sizes are in vectors of tiles, distances and places in bytes. */
 export const chunkSizes = {
   batch: 'i32', channels: 'i32', height: 'i32', width: 'i32', filters: 'i32', padTop: 'i32', padLeft: 'i32', outHeight: 'i32',
-  outWidth: 'i32', tilesX: 'i32', tilesY: 'i32', rowsPerTask: 'i32', channelGroups: 'i32', filterBlocks: 'i32',
+  outWidth: 'i32', tileSize: 'i32', tilesX: 'i32', tilesY: 'i32', rowsPerTask: 'i32', channelGroups: 'i32', filterBlocks: 'i32',
   groupBytes: 'i32', vPointBytes: 'i32', mPointBytes: 'i32', uPointBytes: 'i32', mOffset: 'i32', stripOffset: 'i32',
   temporaryOffset: 'i32',
 } as const;
@@ -36,22 +45,29 @@ const filterArguments = {
   // arrays in the heap, which outlive the launch: the filters' copy, and U
   kept: 'input?', u: 'output',
 } as const;
-export const winogradFilters: Kernel<typeof filterArguments> = new Kernel('f32_winograd_filters', filterArguments);
-export const winogradFiltersRotated: Kernel<typeof filterArguments> =
-  new Kernel('f32_winograd_filters_rotated', filterArguments);
+export const winogradFilters: WinogradKernels<typeof filterArguments> =
+  winogradKernels('filters', filterArguments);
+export const winogradFiltersRotated: WinogradKernels<typeof filterArguments> =
+  winogradKernels('filters_rotated', filterArguments);
 
 const forwardArguments = { u: 'input', table: 'input', relu: 'flag', out: 'output', scratch: 'perThread' } as const;
-export const winogradForward: Kernel<typeof gatherArguments & typeof forwardArguments> =
-  new Kernel('f32_winograd_forward', { ...gatherArguments, ...forwardArguments });
+export const winogradForward: WinogradKernels<typeof gatherArguments & typeof forwardArguments> =
+  winogradKernels('forward', { ...gatherArguments, ...forwardArguments });
 
 /** Adds the kernels to the module; gives the functions that the gradient's kernels share. */
 export function emitWinograd(kernels: KernelBuilder): { strip: FunctionReference; gather: FunctionReference } {
   const { module } = kernels;
   const strip = emitStrip(module);
   const gather = emitGather(kernels, strip);
-  emitForward(kernels, gather);
-  emitFilters(kernels, false);
-  emitFilters(kernels, true);
+  const product = emitProduct(module, kernels.relaxed);
+  const pad = emitPad(module);
+  const storeEdge = emitStoreEdge(module);
+  const unchanged = emitUnchanged(module);
+  for (const taps of everyTaps) {
+    emitForward(kernels, taps, { gather, pad, product, outputRow: emitOutputRow(module, storeEdge, taps) });
+    emitFilters(kernels, taps, unchanged);
+    emitFilters(kernels, taps, null);
+  }
   return { strip, gather };
 }
 
@@ -66,9 +82,9 @@ function emitGather(kernels: KernelBuilder, strip: FunctionReference): FunctionR
   ) => {
     const s = kernels.read(f, args, gatherArguments);
     const planeBytes = f.let(s.height.mul(s.width).shl(2));
-    const stripWidth = f.let(s.tilesX.mul(tileSize).add(inputSize - tileSize));
+    const stripWidth = f.let(s.tilesX.sub(1).mul(s.tileSize).add(inputSize));
+    const tileBytes = f.let(s.tileSize.shl(4));
     const stripAt = f.let(scratch.add(s.stripOffset));
-    const temporary = f.let(scratch.add(s.temporaryOffset));
     const [row, image, tileRow, source, lanes, to, toRow, groups] = f.locals('i32', 8);
     f.set(toRow, scratch);
     f.for(row, firstRow, lastRow, 1, () => {
@@ -79,10 +95,10 @@ function emitGather(kernels: KernelBuilder, strip: FunctionReference): FunctionR
       f.set(to, toRow);
       f.set(groups, s.channelGroups);
       f.countdown(groups, () => {
-        const row = tileRow.mul(tileSize).sub(s.padTop);
+        const row = tileRow.mul(s.tileSize).sub(s.padTop);
         f.call(strip, source, planeBytes, lanes, row, inputSize, s.height, s.width, s.padLeft,
           stripAt, stripWidth);
-        f.call(inputRow, stripAt, stripWidth, s.tilesX, to, s.vPointBytes, temporary);
+        f.call(inputRow, stripAt, stripWidth, s.tilesX, tileBytes, to, s.vPointBytes);
         f.increase(source, planeBytes.shl(2));
         f.set(lanes, lanes.sub(4));
         f.increase(to, s.groupBytes);
@@ -160,11 +176,11 @@ function emitPad(module: ModuleBuilder): FunctionReference {
 }
 
 /** Task: a chunk of tile rows from x to out. */
-function emitForward(kernels: KernelBuilder, gather: FunctionReference): void {
-  const product = emitProduct(kernels.module, kernels.relaxed);
-  const pad = emitPad(kernels.module);
-  const outputRow = emitOutputRow(kernels.module);
-  kernels.define(winogradForward, (f, s, task, leading) => {
+function emitForward(
+  kernels: KernelBuilder, taps: Taps,
+  { gather, pad, product, outputRow }: Readonly<Record<'gather' | 'pad' | 'product' | 'outputRow', FunctionReference>>,
+): void {
+  kernels.define(winogradForward[taps], (f, s, task, leading) => {
     const v = s.scratch;
     const [firstRow, lastRow] = shareOf(f, task, s.rowsPerTask, f.let(s.batch.mul(s.tilesY)));
     f.call(gather, leading(gatherArguments), firstRow, lastRow, v);
@@ -189,7 +205,7 @@ function emitForward(kernels: KernelBuilder, gather: FunctionReference): void {
     const [row, image, y, to, lanes, epilogue] = f.locals('i32', 6);
     f.for(row, firstRow, lastRow, 1, () => {
       f.set(image, row.div(s.tilesY));
-      f.set(y, row.sub(image.mul(s.tilesY)).shl(2));
+      f.set(y, row.sub(image.mul(s.tilesY)).mul(tileSize(taps)));
       f.set(to, s.out.add(image.mul(s.filters).mul(planeBytes)).add(y.mul(s.outWidth).shl(2)));
       f.set(mAt, m);
       f.set(epilogue, s.table.add(nothingBytes));
@@ -245,59 +261,68 @@ function emitUnchanged(module: ModuleBuilder): FunctionReference {
 /** Bytes in front of the copy of a block of filters, of which the first 4 say that the copy's transform is finished. */
 const keptFlagBytes = 16;
 
+/** Bytes of a filter's taps for one channel. */
+export function windowBytes(taps: Taps): number {
+  return 4 * taps * taps;
+}
+
 /** Bytes of the flag and the copy of a block of 8 filters of so many channels. */
-export function keptBlockBytes(channels: number): number {
-  return keptFlagBytes + 8 * 36 * channels;
+export function keptBlockBytes(channels: number, taps: Taps): number {
+  return keptFlagBytes + 8 * windowBytes(taps) * channels;
 }
 
 /**
- * Task: U of a block of 8 filters, all channels. Filter f's taps for channel c are the 9 floats at f * outStride +
- * c * inStride; rotated turns them by 180 degrees, as the gradient at the input needs them. The table begins with 64
- * zero bytes, which stand for filters beyond the last. Unless `kept` is 0, U is there from an earlier call, and is left
- * alone where the filters are still the same (only for filters that lie one behind the other).
+ * Task: U of a block of 8 filters, all channels. Filter f's taps for channel c are the floats at f * outStride +
+ * c * inStride. The table begins with zeros, which stand for filters beyond the last. Unless `kept` is 0, U is there
+ * from an earlier call, and is left alone where the filters are still the same (only for filters that lie one behind
+ * the other). Without `unchanged` the kernel is the one that turns filters by 180 degrees, as the gradient at the input
+ * needs them, and keeps none.
  */
-function emitFilters(kernels: KernelBuilder, rotated: boolean): void {
-  const unchanged = rotated ? null : emitUnchanged(kernels.module);
-  kernels.define(rotated ? winogradFiltersRotated : winogradFilters, (f, s, task) => {
+function emitFilters(kernels: KernelBuilder, taps: Taps, unchanged: FunctionReference | null): void {
+  const kernel = (unchanged === null ? winogradFiltersRotated : winogradFilters)[taps];
+  kernels.define(kernel, (f, s, task) => {
     const block = f.local('i32', 0);
     if (unchanged !== null) {
       f.if(s.kept, () => {
         const present = least(f.let(s.filters.sub(task.shl(3))), constant('i32', 8));
-        f.set(block, s.kept.add(task.mul(s.channels.mul(8 * 36).add(keptFlagBytes))));
+        f.set(block, s.kept.add(task.mul(s.channels.mul(8 * windowBytes(taps)).add(keptFlagBytes))));
         const first = s.w.add(task.shl(3).mul(s.outStride));
         f.if(callValue(unchanged, 'i32', block, first, present.mul(s.outStride)), () => f.return());
       });
     }
     const u = f.let(s.u.add(task.mul(s.channelGroups).shl(7)));
     const [half, channel, filter, padded, to] = f.locals('i32', 5);
-    const taps = f.locals('i32', 4);
+    const sources = f.locals('i32', 4);
     const strides = f.locals('i32', 4);
     f.set(padded, s.channelGroups.shl(2));
     f.for(half, 0, 2, 1, () => {
       for (let lane = 0; lane < 4; lane++) {
         f.set(filter, task.shl(3).add(half.shl(2)).add(lane));
         f.if(filter.lt(s.filters), () => {
-          f.set(taps[lane], s.w.add(filter.mul(s.outStride)));
+          f.set(sources[lane], s.w.add(filter.mul(s.outStride)));
           f.set(strides[lane], s.inStride);
         }, () => {
-          f.set(taps[lane], s.table);
+          f.set(sources[lane], s.table);
           f.set(strides[lane], 0);
         });
       }
       f.set(channel, 0);
       f.for(channel, 0, padded, 1, () => {
-        f.if(channel.eq(s.channels), () => taps.forEach((tap, lane) => {
-          f.set(tap, s.table);
+        f.if(channel.eq(s.channels), () => sources.forEach((source, lane) => {
+          f.set(source, s.table);
           f.set(strides[lane], 0);
         }));
-        const first = transpose(f, taps.map((tap) => f.let(load('f32x4', tap))));
-        const second = transpose(f, taps.map((tap) => f.let(load('f32x4', tap, 16))));
-        const third = transpose(f, taps.map((tap) => f.let(loadZero('f32x4', tap, 32))));
-        const nine: Value[] = [...first, ...second, third[0]];
-        if (rotated) nine.reverse();
-        taps.forEach((tap, lane) => f.increase(tap, strides[lane]));
-        const columns = [0, 1, 2].map((x) =>
-          filterTransform(f, [nine[x], nine[3 + x], nine[6 + x]]).map((value) => f.let(value)));
+        const all: Value[] = [];
+        for (let at = 0; at < windowBytes(taps); at += 16) { // in vectors; of the last only one is left
+          const vectors = sources.map((source) =>
+            f.let((at + 16 <= windowBytes(taps) ? load : loadZero)('f32x4', source, at)));
+          all.push(...transpose(f, vectors));
+        }
+        const filter = all.slice(0, taps * taps);
+        if (unchanged === null) filter.reverse();
+        sources.forEach((source, lane) => f.increase(source, strides[lane]));
+        const columns = Array.from({ length: taps }, (_, x) =>
+          filterTransform(f, filter.filter((_, at) => at % taps === x)).map((value) => f.let(value)));
         f.set(to, u.add(channel.shl(5)).add(half.shl(4)));
         for (let y = 0; y < inputSize; y++) {
           for (const value of filterTransform(f, columns.map((column) => column[y]))) {

@@ -17,13 +17,13 @@ import {
 } from '../../../wasm/index.ts';
 import { transpose } from '../vectors.ts';
 import {
-  inputSize, inputTransform, outputGradientTransform, outputTransform, tileSize,
+  inputSize, inputTransform, outputGradientTransform, outputTransform, type Taps, tileSize,
 } from './winograd-algebra.ts';
 
 /** Bytes of one pixel of four channels. */
 export const pixelBytes = 16;
-/** Bytes of scratch between the two one-dimensional passes: 36 vectors. */
-export const temporaryBytes: number = 36 * pixelBytes;
+/** Bytes of scratch between the two one-dimensional passes of 4 rows of output, or 4 columns of its gradient. */
+export const temporaryBytes: number = 4 * inputSize * pixelBytes;
 
 /** A vector of zeros. */
 export const zero: Value = constant('f32x4', 0);
@@ -78,26 +78,33 @@ export function emitStrip(module: ModuleBuilder): FunctionReference {
   });
 }
 
-/** inputRow(strip, stripWidth, tiles, v, pointBytes, temporary): V of one row of tiles, from a strip of 6 rows. */
+/**
+ * inputRow(strip, stripWidth, tiles, tileBytes, v, pointBytes): V of one row of tiles, from a strip of 6 rows, which is
+ * used up: its columns are transformed where they lie, once for all the tiles that share them. A tile begins tileBytes
+ * after the one before.
+ */
 export function emitInputRow(module: ModuleBuilder): FunctionReference {
   return defineFunction(module, 'f32_winograd_input__simd128', new Array<'i32'>(6).fill('i32'), [], (
-    f, strip, stripWidth, tiles, v, pointBytes, temporary,
+    f, strip, stripWidth, tiles, tileBytes, v, pointBytes,
   ) => {
     const rows = stripRows(f, strip, stripWidth, inputSize);
-    const to = f.local('i32');
+    const [left, to] = f.locals('i32', 2);
+    f.set(left, stripWidth);
+    f.countdown(left, () => {
+      const column = rows.map((row) => f.let(load('f32x4', row)));
+      inputTransform(f, column).forEach((value, y) => f.store(rows[y], value));
+      rows.forEach((row) => f.increase(row, pixelBytes));
+    });
+    rows.forEach((row) => f.set(row, row.sub(stripWidth.shl(4))));
     f.countdown(tiles, () => {
-      for (let x = 0; x < inputSize; x++) {
-        const column = rows.map((row) => f.let(load('f32x4', row, x * pixelBytes)));
-        inputTransform(f, column).forEach((value, i) => f.store(temporary, value, (i * inputSize + x) * pixelBytes));
-      }
-      rows.forEach((row) => f.increase(row, tileSize * pixelBytes));
       f.set(to, v);
-      for (let y = 0; y < inputSize; y++) {
-        const line = loadLine(f, temporary, y, inputSize);
+      for (const row of rows) {
+        const line = loadLine(f, row, inputSize);
         for (const value of inputTransform(f, line)) {
           f.store(to, value);
           f.increase(to, pointBytes);
         }
+        f.increase(row, tileBytes);
       }
       f.increase(v, pixelBytes);
     });
@@ -105,26 +112,27 @@ export function emitInputRow(module: ModuleBuilder): FunctionReference {
 }
 
 /**
- * outputGradientRow(strip, stripWidth, tiles, z, pointBytes, temporary, sums): Z of one row of tiles, from a strip of 4
- * rows of dout; the sum over all pixels (the gradient at the bias) is added to the vector at `sums`.
+ * outputGradientRow(strip, stripWidth, tiles, z, pointBytes, temporary, sums): Z of one row of tiles, from a strip of
+ * a tile's rows of dout; the sum over all pixels (the gradient at the bias) is added to the vector at `sums`.
  */
-export function emitOutputGradientRow(module: ModuleBuilder): FunctionReference {
-  return defineFunction(module, 'f32_winograd_output_gradient__simd128', new Array<'i32'>(7).fill('i32'), [], (
+export function emitOutputGradientRow(module: ModuleBuilder, taps: Taps): FunctionReference {
+  const outputs = tileSize(taps);
+  return defineFunction(module, `f32_winograd_output_gradient_${taps}x${taps}__simd128`, new Array<'i32'>(7).fill('i32'), [], (
     f, strip, stripWidth, tiles, z, pointBytes, temporary, sums,
   ) => {
-    const rows = stripRows(f, strip, stripWidth, tileSize);
+    const rows = stripRows(f, strip, stripWidth, outputs);
     const to = f.local('i32');
-    const sum = f.let(load('f32x4', sums));
+    const sum = f.local('f32x4', zero); // of this row alone, to be added to those before: long chains lose precision
     f.countdown(tiles, () => {
-      for (let x = 0; x < tileSize; x++) {
+      for (let x = 0; x < outputs; x++) {
         const column = rows.map((row) => f.let(load('f32x4', row, x * pixelBytes)));
         outputGradientTransform(f, column).forEach((value, i) =>
-          f.store(temporary, value, (i * tileSize + x) * pixelBytes));
+          f.store(temporary, value, (i * outputs + x) * pixelBytes));
       }
-      rows.forEach((row) => f.increase(row, tileSize * pixelBytes));
+      rows.forEach((row) => f.increase(row, outputs * pixelBytes));
       f.set(to, z);
       for (let y = 0; y < inputSize; y++) {
-        const line = loadLine(f, temporary, y, tileSize);
+        const line = loadLine(f, temporary, outputs, y * outputs);
         outputGradientTransform(f, line).forEach((value, x) => {
           const kept = f.let(value);
           f.store(to, kept);
@@ -135,18 +143,20 @@ export function emitOutputGradientRow(module: ModuleBuilder): FunctionReference 
       }
       f.increase(z, pixelBytes);
     });
-    f.store(sums, sum);
+    f.store(sums, sum.add(load('f32x4', sums)));
   });
 }
 
 /**
  * outputRow(m, pointBytes, tiles, temporary, out, planeBytes, lanes, rows, width, epilogue, relu): one row of output
- * tiles of `lanes` planes from M. `rows` of the tile's 4 rows lie inside the image; epilogue points to 4 scales and 4
- * biases.
+ * tiles of `lanes` planes from M. `rows` of the tiles' rows lie inside the image; epilogue points to 4 scales and 4
+ * biases. Goes 4 pixels at a time, whose last tile may be one too many: M has rests of whole vectors there.
  */
-export function emitOutputRow(module: ModuleBuilder): FunctionReference {
-  const storeEdge = emitStoreEdge(module);
-  return defineFunction(module, 'f32_winograd_output__simd128', new Array<'i32'>(11).fill('i32'), [], (
+export function emitOutputRow(module: ModuleBuilder, storeEdge: FunctionReference, taps: Taps): FunctionReference {
+  const outputs = tileSize(taps);
+  const together = 4 / outputs;
+  const name = `f32_winograd_output_${taps}x${taps}__simd128`;
+  return defineFunction(module, name, new Array<'i32'>(11).fill('i32'), [], (
     f, m, pointBytes, tiles, temporary, out, planeBytes, lanes, rows, width, epilogue, relu,
   ) => {
     const scale = f.let(load('f32x4', epilogue));
@@ -156,21 +166,25 @@ export function emitOutputRow(module: ModuleBuilder): FunctionReference {
     const from = f.locals('i32', inputSize);
     const to = f.locals('i32', 4);
     const left = f.local('i32', width);
-    f.countdown(tiles, () => {
+    const line = together * inputSize;
+    f.doWhile(() => {
       from.forEach((pointer, i) => f.set(pointer, i === 0 ? m : from[i - 1].add(pointBytes.mul(inputSize))));
       for (let x = 0; x < inputSize; x++) {
-        const column = from.map((pointer) => f.let(load('f32x4', pointer)));
+        for (let tile = 0; tile < together; tile++) {
+          const column = from.map((pointer) => f.let(load('f32x4', pointer, tile * pixelBytes)));
+          outputTransform(f, column, outputs).forEach((value, y) =>
+            f.store(temporary, value, (y * line + tile * inputSize + x) * pixelBytes));
+        }
         from.forEach((pointer) => f.increase(pointer, pointBytes));
-        outputTransform(f, column).forEach((value, i) => f.store(temporary, value, (i * inputSize + x) * pixelBytes));
       }
       to.forEach((pointer, i) => f.set(pointer, i === 0 ? out : to[i - 1].add(planeBytes)));
-      for (let y = 0; y < tileSize; y++) {
-        const line = loadLine(f, temporary, y, inputSize);
-        const pixels = outputTransform(f, line).map((value) =>
-          // floor < value ? value : floor would turn NaN into the floor; this way round NaN stays
-          f.let(f.let(value.mul(scale).add(bias)).pmax(floor)));
-        const planes = transpose(f, pixels);
-        f.if(left.ge(tileSize).and(lanes.ge(4)), () => {
+      for (let y = 0; y < outputs; y++) {
+        const pixels = Array.from({ length: together }, (_, tile) =>
+          outputTransform(f, loadLine(f, temporary, inputSize, y * line + tile * inputSize), outputs).map((value) =>
+            // floor < value ? value : floor would turn NaN into the floor; this way round NaN stays
+            f.let(f.let(value.mul(scale).add(bias)).pmax(floor))));
+        const planes = transpose(f, pixels.flat());
+        f.if(left.ge(4).and(lanes.ge(4)), () => {
           f.if(rows.gt(y), () => planes.forEach((plane, i) => f.store(to[i], plane)));
         }, () => {
           f.if(rows.gt(y), () => planes.forEach((plane, i) => {
@@ -179,15 +193,16 @@ export function emitOutputRow(module: ModuleBuilder): FunctionReference {
         });
         to.forEach((pointer) => f.increase(pointer, width.shl(2)));
       }
-      f.increase(out, tileSize * 4);
-      f.increase(m, pixelBytes);
-      f.set(left, left.sub(tileSize));
-    });
+      f.increase(out, 16);
+      f.increase(m, together * pixelBytes);
+      f.set(left, left.sub(4));
+      f.set(tiles, tiles.sub(together));
+    }, () => tiles.gt(0));
   });
 }
 
 /** storeEdge(to, vector, count): the first `count` lanes, all four when count is larger. */
-function emitStoreEdge(module: ModuleBuilder): FunctionReference {
+export function emitStoreEdge(module: ModuleBuilder): FunctionReference {
   return defineFunction(module, 'f32_store_edge__simd128', ['i32', 'f32x4', 'i32'], [], (f, to, vector, count) => {
     f.if(count.ge(4), () => f.store(to, vector), () => {
       for (let lane = 0; lane < 3; lane++) f.if(count.gt(lane), () => f.storeLane(to, vector, lane, lane * 4));
@@ -202,7 +217,7 @@ function stripRows(f: Body, strip: Value, stripWidth: Value, count: number): Loc
   return rows;
 }
 
-/** Row y of the vectors between the passes. */
-function loadLine(f: Body, temporary: Value, y: number, length: number): Local[] {
-  return Array.from({ length }, (_, x) => f.let(load('f32x4', temporary, (y * length + x) * pixelBytes)));
+/** So many vectors, from one on. */
+function loadLine(f: Body, from: Value, length: number, first: number = 0): Local[] {
+  return Array.from({ length }, (_, x) => f.let(load('f32x4', from, (first + x) * pixelBytes)));
 }

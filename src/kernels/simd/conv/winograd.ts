@@ -10,18 +10,23 @@ import {
   winogradChunkBytes, winogradGradientLeastTiles, winogradLeastTiles,
 } from './choose.ts';
 import { epilogueTable } from './epilogue.ts';
-import { inputSize, points, tileSize } from './winograd-algebra.ts';
+import { inputSize, points, type Taps, tileSize } from './winograd-algebra.ts';
 import { winogradGradient, winogradReduce } from './winograd-gradient-kernels.ts';
 import {
-  chunkSizes, keptBlockBytes, winogradFilters, winogradFiltersRotated, winogradForward as forwardKernel,
+  chunkSizes, keptBlockBytes, windowBytes, winogradFilters, winogradFiltersRotated, winogradForward as forwardKernel,
 } from './winograd-kernels.ts';
 import { pixelBytes, temporaryBytes } from './winograd-transforms.ts';
 
-/** One convolution of 3x3 filters with stride 1, as the kernels see it: also the one that gives the gradient at x. */
+/** One convolution with stride 1, as the kernels see it: also the one that gives the gradient at x. */
 type Problem = Pick<
   ConvGeometry,
   'batch' | 'channels' | 'height' | 'width' | 'filters' | 'padTop' | 'padLeft' | 'outHeight' | 'outWidth'
 >;
+
+/** The size of filters that `takesWinograd` has found to be one of those there are kernels for. */
+function tapsOf(g: ConvGeometry): Taps {
+  return g.kernelHeight as Taps;
+}
 
 /**
  * Distances between the points of a transformed array: an odd number of cache lines, so that 36 streams do not collide.
@@ -34,9 +39,10 @@ function pointBytes(bytes: number): number {
 /** A problem cut into chunks: the kernels' sizes, how many chunks there are, and the scratch that a thread needs. */
 type Chunks = { readonly [Name in keyof typeof chunkSizes | 'chunks' | 'scratchBytes']: number };
 
-function cut(p: Problem, leastTiles: number): Chunks {
-  const tilesX = Math.ceil(p.outWidth / tileSize);
-  const tilesY = Math.ceil(p.outHeight / tileSize);
+function cut(p: Problem, taps: Taps, leastTiles: number): Chunks {
+  const size = tileSize(taps);
+  const tilesX = Math.ceil(p.outWidth / size);
+  const tilesY = Math.ceil(p.outHeight / size);
   const rows = p.batch * tilesY;
   const channelGroups = Math.ceil(p.channels / 4);
   const filterBlocks = Math.ceil(p.filters / 8);
@@ -50,11 +56,11 @@ function cut(p: Problem, leastTiles: number): Chunks {
   const uPointBytes = pointBytes(channelGroups * filterBlocks * 128);
   const mOffset = points * vPointBytes;
   const stripOffset = mOffset + points * mPointBytes;
-  const stripBytes = pixelBytes * inputSize * (tilesX * tileSize + inputSize - tileSize);
+  const stripBytes = pixelBytes * inputSize * ((tilesX - 1) * size + inputSize);
   const temporaryOffset = stripOffset + alignBlock(stripBytes);
   return {
-    ...p, tilesX, tilesY, rowsPerTask, channelGroups, filterBlocks, groupBytes, vPointBytes, mPointBytes, uPointBytes,
-    mOffset, stripOffset, temporaryOffset, chunks: Math.ceil(rows / rowsPerTask),
+    ...p, tileSize: size, tilesX, tilesY, rowsPerTask, channelGroups, filterBlocks, groupBytes, vPointBytes,
+    mPointBytes, uPointBytes, mOffset, stripOffset, temporaryOffset, chunks: Math.ceil(rows / rowsPerTask),
     scratchBytes: temporaryOffset + temporaryBytes + 64,
   };
 }
@@ -74,10 +80,10 @@ let keptCount = 0;
  * to use, and at test time they are the same at every call (which the kernel checks, bit by bit). Null where there is
  * none.
  */
-function keepFilters(w: FloatArray, p: Problem, transformedBytes: number): KeptFilters | null {
+function keepFilters(w: FloatArray, p: Problem, taps: Taps, transformedBytes: number): KeptFilters | null {
   if (p.batch > keptFiltersMostBatch) return null;
   const places = keptFilters.get(w.buffer) ?? new Map<string, KeptFilters | null>();
-  const key = `${w.byteOffset} ${p.filters} ${p.channels}`;
+  const key = `${w.byteOffset} ${p.filters} ${p.channels} ${taps}`;
   const known = places.get(key);
   if (known !== undefined) return known;
   if (keptCount >= keptFiltersMost) {
@@ -86,7 +92,7 @@ function keepFilters(w: FloatArray, p: Problem, transformedBytes: number): KeptF
     return null;
   }
   const { heap } = currentEngine();
-  const copy = residentArray('uint8', keptBlockBytes(p.channels) * Math.ceil(p.filters / 8));
+  const copy = residentArray('uint8', keptBlockBytes(p.channels, taps) * Math.ceil(p.filters / 8));
   const u = residentArray('uint8', transformedBytes);
   // null where residents have no room: not asked for again at every call
   const kept = heap.owns(copy) && heap.owns(u) ? { copy: copy.fill(0), u } : null;
@@ -97,22 +103,22 @@ function keepFilters(w: FloatArray, p: Problem, transformedBytes: number): KeptF
 }
 
 /**
- * out = epilogue(x conv w). The filters' taps for one channel are 9 floats; outStride and inStride are the bytes from
- * one filter, and from one channel, to the next. rotated turns the taps by 180 degrees.
+ * out = epilogue(x conv w). rotated: the filters turned by 180 degrees, channels and filters changing roles in w.
  */
 const convolve = launched((
-  x: FloatArray, w: FloatArray, out: FloatArray, table: FloatArray, relu: boolean, p: Problem, outStride: number,
-  inStride: number, rotated: boolean,
+  x: FloatArray, w: FloatArray, out: FloatArray, table: FloatArray, relu: boolean, p: Problem, taps: Taps,
+  rotated: boolean,
 ): void => {
-  const chunks = cut(p, winogradLeastTiles);
+  const chunks = cut(p, taps, winogradLeastTiles);
   const transformedBytes = points * chunks.uPointBytes;
-  const kept = rotated ? null : keepFilters(w, p, transformedBytes);
+  const kept = rotated ? null : keepFilters(w, p, taps, transformedBytes);
   const u = kept === null ? scratch(transformedBytes) : kept.u;
-  launch(rotated ? winogradFiltersRotated : winogradFilters)
+  const [apart, filterApart] = [windowBytes(taps), windowBytes(taps) * (rotated ? p.filters : p.channels)];
+  launch((rotated ? winogradFiltersRotated : winogradFilters)[taps])
     .filters(p.filters).channels(p.channels).channelGroups(chunks.channelGroups).uPointBytes(chunks.uPointBytes)
-    .outStride(outStride).inStride(inStride).w(w).table(table).kept(kept === null ? null : kept.copy).u(u)
-    .run(chunks.filterBlocks);
-  launch(forwardKernel).from(chunkSizes, chunks).x(x).u(u).table(table).relu(relu).out(out)
+    .outStride(rotated ? apart : filterApart).inStride(rotated ? filterApart : apart).w(w).table(table)
+    .kept(kept === null ? null : kept.copy).u(u).run(chunks.filterBlocks);
+  launch(forwardKernel[taps]).from(chunkSizes, chunks).x(x).u(u).table(table).relu(relu).out(out)
     .scratch(chunks.scratchBytes).run(chunks.chunks);
 });
 
@@ -121,29 +127,31 @@ export function winogradForward(
   x: FloatArray, w: FloatArray, b: FloatArray | null, out: FloatArray, g: ConvGeometry, epilogue: Epilogue,
 ): void {
   const table = epilogueTable(x, g.filters, epilogue.scale, b);
-  convolve(x, w, out, table, epilogue.relu === true, g, g.channels * 36, 36, false);
+  convolve(x, w, out, table, epilogue.relu === true, g, tapsOf(g), false);
 }
 
 /** The gradient at x: dout convolved with the filters turned by 180 degrees, channels and filters changing roles. */
 export function winogradInputGradient(dout: FloatArray, w: FloatArray, dx: FloatArray, g: ConvGeometry): void {
+  const taps = tapsOf(g);
   const problem: Problem = {
     batch: g.batch, channels: g.filters, height: g.outHeight, width: g.outWidth, filters: g.channels,
-    padTop: 2 - g.padTop, padLeft: 2 - g.padLeft, outHeight: g.height, outWidth: g.width,
+    padTop: taps - 1 - g.padTop, padLeft: taps - 1 - g.padLeft, outHeight: g.height, outWidth: g.width,
   };
-  convolve(dout, w, dx, epilogueTable(dout, g.channels, null, null), false, problem, 36, g.channels * 36, true);
+  convolve(dout, w, dx, epilogueTable(dout, g.channels, null, null), false, problem, taps, true);
 }
 
 /** The gradients at the filters and the bias. */
 export const winogradFilterGradient: FilterGradient = launched((dout, x, dw, db, g) => {
-  const chunks = cut(g, winogradGradientLeastTiles);
+  const taps = tapsOf(g);
+  const chunks = cut(g, taps, winogradGradientLeastTiles);
   const groupBytes = points * chunks.uPointBytes;
   const most = Math.max(2, Math.min(gradientGroups, Math.floor(gradientGroupBytes / groupBytes)));
   const chunksPerTask = Math.ceil(chunks.chunks / most);
   const groups = Math.ceil(chunks.chunks / chunksPerTask);
   const u = scratch(groups * groupBytes);
   const sums = scratch(groups * chunks.filterBlocks * 32);
-  launch(winogradGradient).from(chunkSizes, chunks).x(x).dout(dout).chunks(chunks.chunks).chunksPerTask(chunksPerTask)
-    .u(u).sums(sums).scratch(chunks.scratchBytes).run(groups);
-  launch(winogradReduce).channels(g.channels).filters(g.filters).filterBlocks(chunks.filterBlocks)
+  launch(winogradGradient[taps]).from(chunkSizes, chunks).x(x).dout(dout).chunks(chunks.chunks)
+    .chunksPerTask(chunksPerTask).u(u).sums(sums).scratch(chunks.scratchBytes).run(groups);
+  launch(winogradReduce[taps]).channels(g.channels).filters(g.filters).filterBlocks(chunks.filterBlocks)
     .uPointBytes(chunks.uPointBytes).groups(groups).u(u).sums(sums).dw(dw).db(db).run(chunks.channelGroups);
 });
