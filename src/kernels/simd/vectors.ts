@@ -169,14 +169,16 @@ export function addRun(
   sums.fold(totals);
 }
 
-/** Cuts a run into pieces of at most `longestChain` elements and writes the work on one, given its count. */
-export function eachPiece(f: Body, count: Value, piece: (count: Local) => void): void {
+/** Cuts a run into pieces of at most so many elements and writes the work on one, given its count, which may change. */
+export function eachPiece(
+  f: Body, count: Value, piece: (count: Local) => void, most: Value = constant('i32', longestChain),
+): void {
   const left = f.let(count);
   const now = f.local('i32');
   f.while(() => left.gt(0), () => {
-    f.set(now, select(left.gt(longestChain), constant('i32', longestChain), left));
-    piece(now);
+    f.set(now, least(most, left));
     f.set(left, left.sub(now));
+    piece(now);
   });
 }
 

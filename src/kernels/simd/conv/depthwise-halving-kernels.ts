@@ -9,12 +9,12 @@
  */
 
 import {
-  type Body, bytesOf, constant, type FloatKind, lanesOf, load, loadSplat, type Local, multiplyAdd, scale, shuffle,
-  type Value, vectorOf,
+  type Body, bytesOf, type FloatKind, lanesOf, load, type Local, multiplyAdd, scale, shuffle, vectorOf,
 } from '../../../wasm/index.ts';
 import { type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
-import { eachOfShare, fromFloat64, laneSum, zero } from '../vectors.ts';
-import { eachVector, rowSumBytes, shiftedIn, shiftedOut, taps } from './depthwise-row-kernels.ts';
+import { eachOfShare, zero } from '../vectors.ts';
+import { eachVector, shiftedIn, shiftedOut } from './depthwise-row-kernels.ts';
+import { addToMemory, Epilogue, loadTaps, storeGradients, sumBytes, sumsAt, taps, tapsAt } from './depthwise-taps.ts';
 
 // height and width are those of the output
 const forwardArguments = {
@@ -35,7 +35,7 @@ const gradientArguments = {
   batch: 'i32', channels: 'i32', height: 'i32', width: 'i32', x: 'input', dout: 'input', dw: 'output', db: 'output',
   scratch: 'perThread',
 } as const;
-/** The gradients at the filters and the bias; scratch takes rowSumBytes. */
+/** The gradients at the filters and the bias; scratch takes sumBytes. */
 export const depthwiseHalvingGradient: FloatKernels<typeof gradientArguments> =
   floatKernels('conv_depthwise_halving_gradient', gradientArguments);
 
@@ -65,20 +65,15 @@ function emitForward(kernels: KernelBuilder, float: FloatKind): void {
   kernels.define(depthwiseHalving[float], (f, s, task) => {
     const outRow = f.let(scale(s.width, bytes));
     const outPlane = f.let(s.height.mul(outRow));
-    const [channel, weights, from, to, left] = f.locals('i32', 5);
+    const [channel, from, to, left] = f.locals('i32', 4);
     const w = f.locals(kind, taps.length);
     const above = f.locals(kind, 3);
-    const [sum, factor, bias] = f.locals(kind, 3);
-    const floor = f.local(kind, constant(kind, -Infinity));
-    f.if(s.relu, () => f.set(floor, zero(kind)));
+    const sum = f.local(kind);
+    const epilogue = new Epilogue(f, float, s);
     eachOfShare(f, task, s.perTask, s.planes, (plane) => {
       f.set(channel, plane.rem(s.channels));
-      f.set(weights, s.w.add(scale(channel.mul(taps.length), bytes)));
-      for (const tap of taps) f.set(w[tap], loadSplat(kind, weights, tap * bytes));
-      f.set(factor, constant(kind, 1));
-      f.if(s.scales, () => f.set(factor, loadSplat(kind, s.scales.add(scale(channel, bytes)))));
-      f.set(bias, zero(kind));
-      f.if(s.bias, () => f.set(bias, loadSplat(kind, s.bias.add(scale(channel, bytes)))));
+      loadTaps(f, float, w, f.let(tapsAt(float, s.w, channel)));
+      epilogue.load(channel);
       eachVector(f, float, s.width, (column, first) => {
         f.set(from, s.x.add(plane.mul(outPlane).shl(2)).add(column.shl(1)));
         f.set(to, s.out.add(plane.mul(outPlane)).add(column));
@@ -95,7 +90,7 @@ function emitForward(kernels: KernelBuilder, float: FloatKind): void {
             f.set(sum, multiplyAdd(w[6 + x], pixels, sum, relaxed));
           });
           f.increase(from, outRow.shl(1));
-          f.store(to, sum.mul(factor).add(bias).pmax(floor));
+          f.store(to, epilogue.finish(sum));
           f.increase(to, outRow);
         });
       });
@@ -112,13 +107,12 @@ function emitInputGradient(kernels: KernelBuilder, float: FloatKind): void {
   kernels.define(depthwiseHalvingInput[float], (f, s, task) => {
     const outRow = f.let(scale(s.width, bytes));
     const outPlane = f.let(s.height.mul(outRow));
-    const [weights, from, to, left] = f.locals('i32', 4);
+    const [from, to, left] = f.locals('i32', 3);
     const w = f.locals(kind, taps.length);
     // dout of the output row y at columns x and x + 1, and that of row y + 1
     const [here, hereRight, below, belowRight, even, odd] = f.locals(kind, 6);
     eachOfShare(f, task, s.perTask, s.planes, (plane) => {
-      f.set(weights, s.w.add(scale(plane.rem(s.channels).mul(taps.length), bytes)));
-      for (const tap of taps) f.set(w[tap], loadSplat(kind, weights, tap * bytes));
+      loadTaps(f, float, w, f.let(tapsAt(float, s.w, plane.rem(s.channels))));
       eachVector(f, float, s.width, (column, _, final) => {
         const read = (own: Local, right: Local): void => {
           f.set(own, load(kind, from));
@@ -169,7 +163,7 @@ function emitGradient(kernels: KernelBuilder, float: FloatKind): void {
     const sums = f.locals(kind, taps.length + 1);
     const above = f.locals(kind, 3);
     const dout = f.local(kind);
-    f.fill(s.scratch, 0, rowSumBytes);
+    f.fill(s.scratch, 0, sumBytes);
     f.for(image, 0, s.batch, 1, () => {
       f.set(offset, image.mul(s.channels).add(channel).mul(outPlane));
       eachVector(f, float, s.width, (column, first) => {
@@ -190,13 +184,10 @@ function emitGradient(kernels: KernelBuilder, float: FloatKind): void {
           f.increase(xAt, outRow.shl(1));
           f.increase(doutAt, outRow);
         });
-        sums.forEach((sum, i) => f.store(s.scratch, load(kind, s.scratch, 16 * i).add(sum), 16 * i));
+        addToMemory(f, sums, s.scratch);
       });
     });
-    const total = (i: number): Value => fromFloat64(float, laneSum(f.let(load(kind, s.scratch, 16 * i))));
-    const to = f.let(s.dw.add(scale(channel.mul(taps.length), bytes)));
-    for (const tap of taps) f.store(to, total(tap), tap * bytes);
-    f.store(s.db.add(scale(channel, bytes)), total(taps.length));
+    storeGradients(f, float, sumsAt(float, s.scratch), s, channel);
 
     /** A row of pixels times dout, to the sums of three taps. */
     function add(tap: number, row: readonly Local[]): void {

@@ -7,11 +7,11 @@
  */
 
 import {
-  bytesOf, constant, type FloatKind, type FunctionReference, lanesOf, load, loadSplat, multiplyAdd, scale, splat,
-  vectorOf,
+  bytesOf, constant, type FloatKind, type FunctionReference, lanesOf, load, loadSplat, type Local, multiplyAdd, scale,
+  splat, type Value, vectorOf,
 } from '../../../wasm/index.ts';
 import { type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
-import { eachRun, least, zero } from '../vectors.ts';
+import { eachPiece, eachRun, least, mostSummed, zero } from '../vectors.ts';
 import { planeSizes, tapBytes } from './direct-kernels.ts';
 
 const forwardArguments = {
@@ -138,8 +138,8 @@ function emitForward(
 }
 
 /**
- * Task: the gradients of one channel. The sums of an image are added up in registers and then to those of the images
- * before it, a vector a tap, whose lanes are added last; the vector after the last tap's holds the sums of dout.
+ * Task: the gradients of one channel. Sums are made in registers and then added to those before them, a vector a tap,
+ * whose lanes are added last; the vector after the last tap's holds the sums of dout.
  */
 function emitGradient(kernels: KernelBuilder, float: FloatKind, copyPlanes: FunctionReference): void {
   const { relaxed } = kernels;
@@ -151,7 +151,8 @@ function emitGradient(kernels: KernelBuilder, float: FloatKind, copyPlanes: Func
     const inPlane = f.let(scale(s.height.mul(s.width), bytes));
     const outRow = f.let(scale(s.outWidth, bytes));
     const outPlane = f.let(s.outHeight.mul(outRow));
-    const [image, plane, doutAt, tap, left, sumAt, row, dRow] = f.locals('i32', 8);
+    const rowsTogether = f.let(constant('i32', mostSummed).div(s.outWidth).add(1));
+    const [image, plane, doutAt, tap, left, sumAt, dRow] = f.locals('i32', 7);
     const d = f.local('i32');
     const rows = f.locals('i32', tapsTogether);
     const pixels = f.locals('i32', tapsTogether);
@@ -188,14 +189,9 @@ function emitGradient(kernels: KernelBuilder, float: FloatKind, copyPlanes: Func
 
     /** dout times the pixels under `count` taps, over one image, added to their sums. */
     function addTaps(count: number): void {
-      for (let i = 0; i < count; i++) {
-        f.set(rows[i], planes.add(load('i32', tap, i * tapBytes + 4)));
-        f.set(sums[i], zero(kind));
-        f.set(singles[i], constant(float, 0));
-      }
+      for (let i = 0; i < count; i++) f.set(rows[i], planes.add(load('i32', tap, i * tapBytes + 4)));
       f.set(dRow, doutAt);
-      f.set(row, s.outHeight);
-      f.countdown(row, () => {
+      summed(count, s.outHeight, rowsTogether, (row) => f.countdown(row, () => {
         f.set(d, dRow);
         for (let i = 0; i < count; i++) f.set(pixels[i], rows[i]);
         eachRun(f, float, [d, ...pixels.slice(0, count)], s.outWidth, (part) => {
@@ -207,28 +203,38 @@ function emitGradient(kernels: KernelBuilder, float: FloatKind, copyPlanes: Func
         });
         f.increase(dRow, outRow);
         for (let i = 0; i < count; i++) f.increase(rows[i], rowStep);
-      });
-      for (let i = 0; i < count; i++) keep(sums[i], singles[i]);
+      }));
+      f.increase(sumAt, count * 16);
       f.increase(tap, count * tapBytes);
     }
 
     /** dout itself, for the bias. */
     function addDout(): void {
-      f.set(sums[0], zero(kind));
-      f.set(singles[0], constant(float, 0));
       f.set(d, doutAt);
-      eachRun(f, float, [d], s.outHeight.mul(s.outWidth), (part) => {
-        const into = part === kind ? sums[0] : singles[0];
-        f.set(into, into.add(load(part, d)));
+      summed(1, s.outHeight.mul(s.outWidth), constant('i32', mostSummed), (piece) => {
+        eachRun(f, float, [d], piece, (part) => {
+          const into = part === kind ? sums[0] : singles[0];
+          f.set(into, into.add(load(part, d)));
+        });
       });
-      keep(sums[0], singles[0]);
     }
 
-    /** Adds an image's sum to those before it, at sumAt, which goes on to the next. */
-    function keep(sum: (typeof sums)[number], single: (typeof singles)[number]): void {
-      const alone = splat(kind, 0).replaceLane(0, single);
-      f.store(sumAt, load(kind, sumAt).add(sum.add(alone)));
-      f.increase(sumAt, 16);
+    /**
+     * The first `count` sums over work that is cut into pieces, each of which is added to the sums at sumAt by itself:
+     * long chains lose precision.
+     */
+    function summed(count: number, work: Value, most: Value, add: (piece: Local) => void): void {
+      eachPiece(f, work, (piece) => {
+        for (let i = 0; i < count; i++) {
+          f.set(sums[i], zero(kind));
+          f.set(singles[i], constant(float, 0));
+        }
+        add(piece);
+        for (let i = 0; i < count; i++) {
+          const alone = splat(kind, 0).replaceLane(0, singles[i]);
+          f.store(sumAt, load(kind, sumAt, 16 * i).add(sums[i].add(alone)), 16 * i);
+        }
+      }, most);
     }
 
     function sumOfLanes(): (typeof singles)[number] {

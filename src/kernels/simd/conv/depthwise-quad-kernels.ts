@@ -5,11 +5,11 @@
  */
 
 import {
-  type Body, constant, load, loadSplat, type Local, multiplyAdd, scale, shuffle, type Value,
+  type Body, load, loadSplat, type Local, multiplyAdd, scale, shuffle, type Value,
 } from '../../../wasm/index.ts';
 import { type ArgumentTypes, Kernel, type KernelBuilder } from '../kernel.ts';
-import { eachOfShare, fromFloat64, laneSum, zero } from '../vectors.ts';
-import { taps } from './depthwise-row-kernels.ts';
+import { eachOfShare, zero } from '../vectors.ts';
+import { Epilogue, storeGradients, taps, tapsAt } from './depthwise-taps.ts';
 
 type Stride = 1 | 2;
 type OfStride<Types extends ArgumentTypes> = Readonly<Record<Stride, Kernel<Types>>>;
@@ -74,16 +74,12 @@ function emitForward(kernels: KernelBuilder, stride: Stride): void {
   const { relaxed } = kernels;
   kernels.define(depthwiseQuads[stride], (f, s, task) => {
     const [channel, at, weights] = f.locals('i32', 3);
-    const [sum, factor, bias] = f.locals(kind, 3);
-    const floor = f.local(kind, constant(kind, -Infinity));
-    f.if(s.relu, () => f.set(floor, zero(kind)));
-    f.set(factor, constant(kind, 1));
-    f.set(bias, zero(kind));
+    const sum = f.local(kind);
+    const epilogue = new Epilogue(f, 'f32', s);
     eachOfShare(f, task, s.perTask, s.planes, (plane) => {
       f.set(channel, plane.rem(s.channels));
-      f.set(weights, s.w.add(channel.mul(4 * taps.length)));
-      f.if(s.scales, () => f.set(factor, loadSplat(kind, s.scales.add(scale(channel, 4)))));
-      f.if(s.bias, () => f.set(bias, loadSplat(kind, s.bias.add(scale(channel, 4)))));
+      f.set(weights, tapsAt('f32', s.w, channel));
+      epilogue.load(channel);
       f.set(at, s.x.add(scale(plane, 16 * stride * stride)));
       const add = (place: (tap: number) => number): void => {
         f.set(sum, zero(kind));
@@ -91,7 +87,7 @@ function emitForward(kernels: KernelBuilder, stride: Stride): void {
           f.set(sum, multiplyAdd(loadSplat(kind, weights, 4 * place(tap)), pixels, sum, relaxed)));
       };
       f.if(s.turned, () => add((tap) => 8 - tap), () => add((tap) => tap));
-      f.store(s.out.add(scale(plane, 16)), sum.mul(factor).add(bias).pmax(floor));
+      f.store(s.out.add(scale(plane, 16)), epilogue.finish(sum));
     });
   });
 }
@@ -102,7 +98,7 @@ function emitInputGradient(kernels: KernelBuilder): void {
   kernels.define(depthwiseQuadsInput, (f, s, task) => {
     const [weights, to] = f.locals('i32', 2);
     eachOfShare(f, task, s.perTask, s.planes, (plane) => {
-      f.set(weights, s.w.add(plane.rem(s.channels).mul(4 * taps.length)));
+      f.set(weights, tapsAt('f32', s.w, plane.rem(s.channels)));
       f.set(to, s.dx.add(scale(plane, 64)));
       const none = f.let(zero(kind));
       const dout = f.let(load(kind, s.dout.add(scale(plane, 16))));
@@ -127,7 +123,7 @@ function emitInputGradient(kernels: KernelBuilder): void {
 function emitGradient(kernels: KernelBuilder, stride: Stride): void {
   const { relaxed } = kernels;
   kernels.define(depthwiseQuadsGradient[stride], (f, s, channel) => {
-    const [image, plane, xAt, to] = f.locals('i32', 4);
+    const [image, plane, xAt] = f.locals('i32', 3);
     const sums = f.locals(kind, taps.length + 1);
     const dout = f.local(kind);
     for (const sum of sums) f.set(sum, zero(kind));
@@ -139,9 +135,6 @@ function emitGradient(kernels: KernelBuilder, stride: Stride): void {
         f.set(sums[tap], multiplyAdd(dout, pixels, sums[tap], relaxed)));
       f.set(sums[taps.length], sums[taps.length].add(dout));
     });
-    f.set(to, s.dw.add(channel.mul(4 * taps.length)));
-    const total = (i: number): Value => fromFloat64('f32', laneSum(sums[i]));
-    for (const tap of taps) f.store(to, total(tap), 4 * tap);
-    f.store(s.db.add(scale(channel, 4)), total(taps.length));
+    storeGradients(f, 'f32', sums, s, channel);
   });
 }

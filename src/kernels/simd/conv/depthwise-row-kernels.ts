@@ -10,11 +10,12 @@
  */
 
 import {
-  type Body, bytesOf, constant, type FloatKind, lanesOf, load, loadSplat, type Local, multiplyAdd, scale, shuffle,
+  type Body, bytesOf, type FloatKind, lanesOf, load, type Local, multiplyAdd, scale, shuffle,
   type Value, vectorOf,
 } from '../../../wasm/index.ts';
 import { type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
-import { eachOfShare, fromFloat64, laneSum, zero } from '../vectors.ts';
+import { eachOfShare, zero } from '../vectors.ts';
+import { addToMemory, Epilogue, loadTaps, storeGradients, sumBytes, sumsAt, taps, tapsAt } from './depthwise-taps.ts';
 
 const rowArguments = {
   planes: 'i32', perTask: 'i32', channels: 'i32', height: 'i32', width: 'i32', x: 'input', w: 'input', turned: 'flag',
@@ -31,12 +32,6 @@ const gradientArguments = {
 export const depthwiseRowsGradient: FloatKernels<typeof gradientArguments> =
   floatKernels('conv_depthwise_rows_gradient', gradientArguments);
 
-/** The places of a 3x3 filter, row by row. */
-export const taps = [0, 1, 2, 3, 4, 5, 6, 7, 8] as const;
-
-/** Bytes of a thread's scratch for the gradient: a vector of sums for every tap and one for the bias. */
-export const rowSumBytes: number = (taps.length + 1) * 16;
-
 /** Adds the kernels for one element type to the module. */
 export function emitDepthwiseRows(kernels: KernelBuilder, float: FloatKind): void {
   emitForward(kernels, float);
@@ -51,20 +46,14 @@ function emitForward(kernels: KernelBuilder, float: FloatKind): void {
   kernels.define(depthwiseRows[float], (f, s, task) => {
     const rowBytes = f.let(scale(s.width, bytes));
     const planeBytes = f.let(s.height.mul(rowBytes));
-    const [channel, weights, from, to, left] = f.locals('i32', 5);
+    const [channel, from, to, left] = f.locals('i32', 4);
     const w = f.locals(kind, taps.length);
-    const [above, here, below, factor, bias] = f.locals(kind, 5);
-    const floor = f.local(kind, constant(kind, -Infinity));
-    f.if(s.relu, () => f.set(floor, zero(kind)));
+    const [above, here, below] = f.locals(kind, 3);
+    const epilogue = new Epilogue(f, float, s);
     eachOfShare(f, task, s.perTask, s.planes, (plane) => {
       f.set(channel, plane.rem(s.channels));
-      f.set(weights, s.w.add(scale(channel.mul(taps.length), bytes)));
-      f.if(s.turned, () => taps.forEach((tap) => f.set(w[tap], loadSplat(kind, weights, (8 - tap) * bytes))),
-        () => taps.forEach((tap) => f.set(w[tap], loadSplat(kind, weights, tap * bytes))));
-      f.set(factor, constant(kind, 1));
-      f.if(s.scales, () => f.set(factor, loadSplat(kind, s.scales.add(scale(channel, bytes)))));
-      f.set(bias, zero(kind));
-      f.if(s.bias, () => f.set(bias, loadSplat(kind, s.bias.add(scale(channel, bytes)))));
+      loadTaps(f, float, w, f.let(tapsAt(float, s.w, channel)), s.turned);
+      epilogue.load(channel);
       eachColumn(f, float, s.width, (column, window) => {
         f.set(from, s.x.add(plane.mul(planeBytes)).add(column));
         f.set(to, s.out.add(plane.mul(planeBytes)).add(column));
@@ -77,10 +66,10 @@ function emitForward(kernels: KernelBuilder, float: FloatKind): void {
           f.set(here, below);
           f.set(below, zero(kind));
           addRow(window, [here, below], above);
-          f.store(to, finished(above));
+          f.store(to, epilogue.finish(above));
           f.increase(to, rowBytes);
         });
-        f.store(to, finished(here));
+        f.store(to, epilogue.finish(here));
       });
     });
 
@@ -93,10 +82,6 @@ function emitForward(kernels: KernelBuilder, float: FloatKind): void {
         f.set(next, multiplyAdd(w[x], kept, next, relaxed));
       });
       f.increase(from, rowBytes);
-    }
-
-    function finished(sum: Local): Value {
-      return sum.mul(factor).add(bias).pmax(floor);
     }
   });
 }
@@ -157,7 +142,7 @@ function emitGradient(kernels: KernelBuilder, float: FloatKind): void {
     const [image, offset, xAt, doutAt, left] = f.locals('i32', 5);
     const sums = f.locals(kind, taps.length + 1);
     const [above, here, below] = f.locals(kind, 3);
-    f.fill(s.scratch, 0, rowSumBytes);
+    f.fill(s.scratch, 0, sumBytes);
     f.for(image, 0, s.batch, 1, () => {
       f.set(offset, image.mul(s.channels).add(channel).mul(planeBytes));
       eachColumn(f, float, s.width, (column, window) => {
@@ -180,13 +165,10 @@ function emitGradient(kernels: KernelBuilder, float: FloatKind): void {
           f.set(here, below);
           addRow(window, [[1, here], [2, above]]);
         }, () => addRow(window, [[1, here]]));
-        sums.forEach((sum, i) => f.store(s.scratch, load(kind, s.scratch, 16 * i).add(sum), 16 * i));
+        addToMemory(f, sums, s.scratch);
       });
     });
-    const total = (i: number): Value => fromFloat64(float, laneSum(f.let(load(kind, s.scratch, 16 * i))));
-    const to = f.let(s.dw.add(scale(channel.mul(taps.length), bytes)));
-    taps.forEach((tap) => f.store(to, total(tap), tap * bytes));
-    f.store(s.db.add(scale(channel, bytes)), total(taps.length));
+    storeGradients(f, float, sumsAt(float, s.scratch), s, channel);
 
     function nextRow(): void {
       f.increase(doutAt, rowBytes);

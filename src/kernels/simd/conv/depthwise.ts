@@ -9,7 +9,8 @@ import { depthwiseQuadStride, depthwiseStride } from './choose.ts';
 import { depthwiseHalving, depthwiseHalvingGradient, depthwiseHalvingInput } from './depthwise-halving-kernels.ts';
 import { depthwise, depthwiseGradient, tileOverhang } from './depthwise-kernels.ts';
 import { depthwiseQuads, depthwiseQuadsGradient, depthwiseQuadsInput } from './depthwise-quad-kernels.ts';
-import { depthwiseRows, depthwiseRowsGradient, rowSumBytes } from './depthwise-row-kernels.ts';
+import { depthwiseRows, depthwiseRowsGradient } from './depthwise-row-kernels.ts';
+import { sumBytes } from './depthwise-taps.ts';
 import { columnsOfPart, forwardPass, inputGradientPass, type Pass, tapTable } from './direct.ts';
 import { planeSizes } from './direct-kernels.ts';
 
@@ -111,7 +112,7 @@ export const depthwiseBackward: ConvKernels['convBackward'] = launched((dout, x,
       .width(g.outWidth).dout(dout).w(w).dx(dx).run(Math.ceil(planes / perTask));
   }
   launch((stride === 1 ? depthwiseRowsGradient : depthwiseHalvingGradient)[float]).batch(g.batch).channels(g.channels)
-    .height(g.outHeight).width(g.outWidth).x(x).dout(dout).dw(dw).db(db).scratch(rowSumBytes).run(g.channels);
+    .height(g.outHeight).width(g.outWidth).x(x).dout(dout).dw(dw).db(db).scratch(sumBytes).run(g.channels);
 });
 
 /** The gradients of any geometry, inside a launch. */

@@ -4,11 +4,11 @@
  */
 
 import {
-  bytesOf, defineFunction, type FloatKind, type FunctionReference, lanesOf, load, type ModuleBuilder, multiplyAdd,
-  scale, splat, type Value, vectorOf,
+  bytesOf, constant, defineFunction, type FloatKind, type FunctionReference, lanesOf, load, type ModuleBuilder,
+  multiplyAdd, scale, splat, type Value, vectorOf,
 } from '../../../wasm/index.ts';
 import { type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
-import { zero } from '../vectors.ts';
+import { eachPiece, mostSummed, zero } from '../vectors.ts';
 import { planeSizes, tapBytes } from './direct-kernels.ts';
 
 const gradientArguments = {
@@ -23,6 +23,9 @@ const reduceArguments = {
   sums: 'scratch', dw: 'output', dwOffset: 'i32', db: 'output', dbOffset: 'i32',
 } as const;
 export const directReduce: FloatKernels<typeof reduceArguments> = floatKernels('conv_reduce', reduceArguments);
+
+/** Vectors, or those of a whole row where it has more, that are summed before the sum is added to those before it. */
+const longestVectors = mostSummed / 4;
 
 /** Adds the gradient's kernels for one element type to the module; copyPlanes comes from emitDirect. */
 export function emitDirectGradient(kernels: KernelBuilder, float: FloatKind, copyPlanes: FunctionReference): void {
@@ -57,9 +60,10 @@ function emitGradient(kernels: KernelBuilder, float: FloatKind, copyPlanes: Func
     const imageBytes = f.let(scale(s.imageChannels.mul(s.height).mul(s.width), bytes));
     const doutImageBytes = f.let(scale(s.imageFilters.mul(s.outHeight).mul(s.outWidth), bytes));
     const vectorsPerRow = f.let(doutRowBytes.shrU(4));
+    const rowsTogether = f.let(constant('i32', longestVectors).div(vectorsPerRow).add(1));
     const lastImage = f.let(task.mul(s.imagesPerTask).add(s.imagesPerTask));
     f.if(lastImage.gt(s.batch), () => f.set(lastImage, s.batch));
-    const [image, block, pair, tap, to, row, left, p0, p1, r0, r1, sumAt] = f.locals('i32', 12);
+    const [image, block, pair, tap, to, left, p0, p1, r0, r1, sumAt] = f.locals('i32', 11);
     const [d, dRow] = [f.locals('i32', 4), f.local('i32')];
     const sums = f.locals(kind, 8);
     const [x0, x1, g] = f.locals(kind, 3);
@@ -84,39 +88,41 @@ function emitGradient(kernels: KernelBuilder, float: FloatKind, copyPlanes: Func
         // the sums of dout, for the bias
         f.set(d[0], dRow);
         for (let i = 0; i < 4; i++) {
-          f.set(x0, load(kind, sumAt, 16 * i));
-          f.set(left, s.outHeight.mul(vectorsPerRow));
-          f.countdown(left, () => {
-            f.set(x0, x0.add(load(kind, d[0])));
-            f.increase(d[0], 16);
-          });
-          f.store(sumAt, x0, 16 * i);
+          eachPiece(f, s.outHeight.mul(vectorsPerRow), (piece) => {
+            f.set(x0, zero(kind));
+            f.countdown(piece, () => {
+              f.set(x0, x0.add(load(kind, d[0])));
+              f.increase(d[0], 16);
+            });
+            f.store(sumAt, load(kind, sumAt, 16 * i).add(x0), 16 * i);
+          }, constant('i32', longestVectors));
         }
         f.set(tap, s.taps);
         f.for(pair, 0, pairs, 1, () => {
-          sums.forEach((sum, i) => f.set(sum, load(kind, to, i * 16)));
           f.set(r0, planes.add(load('i32', tap, 4)));
           f.set(r1, planes.add(load('i32', tap, tapBytes + 4)));
           d.forEach((pointer, i) => f.set(pointer, i === 0 ? dRow : d[i - 1].add(doutPlaneBytes)));
-          f.set(row, s.outHeight);
-          f.countdown(row, () => {
-            f.set(p0, r0);
-            f.set(p1, r1);
-            // two vectors a turn, so that six pointers move half as often
-            f.set(left, vectorsPerRow.shrU(1));
-            f.repeat(left, () => {
-              multiplyVectors(0);
-              multiplyVectors(16);
-              for (const pointer of [p0, p1, ...d]) f.increase(pointer, 32);
+          eachPiece(f, s.outHeight, (row) => {
+            sums.forEach((sum) => f.set(sum, zero(kind)));
+            f.countdown(row, () => {
+              f.set(p0, r0);
+              f.set(p1, r1);
+              // two vectors a turn, so that six pointers move half as often
+              f.set(left, vectorsPerRow.shrU(1));
+              f.repeat(left, () => {
+                multiplyVectors(0);
+                multiplyVectors(16);
+                for (const pointer of [p0, p1, ...d]) f.increase(pointer, 32);
+              });
+              f.if(vectorsPerRow.and(1), () => {
+                multiplyVectors(0);
+                for (const pointer of [p0, p1, ...d]) f.increase(pointer, 16);
+              });
+              f.increase(r0, rowStep);
+              f.increase(r1, rowStep);
             });
-            f.if(vectorsPerRow.and(1), () => {
-              multiplyVectors(0);
-              for (const pointer of [p0, p1, ...d]) f.increase(pointer, 16);
-            });
-            f.increase(r0, rowStep);
-            f.increase(r1, rowStep);
-          });
-          sums.forEach((sum, i) => f.store(to, sum, i * 16));
+            sums.forEach((sum, i) => f.store(to, load(kind, to, i * 16).add(sum), i * 16));
+          }, rowsTogether);
           f.increase(to, 128);
           f.increase(tap, 2 * tapBytes);
         });
