@@ -1,9 +1,9 @@
 /** Arrays for kernels, where training keeps them: in the backend's memory, and filled from a seed. */
 
 import type { FloatArray } from '../../src/kernels/contract.ts';
-import { residentArray } from '../../src/kernels/memory/allocate.ts';
+import { allocateCollected } from '../../src/kernels/memory/allocate.ts';
 import type { DType, TypedArray } from '../../src/kernels/memory/allocate.ts';
-import { sharedHeap } from '../../src/kernels/memory/heap.ts';
+import { bytesOf, type Heap, sharedHeap } from '../../src/kernels/memory/heap.ts';
 import { selection } from '../../src/kernels/registry.ts';
 import { Rng } from '../../src/tensor/index.ts';
 
@@ -21,13 +21,11 @@ function draw(fill: (rng: Rng, out: Float64Array) => void): Float64Array {
 const normals = draw((rng, out) => rng.fillNormal(out));
 const uniforms = draw((rng, out) => rng.fillUniform(out));
 
-/** Arrays in the backend's memory that no kernel uses now: dropped, they would take room until they are collected. */
-const spare: TypedArray[] = [];
-
 /** Hands out the arrays of one kernel. The same calls in the same order give the same numbers on every backend. */
 export class Arrays {
   readonly dtype: FloatName;
-  readonly #taken: TypedArray[] = [];
+  /** what the heap is to get back */
+  readonly #addresses: number[] = [];
   #seed: number = 0;
 
   constructor(dtype: FloatName) {
@@ -54,8 +52,7 @@ export class Arrays {
 
   /** Ends the use of all arrays that came from here. */
   release(): void {
-    if (selection().name === 'simd') spare.push(...this.#taken);
-    this.#taken.length = 0;
+    for (const address of this.#addresses.splice(0)) (sharedHeap() as Heap).free(address);
   }
 
   #filled(length: number, values: Float64Array): FloatArray {
@@ -68,22 +65,15 @@ export class Arrays {
     return array;
   }
 
+  /** In the memory of the SIMD kernels, where they compute: other arrays would be copied at every call. */
   #take(dtype: DType, length: number): TypedArray {
-    const simd = selection().name === 'simd';
-    const fits = (array: TypedArray): boolean => array.length === length && typeOf(array) === dtype;
-    const index = simd ? spare.findIndex(fits) : -1;
-    const array = index >= 0 ? spare.splice(index, 1)[0].fill(0) : residentArray(dtype, length);
+    if (selection().name !== 'simd') return allocateCollected(dtype, length);
     const heap = sharedHeap();
-    if (simd && (typeof heap === 'string' || !heap.owns(array))) {
-      throw new Error('bench: the heap has no room for the arrays of a kernel, which would be copied at every call');
-    }
-    this.#taken.push(array);
-    return array;
+    if (typeof heap === 'string') throw new Error(`bench: ${heap}`);
+    const address = heap.allocate(bytesOf(dtype, length), 'arrays of a bench');
+    this.#addresses.push(address);
+    return heap.array(dtype, address, length).fill(0);
   }
-}
-
-function typeOf(array: TypedArray): DType {
-  return array instanceof Float32Array ? 'float32' : array instanceof Float64Array ? 'float64' : 'int32';
 }
 
 /**
