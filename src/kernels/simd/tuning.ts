@@ -55,6 +55,8 @@ export const normTuning = {
   columnsPerTask: 64,
   /** elements of a task that goes through planes */
   elementsPerTask: 32_768,
+  /** what a plane costs by itself when it is pooled, in elements: where they are small there are more tasks */
+  elementsPerPlane: 64,
   /** shares of a parameter's gradient that are summed apart */
   gradientTasks: 16,
 } as const;

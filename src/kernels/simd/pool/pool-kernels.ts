@@ -4,7 +4,8 @@
  *
  * Windows of 2x2 with stride 2 inside the image go by vectors: of two image rows, the even and the odd columns are
  * shuffled apart, and the four candidates of four windows are compared lane by lane, their places kept beside them as
- * integers. Everything else goes window by window.
+ * integers. Of a plane of 4x4 pixels in float32, whose rows hold two windows each, both pairs of rows go at once.
+ * Everything else goes window by window.
  */
 
 import {
@@ -80,8 +81,13 @@ function writeForward(
     return value.sub(mean).mul(factor).add(shift);
   };
   const finish = (value: Value): Value => normalise === null ? value : rectified(value);
+  const store = (value: Value, places: Value): void => {
+    f.store(to, finish(value));
+    f.if(s.argmax, () => storePlaces(f, float, argmaxTo, places));
+  };
   const best = f.local(float);
   const next = f.local(float);
+  const fourByFour = f.let(s.pairs.and(s.width.eq(4)).and(s.height.eq(4)));
 
   eachPlane(f, task, s.perTask, s.planes, (number) => {
     f.set(plane, s.x.add(number.mul(s.height).mul(rowBytes)));
@@ -96,7 +102,7 @@ function writeForward(
       f.set(scalars[2], load(float, beta.add(channel)));
       vectors.forEach((wide, i) => f.set(wide, splat(vector, scalars[i])));
     }
-    f.for(y, 0, s.outHeight, 1, () => {
+    const rowByRow = (): void => f.for(y, 0, s.outHeight, 1, () => {
       clip(y.mul(s.strideY).sub(s.padTop), s.poolHeight, s.height, top, bottom);
       f.set(window, top.mul(s.width)); // place of the row's first window
       f.set(upper, plane.add(scale(window, bytes)));
@@ -104,10 +110,7 @@ function writeForward(
       f.if(s.pairs, () => {
         f.set(count, s.outWidth.sub(lanes));
         f.while(() => x.le(count), () => {
-          pairs(f, float, upper, rowBytes, window, s.width, candidate, (value, places) => {
-            f.store(to, finish(value));
-            f.if(s.argmax, () => storePlaces(f, float, argmaxTo, places));
-          });
+          pairs(f, float, upper, rowBytes, 16, splat('i32x4', window).add(pairOffsets), s.width, candidate, store);
           f.increase(upper, 32);
           f.increase(to, 16);
           f.increase(argmaxTo, 4 * lanes);
@@ -136,6 +139,10 @@ function writeForward(
         f.increase(x, 1);
       });
     });
+    if (float === 'f64') return rowByRow();
+    f.if(
+      fourByFour, () => pairs(f, float, plane, rowBytes, 32, fourByFourOffsets, s.width, candidate, store), rowByRow,
+    );
   });
 
   /** first..last: the rows, or columns, of a window that lie in the image. */
@@ -153,6 +160,9 @@ export function coversByPairs(pairs: Value, width: Value, height: Value): Value 
 
 /** Places within the first of four 2x2 windows side by side, relative to the place of the first window. */
 export const pairOffsets: Value = vectorConstant('i32x4', [0, 2, 4, 6]);
+
+/** Places of the four windows of a plane of 4x4 pixels. */
+const fourByFourOffsets: Value = vectorConstant('i32x4', [0, 2, 8, 10]);
 
 /**
  * Puts the gradients of four 2x2 windows, float32, where they belong: for each of the two image rows, two vectors of
@@ -173,15 +183,16 @@ function storePlaces(f: Body, float: FloatKind, to: Value, places: Value): void 
 }
 
 /**
- * The maxima of a vector's worth of 2x2 windows side by side, the first at `upper` with place `window`, and their
- * places.
+ * The maxima of a vector's worth of 2x2 windows, and their places. The windows' upper halves lie in two vectors, at
+ * `upper` and `step` bytes behind it, the lower ones a row below each; `first` has the places of their first pixels.
  */
 function pairs(
   f: Body,
   float: FloatKind,
   upper: Value,
   rowBytes: Value,
-  window: Value,
+  step: 16 | 32,
+  first: Value,
   width: Value,
   candidate: (value: Value) => Value,
   write: (value: Value, places: Value) => void,
@@ -190,17 +201,17 @@ function pairs(
   const evens = float === 'f32' ? [0, 2, 4, 6] : [0, 2];
   const row = (start: Value): Value[] => {
     const left = f.let(load(vector, start));
-    const right = f.let(load(vector, start, 16));
+    const right = f.let(load(vector, start, step));
     return [evens, evens.map((lane) => lane + 1)].map((lanes) => f.let(candidate(shuffle(left, right, lanes))));
   };
   const lower = f.let(upper.add(rowBytes));
   const candidates = [...row(upper), ...row(lower)];
-  const first = f.let(splat('i32x4', window).add(pairOffsets));
-  const below = f.let(first.add(splat('i32x4', width)));
-  const one = vectorConstant('i32x4', [1, 1, 1, 1]);
-  const places = [first, first.add(one), below, below.add(one)];
-  const best = f.let(candidates[0]);
   const place = f.let(first);
+  const above = f.let(place);
+  const below = f.let(place.add(splat('i32x4', width)));
+  const one = vectorConstant('i32x4', [1, 1, 1, 1]);
+  const places = [above, above.add(one), below, below.add(one)];
+  const best = f.let(candidates[0]);
   for (let i = 1; i < 4; i++) {
     const wins = f.let(beats(candidates[i], best));
     f.set(best, select(wins, candidates[i], best));

@@ -9,7 +9,7 @@ import { fusedBackward } from './fused-backward-kernels.ts';
 import { batchnormReluMaxPool, maxPool, maxPoolBackward, poolSizes, windowSizes } from './pool-kernels.ts';
 
 function planesPerTask(g: AdaptivePoolGeometry): number {
-  return Math.max(1, Math.floor(normTuning.elementsPerTask / (g.height * g.width)));
+  return Math.max(1, Math.floor(normTuning.elementsPerTask / (g.height * g.width + normTuning.elementsPerPlane)));
 }
 
 function inPairs(g: PoolGeometry): boolean {
