@@ -1,26 +1,30 @@
 import { defineConfig, type Options } from 'tsup';
 
 import { embeddedPackages, embedWorker } from './scripts/embed-worker.ts';
+import { lateArrival, writeEagerEntries } from './scripts/late-arrival.ts';
 import { writeLicenses } from './scripts/licenses.ts';
 import { nodeModules } from './scripts/node-modules.ts';
 
+/** One entry a public subpath, and the program. */
+const entry = {
+  index: 'src/index.ts',
+  'layers/index': 'src/layers/index.ts',
+  'nn/index': 'src/nn/index.ts',
+  'models/index': 'src/models/index.ts',
+  'train/index': 'src/train/index.ts',
+  'data/index': 'src/data/index.ts',
+  'io/index': 'src/io/index.ts',
+  'viz/index': 'src/viz/index.ts',
+  'node/index': 'src/node/index.ts',
+  'node/cli': 'src/node/cli.ts',
+};
+
 /**
- * One ESM entry a public subpath, code shared between them split into chunks, so that state such as configure()'s
- * exists once however the package is imported. Everything is bundled: the published package has no dependencies.
+ * ESM, code shared between the entries split into chunks, so that state such as configure()'s exists once however the
+ * package is imported. Everything is bundled: the published package has no dependencies.
  */
 const options: Options = {
-  entry: {
-    index: 'src/index.ts',
-    'layers/index': 'src/layers/index.ts',
-    'nn/index': 'src/nn/index.ts',
-    'models/index': 'src/models/index.ts',
-    'train/index': 'src/train/index.ts',
-    'data/index': 'src/data/index.ts',
-    'io/index': 'src/io/index.ts',
-    'viz/index': 'src/viz/index.ts',
-    'node/index': 'src/node/index.ts',
-    'node/cli': 'src/node/cli.ts',
-  },
+  entry: { ...entry, eager: 'src/kernels/eager.ts' },
   format: 'esm',
   target: 'es2022',
   platform: 'neutral',
@@ -32,7 +36,8 @@ const options: Options = {
   noExternal: [/.*/],
   // nodeModules keeps the prefix of node:fs and the like, which tsup would take off
   removeNodeProtocol: false,
-  esbuildPlugins: [embedWorker(), nodeModules(), writeLicenses('dist/THIRD-PARTY-LICENSES.txt', embeddedPackages)],
+  esbuildPlugins: [embedWorker(), lateArrival(), nodeModules(), writeLicenses('dist/THIRD-PARTY-LICENSES.txt', embeddedPackages)],
+  onSuccess: () => writeEagerEntries('dist', Object.keys(entry).filter((name) => name !== 'node/cli')),
 };
 
 export default defineConfig(options) as unknown;

@@ -4,12 +4,11 @@
  */
 
 import { onConfigure, settings } from '../runtime/settings.ts';
+import { onSimdCode, simdCode, whyNoSimdCode } from './arrival.ts';
 import type { BackendName, KernelName, Kernels } from './contract.ts';
 import { jsKernels } from './js/index.ts';
 import { installStepMemory, onMemoryNeeded } from './memory/allocate.ts';
-import { HeapExhausted } from './memory/heap.ts';
 import { naiveKernels } from './naive/index.ts';
-import { loadSimd } from './simd/backend.ts';
 
 interface Backend {
   readonly name: BackendName;
@@ -26,22 +25,27 @@ const backends: readonly Backend[] = [
 
 /** The SIMD kernels; unless strict, js takes their place in calls that the heap cannot hold. */
 function loadSimdWithinMemory(): Partial<Kernels> | string {
-  const simd = loadSimd();
+  const code = simdCode();
+  if (code === null) return whyNoSimdCode();
+  const simd = code.loadSimd();
   if (typeof simd === 'string' || settings().strict) return simd;
   const names = Object.keys(simd) as KernelName[];
-  return Object.fromEntries(names.map((name) => [name, withinMemory(simd[name]!, jsKernels[name]!)]));
+  return Object.fromEntries(
+    names.map((name) => [name, withinMemory(simd[name]!, jsKernels[name]!, code.HeapExhausted)]));
 }
 
 /**
  * A SIMD kernel whose place js takes in calls that the heap cannot hold. That is possible because a kernel asks for all
  * of its memory before it overwrites anything that it reads.
  */
-function withinMemory(simd: Kernels[KernelName], js: Kernels[KernelName]): (...parameters: unknown[]) => unknown {
+function withinMemory(
+  simd: Kernels[KernelName], js: Kernels[KernelName], exhausted: new () => Error,
+): (...parameters: unknown[]) => unknown {
   return (...parameters) => {
     try {
       return (simd as (...parameters: unknown[]) => unknown)(...parameters);
     } catch (error) {
-      if (!(error instanceof HeapExhausted)) throw error;
+      if (!(error instanceof exhausted)) throw error;
       return (js as (...parameters: unknown[]) => unknown)(...parameters);
     }
   };
@@ -58,6 +62,7 @@ interface Selection {
 
 let selected: Selection | null = null;
 onConfigure(reselect);
+onSimdCode(reselect);
 onMemoryNeeded(() => {
   selected ??= select();
 });

@@ -1,10 +1,9 @@
 /** What computes now, and how to have everything ready before the first computation. */
 
 import { describeComputing, type Info } from '../runtime/info.ts';
+import { fetchSimdCode, simdCode } from './arrival.ts';
 import { rehearse } from './rehearsal.ts';
 import { activeKernels, reselect, selection } from './registry.ts';
-import { prepareSimd } from './simd/backend.ts';
-import { currentTeam, existingTeam, expectedThreads } from './team/team.ts';
 
 /** How long ready() waits for worker threads that do not come. They are welcome later, too. */
 const joinMilliseconds = 5000;
@@ -16,8 +15,8 @@ const joinMilliseconds = 5000;
 export function info(): Info {
   const { name, computedBy, why } = selection();
   const fallbacks = Object.entries(computedBy).filter(([, by]) => by !== name).map(([kernel, by]) => `${kernel}: ${by}`);
-  const simd = name === 'simd';
-  const { threads, why: whyThreads } = simd ? expectedThreads() : { threads: 1, why: [] };
+  const code = name === 'simd' ? simdCode() : null;
+  const { threads, why: whyThreads } = code?.expectedThreads() ?? { threads: 1, why: [] };
   return describeComputing({ backend: name, threads, fallbacks, why: [...why, ...whyThreads] });
 }
 
@@ -28,12 +27,15 @@ export function info(): Info {
  * main thread, in JavaScript. Never throws; what could not be had is in info().why.
  */
 export async function ready(): Promise<void> {
-  await prepareSimd();
+  await fetchSimdCode();
+  const code = simdCode();
+  if (code === null) return;
+  await code.prepareSimd();
   reselect();
   if (selection().name !== 'simd') return;
-  const team = currentTeam();
+  const team = code.currentTeam();
   const end = performance.now() + joinMilliseconds;
-  while (existingTeam() === team && team.joined < team.expected && performance.now() < end) {
+  while (code.existingTeam() === team && team.joined < team.expected && performance.now() < end) {
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
   try {
@@ -41,4 +43,12 @@ export async function ready(): Promise<void> {
   } catch {
     // who computes will be told
   }
+}
+
+/**
+ * Ends the worker threads; the promise is kept when they have ended. A program exits by itself without this. The next
+ * large computation starts new ones.
+ */
+export async function shutdown(): Promise<void> {
+  await simdCode()?.shutdown();
 }
