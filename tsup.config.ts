@@ -20,24 +20,31 @@ const entry = {
 };
 
 /**
- * ESM, code shared between the entries split into chunks, so that state such as configure()'s exists once however the
- * package is imported. Everything is bundled: the published package has no dependencies.
+ * How the package is built into a folder: ESM, code shared between the entries split into chunks, so that state such as
+ * configure()'s exists once however the package is imported. Everything is bundled: the published package has no
+ * dependencies.
  */
-const options: Options = {
-  entry: { ...entry, eager: 'src/kernels/eager.ts' },
-  format: 'esm',
-  target: 'es2022',
-  platform: 'neutral',
-  splitting: true,
-  dts: true,
-  clean: true,
-  treeshake: true,
-  external: [/^node:/],
-  noExternal: [/.*/],
-  // nodeModules keeps the prefix of node:fs and the like, which tsup would take off
-  removeNodeProtocol: false,
-  esbuildPlugins: [embedWorker(), lateArrival(), nodeModules(), writeLicenses('dist/THIRD-PARTY-LICENSES.txt', embeddedPackages)],
-  onSuccess: () => writeEagerEntries('dist', Object.keys(entry).filter((name) => name !== 'node/cli')),
-};
+export function packageOptions(outDir: string): Options {
+  return {
+    entry: { ...entry, eager: 'src/kernels/eager.ts' },
+    outDir,
+    format: 'esm',
+    target: 'es2022',
+    platform: 'neutral',
+    splitting: true,
+    dts: true,
+    clean: true,
+    treeshake: true,
+    external: [/^node:/],
+    noExternal: [/.*/],
+    // nodeModules keeps the prefix of node:fs and the like, which tsup would take off
+    removeNodeProtocol: false,
+    esbuildPlugins: [
+      embedWorker(), lateArrival(), nodeModules(),
+      writeLicenses(`${outDir}/THIRD-PARTY-LICENSES.txt`, embeddedPackages),
+    ],
+    onSuccess: () => writeEagerEntries(outDir, Object.keys(entry).filter((name) => name !== 'node/cli')),
+  };
+}
 
-export default defineConfig(options) as unknown;
+export default defineConfig(packageOptions('dist')) as unknown;

@@ -120,7 +120,7 @@ await check('the tarball carries the commented sources and says where they come 
   for (const field of ['homepage', 'repository', 'bugs', 'license']) assert(manifest[field], `package.json has no ${field}`);
   assert(/^git\+https:\/\/\S+\.git$/.test(manifest.repository.url), `repository.url is ${manifest.repository.url}`);
   for (const { default: built } of Object.values(manifest.exports).filter((entry) => typeof entry === 'object')) {
-    const source = join(installed, built.replace('./dist/', 'src/').replace(/js$/, 'ts'));
+    const source = join(installed, built.replace('./dist/eager/', 'src/').replace(/js$/, 'ts'));
     assert(existsSync(source), `no ${source}`);
   }
   assert(readFileSync(join(installed, 'src/kernels/contract.ts'), 'utf8').includes('/**'), 'the contract has no comments');

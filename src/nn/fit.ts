@@ -5,6 +5,7 @@
 
 import { leavesOf } from '../autograd/tape.ts';
 import type { Variable } from '../autograd/variable.ts';
+import { fetchSimdCode, simdCode } from '../kernels/arrival.ts';
 import { inStep } from '../kernels/memory/allocate.ts';
 import type { Labels } from '../layers/loss.ts';
 import {
@@ -240,6 +241,7 @@ class Run<X extends Inputs> {
   }
 
   async train(): Promise<History> {
+    if (simdCode() === null) await fetchSimdCode(); // so that all steps are computed alike
     const pacer = new Pacer();
     let stopped: History['stopped'] | null = this.#interrupted();
     while (stopped === null && this.#epoch < this.#epochs) {

@@ -3,6 +3,7 @@
  * after every epoch, keeps the best parameters, and can stop at any step and go on later with the same bits.
  */
 
+import { fetchSimdCode, simdCode } from '../kernels/arrival.ts';
 import type { Labels } from '../layers/loss.ts';
 import type { TrainableModel } from '../models/model.ts';
 import { checkBoolean, checkNumber, checkOptions, describe } from '../runtime/check.ts';
@@ -140,6 +141,7 @@ export class Solver {
   }
 
   async #run(end: number, signal: TrainOptions['signal']): Promise<StopReason> {
+    if (simdCode() === null) await fetchSimdCode(); // so that all steps are computed alike
     const pacer = new Pacer();
     const { patience, timeBudget } = this.#options;
     for (;;) {
@@ -164,15 +166,13 @@ export class Solver {
 
   #makeStep(): number {
     const started = performance.now();
-    const { lookahead } = this.#options;
-    if (this.iteration === 0) lookahead?.begin(this.model);
-    const learningRate = this.#learningRate();
+    if (this.iteration === 0) this.#options.lookahead?.begin(this.model);
+    const learningRate = this.#lastLearningRate = this.#learningRate();
     const batch = this.#draw.batch(this.epoch, this.iteration % this.iterationsPerEpoch);
     const loss = this.#step.run({ ...batch, epoch: this.epoch, iteration: this.iteration + 1, learningRate });
-    this.#lastLearningRate = learningRate;
     this.lossHistory.push(loss);
     this.iteration++;
-    lookahead?.meet(this.model, this.iteration, Math.min(1, this.#position() / this.iterations));
+    this.#options.lookahead?.meet(this.model, this.iteration, Math.min(1, this.#position() / this.iterations));
     if (this.iteration % this.iterationsPerEpoch === 0) {
       this.epoch++;
       this.#decay *= this.#options.lrDecay;

@@ -1,0 +1,89 @@
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { build, type Metafile } from 'esbuild';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { installBuiltPackage } from './built-package.ts';
+
+/** What a page downloads before its code runs, in KiB after gzip, and the program that must stay below. */
+const budgets: ReadonlyArray<readonly [name: string, kibibytes: number, program: string]> = [
+  ['one layer', 22, "import { reluForward } from 'tilegrad/layers'; console.log(reluForward);"],
+  ['all layers', 34, "import * as layers from 'tilegrad/layers'; console.log(layers);"],
+  ['tensors', 33, "import * as tensors from 'tilegrad'; console.log(tensors);"],
+  ['reading a .npy file', 24, "import { decodeNpy } from 'tilegrad/io'; console.log(decodeNpy);"],
+  ['a page that trains', 60, `import { ThreeLayerConvNet } from 'tilegrad/models'; import { Solver } from 'tilegrad/train';
+    import { makeShapes } from 'tilegrad/data'; console.log(ThreeLayerConvNet, Solver, makeShapes);`],
+  ['modules and functions', 62, "import * as nn from 'tilegrad/nn'; console.log(nn);"],
+];
+
+/** Code that only the SIMD backend and its workers have. */
+const late = /i8x16\.shuffle|worker_threads/;
+
+let folder = '';
+beforeAll(async () => {
+  folder = await installBuiltPackage();
+}, 120_000);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A bundle for browsers: the files that are downloaded at once, and those that come when they are asked for. */
+async function bundle(program: string): Promise<{ atOnce: Buffer; later: Buffer }> {
+  const { outputFiles, metafile } = await build({
+    stdin: { contents: program, resolveDir: folder }, bundle: true, minify: true, format: 'esm', target: 'es2022',
+    splitting: true, outdir: join(folder, 'out'), write: false, metafile: true, absWorkingDir: folder, logLevel: 'silent',
+  });
+  const first = new Set<string>();
+  const follow = (path: string): void => {
+    if (first.has(path)) return;
+    first.add(path);
+    for (const { path: next, kind } of metafile.outputs[path].imports) if (kind === 'import-statement') follow(next);
+  };
+  follow(entryOf(metafile));
+  const of = (wanted: boolean): Buffer => Buffer.concat(outputFiles
+    .filter(({ path }) => first.has(path.slice(folder.length + 1)) === wanted).map(({ contents }) => contents));
+  return { atOnce: of(true), later: of(false) };
+}
+
+function entryOf({ outputs }: Metafile): string {
+  return Object.keys(outputs).find((path) => outputs[path].entryPoint !== undefined && path.includes('stdin'))!;
+}
+
+describe('a bundle for browsers', () => {
+  it.each(budgets)('of %s stays below %i KiB', async (_name, kibibytes, program) => {
+    const { atOnce } = await bundle(program);
+    expect(gzipSync(atOnce).length / 1024).toBeLessThan(kibibytes);
+    expect(atOnce.toString()).not.toMatch(late);
+  });
+
+  it('gets the SIMD kernels and their workers as files of their own', async () => {
+    const { later } = await bundle(budgets[0][2]);
+    expect(later.toString()).toMatch(late);
+  });
+});
+
+describe('the built package', () => {
+  it('has every file that its exports name, and keeps those that must run for their effect', () => {
+    const installed = join(folder, 'node_modules', 'tilegrad');
+    const { exports, sideEffects } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as {
+      exports: Record<string, string | Record<string, string>>; sideEffects: string[];
+    };
+    for (const [subpath, targets] of Object.entries(exports)) {
+      if (typeof targets === 'string') continue;
+      const { types, ...scripts } = targets;
+      expect(types).toMatch(/\.d\.ts$/);
+      for (const file of Object.values(scripts)) expect(existsSync(join(installed, file)), `${subpath}: ${file}`).toBe(true);
+    }
+    expect(sideEffects).toContain('./dist/eager.js');
+    expect(readFileSync(join(installed, 'dist/eager.js'), 'utf8')).toContain('provideSimdCode(');
+  });
+
+  it('is plain files: no import of any needs a bundler', async () => {
+    const entry = join(folder, 'node_modules', 'tilegrad', 'dist', 'layers', 'index.js');
+    const { metafile } = await build({
+      entryPoints: [entry], bundle: true, write: false, metafile: true, outdir: folder, splitting: true, format: 'esm',
+      packages: 'external', logLevel: 'silent',
+    });
+    const imports = Object.values(metafile.outputs).flatMap((output) => output.imports);
+    expect(imports.filter(({ external }) => external)).toEqual([]);
+  });
+});
