@@ -3,18 +3,15 @@
  * 128-bit arithmetic ports at about 3.6 GHz, whose ceiling for separate multiplications and additions is 43.
  */
 
-import type { FloatKind } from '../../wasm/index.ts';
-
 export const gemmTuning = {
   /** rows of the register tile */
   tileRows: 4,
   /**
-   * vectors across the tile. Node 24 reaches the ceiling with two or three; Node 20 does 40 with 4x8 and 38 with 4x12
-   * in float32, but 12 with 4x4 and 19 with 4x6 in float64
+   * vectors across the tile: with packed rows of one pointer, two take 8 of 16 registers for sums. On a Zen 5 core with
+   * Node 24 (and 20) that gives 55 GFLOP/s in float32 and 29 in float64, of 67 and 33; three make the engine spill: 34
+   * and 16
    */
-  tileVectors: { f32: 2, f64: 3 },
-  /** the same with fused multiply-add: 49 in float32; in float64 24 with 4x4, 19 with 4x6 */
-  fusedTileVectors: { f32: 2, f64: 2 },
+  tileVectors: 2,
   /** vectors across the widest tile, which takes the last columns where that saves a narrow one */
   widestTile: 3,
   /** depth (k) of a block: a panel of the vector operand then takes 12 KiB of the first-level cache, 6 KiB
@@ -44,11 +41,6 @@ export const gemmTuning = {
   /** elements of the scalar operand that a task packs: some 10 microseconds */
   packedPerTask: 16_384,
 } as const;
-
-/** Vectors across gemm's register tile. */
-export function gemmTileVectors(float: FloatKind, relaxed: boolean): number {
-  return (relaxed ? gemmTuning.fusedTileVectors : gemmTuning.tileVectors)[float];
-}
 
 export const normTuning = {
   /** channels of a task where a row holds one element of each: 4 cache lines of float32 */

@@ -17,12 +17,12 @@ import {
   type ModuleBuilder, scale, select, vectorOf,
 } from '../../../wasm/index.ts';
 import { type Arguments, type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
-import { gemmTileVectors, gemmTuning } from '../tuning.ts';
+import { gemmTuning } from '../tuning.ts';
 import { least, shareOf, zero } from '../vectors.ts';
 import { emitPacking, type Packing } from './packing.ts';
 import { emitStrips, gemmFlags, type Strips } from './strips.ts';
 
-const { tileRows, widestTile } = gemmTuning;
+const { tileRows, tileVectors, widestTile } = gemmTuning;
 
 /** How the vector operand reaches the strips. */
 export const vectorOperand = {
@@ -75,7 +75,6 @@ export const edgeBytes: number = tileRows * widestTile * 16;
 export function emitGemm(kernels: KernelBuilder): void {
   const { module, relaxed } = kernels;
   for (const float of ['f32', 'f64'] as const) {
-    const tileVectors = gemmTileVectors(float, relaxed);
     const strips = emitStrips(module, float, relaxed, tileRows, widestTile);
     const packing = emitPacking(module, float, tileRows, tileVectors);
     const packRows = emitPackRows(module, float, packing);
@@ -86,7 +85,7 @@ export function emitGemm(kernels: KernelBuilder): void {
       const to = a.to.add(task.mul(a.tilesPerTask).mul(a.packedTile));
       f.call(packRows, from, a.stride, a.along, end.sub(row), a.depth, to, a.packedTile);
     });
-    kernels.define(gemm[float], (f, a, task) => writeGemm(f, a, task, float, tileVectors, strips, packing, packRows));
+    kernels.define(gemm[float], (f, a, task) => writeGemm(f, a, task, float, strips, packing, packRows));
     kernels.define(columnSums[float], (f, a, task) => writeColumnSums(f, a, task, float));
   }
 }
@@ -131,7 +130,7 @@ function emitPackRows(module: ModuleBuilder, float: FloatKind, packing: Packing)
  * wherever a task is not the last of its column, and that columnsPerTask is a multiple of a tile's columns.
  */
 function writeGemm(
-  f: Body, a: Arguments<typeof gemmArguments>, task: Local, float: FloatKind, tileVectors: number, strips: Strips,
+  f: Body, a: Arguments<typeof gemmArguments>, task: Local, float: FloatKind, strips: Strips,
   packing: Packing, packRows: FunctionReference,
 ): void {
   const bytes = bytesOf(float);

@@ -4,9 +4,8 @@
 
 import { bytesOf, type FloatKind } from '../../../wasm/index.ts';
 import type { MatrixKernels } from '../../contract.ts';
-import { currentEngine } from '../../team/engine.ts';
 import { floatKind, launch, launched, type Place, scratch } from '../launch.ts';
-import { gemmTileVectors, gemmTuning } from '../tuning.ts';
+import { gemmTuning } from '../tuning.ts';
 import { columnSums, edgeBytes, gemm, gemmPack, panelPadding, vectorOperand } from './gemm-kernels.ts';
 import { gemmFlags } from './strips.ts';
 
@@ -70,9 +69,8 @@ export function launchProduct(float: FloatKind, product: Product): void {
   const sAlong = swap ? transposeB : !transposeA; // contiguous along the depth
   const vAlong = swap ? !transposeA : transposeB;
 
-  const { relaxed } = currentEngine();
   const depthBlock = evenShare(k, Math.ceil(k / gemmTuning.depthBlock), 4);
-  const tileBytes = 16 * gemmTileVectors(float, relaxed);
+  const tileBytes = 16 * gemmTuning.tileVectors;
   // Columns are cut first: that repeats no packing where S is read directly.
   const { count: products = 1, summed = 1 } = many ?? {};
   const sums = Math.ceil(products / summed);
