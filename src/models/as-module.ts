@@ -76,6 +76,11 @@ export function loadNetworkModule(network: Network, module: Module): void {
   }
 }
 
+/** The chain without the network's parameters, to load others into. */
+export function emptyNetworkModule(network: Network): Sequential {
+  return chainOf('emptyNetworkModule', network).chain;
+}
+
 function chainOf(fn: string, network: Network): { chain: Sequential; parts: Part[] } {
   const modules: Module[] = [];
   const parts: Part[] = [];

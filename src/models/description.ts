@@ -27,7 +27,7 @@ const known: Readonly<Record<string, Known>> = {
 };
 
 /** Whether a layer's name is that of a course network. */
-function isNetworkName(layer: unknown): layer is string {
+export function isNetworkName(layer: unknown): layer is string {
   return typeof layer === 'string' && Object.hasOwn(known, layer);
 }
 

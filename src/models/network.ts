@@ -12,6 +12,7 @@ import type { FloatType } from '../layers/arguments.ts';
 import type { BatchnormParam } from '../layers/batchnorm.ts';
 import { fuse } from '../layers/fuse.ts';
 import { softmaxLoss } from '../layers/loss.ts';
+import { spendParameters } from '../layers/parameter-budget.ts';
 import type { LayerBackward, LayerRecord } from '../layers/record.ts';
 import type { BatchnormRecord } from '../layers/records/normalization.ts';
 import { renderSummary } from '../layers/summary.ts';
@@ -109,7 +110,7 @@ export abstract class Network implements Model {
       return layer.outputShape(fn, shape);
     }, input);
     this.bnParams = layers.filter((layer): layer is BatchnormRecord => layer.kind === 'batchnorm').map(({ param }) => param);
-    const names = this.#build(architecture, dtype);
+    const names = this.#build(fn, architecture, dtype);
     this.layers = layers.map((record, i) => ({ record, names: names[i] }));
     this.#penaltyFactor = { [names.flat().findLast((name) => name.startsWith('W'))!]: lastScale ** 2 };
     let at = 0;
@@ -126,12 +127,13 @@ export abstract class Network implements Model {
    * tensors are ordinary ones; who replaces one by a tensor of their own, of the same shape, has it copied at every
    * call, and no more.
    */
-  #build({ layers, initialWeights }: Architecture, dtype: FloatType): string[][] {
+  #build(fn: string, { layers, initialWeights }: Architecture, dtype: FloatType): string[][] {
     let l = 0;
     return layers.map(({ kind, parameters }) => {
       if (kind === 'conv' || kind === 'affine') l++;
       return parameters.map(({ role, shape }) => {
         const name = `${role}${l}`;
+        spendParameters(fn, sizeOf(shape));
         const first = role === 'W' ? initialWeights(shape, l) : (role === 'gamma' ? ones : zeros)([...shape], dtype);
         this.params[name] = new Tensor(residentArray(dtype, first.size), shape).assign(first);
         this.#accepted.set(name, this.params[name]);

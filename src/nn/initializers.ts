@@ -15,6 +15,7 @@ import { Variable } from '../autograd/variable.ts';
 import type { FloatArray } from '../kernels/contract.ts';
 import { allocateCollected } from '../kernels/memory/allocate.ts';
 import type { FloatType } from '../layers/arguments.ts';
+import { spendParameters } from '../layers/parameter-budget.ts';
 import { checkNumber, checkOneOf, checkOptions, describe } from '../runtime/check.ts';
 import { shapeText } from '../tensor/check.ts';
 import { checkRandomSource, type RandomSource } from '../tensor/random/source.ts';
@@ -32,6 +33,7 @@ function uniformWithin(shape: readonly number[], bound: number, rng: RandomSourc
 
 /** Uniform between -1 / sqrt(fanIn) and 1 / sqrt(fanIn): what PyTorch's linear and convolution layers start from. */
 export function uniformByFanIn(shape: readonly number[], fanIn: number, rng: RandomSource, dtype: FloatType): Tensor {
+  spendParameters('a layer', sizeOf(shape));
   return uniformWithin(shape, 1 / Math.sqrt(fanIn), rng, dtype);
 }
 

@@ -88,7 +88,7 @@ describe('tilegrad train', () => {
     });
 
     const { tensors, metadata } = decodeSafetensors(await readFile(join(out, 'model.safetensors')));
-    expect(metadata.model).toBe('FullyConnectedNet');
+    expect(JSON.parse(metadata.architecture)).toMatchObject({ layer: 'FullyConnectedNet' });
     expect(JSON.parse(metadata.classNames)).toContain('airplane');
     expect(Object.keys(tensors)).toEqual(
       expect.arrayContaining(['W1', 'b3', 'gamma1', 'state/runningMean1', 'input/mean', 'input/std']),
@@ -229,7 +229,8 @@ describe('tilegrad train', () => {
     expect(saved.trainSeconds).toBeGreaterThan(0);
     expect(saved.config).toMatchObject({ flips: 'alternating', lookahead: true, whiten: true });
     const { tensors, metadata } = decodeSafetensors(await readFile(join(out, 'model.safetensors')));
-    expect(JSON.parse(metadata.config)).toMatchObject({ testTimeViews: 'mirror-shift', labelSmoothing: 0.2 });
+    const { settings } = JSON.parse(metadata.architecture) as { settings: unknown };
+    expect(settings).toMatchObject({ testTimeViews: 'mirror-shift', labelSmoothing: 0.2 });
     // the second half of the filters is the first, negated
     expect(tensors.W1.slice([16, 32]).add(tensors.W1.slice([0, 16])).abs().max().item()).toBe(0);
     const again = await run(['train', '--resume', '--out', out]);

@@ -152,12 +152,27 @@ export const dataTable: Table = {
   shuffled: () => [dataset().train, new Rng(1)],
 };
 
+const trained = (): models.Network => new models.ThreeLayerConvNet(threeOptions());
+
 export const ioTable: Table = {
   encodeSafetensors: () => [{ a: matrix() }, { note: 'text' }],
   decodeSafetensors: () => [io.encodeSafetensors({ a: matrix() })],
   encodeNpy: () => [matrix()], decodeNpy: () => [io.encodeNpy(matrix())],
   encodeNpz: () => [{ a: matrix() }, { compress: true }],
   decodeNpz: () => [io.encodeNpz({ a: matrix() }), { maxBytes: 1e6 }],
+  saveModel: {
+    args: () => [trained(), { classNames: ['a', 'b', 'c'], mean: [1, 2, 3], std: [1, 2, 3], inputShape: [3, 4, 4] }],
+    without: large,
+  },
+  loadModel: () => [io.saveModel(trained())],
+  classifier: () => [trained(), { classNames: ['a', 'b', 'c'], mean: [1, 2, 3], std: [1, 2, 3], inputShape: [3, 4, 4] }],
+  saveStateDict: { args: () => [trained(), { format: 'npz', inputShape: [3, 4, 4], sample: true }], without: large },
+  loadStateDict: () => [trained(), io.saveStateDict(trained()), { layout: 'pytorch', strict: true }],
+  verifyModel: () => [io.saveModel(trained())],
+  loadKerasWeights: () => [
+    new models.TwoLayerNet({ inputDim: 2, hiddenDim: 2, numClasses: 2 }),
+    { 'a/kernel': ones([2, 2]), 'a/bias': ones([2]), 'b/kernel': ones([2, 2]), 'b/bias': ones([2]) },
+  ],
   encodeEvents: () => [[{ step: 1, wallTime: 2, scalars: { loss: 3 } }], { begin: false }],
 };
 

@@ -1,6 +1,7 @@
 /** Layers that work element by element, or on a few neighbours: activations, dropout; and what only renames axes. */
 
 import { parameter, type Variable } from '../../autograd/variable.ts';
+import { spendParameters } from '../../layers/parameter-budget.ts';
 import type { LayerRecord } from '../../layers/record.ts';
 import {
   channelsFirstRecord, dropoutRecord, eluRecord, flattenRecord, geluRecord, leakyReluRecord, maxoutRecord, preluRecord,
@@ -98,6 +99,7 @@ export class PReLU extends LayerModule {
     const fn = 'PReLU';
     checkInteger(fn, 'numParameters', numParameters, 1);
     const { dtype } = layerOptions(fn, options, ['init']);
+    spendParameters(fn, numParameters);
     this.weight = parameter(full([numParameters], checkNumber(fn, 'init', options.init ?? 0.25), dtype));
     this._record = preluRecord(numParameters);
     this._settings = { numParameters, dtype };

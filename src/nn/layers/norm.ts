@@ -1,6 +1,7 @@
 /** Normalisation layers, with PyTorch's names, defaults and running averages. */
 
 import { parameter, variable, type Variable } from '../../autograd/variable.ts';
+import { spendParameters } from '../../layers/parameter-budget.ts';
 import type { LayerRecord } from '../../layers/record.ts';
 import {
   batchnormRecord, type BatchnormRecord, groupnormRecord, layernormRecord,
@@ -42,6 +43,7 @@ abstract class Norm extends LayerModule {
   constructor(fn: string, channels: number, dtype: 'float32' | 'float64', affine: boolean = true) {
     super();
     checkBoolean(fn, 'affine', affine);
+    spendParameters(fn, (affine ? 2 : 0) * channels);
     const make = affine ? parameter : variable;
     this.weight = make(ones(channels, dtype));
     this.bias = make(zeros(channels, dtype));
@@ -65,6 +67,7 @@ abstract class BatchNorm extends Norm {
     const eps = checkNumber(fn, 'eps', options.eps ?? 1e-5, 0);
     const momentum = checkNumber(fn, 'momentum', options.momentum ?? 0.1, 0, 1);
     super(fn, channels, dtype, options.affine);
+    spendParameters(fn, 2 * channels);
     this._ranks = ranks;
     this._record = batchnormRecord(channels, {
       eps, momentum: 1 - momentum, correctedVariance: true,

@@ -3,11 +3,10 @@
 import { join } from 'node:path';
 import { readFile } from 'node:fs/promises';
 import { parseJson } from '../../io/json.ts';
-import { decodeSafetensors } from '../../io/index.ts';
-import type { Network } from '../../models/index.ts';
+import { loadModel } from '../../io/index.ts';
+import { describeNetwork, Network } from '../../models/index.ts';
 import { printable } from '../../runtime/text.ts';
 import { add, argmax, type Tensor } from '../../tensor/index.ts';
-import { shapeText } from '../../tensor/shape.ts';
 import { ensemble } from '../../train/index.ts';
 import { DataFileError, explainSystemError } from '../errors.ts';
 import { accuracyOf } from './evaluation.ts';
@@ -73,22 +72,15 @@ async function readSettings(folder: string, data: string | undefined): Promise<R
   });
 }
 
-/** The network that a run left, built as the run built it. */
+/** The network that a run left, which must be the one that its settings speak of. */
 async function readNetwork(folder: string, settings: RunSettings, { XVal, classNames }: RunData): Promise<Network> {
   return reading(join(folder, 'model.safetensors'), (bytes) => {
-    const network = buildNetwork(settings, XVal.shape.slice(1), classNames.length, settings.seed);
-    const { tensors } = decodeSafetensors(bytes);
-    const state: Record<string, Tensor> = {};
-    for (const [name, tensor] of Object.entries(tensors)) if (name.startsWith('state/')) state[name.slice(6)] = tensor;
-    for (const [name, parameter] of Object.entries(network.params)) {
-      const found = Object.hasOwn(tensors, name) ? tensors[name] : null;
-      if (found === null || shapeText(found.shape) !== shapeText(parameter.shape)) {
-        throw new RangeError(`its ${name} must be ${shapeText(parameter.shape)}, got ${found ? shapeText(found.shape) : 'none'}`);
-      }
-      parameter.assign(found);
-    }
-    network.loadState(state);
-    return network;
+    const { model } = loadModel(bytes);
+    const meant = buildNetwork(settings, XVal.shape.slice(1), classNames.length, settings.seed);
+    const [found, expected] = [model, meant].map((each) =>
+      (each instanceof Network ? JSON.stringify(describeNetwork(each)) : 'a module'));
+    if (found !== expected) throw new RangeError(`it must be ${expected}, got ${found}`);
+    return model as Network;
   });
 }
 

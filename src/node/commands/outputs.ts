@@ -1,9 +1,8 @@
 /** The files that a training run leaves: history.json, report.html, filters.png, model.safetensors. */
 
 import { join } from 'node:path';
-import { encodeSafetensors } from '../../io/index.ts';
+import { saveModel } from '../../io/index.ts';
 import type { Network } from '../../models/index.ts';
-import type { Tensor } from '../../tensor/index.ts';
 import { confusionMatrix, encodePng, filterGrid, reportHtml, tensorToPicture } from '../../viz/index.ts';
 import type { Picture, SamplePrediction } from '../../viz/index.ts';
 import { atomicWriteFile } from '../atomic-write.ts';
@@ -45,26 +44,13 @@ const filterScale = 6;
 /** Writes all files into folder, each as a whole, and returns the report's path. Rejects with DataFileError. */
 export async function writeOutputs(folder: string, result: RunResult): Promise<string> {
   const { network, data, predictions: _, ...history } = result;
+  const { classNames, mean, std } = data;
   const report = join(folder, 'report.html');
   await atomicWriteFile(join(folder, 'history.json'), `${JSON.stringify(history, null, 2)}\n`);
   await atomicWriteFile(join(folder, 'filters.png'), encodePng(filterPicture(network, data)));
-  await atomicWriteFile(join(folder, 'model.safetensors'), encodeModel(network, data));
+  await atomicWriteFile(join(folder, 'model.safetensors'), saveModel(network, { classNames, mean, std, inputShape: data.XTest.shape.slice(1) }));
   await atomicWriteFile(report, reportOf(result));
   return report;
-}
-
-/**
- * The model as safetensors: its parameters, its state under state/ (running averages), and what its input has to be
- * prepared with under input/. The metadata say which network it is and how it was built.
- */
-function encodeModel(network: Network, data: RunData): Uint8Array {
-  const tensors: Record<string, Tensor> = { ...network.params };
-  for (const [name, value] of Object.entries(network.state())) tensors[`state/${name}`] = value;
-  tensors['input/mean'] = data.mean;
-  tensors['input/std'] = data.std;
-  return encodeSafetensors(tensors, {
-    model: network.name, config: JSON.stringify(network.config), classNames: JSON.stringify(data.classNames),
-  });
 }
 
 /** The first layer's weights as pictures: filters as they are, columns of a fully connected layer as images. */
