@@ -29,6 +29,7 @@ import * as shapes from './operations/shape.ts';
 import * as unary from './operations/unary.ts';
 import { isRecording } from './recording.ts';
 import { GraphNode, walkBack, type Target } from './tape.ts';
+import { operationWatcher } from './watching.ts';
 
 /** What operations take: variables, and constants that no gradient goes to. */
 export type VariableLike = Variable | Tensor | number;
@@ -239,7 +240,9 @@ export function apply<Options extends readonly unknown[]>(
   const variables = inputs.map((input, i) => constant(name, `input ${i}`, input, type));
   const values = variables.map(({ value }) => value);
   if (!isRecording() || !variables.some(({ requiresGrad }) => requiresGrad)) {
-    return new Variable(operation(values, ...options).out, false);
+    const result = new Variable(operation(values, ...options).out, false);
+    operationWatcher()?.({ name, inputs: variables, options, out: result });
+    return result;
   }
   const loans: Loan[] = [];
   const { out, back, saved } = lend(loans, () => operation(values, ...options));

@@ -24,9 +24,14 @@ export interface ParameterSpec {
   readonly shape: readonly number[];
 }
 
+/** Numbers, pairs of them, and words by name. */
+export type LayerSettings = Readonly<Record<string, number | boolean | string | readonly number[] | undefined>>;
+
 export interface LayerRecord {
   /** conv, affine, relu, ...: what `fuse` looks at */
   readonly kind: string;
+  /** with what it was made, beside sizes that the parameters have: as plain data, for writing it down elsewhere */
+  readonly settings?: LayerSettings;
   /** what it learns, in the order in which `forward` takes it */
   readonly parameters: readonly ParameterSpec[];
   /**

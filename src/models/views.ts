@@ -15,22 +15,40 @@ export type TestTimeViews = 'none' | 'mirror' | 'mirror-shift';
 
 export const testTimeViews: readonly TestTimeViews[] = ['none', 'mirror', 'mirror-shift'];
 
-/** The mean of what `scores` says of the views of images X (N, C, H, W). */
-export function meanOverViews(views: TestTimeViews, X: Tensor, scores: (X: Tensor) => Tensor): Tensor {
-  if (views === 'none') return scores(X);
-  const moves = views === 'mirror' ? [[0, 1 / 2]] : [[0, 1 / 4], [-1, 1 / 8], [1, 1 / 8]];
-  const parts = moves.flatMap(([by, weight]) =>
-    [false, true].map((mirrored) => scores(seen(X, by, mirrored)).mul(weight)));
-  return parts.reduce((sum, part) => sum.add(part));
+/** One view of an image: which of its rows and columns it shows, and the weight of its scores. */
+export interface View {
+  readonly rows: readonly number[];
+  readonly columns: readonly number[];
+  readonly weight: number;
 }
 
-/** Images moved down and right by so many pixels, reflected at the edge, and then mirrored left to right if asked. */
-function seen(X: Tensor, by: number, mirrored: boolean): Tensor {
-  const places = (extent: number): number[] => Array.from({ length: extent }, (_, i) => {
+/** The views of images of this size. */
+export function viewsOf(views: TestTimeViews, height: number, width: number): View[] {
+  const moves = views === 'mirror' ? [[0, 1 / 2]] : [[0, 1 / 4], [-1, 1 / 8], [1, 1 / 8]];
+  return moves.flatMap(([by, weight]) => [false, true].map((mirrored) => {
+    const columns = places(width, by);
+    return { rows: places(height, by), columns: mirrored ? columns.reverse() : columns, weight };
+  }));
+}
+
+/** Where the pixels of an axis come from that was moved by so many, reflected at the edge. */
+function places(extent: number, by: number): number[] {
+  return Array.from({ length: extent }, (_, i) => {
     const inside = Math.abs(i - by);
     return Math.max(0, inside < extent ? inside : 2 * extent - 2 - inside);
   });
-  const [rows, columns] = X.shape.slice(2).map(places);
-  const moved = by === 0 ? X : take(X, rows, 2);
-  return by === 0 && !mirrored ? X : take(moved, mirrored ? columns.reverse() : columns, 3);
+}
+
+/** The mean of what `scores` says of the views of images X (N, C, H, W). */
+export function meanOverViews(views: TestTimeViews, X: Tensor, scores: (X: Tensor) => Tensor): Tensor {
+  if (views === 'none') return scores(X);
+  const parts = viewsOf(views, X.shape[2], X.shape[3]).map((view) => scores(seen(X, view)).mul(view.weight));
+  return parts.reduce((sum, part) => sum.add(part));
+}
+
+/** The rows and columns of X that a view shows; X itself where it shows all in their order. */
+function seen(X: Tensor, { rows, columns }: View): Tensor {
+  const inOrder = (indices: readonly number[]): boolean => indices.every((from, i) => from === i);
+  const moved = inOrder(rows) ? X : take(X, rows, 2);
+  return inOrder(columns) ? moved : take(moved, columns, 3);
 }

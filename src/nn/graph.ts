@@ -77,6 +77,11 @@ export class GraphModel extends Trainable {
     this.layers = [...new Set(this.#steps.map(({ module }) => checkModule('model', 'a layer', module)))];
   }
 
+  /** The shape of one example of each input. */
+  get inputShapes(): ReadonlyArray<readonly number[]> {
+    return this.#inputs.map(({ shape }) => shape);
+  }
+
   /** The first output for one variable an input. Throws RangeError for another number of inputs. */
   forward(...xs: Variable[]): Variable {
     return this.forwardAll(...xs)[0];

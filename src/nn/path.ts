@@ -29,6 +29,11 @@ export function underPath<T>(module: object, forward: () => T): T {
   }
 }
 
+/** The path of the module that is computing; '' for the outermost and outside of any. */
+export function currentPath(): string {
+  return pathOf(calls);
+}
+
 /** The names by which each module of the chain is a field of one before it, joined by dots. */
 function pathOf(chain: readonly object[]): string {
   const names: string[] = [];

@@ -43,7 +43,8 @@ export function slice(t: Tensor, ranges: readonly Range[]): Tensor {
   return t.view(shape, strides, offset);
 }
 
-function expandEllipsis(t: Tensor, ranges: readonly Range[]): Array<Exclude<Range, '...'>> {
+/** The ranges with one for every axis. */
+export function expandEllipsis(t: Tensor, ranges: readonly Range[]): Array<Exclude<Range, '...'>> {
   const at = ranges.indexOf('...');
   const named = ranges.length - (at < 0 ? 0 : 1);
   if (named > t.ndim) throw new RangeError(`slice: ${named} ranges given for a tensor of ${t.ndim} axes (${shapeText(t.shape)})`);

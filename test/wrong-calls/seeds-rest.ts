@@ -6,6 +6,7 @@ import * as data from '../../src/data/index.ts';
 import { Rng, Tensor, ones, tensor, zeros } from '../../src/index.ts';
 import * as io from '../../src/io/index.ts';
 import * as models from '../../src/models/index.ts';
+import * as nn from '../../src/nn/index.ts';
 import * as train from '../../src/train/index.ts';
 import * as viz from '../../src/viz/index.ts';
 import { matrix, methodsOf } from './seeds-tensor.ts';
@@ -32,6 +33,13 @@ const fastOptions = (): models.FastConvNetOptions => ({
   whiteningFilters: 4, logitScale: 0.1, batchnormMomentum: 0.6, learnFirst: true, testTimeViews: 'mirror-shift', rng: new Rng(1),
 });
 
+const convNet = (): nn.Sequential => nn.sequential(new nn.Conv2d(3, 2, 3), new nn.BatchNorm2d(2), new nn.Flatten());
+const onnxNet = (): nn.GraphModel => {
+  const image = nn.input([3, 4, 4]);
+  return nn.model(image, convNet().apply(image));
+};
+const twoNet = (): models.TwoLayerNet => new models.TwoLayerNet(twoOptions());
+
 /** Methods that are protected or private. */
 const networkInternals = [
   'checkInput', 'forwardLayer', 'inferLayer', 'layerRows', 'placeParams', 'layerParams', 'checkParams', 'input', 'scores', 'lossAndGradients', 'backpropagate', 'regularise', 'pooledSize', 'convParam', 'featureCount', 'denseLayer', 'dropoutParam',
@@ -39,7 +47,7 @@ const networkInternals = [
 
 const network = (type: string, make: () => models.Model, X: Tensor, y: readonly number[]): Table => ({
   ...methodsOf(type, make, {
-    loss: [() => [X, [...y]], () => [X]], summary: [], state: [], loadState: () => [make().state()],
+    loss: [() => [X, [...y]], () => [X]], summary: [], testLayers: [], state: [], loadState: () => [make().state()],
     ...Object.fromEntries(networkInternals.map((name) => [name, 'internal'])),
   }),
 });
@@ -54,7 +62,7 @@ const jpeg = new Uint8Array(Buffer.from(
 
 export const modelsTable: Table = {
   Network: 'internal', // the base of the networks, whose methods are walked on each of them
-  ...Object.fromEntries(['loss', 'summary', 'state', 'loadState', ...networkInternals].map((name) => [`Network.${name}`, 'internal'])),
+  ...Object.fromEntries(['loss', 'summary', 'state', 'loadState', 'testLayers', ...networkInternals].map((name) => [`Network.${name}`, 'internal'])),
   networkModule: () => [new models.TwoLayerNet(twoOptions())],
   loadNetworkModule: () => {
     const given = new models.TwoLayerNet(twoOptions());
@@ -173,6 +181,16 @@ export const ioTable: Table = {
     new models.TwoLayerNet({ inputDim: 2, hiddenDim: 2, numClasses: 2 }),
     { 'a/kernel': ones([2, 2]), 'a/bias': ones([2]), 'b/kernel': ones([2, 2]), 'b/bias': ones([2]) },
   ],
+  encodeOnnx: [
+    () => [onnxNet(), {
+      batchnorm: 'keep', dtype: 'float64', classNames: ['a', 'b'], mean: [1, 2, 3], std: tensor([2]), preprocessingInGraph: true,
+      sampleSeed: 3,
+    }],
+    () => [twoNet()],
+    { args: () => [convNet(), { inputShape: [3, 4, 4] }], without: large, also: ['0: Conv2d'] },
+    { args: () => [convNet(), { inputShapes: [[3, 4, 4]] }], without: large, also: ['0: Conv2d', 'Sequential'] },
+  ],
+  onnxMetadata: () => [io.encodeOnnx(onnxNet())],
   encodeEvents: () => [[{ step: 1, wallTime: 2, scalars: { loss: 3 } }], { begin: false }],
 };
 

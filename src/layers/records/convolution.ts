@@ -25,6 +25,7 @@ export function convRecord(
   };
   return {
     kind: 'conv',
+    settings: { ...param },
     param,
     bias,
     parameters: bias ? [W, { role: 'b', shape: [filters] }] : [W],

@@ -10,17 +10,18 @@ import {
 import { dropoutBackward, dropoutForward, type DropoutProbability } from '../dropout.ts';
 import { maxout, maxoutBackward } from '../maxout.ts';
 import { prelu, preluBackward } from '../prelu.ts';
-import type { LayerRecord } from '../record.ts';
+import type { LayerRecord, LayerSettings } from '../record.ts';
 import { softmax, softmaxBackward } from '../softmax.ts';
 import { activationRow, dropoutRow, plainRow, reluRow } from '../summary.ts';
 
 /** A function of each element, from its forward and backward pair. */
 function activation<Cache>(
   kind: string, perElement: number, forward: (x: Tensor) => [out: Tensor, cache: Cache],
-  backward: (dout: Tensor, cache: Cache) => Tensor,
+  backward: (dout: Tensor, cache: Cache) => Tensor, settings: LayerSettings = {},
 ): LayerRecord {
   return {
     kind,
+    settings,
     parameters: [],
     outputShape: (_, input) => input,
     forward(_, x) {
@@ -36,12 +37,12 @@ export function reluRecord(): LayerRecord {
   return activation('relu', 1, reluForward, reluBackward);
 }
 
-export function leakyReluRecord(alpha?: number): LayerRecord {
-  return activation('leaky relu', 2, (x) => leakyReluForward(x, alpha), leakyReluBackward);
+export function leakyReluRecord(alpha: number = 0.01): LayerRecord {
+  return activation('leaky relu', 2, (x) => leakyReluForward(x, alpha), leakyReluBackward, { alpha });
 }
 
-export function eluRecord(alpha?: number): LayerRecord {
-  return activation('elu', 12, (x) => eluForward(x, alpha), eluBackward);
+export function eluRecord(alpha: number = 1): LayerRecord {
+  return activation('elu', 12, (x) => eluForward(x, alpha), eluBackward, { alpha });
 }
 
 export function sigmoidRecord(): LayerRecord {
@@ -63,7 +64,7 @@ export function tanhRecord(): LayerRecord {
 /** Probabilities along an axis. */
 export function softmaxRecord(axis: number): LayerRecord {
   return {
-    ...activation('softmax', 13, (x) => softmax('softmax', x, axis), softmaxBackward),
+    ...activation('softmax', 13, (x) => softmax('softmax', x, axis), softmaxBackward, { axis }),
     forward(fn, x) {
       const [out, cache] = softmax(fn, x, axis);
       return [out, (dout) => [softmaxBackward(dout, cache)]];
@@ -100,6 +101,7 @@ export function maxoutRecord(k: number): LayerRecord {
   };
   return {
     kind: 'maxout',
+    settings: { k },
     parameters: [],
     outputShape,
     forward(fn, x) {
@@ -180,6 +182,7 @@ export function scaleRecord(factor: number): ScaleRecord {
   return {
     kind: 'scale',
     factor,
+    settings: { factor },
     parameters: [],
     outputShape: (_, input) => input,
     forward: (_, x) => [x.mul(factor), (dout) => [dout.mul(factor)]],

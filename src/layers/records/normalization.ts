@@ -69,6 +69,7 @@ export interface LayernormRecord extends LayerRecord {
 export function layernormRecord(features: number, eps: number = 1e-5): LayernormRecord {
   return {
     kind: 'layernorm',
+    settings: { eps },
     eps,
     parameters: scaleAndShift(features),
     outputShape: (fn, input) => checkChannels(fn, 'a layernorm', input, features),
@@ -85,6 +86,7 @@ export function layernormRecord(features: number, eps: number = 1e-5): Layernorm
 export function groupnormRecord(groups: number, channels: number, eps: number = 1e-5): LayerRecord {
   return {
     kind: 'groupnorm',
+    settings: { groups, eps },
     parameters: scaleAndShift(channels),
     outputShape: (fn, input) => checkChannels(fn, 'a groupnorm', input, channels),
     forward(fn, x, [gamma, beta]) {

@@ -23,6 +23,7 @@ export function maxPoolRecord(param: PoolParam): MaxPoolRecord {
   const { poolHeight, poolWidth } = param;
   return {
     kind: 'maxPool',
+    settings: { ...param },
     param,
     parameters: [],
     outputShape,
@@ -46,6 +47,7 @@ export function avgPoolRecord(param: AvgPoolParam): LayerRecord {
   const { poolHeight, poolWidth } = param;
   return {
     kind: 'avgPool',
+    settings: { ...param },
     parameters: [],
     outputShape,
     forward(fn, x) {
@@ -64,6 +66,7 @@ export function adaptiveAvgPoolRecord(size: PerAxis): LayerRecord {
   const [height, width] = perAxis('adaptiveAvgPool', 'size', size, 1);
   return {
     kind: 'adaptiveAvgPool',
+    settings: { size: [height, width] },
     parameters: [],
     outputShape: (_, input) => [input[0], height, width],
     forward(_, x) {
