@@ -1,4 +1,4 @@
-/** Trained models, weights and arrays as bytes: model files, safetensors, NumPy's formats, ONNX; scalars for TensorBoard. */
+/** Models, weights and arrays as bytes: model files, safetensors, NumPy's formats, ONNX; scalars for TensorBoard. */
 
 export {
   classifier, type AnyPicture, type Classifier, type ClassifierOptions, type Label, type Prediction,
@@ -10,6 +10,7 @@ export {
   loadStateDict, saveStateDict, type LoadStateFileOptions, type SaveStateOptions,
 } from './state-file.ts';
 export { verifyModel, type Verification } from './verify.ts';
+export { decodeOnnx, verifyOnnx, type DecodeOnnxOptions } from './onnx/decode.ts';
 export { encodeOnnx, type EncodeOnnxOptions } from './onnx/encode.ts';
 export { onnxMetadata } from './onnx/file.ts';
 export type { OnnxMetadata, OnnxSample } from './onnx/metadata.ts';

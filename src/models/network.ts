@@ -177,17 +177,6 @@ export abstract class Network implements Model {
     );
   }
 
-  /** The layers as they compute at test time, in their order: each with its parameters and their names. */
-  testLayers(): Array<{ record: LayerRecord; names: readonly string[]; parameters: readonly Tensor[] }> {
-    this.#checkParams(`${this.name}.testLayers`);
-    let at = 0;
-    const names = [...this.#accepted.keys()];
-    return this.#layers.map((record) => {
-      const own = names.slice(at, at += record.parameters.length);
-      return { record, names: own, parameters: own.map((name) => this.params[name]) };
-    });
-  }
-
   /** A table of the layers: output shape, parameters and forward FLOPs for one example, and totals. */
   summary(): string {
     let shape = this.inputShape;

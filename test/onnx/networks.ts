@@ -142,7 +142,7 @@ export function cases(full: boolean = false): Case[] {
 /** Gives a network the running averages and scales of one that has been trained a little. */
 function train(model: Exported, rng: Rng): void {
   if (!(model instanceof nn.Module)) {
-    for (const { record } of model.testLayers()) {
+    for (const { record } of model.layers) {
       if (record.kind !== 'batchnorm') continue;
       const { param, parameters: [{ shape }] } = record as BatchnormRecord;
       param.runningMean = rng.normal(0, 0.2, shape);

@@ -47,7 +47,7 @@ const networkInternals = [
 
 const network = (type: string, make: () => models.Model, X: Tensor, y: readonly number[]): Table => ({
   ...methodsOf(type, make, {
-    loss: [() => [X, [...y]], () => [X]], summary: [], testLayers: [], state: [], loadState: () => [make().state()],
+    loss: [() => [X, [...y]], () => [X]], summary: [], state: [], loadState: () => [make().state()],
     ...Object.fromEntries(networkInternals.map((name) => [name, 'internal'])),
   }),
 });
@@ -62,7 +62,7 @@ const jpeg = new Uint8Array(Buffer.from(
 
 export const modelsTable: Table = {
   Network: 'internal', // the base of the networks, whose methods are walked on each of them
-  ...Object.fromEntries(['loss', 'summary', 'state', 'loadState', 'testLayers', ...networkInternals].map((name) => [`Network.${name}`, 'internal'])),
+  ...Object.fromEntries(['loss', 'summary', 'state', 'loadState', ...networkInternals].map((name) => [`Network.${name}`, 'internal'])),
   networkModule: () => [new models.TwoLayerNet(twoOptions())],
   loadNetworkModule: () => {
     const given = new models.TwoLayerNet(twoOptions());
@@ -190,6 +190,8 @@ export const ioTable: Table = {
     { args: () => [convNet(), { inputShape: [3, 4, 4] }], without: large, also: ['0: Conv2d'] },
     { args: () => [convNet(), { inputShapes: [[3, 4, 4]] }], without: large, also: ['0: Conv2d', 'Sequential'] },
   ],
+  decodeOnnx: () => [io.encodeOnnx(onnxNet()), { inputShape: [3, 4, 4] }],
+  verifyOnnx: () => [io.encodeOnnx(onnxNet())],
   onnxMetadata: () => [io.encodeOnnx(onnxNet())],
   encodeEvents: () => [[{ step: 1, wallTime: 2, scalars: { loss: 3 } }], { begin: false }],
 };

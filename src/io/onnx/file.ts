@@ -6,7 +6,7 @@ import type { Message } from './messages.ts';
 import { decodeMessage } from './protobuf.ts';
 
 /** Reads the messages of a file. Throws TypeError unless bytes is a Uint8Array, RangeError for what is no ONNX file. */
-function readModel(fn: string, bytes: Uint8Array): { model: Message<'Model'>; graph: Message<'Graph'> } {
+export function readModel(fn: string, bytes: Uint8Array): { model: Message<'Model'>; graph: Message<'Graph'> } {
   checkBytes(fn, bytes);
   if (bytes.length === 0) throw new RangeError(`${fn}: the file is empty`);
   const hint = formatHint(bytes);

@@ -49,12 +49,6 @@ export class GraphWriter {
     return { name, shape, free: inputs.some(({ free }) => free) };
   }
 
-  /** The parts at these indices of an axis; the value itself where those are all in their order. */
-  pick(value: Value, indices: readonly number[], axis: number): Value {
-    if (indices.every((from, i) => from === i)) return value;
-    return this.add('Gather', [value, this.integers(indices)], value.shape, [int('axis', axis)]);
-  }
-
   /** A tensor under a name of its own: a parameter, or a number that was written in a formula. */
   constant(name: string, tensor: Tensor): Value {
     const unique = this.#unique(name);

@@ -3,6 +3,8 @@
  * field its number, its type, and 'list' where it may stand several times. What is not in the table is passed over.
  */
 
+import type { StoredType } from '../elements.ts';
+
 export const messages = {
   Model: {
     irVersion: [1, 'int'], producerName: [2, 'text'], producerVersion: [3, 'text'], graph: [7, 'Graph'],
@@ -56,6 +58,12 @@ export type Message<Name extends MessageName> = {
   -readonly [Field in keyof Table<Name>]?: Table<Name>[Field] extends readonly [number, infer Type, 'list']
     ? Array<Single<Type>>
     : Table<Name>[Field] extends readonly [number, infer Type] ? Single<Type> : never;
+};
+
+/** Element types of tensors in ONNX by their numbers, where a tensor can hold them; names as elements.ts has them. */
+export const elementTypes: Readonly<Record<number, StoredType>> = {
+  1: 'float32', 2: 'uint8', 3: 'int8', 4: 'uint16', 5: 'int16', 6: 'int32', 7: 'int64', 9: 'bool', 10: 'float16',
+  11: 'float64', 12: 'uint32', 13: 'uint64', 16: 'bfloat16',
 };
 
 /** The numbers of the types that are written. */

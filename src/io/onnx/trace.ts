@@ -6,14 +6,16 @@
  * other numbers in batches of other sizes must give the same graph.
  */
 
+import { take } from '../../autograd/functions.ts';
 import type { Target } from '../../autograd/tape.ts';
 import { Variable } from '../../autograd/variable.ts';
 import { watchOperations, type WatchedOperation } from '../../autograd/watching.ts';
 import type { LayerRecord } from '../../layers/record.ts';
+import { networkModule } from '../../models/as-module.ts';
 import { Network } from '../../models/network.ts';
-import { viewsOf } from '../../models/views.ts';
+import { type TestTimeViews, viewsOf } from '../../models/views.ts';
 import { GraphModel } from '../../nn/graph.ts';
-import type { Module } from '../../nn/module.ts';
+import { Module } from '../../nn/module.ts';
 import { currentPath } from '../../nn/path.ts';
 import { watchLayers } from '../../nn/watch.ts';
 import { Rng } from '../../tensor/random/rng.ts';
@@ -45,6 +47,7 @@ export function trace(
   model: Module | Network, shapes: ReadonlyArray<readonly number[]>, float: FloatType, seed: number,
   preprocessing: Preprocessing | null,
 ): Traced {
+  const module = asModule(model);
   const [first, second] = batches.map((batch, pass) => {
     const rng = new Rng(seed + pass);
     const inputs = shapes.map((shape) => rng.normal(0, 1, [batch, ...shape], dtypeOf(model)));
@@ -52,9 +55,7 @@ export function trace(
       const { mean, std } = preprocessing;
       inputs[0] = inputs[0].mul(std).add(mean).astype(dtypeOf(model));
     }
-    return model instanceof Network
-      ? traceNetwork(model, inputs[0], float, preprocessing)
-      : traceModule(model, inputs, float, preprocessing);
+    return traceModule(module, inputs, float, preprocessing);
   });
   const difference = first.graph.difference(second.graph);
   if (difference !== null) {
@@ -141,41 +142,29 @@ function traceModule(
   }
 }
 
-/** A network of the course is a chain of layers, and may give the mean over several views of a picture. */
-function traceNetwork(
-  model: Network, given: Tensor, float: FloatType, preprocessing: Preprocessing | null,
-): Traced {
-  let path = '';
-  const graph = new GraphWriter(float, () => path);
-  const input = graph.input('input', given.shape);
-  const [x, image] = prepared(graph, given, input, preprocessing);
-  const dtype = dtypeOf(model);
-  const layers = model.testLayers().map(({ record, names, parameters }, i) => {
-    const at = `${i}.${record.kind.replaceAll(' ', '-')}`;
-    const buffers = new Map<Tensor, Value>();
-    return { record, at, buffers, parameters: names.map((name, p) => graph.constant(name, parameters[p])) };
-  });
-  const scores = (from: Value): Value => layers.reduce((value, { record, at, buffers, parameters }) => {
-    path = at;
-    const shape = [value.shape[0], ...record.outputShape(`${model.name}: layer ${at}`, value.shape.slice(1))];
-    const buffer = (name: string, tensor: Tensor): Value => {
-      const found = buffers.get(tensor) ?? graph.constant(`${at}.${name}`, tensor);
-      buffers.set(tensor, found);
-      return found;
-    };
-    const out = writeLayer({ graph, record, x: value, parameters, shape, dtype, buffer });
-    path = '';
-    return out;
-  }, from);
-  const { testTimeViews: views } = model;
-  const output = views === 'none' ? scores(image) : viewsOf(views, given.shape[2], given.shape[3])
-    .map(({ rows, columns, weight }) => {
-      const part = scores(graph.pick(graph.pick(image, rows, 2), columns, 3));
-      return graph.add('Mul', [part, graph.scalar(weight)], part.shape);
-    })
-    .reduce((sum, part) => graph.add('Add', [sum, part], sum.shape));
-  const outputs = [graph.output('output', output)];
-  return { graph, inputs: [input], outputs, sample: { inputs: [given], outputs: [model.loss(x)] } };
+/** The mean of what a network says of several views of a picture. */
+class MeanOverViews extends Module {
+  readonly network: Module;
+  readonly _views: TestTimeViews;
+
+  constructor(network: Module, views: TestTimeViews) {
+    super();
+    this.network = network;
+    this._views = views;
+  }
+
+  forward(x: Variable): Variable {
+    const parts = viewsOf(this._views, x.shape[2], x.shape[3]).map(({ rows, columns, weight }) =>
+      this.network.forward(take(take(x, rows, 2), columns, 3)).mul(weight));
+    return parts.slice(1).reduce((sum, part) => sum.add(part), parts[0]);
+  }
+}
+
+/** The course's networks are written as the modules that compute the same. */
+function asModule(model: Module | Network): Module {
+  if (model instanceof Module) return model;
+  const chain = networkModule(model);
+  return model.testTimeViews === 'none' ? chain : new MeanOverViews(chain, model.testTimeViews);
 }
 
 /** Layers are operations whose first option is their record. */

@@ -4,6 +4,7 @@ import {
   avgPoolSizes, convSizes, poolSizes, type AvgPoolParam, type ConvParam, type PoolParam,
 } from '../../layers/geometry.ts';
 import type { LayerRecord } from '../../layers/record.ts';
+import type { ScaleRecord } from '../../layers/records/elementwise.ts';
 import type { BatchnormRecord } from '../../layers/records/normalization.ts';
 import { full, tensor } from '../../tensor/creation.ts';
 import { sizeOf } from '../../tensor/shape.ts';
@@ -167,7 +168,7 @@ const writers: Readonly<Record<string, Writer>> = {
   elu: withAlpha('Elu'),
   prelu: ({ graph, x, parameters: [slope], shape }) => graph.add('PRelu', [x, perChannel(graph, slope, shape)], shape),
   softmax: ({ graph, record, x, shape }) => graph.add('Softmax', [x], shape, [int('axis', setting(record, 'axis'))]),
-  scale: ({ graph, record, x, shape }) => graph.add('Mul', [x, graph.scalar(setting(record, 'factor'))], shape),
+  scale: ({ graph, record, x, shape }) => graph.add('Mul', [x, graph.scalar((record as ScaleRecord).factor)], shape),
   dropout: ({ x }) => x,
   'channels first': ({ graph, x, shape }) => graph.add('Transpose', [x], shape, [ints('perm', [0, 3, 1, 2])]),
 };

@@ -1,9 +1,11 @@
 /** How operations on variables are written in ONNX's operators (opset 17): what modules compute beside their layers. */
 
+import type { Indices } from '../../tensor/indexing.ts';
+import { contiguousData } from '../../tensor/internal.ts';
 import { padWidths, type PadWidth } from '../../tensor/joining.ts';
 import type { Axes } from '../../tensor/reductions.ts';
 import { normalizeAxis } from '../../tensor/shape.ts';
-import type { Tensor } from '../../tensor/tensor.ts';
+import { Tensor } from '../../tensor/tensor.ts';
 import { expandEllipsis, type Range } from '../../tensor/views.ts';
 import { float, type GraphWriter, int, ints, notExported, type Value } from './graph-writer.ts';
 import { gelu, perChannel } from './write-layers.ts';
@@ -76,6 +78,15 @@ const reduction = (opType: string): Writer => ({ graph, inputs: [x], options, sh
   return graph.add(opType, [x], shape, [ints('axes', axes), keepdims]);
 };
 
+/** The parts at some indices of an axis; all in their order are the value itself. */
+const take: Writer = ({ graph, inputs: [x], options, shape, name }) => {
+  const [indices, axis] = options as [Indices, number];
+  if (indices instanceof Tensor && indices.ndim !== 1) throw notExported(`the operation ${name} by such indices`);
+  const list = Array.from(indices instanceof Tensor ? contiguousData(indices) : indices);
+  if (list.length === x.shape.at(axis) && list.every((from, i) => from === i)) return x;
+  return graph.add('Gather', [x, graph.integers(list)], shape, [int('axis', axis)]);
+};
+
 const clip: Writer = ({ graph, inputs: [x], options, shape }) => {
   const [low, high] = options as ReadonlyArray<number | null>;
   return graph.add('Clip', [x, graph.scalar(low ?? -Infinity), graph.scalar(high ?? Infinity)], shape);
@@ -121,6 +132,7 @@ const writers: Readonly<Record<string, Writer>> = {
   squeeze: reshape,
   transpose,
   slice,
+  take,
   pad,
   broadcastTo,
   concat: ({ graph, inputs, options, shape }) => graph.add('Concat', inputs, shape, [int('axis', options[0] as number)]),

@@ -182,7 +182,6 @@ export function scaleRecord(factor: number): ScaleRecord {
   return {
     kind: 'scale',
     factor,
-    settings: { factor },
     parameters: [],
     outputShape: (_, input) => input,
     forward: (_, x) => [x.mul(factor), (dout) => [dout.mul(factor)]],

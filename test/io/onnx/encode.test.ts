@@ -133,7 +133,7 @@ describe('encodeOnnx', () => {
 
   it('refuses a course network without running averages, and other arguments that do not fit', () => {
     const untrained = new FullyConnectedNet([4], { inputDim: 3, normalization: 'batchnorm' });
-    expect(() => encodeOnnx(untrained)).toThrow('a batchnorm before its first training pass has no running averages');
+    expect(() => encodeOnnx(untrained)).toThrow('network has no running averages for its batchnorm before the first training pass');
     const two = new TwoLayerNet({ inputDim: 3, hiddenDim: 4 });
     expect(() => encodeOnnx(two, { inputShape: 4 })).toThrow(RangeError);
     expect(() => encodeOnnx(small())).toThrow('encodeOnnx: inputShape must be given');
