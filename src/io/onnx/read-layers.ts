@@ -22,10 +22,10 @@ function applied(node: NodeToRead, layer: LayerModule, x: SymbolicValue): Symbol
 }
 
 /** The type that weights of the file are computed with. */
-export const typeOf = ({ dtype }: Tensor): 'float32' | 'float64' => (dtype === 'float64' ? 'float64' : 'float32');
+const typeOf = ({ dtype }: Tensor): 'float32' | 'float64' => (dtype === 'float64' ? 'float64' : 'float32');
 
 /** Puts numbers into a parameter that was just made. */
-export function fill(parameter: Variable, numbers: Tensor): void {
+function fill(parameter: Variable, numbers: Tensor): void {
   noGrad(() => parameter.assign(numbers.astype(parameter.dtype)));
 }
 
