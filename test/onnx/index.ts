@@ -1,17 +1,17 @@
 /**
  * `npm run test:onnx -- --peers DIR`: exported networks give the same outputs in ONNX Runtime, and ONNX's checker takes
- * them. DIR is a folder with onnxruntime-web and onnxruntime-node from npm; PYTHON names a Python 3 with onnx (and, for
- * what PyTorch exports, with torch). What is absent is skipped, and said to be.
+ * them; what PyTorch exports is read with the same outputs. DIR is a folder with onnxruntime-web and onnxruntime-node
+ * from npm; PYTHON names a Python 3 with onnx and torch. What is absent is skipped, and said to be.
  */
 
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
-import { encodeOnnx } from '../../src/io/index.ts';
+import { decodeNpz, decodeOnnx, encodeOnnx } from '../../src/io/index.ts';
 import { Rng, tensor, type Tensor } from '../../src/tensor/index.ts';
 import { type Case, cases, outputsOf } from './networks.ts';
 
@@ -62,6 +62,39 @@ function runtime(peers: string | undefined, name: string): Runtime | null {
   }
 }
 
+/** Runs a Python program of this folder; null, said aloud, where Python or a module is absent. */
+async function python(program: string, folder: string): Promise<string | null> {
+  const name = process.env.PYTHON ?? 'python3';
+  try {
+    return (await execute(name, [fileURLToPath(new URL(program, import.meta.url)), folder])).stdout.trim();
+  } catch (error) {
+    const text = String((error as { stderr?: string }).stderr ?? error);
+    const absent = /No module named '?(\w+)|ENOENT/.exec(text);
+    if (absent === null) throw new Error(`${program}: ${text}`, { cause: error });
+    console.log(`${program}: skipped, ${name} has no ${absent[1] ?? 'program'}`);
+    return null;
+  }
+}
+
+/** What PyTorch exports is read, and computes the same. */
+async function fromPyTorch(): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'tilegrad-onnx-'));
+  try {
+    if (await python('torch-export.py', folder) === null) return;
+    const files = (await readdir(folder)).filter((name) => name.endsWith('.onnx'));
+    let worst = 0;
+    for (const name of files) {
+      const { x, y } = decodeNpz(await readFile(join(folder, `${name.split('-')[0]}.npz`)));
+      const found = decodeOnnx(await readFile(join(folder, name))).predict(x).sub(y).abs().max().item();
+      if (!(found <= limit)) throw new Error(`PyTorch's ${name}: the outputs differ by ${found}`);
+      worst = Math.max(worst, found);
+    }
+    console.log(`PyTorch: ${files.length} files are read, outputs differ by at most ${worst.toExponential(1)}`);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
 async function main(): Promise<void> {
   const { values: { peers, small } } = parseArgs({ options: { peers: { type: 'string' }, small: { type: 'boolean' } } });
   if (peers === undefined) console.log('ONNX Runtime: skipped, --peers DIR names a folder with onnxruntime-web or onnxruntime-node');
@@ -72,15 +105,8 @@ async function main(): Promise<void> {
       each, name: `${each.name}-${batchnorm}`, bytes: encodeOnnx(each.model, { inputShapes: each.shapes, batchnorm }),
     })));
     for (const { name, bytes } of files) await writeFile(join(folder, `${name}.onnx`), bytes);
-    const python = process.env.PYTHON ?? 'python3';
-    try {
-      const { stdout } = await execute(python, [fileURLToPath(new URL('check.py', import.meta.url)), folder]);
-      console.log(stdout.trim());
-    } catch (error) {
-      const text = String((error as { stderr?: string }).stderr ?? error);
-      if (!/No module named|ENOENT/.test(text)) throw new Error(`the checker refuses: ${text}`);
-      console.log(`checker: skipped, ${python} has no onnx`);
-    }
+    const checked = await python('check.py', folder);
+    if (checked !== null) console.log(checked);
     for (const [name, provider] of [['onnxruntime-node', 'cpu'], ['onnxruntime-web', 'wasm']] as const) {
       const ort = runtime(peers, name);
       if (ort === null) continue;
@@ -101,4 +127,5 @@ async function main(): Promise<void> {
 }
 
 await main();
+await fromPyTorch();
 process.exit(0);
