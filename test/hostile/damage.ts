@@ -11,7 +11,7 @@ import { gzipSync } from 'node:zlib';
 import { encodeCifar10, makeShapes, parseCifar10 } from '../../src/data/index.ts';
 import { Rng } from '../../src/index.ts';
 import {
-  decodeNpy, decodeNpz, decodeSafetensors, encodeNpy, encodeNpz, encodeSafetensors,
+  decodeNpy, decodeNpz, decodeOnnx, decodeSafetensors, encodeNpy, encodeNpz, encodeOnnx, encodeSafetensors,
 } from '../../src/io/index.ts';
 import { FullyConnectedNet } from '../../src/models/index.ts';
 import { DataFileError, loadCifar10 } from '../../src/node/index.ts';
@@ -78,6 +78,7 @@ function formats(folder: string, rng: Rng): Format[] {
       name: 'png', samples: [encodePng(imageGrid(train.images)), encodePng({ width: 3, height: 2, channels: 4,
         data: Uint8Array.from({ length: 24 }, (_, i) => 10 * i) })], read: decodePng, own: /^decodePng\b/,
     },
+    { name: 'onnx', samples: [encodeOnnx(new FullyConnectedNet([5], { inputDim: 6 }))], read: decodeOnnx, own: /^decodeOnnx\b/ },
     { name: 'tar', samples: [tar], read: (bytes) => archive(gzipSync(bytes, { level: 1 })), own: /^loadCifar10\b/ },
     { name: 'tar.gz', samples: [gzipSync(tar)], read: archive, own: /^loadCifar10\b/ },
   ];

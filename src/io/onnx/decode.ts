@@ -131,7 +131,7 @@ function readNode(reading: Reading, message: Message<'Node'>, index: number): vo
   }
   const [output = '', ...others] = node.outputs;
   if (others.some((name) => name !== '' && (reading.uses.get(name) ?? 0) > 0)) throw node.error('only the first output is read');
-  define(reading, output, read(node));
+  define(reading, output, node.read(read));
 }
 
 /**

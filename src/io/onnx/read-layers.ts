@@ -18,7 +18,7 @@ export type Reader = (node: NodeToRead) => Read;
 
 /** A layer of which the record knows the shape that comes out. */
 function applied(node: NodeToRead, layer: LayerModule, x: SymbolicValue): SymbolicValue {
-  return node.apply(layer, [x], node.checked(() => layer._record.outputShape(node.opType, x.shape)));
+  return node.apply(layer, [x], layer._record.outputShape(node.opType, x.shape));
 }
 
 /** The type that weights of the file are computed with. */
@@ -223,9 +223,8 @@ const pool = (average: boolean): Reader => (node) => {
   const half = kernel.map((size) => Math.floor(size / 2));
   const { padding, x } = windows(node, image, kernel, strides, half, filler, false);
   const options = { stride: strides, padding: padding as readonly [number, number] };
-  return applied(node, node.checked(() => average
-    ? new AvgPool2d(kernel, { ...options, countIncludePad })
-    : new MaxPool2d(kernel, options)), x);
+  const layer = average ? new AvgPool2d(kernel, { ...options, countIncludePad }) : new MaxPool2d(kernel, options);
+  return applied(node, layer, x);
 };
 
 const globalPool = (average: boolean): Reader => (node) => {
@@ -236,7 +235,7 @@ const globalPool = (average: boolean): Reader => (node) => {
 /** Layers that take nothing but x. */
 const plain = (make: (node: NodeToRead, x: SymbolicValue) => LayerModule): Reader => (node) => {
   const x = node.symbol(0);
-  return applied(node, node.checked(() => make(node, x)), x);
+  return applied(node, make(node, x), x);
 };
 
 const prelu: Reader = (node) => {

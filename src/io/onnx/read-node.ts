@@ -92,6 +92,13 @@ export class NodeToRead {
     return value;
   }
 
+  /** The only element of a constant input. */
+  scalar(i: number): number {
+    const value = this.constant(i);
+    if (value.size !== 1) throw this.error(`input ${i} must be one number, got shape ${shapeText(value.shape)}`);
+    return value.reshape([]).item();
+  }
+
   /** Elements of a constant input, or null where it is left out. */
   integers(i: number): number[] | null {
     return this.optional(i) === null ? null : Array.from(contiguousData(this.constant(i)));
@@ -159,13 +166,13 @@ export class NodeToRead {
     return symbol;
   }
 
-  /** Runs what checks arguments by itself; its errors are put under the node's name. */
-  checked<T>(make: () => T): T {
+  /** What a reader makes of the node; errors of layers and tensors that it makes are put under the node's name. */
+  read(reader: (node: NodeToRead) => Read): Read {
     try {
-      return make();
+      return reader(this);
     } catch (error) {
-      if (error instanceof RangeError || error instanceof TypeError) throw this.error(error.message);
-      throw error;
+      if (!(error instanceof RangeError || error instanceof TypeError)) throw error;
+      throw error.message.startsWith(this.#where) ? error : this.error(error.message);
     }
   }
 }

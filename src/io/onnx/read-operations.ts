@@ -45,7 +45,7 @@ const binary = (compute: (a: Variable, b: Variable) => Variable): Reader => (nod
   if (given.length === 2 && given[0].shape.length !== given[1].shape.length) {
     throw node.error(`examples of ${shapeText(given[0].shape)} and ${shapeText(given[1].shape)} meet across the batch`);
   }
-  const shape = node.checked(() => broadcastShapes(node.opType, whole(a), whole(b))).slice(1);
+  const shape = broadcastShapes(node.opType, whole(a), whole(b)).slice(1);
   const made = (): Operation => {
     if (a instanceof Tensor) return new Operation(node.opType, (x) => compute(like(a, x), x), [a]);
     if (b instanceof Tensor) return new Operation(node.opType, (x) => compute(x, like(b, x)), [b]);
@@ -145,9 +145,7 @@ function reshaped(
 const reshape: Reader = (node) => {
   const x = node.input(0);
   const target = node.integers(1) ?? node.ints('shape') ?? [];
-  if (x instanceof Tensor) {
-    return node.checked(() => x.reshape(target.map((size, i) => (size === 0 ? x.shape[i] : size))));
-  }
+  if (x instanceof Tensor) return x.reshape(target.map((size, i) => (size === 0 ? x.shape[i] : size)));
   if (node.int('allowzero', 0) !== 0 && target.includes(0)) throw node.error('allowzero asks for no elements');
   if (target.length === 0) throw node.error('takes the batch away');
   const rest = target.slice(1).map((size, i) => (size === 0 ? x.shape[i] : size));
@@ -201,7 +199,7 @@ const unsqueeze: Reader = (node) => {
 const transpose: Reader = (node) => {
   const x = node.input(0);
   const perm = node.ints('perm');
-  if (x instanceof Tensor) return node.checked(() => x.transpose(perm ?? []).clone());
+  if (x instanceof Tensor) return x.transpose(perm ?? []).clone();
   const axes = perm ?? [];
   const whole = Array.from({ length: x.shape.length + 1 }, (_, i) => i);
   if (String([...axes].sort((p, q) => p - q)) !== String(whole) || axes[0] !== 0) {
@@ -215,7 +213,7 @@ const transpose: Reader = (node) => {
 const concatenate: Reader = (node) => {
   const { inputs } = node;
   const axis = node.int('axis', 1);
-  if (inputs.every((each) => each instanceof Tensor)) return node.checked(() => concat(inputs as Tensor[], axis));
+  if (inputs.every((each) => each instanceof Tensor)) return concat(inputs as Tensor[], axis);
   const symbols = inputs.map((_, i) => node.symbol(i));
   const along = node.axis(axis, symbols[0]);
   const [first] = symbols;
@@ -230,7 +228,7 @@ const reduce = (method: 'mean' | 'max' | 'min' | 'sum'): Reader => (node) => {
   const x = node.symbol(0);
   const given = node.integers(1) ?? node.ints('axes');
   if (given === null) throw node.error('takes the batch away');
-  const axes = given.map((axis) => node.axis(axis, x));
+  const axes = [...new Set(given.map((axis) => node.axis(axis, x)))];
   const keep = node.int('keepdims', 1) !== 0;
   const shape = x.shape.flatMap((size, i) => (axes.includes(i + 1) ? (keep ? [1] : []) : [size]));
   return node.apply(new Operation(node.opType, (v) => v[method](axes, keep)), [x], shape);
@@ -253,11 +251,11 @@ const slice: Reader = (node) => {
     const stop = bound(to[i]);
     ranges[at] = [bound(from[i]), step < 0 && stop < -shape[at] ? null : stop, step];
   });
-  if (x instanceof Tensor) return node.checked(() => x.slice(...ranges).clone());
-  const cut = node.checked(() => shape.map((extent, i) => {
+  if (x instanceof Tensor) return x.slice(...ranges).clone();
+  const cut = shape.map((extent, i) => {
     const range = ranges[i];
     return range === null ? extent : tensor(new Uint8Array(Math.min(extent, 2 ** 24))).slice(range).size;
-  }));
+  });
   return node.apply(new Operation('Slice', (v) => v.slice(...ranges)), [x], cut.slice(1));
 };
 
@@ -265,7 +263,7 @@ const pad: Reader = (node) => {
   const x = node.symbol(0);
   if (node.text('mode', 'constant') !== 'constant') throw node.error('only constants are put around');
   const pads = node.integers(1) ?? node.ints('pads') ?? [];
-  const value = node.optional(2) === null ? node.float('value', 0) : node.constant(2).reshape([]).item();
+  const value = node.optional(2) === null ? node.float('value', 0) : node.scalar(2);
   const axes = x.shape.length + 1;
   const whole = pads.length === 2 * axes && pads.every((each) => Number.isInteger(each) && each >= 0);
   const good = whole && pads[0] + pads[axes] === 0;
@@ -281,8 +279,8 @@ const gather: Reader = (node) => {
   const axis = node.int('axis', 0);
   if (x instanceof Tensor) {
     const list = node.integers(1)!;
-    const found = node.checked(() => take(x, list.map((each) => (each < 0 ? each + x.shape[axis] : each)), axis).value);
-    return indices.ndim === 0 ? node.checked(() => found.reshape(x.shape.filter((_, i) => i !== axis))) : found;
+    const found = take(x, list.map((each) => (each < 0 ? each + x.shape[axis] : each)), axis).value;
+    return indices.ndim === 0 ? found.reshape(x.shape.filter((_, i) => i !== axis)) : found;
   }
   const at = node.axis(axis, x);
   if (indices.ndim !== 1) throw node.error('only lists of indices are read');
@@ -295,7 +293,7 @@ const gather: Reader = (node) => {
 const clip: Reader = (node) => {
   const x = node.symbol(0);
   const bound = (i: number, name: string): number | null => {
-    const value = node.optional(i) === null ? node.float(name, NaN) : node.constant(i).reshape([]).item();
+    const value = node.optional(i) === null ? node.float(name, NaN) : node.scalar(i);
     return Number.isFinite(value) ? value : null;
   };
   const [low, high] = [bound(1, 'min'), bound(2, 'max')];

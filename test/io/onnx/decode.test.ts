@@ -3,6 +3,8 @@ import fc from 'fast-check';
 import { decodeOnnx, encodeOnnx, onnxMetadata, verifyOnnx } from '../../../src/io/index.ts';
 import type { Message } from '../../../src/io/onnx/messages.ts';
 import { decodeMessage, encodeMessage } from '../../../src/io/onnx/protobuf.ts';
+import { layerReaders } from '../../../src/io/onnx/read-layers.ts';
+import { operationReaders } from '../../../src/io/onnx/read-operations.ts';
 import * as nn from '../../../src/nn/index.ts';
 import { Rng, type Tensor } from '../../../src/tensor/index.ts';
 import { mutations } from '../support.ts';
@@ -112,6 +114,38 @@ describe('decodeOnnx', () => {
     for (let length = 0; length < bytes.length; length += 97) {
       expect(() => decodeOnnx(bytes.subarray(0, length))).toThrow(RangeError);
     }
+  });
+
+  it('answers graphs that make no sense with a RangeError that names the file or the node', () => {
+    const bytes = encodeOnnx(small(), { ...image, batchnorm: 'keep' });
+    const operators = [...Object.keys(layerReaders), ...Object.keys(operationReaders)];
+    const share = fc.double({ min: 0, max: 0.999, noNaN: true });
+    const number = fc.constantFrom(0, -1, 1, 2, 7, 2 ** 31, 2 ** 53, -(2 ** 62));
+    const operator = fc.constantFrom(...operators);
+    const change = fc.record({ what: fc.nat(6), where: share, at: share, operator, number });
+    fc.assert(fc.property(fc.array(change, { minLength: 1, maxLength: 3 }), (changes) => {
+      const model = decodeMessage('test', 'Model', bytes);
+      const { node: nodes, initializer, input } = model.graph as Required<Message<'Graph'>>;
+      for (const { what, where, at, operator: other, number: value } of changes) {
+        const pick = <T>(list: readonly T[], place: number): T => list[Math.floor(place * list.length)];
+        const changed = pick(nodes, where);
+        const attribute = pick(changed.attribute!, at);
+        if (what === 0) changed.opType = other;
+        else if (what === 1) changed.input![Math.floor(at * changed.input!.length)] = pick(nodes, at).output![0];
+        else if (what === 2) changed.input![Math.floor(at * changed.input!.length)] = pick(initializer, where).name!;
+        else if (what === 3) pick(initializer, where).dims!.reverse();
+        else if (what === 4) changed.input!.pop();
+        else if (what === 5) pick(input[0].type!.tensorType!.shape!.dim!, at).dimValue = value;
+        else if (attribute?.i !== undefined) attribute.i = value;
+        else attribute?.ints!.splice(0, 1, value);
+      }
+      try {
+        decodeOnnx(encodeMessage('Model', model));
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+        expect(error.message).toMatch(/^decodeOnnx: /);
+      }
+    }), { numRuns: 500 });
   });
 
   it('bounds what small files make: empty messages, nesting, other formats', () => {
