@@ -71,6 +71,7 @@ describe('a program of the pages', () => {
       'A layer, and a check of its gradient', 'Filters as a picture', 'Three solvers in one picture',
       'A layer and a network of your own', 'A residual network by its levels, with a schedule, saved',
       'A layer of your own on variables, checked', 'Augmentation', 'Callbacks, a log, and an early end', 'Save and load',
+      'Fine-tuning',
       'To ONNX and back',
     ]);
   });
@@ -99,6 +100,7 @@ describe('a program of the pages', () => {
     'Callbacks, a log, and an early end': async () => {
       expect((await readFile(join(folder, 'log.csv'), 'utf8')).trim().split('\n')).toHaveLength(4);
     },
+    'Fine-tuning': async (stdout) => expect(Number(/(\S+)\n$/.exec(stdout)?.[1])).toBeGreaterThan(0.6),
     'To ONNX and back': async (stdout) => expect(stdout.match(/true/g)).toHaveLength(2),
     'Save and load': async (stdout) => expect(stdout).toContain('largest difference 0\nepochs 2 and 3\n'),
   };

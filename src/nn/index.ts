@@ -60,6 +60,7 @@ export { Adagrad, Adam, AdamW, Optimizer, RMSprop, SGD } from './optimizers.ts';
 export type {
   AdagradSettings, AdamSettings, OptimizerState, ParameterGroup, Parameters, RMSpropSettings, SGDSettings,
 } from './optimizers.ts';
+export { replaceHead } from './replace-head.ts';
 export type { SymbolicValue } from './symbol.ts';
 export { Trainable } from './trainable.ts';
 export type { CompileOptions, EvaluateOptions, LossName, OptimizerName } from './trainable.ts';

@@ -61,6 +61,8 @@ export abstract class Module {
   /** what a layer of this library was made with, weights apart, as plain data: what describeModule reads */
   readonly _settings: Settings = {};
 
+  #frozen: boolean = false;
+
   /** Gives forward the module's path in errors (see path.ts), and variables alone: tensors become constants. */
   constructor() {
     const forward: unknown = this.forward;
@@ -123,11 +125,27 @@ export abstract class Module {
     return this;
   }
 
-  /** Puts this module and all below it into training mode, or with false into test mode. Returns this. */
+  /**
+   * Puts this module and all below it into training mode, or with false into test mode; what is frozen stays in test
+   * mode. Returns this.
+   */
   train(mode: boolean = true): this {
     checkBoolean(`${this.constructor.name}.train`, 'mode', mode);
-    for (const module of this.modules()) module.training = mode;
+    for (const module of this.modules()) module.training = mode && !module.#frozen;
     return this;
+  }
+
+  /**
+   * Keeps this module and all below it as they are: no gradients, and test mode whatever is said to a module above, so
+   * that running averages stay too. With false they learn again. Returns this.
+   */
+  freeze(frozen: boolean = true): this {
+    checkBoolean(`${this.constructor.name}.freeze`, 'frozen', frozen);
+    for (const module of this.modules()) {
+      module.#frozen = frozen;
+      if (frozen) module.training = false;
+    }
+    return this.requiresGrad(!frozen);
   }
 
   /** Puts this module and all below it into test mode. Returns this. */

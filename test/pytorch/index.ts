@@ -9,7 +9,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { decodeNpz, encodeSafetensors } from '../../src/io/index.ts';
+import { decodeNpz, encodeSafetensors, loadStateDict, saveStateDict } from '../../src/io/index.ts';
+import { DeepConvNet, networkModule } from '../../src/models/index.ts';
 import * as nn from '../../src/nn/index.ts';
 import { Rng, type Tensor } from '../../src/tensor/index.ts';
 
@@ -57,6 +58,31 @@ function compare(what: string, ours: Tensor, theirs: Tensor): void {
   console.log(`${what}: the logits differ by at most ${difference.toExponential(1)}`);
 }
 
+/** The programs of docs/pytorch.md: what they load computes the same, and what comes back has the same bits. */
+async function documented(folder: string): Promise<void> {
+  const page = await readFile(fileURLToPath(new URL('../../docs/pytorch.md', import.meta.url)), 'utf8');
+  const [load, save] = [...page.matchAll(/```python\n([^]*?)```/g)].map(([, code]) => code);
+  const options = { numFilters: [8, 16], maxPools: [0, 1], batchnorm: true, weightScale: 'kaiming' } as const;
+  const x = new Rng(8).normal(0, 1, [6, 3, 32, 32]);
+  const network = new DeepConvNet({ ...options, rng: new Rng(9) });
+  for (let pass = 0; pass < 40; pass++) network.loss(x, [0, 1, 2, 3, 4, 5]); // running averages settle
+  await writeFile(join(folder, 'model.npz'), saveStateDict(network, { format: 'npz' }));
+  await writeFile(join(folder, 'program.py'), `${load}\n${save}`);
+  const { stdout } = await execute(process.env.PYTHON ?? 'python3', ['program.py'], { cwd: folder });
+  const difference = Number(/largest difference (\S+)/.exec(stdout)?.[1]);
+  if (!(difference <= limit)) throw new Error(`docs/pytorch.md: the outputs differ by ${stdout}`);
+  const back = new DeepConvNet({ ...options, rng: new Rng(10) });
+  loadStateDict(back, await readFile(join(folder, 'back.npz')));
+  const [sent, returned] = [network, back].map((each) => networkModule(each).stateDict());
+  for (const [name, value] of Object.entries(sent)) {
+    if (String(value.flatten().toArray()) !== String(returned[name].flatten().toArray())) {
+      throw new Error(`docs/pytorch.md: ${name} came back with other bits`);
+    }
+  }
+  if (network.loss(x).sub(back.loss(x)).abs().max().item() !== 0) throw new Error('docs/pytorch.md: other scores came back');
+  console.log(`docs/pytorch.md: the outputs differ by at most ${difference.toExponential(1)}, and the same bits come back`);
+}
+
 async function main(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'tilegrad-pytorch-'));
   const rng = new Rng(7);
@@ -83,6 +109,7 @@ async function main(): Promise<void> {
       back.loadStateDict(state);
       compare(`${name}, and back`, logits(back, x), trained);
     }
+    await documented(folder);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -42,7 +42,7 @@ const listed = [
   'namedModules', 'modules', 'namedParameters', 'parameters', 'zeroGrad', 'eval', 'stateEntries', 'generators',
   'bufferDict', 'stateDict',
 ];
-const inherited = ['requiresGrad', 'train', 'apply', 'outputShape', 'probe', 'summary', 'testing', 'loadStateDict', ...listed];
+const inherited = ['requiresGrad', 'freeze', 'train', 'apply', 'outputShape', 'probe', 'summary', 'testing', 'loadStateDict', ...listed];
 
 /**
  * What every module can do; `x` are its inputs, `also` what an error on the way may begin with: a layer's path. What
@@ -58,7 +58,7 @@ function moduleMethods(type: string, make: () => nn.Module, x: Seed, also: reado
     ...forward,
     ...methodsOf(type, make, {
       ...Object.fromEntries(listed.map((name) => [name, []])),
-      requiresGrad: () => [false], train: () => [true], apply: () => [() => undefined],
+      requiresGrad: () => [false], freeze: () => [false], train: () => [true], apply: () => [() => undefined],
       outputShape: { args: shapes, without: large, also }, summary: { args: shapes, without: large, also },
       testing: () => [() => 1],
       probe: { args: () => [shapes(), () => 0], without: large, also },
@@ -248,6 +248,7 @@ export const nnTable: Table = {
   buildModule: {
     args: () => [{ layer: 'Sequential', settings: { length: 2 }, children: { 0: { layer: 'ReLU' }, 1: { same: '0' } } }],
   },
+  replaceHead: { args: () => [nn.sequential(linear(), new nn.ReLU()), 2, { rng: new Rng(1) }], without: large },
   layerGraph: () => [nn.sequential(linear(), new nn.ReLU())],
   registerLayer: () => ['Twice', { type: Twice, describe: () => ({}), build: () => new Twice() }],
   convStack: {

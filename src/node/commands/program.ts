@@ -11,6 +11,7 @@ import { runEnsemble } from './ensemble.ts';
 import { backendLine, runInfo } from './info.ts';
 import { experimentsTable, runLab } from './lab.ts';
 import type { LabOptions } from './lab.ts';
+import { addModelCommands } from './model-commands.ts';
 import { modelNames, recipesTable, recipesText } from './recipes.ts';
 import type { TrainOptions } from './run-settings.ts';
 import { methods } from '../search/plan.ts';
@@ -176,6 +177,8 @@ function buildProgram(
       if (options.threads !== undefined) configure({ threads: options.threads });
       exit(await runLab(name, options, surroundings));
     });
+
+  addModelCommands(program, surroundings, exit);
 
   const search = program
     .command('search')

@@ -1,0 +1,141 @@
+/** predict, evaluate, summary, export and verify, on what train has left. */
+
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { tensor } from '../../src/index.ts';
+import { decodeSafetensors, encodeSafetensors, loadModel } from '../../src/io/index.ts';
+import { loadCifar10 } from '../../src/node/index.ts';
+import { main } from '../../src/node/commands/program.ts';
+import { encodePng, tensorToPicture } from '../../src/viz/index.ts';
+import { recording } from './terminal.ts';
+import { tinyCifar } from './tiny-cifar.ts';
+
+let tiny: Awaited<ReturnType<typeof tinyCifar>>;
+let pictures: string[];
+const at = (name: string): string => join(tiny.folder, name);
+const model = (): string => join(at('run'), 'model.safetensors');
+
+async function run(...argv: string[]): Promise<{ code: number; out: string; err: string }> {
+  const terminal = recording();
+  return { code: await main(argv, terminal), out: terminal.out(), err: terminal.err() };
+}
+
+beforeAll(async () => {
+  tiny = await tinyCifar(10, 20);
+  const trained = await run(
+    'train', '--data', tiny.data, '--model', 'deep', '--filters', '4', '--num-train', '40', '--num-val', '10',
+    '--num-test', '20', '--batch', '10', '--epochs', '2', '--out', at('run'),
+  );
+  expect([trained.code, trained.err]).toEqual([0, '']);
+  const { test } = await loadCifar10(tiny.data);
+  pictures = [0, 1, 2].map((i) => at(`picture${i}.png`));
+  for (const [i, path] of pictures.entries()) {
+    await writeFile(path, encodePng(tensorToPicture(test.images.slice(i))));
+  }
+});
+afterAll(() => tiny.remove());
+
+describe('tilegrad predict', () => {
+  it('prints a line a picture, as the model itself says', async () => {
+    const loaded = loadModel(await readFile(model()));
+    const { test } = await loadCifar10(tiny.data);
+    const expected = loaded.predict(test.images.slice([0, 3]));
+    for (const path of [model(), at('run')]) {
+      const { code, out, err } = await run('predict', path, ...pictures);
+      expect([code, err]).toEqual([0, '']);
+      expect(out).toBe(expected.map(({ label, probability }, i) =>
+        `${pictures[i]}  ${label} ${(100 * probability).toFixed(1)}%\n`).join(''));
+    }
+    const { out } = await run('predict', model(), pictures[1], '--top', '3', '--json');
+    const [{ top }] = loaded.predict(test.images.slice(1), { top: 3 });
+    const [{ label, probability }] = top;
+    expect(JSON.parse(out)).toEqual({ file: pictures[1], label, probability, top });
+  });
+
+  it('names pictures that cannot be read, and goes on with the rest', async () => {
+    await writeFile(at('broken\u001b[2J.png'), (await readFile(pictures[0])).subarray(0, 60));
+    const { code, out, err } = await run('predict', model(), at('none.png'), at('broken\u001b[2J.png'), pictures[2]);
+    expect(code).toBe(1);
+    expect(out.trimEnd().split('\n')).toEqual([expect.stringContaining('picture2.png')]);
+    expect(err.trimEnd().split('\n')).toEqual([
+      expect.stringMatching(/none\.png: cannot read .*no such file/),
+      expect.stringMatching(/broken\\x1b\[2J\.png: decodePng/),
+    ]);
+    const json = await run('predict', model(), at('none.png'), pictures[2], '--json');
+    const lines = json.out.trimEnd().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect([json.code, json.err, lines.length]).toEqual([1, '', 2]);
+    expect(lines[0].error).toMatch(/no such file/);
+  });
+
+  it('refuses what is no model, and options that are none', async () => {
+    expect(await run('predict', pictures[0], pictures[1])).toMatchObject({
+      code: 1, err: expect.stringMatching(/cannot use .*picture0\.png: loadModel: /) as string,
+    });
+    expect((await run('predict', at('none'), pictures[0])).err).toMatch(/cannot read .*none: no such file/);
+    expect((await run('predict', model())).code).toBe(2);
+    expect((await run('predict', model(), pictures[0], '--top', '0')).code).toBe(2);
+  });
+});
+
+describe('tilegrad evaluate', () => {
+  it('gives the accuracy that train measured, a table of the classes, and a page', async () => {
+    const { testAccuracy } = JSON.parse(await readFile(join(at('run'), 'history.json'), 'utf8')) as Record<string, number>;
+    const { code, out, err } = await run('evaluate', at('run'), '--data', tiny.data, '--out', at('page.html'));
+    expect([code, err]).toEqual([0, '']);
+    expect(out).toContain(`accuracy ${(100 * testAccuracy).toFixed(1)}%`);
+    expect(out).toMatch(/class +images +found +right where named\n-.*\nairplane +\d+ /);
+    const page = await readFile(at('page.html'), 'utf8');
+    expect(page).toContain('the mistakes that the model was surest of');
+    expect(page.match(/data:image\/png/g)!.length).toBe(Math.round(20 * (1 - testAccuracy)));
+    expect((await run('evaluate', at('run'), '--data', tiny.data, '--num-test', '5', '--out', at('page.html'))).out).toContain('5 images');
+  });
+
+  it('refuses data of other classes', async () => {
+    const { tensors, metadata } = decodeSafetensors(await readFile(model()));
+    const names = JSON.stringify(Array.from({ length: 10 }, (_, i) => `class ${i}`));
+    await writeFile(at('other.safetensors'), encodeSafetensors(tensors, { ...metadata, classNames: names }));
+    expect(await run('evaluate', at('other.safetensors'), '--data', tiny.data, '--out', at('none.html'))).toMatchObject({
+      code: 2, err: expect.stringContaining('the data have the class airplane, the model knows class 0, class 1') as string,
+    });
+  });
+});
+
+describe('tilegrad summary', () => {
+  it('prints the layers, the classes and the preprocessing', async () => {
+    const { code, out } = await run('summary', model());
+    expect(code).toBe(0);
+    expect(out).toContain('DeepConvNet, float32');
+    expect(out).toMatch(/examples: 3x32x32, mean .*deviation .*\nclasses: airplane, automobile/);
+  });
+});
+
+describe('tilegrad export and verify', () => {
+  it('writes every form, each with a sample that verify recomputes', async () => {
+    const files = ['onnx', 'safetensors', 'npz'].map((form) => [`--${form}`, at(`out.${form}`)]);
+    const { code, out, err } = await run('export', model(), ...files.flat());
+    expect([code, err, out]).toEqual([0, '', `${files.map(([, file]) => file).join('\n')}\n`]);
+    for (const file of [model(), at('run'), ...files.map(([, path]) => path)]) {
+      const verified = await run('verify', file);
+      expect([verified.code, verified.err]).toEqual([0, '']);
+      expect(verified.out).toMatch(/^ok: .*: the largest difference is \d\.\d\de[-+]\d+ in outputs up to /);
+    }
+    const again = await run('export', model(), '--npz', at('out.npz'));
+    expect([again.code, again.err]).toEqual([2, expect.stringContaining('is there already; --overwrite replaces it')]);
+    expect((await run('export', model(), '--npz', at('out.npz'), '--overwrite')).code).toBe(0);
+    expect((await run('export', model())).code).toBe(2);
+  });
+
+  it('says how far off a file is that computes something else', async () => {
+    const { tensors, metadata } = decodeSafetensors(await readFile(model()));
+    const bias = Object.keys(tensors).findLast((name) => /^b\d$/.test(name))!;
+    tensors[bias] = tensors[bias].add(tensor([0.5, ...Array.from({ length: 9 }, () => 0)], null, 'float32'));
+    await writeFile(at('moved.safetensors'), encodeSafetensors(tensors, metadata));
+    const { code, out } = await run('verify', at('moved.safetensors'));
+    expect([code, out]).toEqual([1, expect.stringMatching(/^NO: .*largest difference is 5\.00e-1/)]);
+    tensors[bias] = tensors[bias].mul(NaN);
+    await writeFile(at('moved.safetensors'), encodeSafetensors(tensors, metadata));
+    expect((await run('verify', at('moved.safetensors'))).code).toBe(1);
+    expect((await run('verify', pictures[0])).code).toBe(1);
+  });
+});
