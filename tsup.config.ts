@@ -14,6 +14,7 @@ const entry = {
   'train/index': 'src/train/index.ts',
   'data/index': 'src/data/index.ts',
   'io/index': 'src/io/index.ts',
+  'io/onnx/index': 'src/io/onnx/index.ts', // no entry for users: what is built apart can be left out
   'viz/index': 'src/viz/index.ts',
   'node/index': 'src/node/index.ts',
   'node/cli': 'src/node/cli.ts',

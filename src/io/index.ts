@@ -10,10 +10,10 @@ export {
   loadStateDict, saveStateDict, type LoadStateFileOptions, type SaveStateOptions,
 } from './state-file.ts';
 export { verifyModel, type Verification } from './verify.ts';
-export { decodeOnnx, verifyOnnx, type DecodeOnnxOptions } from './onnx/decode.ts';
-export { encodeOnnx, type EncodeOnnxOptions } from './onnx/encode.ts';
-export { onnxMetadata } from './onnx/file.ts';
-export type { OnnxMetadata, OnnxSample } from './onnx/metadata.ts';
+export {
+  decodeOnnx, encodeOnnx, onnxMetadata, verifyOnnx, type DecodeOnnxOptions, type EncodeOnnxOptions, type OnnxMetadata,
+  type OnnxSample,
+} from './onnx/index.ts';
 export { encodeSafetensors, decodeSafetensors, type SafetensorsContent } from './safetensors.ts';
 export { encodeNpy, decodeNpy } from './npy.ts';
 export { encodeNpz, decodeNpz, type EncodeNpzOptions, type DecodeNpzOptions } from './npz.ts';
