@@ -23,6 +23,8 @@ export const control = {
   sleepers: 256,
   /** the team's number; a worker of an earlier team leaves when it sees a later one */
   generation: 320,
+  /** how many sleepers a job wakes at most: more threads than processors would only be in each other's way */
+  wakes: 324,
   /** where the latest part lies, with the kernels of all jobs so far in it and those before it (part.ts); 0: none */
   parts: 384,
   /** one record a thread, the leader's first */

@@ -22,7 +22,7 @@
 import {
   apply, atomicCompareExchange, atomicLoad, atomicNotify, atomicUpdate, atomicWait, type Body, ByteWriter, callValue,
   constant, defineFunction, type FunctionReference, type GlobalReference, globalValue, load, ModuleBuilder,
-  type Value,
+  select, type Value,
 } from '../../wasm/index.ts';
 import { control, leader, record, recordAddress, states } from './control.ts';
 import { importTeamMemory, tableSize, teamImports } from './part.ts';
@@ -162,7 +162,9 @@ function emitLead(module: ModuleBuilder, take: FunctionReference, wait: Function
     const ticket = job.shl(32).or(apply('i64.extend_i32_u', 'i64', [tasks]));
     f.atomicStore(ticketAddress, ticket); // publishes the lines above
     f.if(atomicLoad('i32', sleepersAddress).gt(0), () => {
-      f.drop(atomicNotify(jobAddress, tasks.sub(1))); // the leader does at least one task itself
+      // the leader does at least one task itself
+      const [others, wakes] = [f.let(tasks.sub(1)), f.let(load('i32', constant('i32', control.wakes)))];
+      f.drop(atomicNotify(jobAddress, select(others.lt(wakes), others, wakes)));
     });
     f.drop(callValue(take, 'i32', constant('i32', recordAddress(leader)), currentGeneration()));
     f.return(callValue(wait, 'i32', spins));

@@ -18,6 +18,8 @@ import { startWebCrew } from './web-workers.ts';
  * waking it again costs (20 to 50 microseconds), and longer than the pauses between the kernels of a training step.
  */
 const looksBeforeSleep = 200_000;
+/** The same where there are more threads than processors: one that looks keeps another from its work. */
+const crowdedLooks = 2000;
 
 /**
  * After so many deaths the team does without the workers that die, for so many milliseconds; the next job then has
@@ -59,6 +61,8 @@ export class Team {
   readonly #words: Int32Array;
   readonly #problems: string[] = [];
   readonly #generation: number;
+  /** looks for work that an idle worker takes before it sleeps */
+  readonly #looks: number;
   readonly #seats: Seat[] = [];
   /** seats whose workers have died too often lately, until when, and how the last of them died */
   readonly #resting: Seat[] = [];
@@ -73,6 +77,9 @@ export class Team {
     this.engine = engine;
     this.#words = new Int32Array(engine.heap.buffer, 0, recordAddress(recordCount) / 4);
     this.#generation = Atomics.load(this.#words, control.generation / 4);
+    const { cores } = features();
+    this.#looks = threads > cores ? crowdedLooks : looksBeforeSleep;
+    Atomics.store(this.#words, control.wakes / 4, Math.max(1, cores - 1));
     if (threads === 1) return;
     const start = crewOfPlatform();
     if (typeof start === 'string') {
@@ -191,7 +198,7 @@ export class Team {
     const task = {
       module, imports: teamImports, memory: heap.memory, partsWord: control.parts / 4, record: recordAddress(index),
       stateWord: stateWord(index), threadWord: threadWord(index), trapped: states.trapped,
-      generation: this.#generation, spins: looksBeforeSleep,
+      generation: this.#generation, spins: this.#looks,
     };
     this.#crew!.run(task, seat.dismissal.signal).catch((error: unknown) => {
       if (this.#dissolved) return;

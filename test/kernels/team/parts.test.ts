@@ -1,5 +1,5 @@
 import type { Worker } from 'node:worker_threads';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { Heap, HeapExhausted } from '../../../src/kernels/memory/heap.ts';
 import { kernelSource } from '../../../src/kernels/simd/module.ts';
@@ -10,6 +10,12 @@ import { currentTeam, shutdown } from '../../../src/kernels/team/team.ts';
 import { features } from '../../../src/runtime/features.ts';
 import { configure } from '../../../src/runtime/settings.ts';
 import { declared, kernelNamed, testEngine } from './engine.ts';
+
+/** Tasks that wait for each other need a processor each; more threads than processors are not all woken. */
+vi.mock('../../../src/runtime/features.ts', async (original) => {
+  const module = await original<typeof import('../../../src/runtime/features.ts')>();
+  return { ...module, features: () => ({ ...module.features(), cores: 8 }) };
+});
 
 const heap = new Heap(1024);
 const args = argumentFrames.address;
