@@ -12,8 +12,10 @@ import { encodeCifar10, makeShapes, parseCifar10 } from '../../src/data/index.ts
 import { Rng } from '../../src/index.ts';
 import {
   decodeNpy, decodeNpz, decodeOnnx, decodeSafetensors, encodeNpy, encodeNpz, encodeOnnx, encodeSafetensors,
+  loadModel, loadStateDict, saveModel, saveStateDict,
 } from '../../src/io/index.ts';
 import { FullyConnectedNet } from '../../src/models/index.ts';
+import { Linear, resNet20 } from '../../src/nn/index.ts';
 import { DataFileError, loadCifar10 } from '../../src/node/index.ts';
 import { Solver } from '../../src/train/index.ts';
 import { decodePng, encodePng, imageGrid } from '../../src/viz/index.ts';
@@ -79,6 +81,18 @@ function formats(folder: string, rng: Rng): Format[] {
         data: Uint8Array.from({ length: 24 }, (_, i) => 10 * i) })], read: decodePng, own: /^decodePng\b/,
     },
     { name: 'onnx', samples: [encodeOnnx(new FullyConnectedNet([5], { inputDim: 6 }))], read: decodeOnnx, own: /^decodeOnnx\b/ },
+    {
+      name: 'model', own: /^loadModel\b/, read: loadModel,
+      samples: [
+        saveModel(new FullyConnectedNet([5], { inputDim: 6 })),
+        saveModel(resNet20({ width: 1 }), { inputShape: [3, 8, 8] }),
+      ],
+    },
+    {
+      name: 'state', own: /^loadStateDict\b/, read: (bytes) => loadStateDict(new Linear(3, 2), bytes),
+      samples: [saveStateDict(new Linear(3, 2), { inputShape: [3] }),
+        saveStateDict(new Linear(3, 2), { format: 'npz' })],
+    },
     { name: 'tar', samples: [tar], read: (bytes) => archive(gzipSync(bytes, { level: 1 })), own: /^loadCifar10\b/ },
     { name: 'tar.gz', samples: [gzipSync(tar)], read: archive, own: /^loadCifar10\b/ },
   ];

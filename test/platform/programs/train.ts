@@ -1,9 +1,10 @@
 /**
  * The program that every platform runs: on each thread count it trains a small network for some steps and lets it
- * judge one image and a few (which take other kernels), and it says whether the bits were the same.
+ * judge one image and a few (which take other kernels), also as a model file; it says whether the bits were the same.
  */
 
 import { configure, info, type Info, ready, Rng, type Tensor, tensor } from '../../../src/index.ts';
+import { loadModel, saveModel } from '../../../src/io/index.ts';
 import { DeepConvNet } from '../../../src/models/index.ts';
 import { Solver } from '../../../src/train/index.ts';
 
@@ -46,7 +47,12 @@ function trainBriefly(): string {
   const parameters = Object.keys(model.params).sort().map((name) => checksum(model.params[name]));
   // twice: what is kept from the first call serves the second
   const scores = [1, 1, 3].map((count) => checksum(model.loss(X.slice([0, count]))));
-  return [...solver.lossHistory, ...parameters, ...scores].join(' ');
+  // a model file, written and read here
+  const loaded = loadModel(saveModel(model, { mean: [120, 120, 120], std: [60, 60, 60] }));
+  const copied = checksum((loaded.model as DeepConvNet).loss(X.slice([0, 3])));
+  const pictures = X.add(0.5).mul(255).astype('uint8');
+  const [{ label, probability }] = loaded.predict(pictures.slice(0));
+  return [...solver.lossHistory, ...parameters, ...scores, copied === scores[2], label, probability].join(' ');
 }
 
 function checksum({ data }: Tensor): number {
