@@ -78,6 +78,8 @@ export class FunctionBuilder implements FunctionReference {
   /** the innermost of the frames */
   #frame: Frame;
   #instructions = 0;
+  /** vector constants of loops, by their bytes, and the locals that hold them */
+  readonly #constants: Map<string, { readonly bytes: Uint8Array; readonly local: number }> = new Map();
 
   /** Made by ModuleBuilder.function. */
   constructor(name: string, index: number, signature: Signature, scope: ModuleScope) {
@@ -130,6 +132,20 @@ export class FunctionBuilder implements FunctionReference {
     return this;
   }
 
+  /**
+   * Pushes a vector constant. Inside a loop it comes from a local that is set once, at the function's start: an engine
+   * makes a vector from its bytes where the instruction stands, in several steps, at every turn.
+   */
+  vectorConstant(bytes: Uint8Array): this {
+    const isInLoop = this.#frames.some(({ opcode }) => opcode === 'loop');
+    if (!isInLoop || bytes.every((byte) => byte === bytes[0])) return this.op('v128.const', bytes);
+    const key = bytes.join();
+    const known = this.#constants.get(key);
+    const local = known?.local ?? this.local('v128');
+    if (known === undefined) this.#constants.set(key, { bytes, local });
+    return this.op('local.get', local);
+  }
+
   /** The bytes of the function's entry in the code section. Throws TypeError when blocks are still open. */
   encode(): ByteWriter {
     if (this.#frames.length > 0) this.#fail(`the function is not finished: ${this.#frames.length} blocks are open`);
@@ -143,6 +159,10 @@ export class FunctionBuilder implements FunctionReference {
     }
     body.unsigned(runs.length);
     for (const [count, type] of runs) body.unsigned(count).byte(typeCodes[type]);
+    for (const { bytes, local } of this.#constants.values()) {
+      body.bytes(opcodes.get('v128.const')!.bytes).bytes(bytes);
+      body.bytes(opcodes.get('local.set')!.bytes).unsigned(local);
+    }
     return body.append(this.#code);
   }
 

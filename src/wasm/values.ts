@@ -245,7 +245,7 @@ export function vectorConstant(kind: VectorKind, lanes: readonly number[]): Valu
     }
   });
   const bytes = new Uint8Array(view.buffer);
-  return new Value(kind, (to) => void to.op('v128.const', bytes));
+  return new Value(kind, (to) => void to.vectorConstant(bytes));
 }
 
 /** The operand as a Value of this kind. Throws TypeError when it is a Value of another. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
-  callValue, constant, defineFunction, elementAddress, globalValue, load, loadSplat, ModuleBuilder, select, splat,
+  callValue, constant, defineFunction, elementAddress, type FunctionBuilder, globalValue, load, loadSplat, ModuleBuilder,
+  select, splat,
 } from '../../src/wasm/index.ts';
 import { compile, evaluate, instantiate } from './support.ts';
 
@@ -17,6 +18,30 @@ describe('statements', () => {
     new Float32Array(memory.buffer).set([1, 2, 3, 4.5], 4);
     expect(call(16, 4)).toBe(10.5);
     expect(call(20, 1)).toBe(2);
+  });
+
+  it('sets the vector constants of a loop once, at the function\'s start', () => {
+    let builder: FunctionBuilder | undefined;
+    const { call } = compile(['i32'], ['f32'], (f, count) => {
+      const sums = f.let(constant('f32x4', 7));
+      f.countdown(count, () => {
+        f.set(sums, sums.mul(1.5).add(constant('f32x4', 2.25)).mul(1.5));
+        f.set(sums, sums.add(constant('f32x4', 0)));
+      });
+      f.return(sums.lane(3));
+      builder = f.builder;
+    });
+    expect(call(1)).toBe((7 * 1.5 + 2.25) * 1.5);
+    expect(call(2)).toBe(((7 * 1.5 + 2.25) * 1.5 * 1.5 + 2.25) * 1.5);
+    // where each number's four lanes stand in the code: 7 and 0 where they are used, the others once in front of them
+    const code = builder!.encode().toUint8Array();
+    const places = (value: number): number[] => {
+      const lane = [...new Uint8Array(new Float32Array([value]).buffer)];
+      const lanes = [...lane, ...lane, ...lane, ...lane];
+      return [...code.keys()].filter((at) => lanes.every((byte, i) => code[at + i] === byte));
+    };
+    expect([1.5, 2.25, 7, 0].map((value) => places(value).length)).toEqual([1, 1, 1, 1]);
+    expect(Math.max(...places(1.5), ...places(2.25))).toBeLessThan(places(7)[0]);
   });
 
   it('runs for loops the right number of times, none when from >= to', () => {
