@@ -18,7 +18,7 @@ import {
 } from '../../../wasm/index.ts';
 import { type Arguments, type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
 import { gemmTuning } from '../tuning.ts';
-import { least, shareOf, zero } from '../vectors.ts';
+import { eachPiece, least, shareOf, zero } from '../vectors.ts';
 import { emitPacking, type Packing } from './packing.ts';
 import { emitStrips, gemmFlags, type Strips } from './strips.ts';
 
@@ -297,6 +297,9 @@ function writeGemm(
   }
 }
 
+/** Vectors of columns that are summed side by side: what a row has of them then comes in whole cache lines. */
+const columnVectors = 8;
+
 /** Sums over the rows of x (rows, columns), in groups of 64 rows so that rounding errors stay small. */
 function writeColumnSums(
   f: Body, { x, out, rows, columns, columnsPerTask }: Arguments<typeof columnSumArguments>, task: Local,
@@ -304,28 +307,24 @@ function writeColumnSums(
 ): void {
   const bytes = bytesOf(float);
   const vector = vectorOf(float);
-  const lanes = lanesOf(vector);
   const [column, end] = shareOf(f, task, columnsPerTask, columns);
   const rowBytes = f.let(scale(columns, bytes));
-  const sumFrom = (kind: 'f32' | 'f64' | 'f32x4' | 'f64x2', width: number): void => {
-    const [total, group] = f.locals(kind, 2);
-    const [at, left, inGroup] = f.locals('i32', 3);
-    f.set(total, zero(kind));
-    f.set(at, x.add(scale(column, bytes)));
-    f.set(left, rows);
-    f.doWhile(() => {
-      f.set(group, zero(kind));
-      f.set(inGroup, least(left, constant('i32', 64)));
-      f.increase(left, constant('i32', 0).sub(inGroup));
-      f.countdown(inGroup, () => {
-        f.set(group, group.add(load(kind, at)));
-        f.increase(at, rowBytes);
-      });
-      f.set(total, total.add(group));
-    }, () => left.gt(0));
-    f.store(out.add(scale(column, bytes)), total);
-    f.increase(column, width);
-  };
-  f.while(() => column.add(lanes).le(end), () => sumFrom(vector, lanes));
-  f.while(() => column.lt(end), () => sumFrom(float, 1));
+  for (const [kind, parts] of [[vector, columnVectors], [vector, 1], [float, 1]] as const) {
+    const width = parts * lanesOf(kind);
+    f.while(() => column.add(width).le(end), () => {
+      const [totals, groups] = [f.locals(kind, parts), f.locals(kind, parts)];
+      const at = f.let(x.add(scale(column, bytes)));
+      for (const total of totals) f.set(total, zero(kind));
+      eachPiece(f, rows, (inGroup) => {
+        for (const group of groups) f.set(group, zero(kind));
+        f.countdown(inGroup, () => {
+          groups.forEach((group, i) => f.set(group, group.add(load(kind, at, 16 * i))));
+          f.increase(at, rowBytes);
+        });
+        totals.forEach((total, i) => f.set(total, total.add(groups[i])));
+      }, constant('i32', 64));
+      totals.forEach((total, i) => f.store(out.add(scale(column, bytes)), total, 16 * i));
+      f.increase(column, width);
+    });
+  }
 }
