@@ -23,7 +23,7 @@ export interface Info {
   readonly version: string;
   /** logical processors */
   readonly cores: number;
-  /** kernels that the backend lacks, each with the backend that stands in: 'svmLoss: js'; with strict they throw */
+  /** kernels that the backend lacks, each with the backend that stands in: 'sum: js'; with strict they throw */
   readonly fallbacks: readonly string[];
   /** what is off, why, and how to turn it on; one sentence each */
   readonly why: readonly string[];

@@ -42,7 +42,18 @@ describe.each(['simd', 'js', 'naive'] as const)('with the %s backend', (backend)
   });
 });
 
-it('there is a kernel that strict refuses', () => {
-  // of no use once simd has them all; then the refusal needs another example
-  expect(lacking).not.toEqual([]);
+it('a kernel that a backend lacks comes from the next one, and is refused under strict', () => {
+  const table = jsKernels as Partial<Kernels>;
+  const { svmLoss } = jsKernels;
+  delete table.svmLoss;
+  try {
+    configure({ backend: 'js' });
+    expect(activeKernels().svmLoss).toBe(naiveKernels.svmLoss);
+    expect(info().fallbacks).toEqual(['svmLoss: naive']);
+    configure({ strict: true });
+    expect(activeKernels().svmLoss).toThrow('svmLoss: backend js has no such kernel, and strict forbids that naive');
+    expect(activeKernels().gemm).toBe(jsKernels.gemm);
+  } finally {
+    table.svmLoss = svmLoss;
+  }
 });

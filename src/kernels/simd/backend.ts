@@ -10,7 +10,7 @@ import { whyGivenUp } from '../team/team.ts';
 import { convolutionKernels } from './conv/index.ts';
 import { elementwiseKernels } from './elementwise/index.ts';
 import { gemmKernels } from './gemm/gemm.ts';
-import { lossKernels } from './loss/softmax.ts';
+import { lossKernels } from './loss/index.ts';
 import { normalisationKernels } from './norm/index.ts';
 import { poolKernels } from './pool/index.ts';
 import { kernelSource } from './module.ts';

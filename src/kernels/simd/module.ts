@@ -5,7 +5,7 @@ import { emitConvolution } from './conv/index.ts';
 import { emitElementwise } from './elementwise/index.ts';
 import { emitGemm } from './gemm/gemm-kernels.ts';
 import { KernelBuilder } from './kernel.ts';
-import { emitSoftmax } from './loss/softmax.ts';
+import { emitLosses } from './loss/index.ts';
 import { emitNormalisation } from './norm/index.ts';
 import { emitPoolings } from './pool/index.ts';
 
@@ -18,7 +18,7 @@ const families: readonly Family[] = [
   emitNormalisation,
   emitPoolings,
   emitElementwise,
-  emitSoftmax,
+  emitLosses,
 ];
 
 /** The kernels; relaxed: with fused multiply-add, which not every engine has and which rounds differently. */

@@ -3,15 +3,14 @@
  * two classes at a time. Each exp is taken once: it waits in the gradient's place until the row's sum is known.
  */
 
-import {
-  apply, bytesOf, constant, type FloatKind, load, loadZero, type Local, scale, splat, type Value,
-} from '../../../wasm/index.ts';
+import { apply, bytesOf, constant, type FloatKind, load, scale, splat } from '../../../wasm/index.ts';
 import type { FloatArray, LossKernels } from '../../contract.ts';
 import { exponential } from '../elementwise/functions.ts';
 import { type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
 import { floatKind, launch, launched } from '../launch.ts';
 import { elementwiseTuning } from '../tuning.ts';
 import { eachOfShare, fromFloat64, toFloat64 } from '../vectors.ts';
+import { loadPair, storePair } from './pairs.ts';
 
 const softmaxArguments = {
   scores: 'input', labels: 'input', dscores: 'output', rows: 'output', examples: 'i32', classes: 'i32', perTask: 'i32',
@@ -26,22 +25,12 @@ export function emitSoftmax(kernels: KernelBuilder): void {
   for (const float of ['f32', 'f64'] as const) emitFor(kernels, float);
 }
 
-/** Two neighbouring elements as float64. */
-function loadPair(float: FloatKind, from: Value): Value {
-  if (float === 'f64') return load('f64x2', from);
-  return apply('f64x2.promote_low_f32x4', 'f64x2', [loadZero('f64x2', from).as('f32x4')]);
-}
-
 function emitFor(kernels: KernelBuilder, float: FloatKind): void {
   const bytes = bytesOf(float);
   kernels.define(softmax[float], (f, s, task) => {
     const [row, from, to, left] = f.locals('i32', 4);
     const [largest, sum] = f.locals('f64', 2);
     const [center, sums] = f.locals('f64x2', 2);
-    const storePair = (at: Local, pair: Value): void => {
-      if (float === 'f64') f.store(at, pair);
-      else f.storeLane(at, apply('f32x4.demote_f64x2_zero', 'f32x4', [pair]).as('f64x2'), 0);
-    };
     eachOfShare(f, task, s.perTask, s.examples, (example) => {
       f.set(row, s.scores.add(scale(example.mul(s.classes), bytes)));
       f.set(largest, constant('f64', -Infinity));
@@ -60,7 +49,7 @@ function emitFor(kernels: KernelBuilder, float: FloatKind): void {
       f.repeat(left, () => {
         const exps = f.let(exponential((value) => f.let(value), f.let(loadPair(float, from).sub(center))));
         f.set(sums, sums.add(exps));
-        storePair(to, exps);
+        storePair(f, float, to, exps);
         for (const pointer of [from, to]) f.increase(pointer, 2 * bytes);
       });
       f.set(sum, sums.lane(0).add(sums.lane(1)));
@@ -103,12 +92,11 @@ const launchSoftmax = launched((
     .examples(n).classes(classes).perTask(perTask).run(Math.ceil(n / perTask));
 });
 
-export const lossKernels: Pick<LossKernels, 'softmaxLoss'> = {
-  softmaxLoss(scores, labels, dscores, n, classes) {
-    if (rows.length !== 2 * n) rows = new Float64Array(2 * n);
-    launchSoftmax(scores, labels, dscores, n, classes);
-    let loss = 0;
-    for (let i = 0; i < n; i++) loss += Math.log(rows[2 * i]) - rows[2 * i + 1];
-    return loss / n;
-  },
+/** softmaxLoss of the contract. */
+export const softmaxLoss: LossKernels['softmaxLoss'] = (scores, labels, dscores, n, classes) => {
+  if (rows.length !== 2 * n) rows = new Float64Array(2 * n);
+  launchSoftmax(scores, labels, dscores, n, classes);
+  let loss = 0;
+  for (let i = 0; i < n; i++) loss += Math.log(rows[2 * i]) - rows[2 * i + 1];
+  return loss / n;
 };
