@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
-  callValue, constant, defineFunction, elementAddress, type FunctionBuilder, globalValue, load, loadSplat, ModuleBuilder,
-  select, splat,
+  callValue, constant, defineFunction, elementAddress, type FunctionBuilder, globalValue, load, loadSplat,
+  ModuleBuilder, select, splat,
 } from '../../src/wasm/index.ts';
 import { compile, evaluate, instantiate } from './support.ts';
 
