@@ -78,7 +78,6 @@ export class FunctionBuilder implements FunctionReference {
   /** the innermost of the frames */
   #frame: Frame;
   #instructions = 0;
-  /** vector constants of loops, by their bytes, and the locals that hold them */
   readonly #constants: Map<string, { readonly bytes: Uint8Array; readonly local: number }> = new Map();
 
   /** Made by ModuleBuilder.function. */
@@ -133,17 +132,15 @@ export class FunctionBuilder implements FunctionReference {
   }
 
   /**
-   * Pushes a vector constant. Inside a loop it comes from a local that is set once, at the function's start: an engine
-   * makes a vector from its bytes where the instruction stands, in several steps, at every turn.
+   * Pushes a vector constant. In a loop it comes from a local that is set once, at the function's start: engines make
+   * a vector from its bytes where the instruction stands, in several steps.
    */
   vectorConstant(bytes: Uint8Array): this {
-    const isInLoop = this.#frames.some(({ opcode }) => opcode === 'loop');
-    if (!isInLoop || bytes.every((byte) => byte === bytes[0])) return this.op('v128.const', bytes);
+    const isOfLoop = this.#frames.some(({ opcode }) => opcode === 'loop') && bytes.some((byte) => byte !== bytes[0]);
+    if (!isOfLoop) return this.op('v128.const', bytes);
     const key = bytes.join();
-    const known = this.#constants.get(key);
-    const local = known?.local ?? this.local('v128');
-    if (known === undefined) this.#constants.set(key, { bytes, local });
-    return this.op('local.get', local);
+    if (!this.#constants.has(key)) this.#constants.set(key, { bytes, local: this.local('v128') });
+    return this.op('local.get', this.#constants.get(key)!.local);
   }
 
   /** The bytes of the function's entry in the code section. Throws TypeError when blocks are still open. */
@@ -160,8 +157,7 @@ export class FunctionBuilder implements FunctionReference {
     body.unsigned(runs.length);
     for (const [count, type] of runs) body.unsigned(count).byte(typeCodes[type]);
     for (const { bytes, local } of this.#constants.values()) {
-      body.bytes(opcodes.get('v128.const')!.bytes).bytes(bytes);
-      body.bytes(opcodes.get('local.set')!.bytes).unsigned(local);
+      body.bytes(opcodes.get('v128.const')!.bytes).bytes(bytes).bytes(opcodes.get('local.set')!.bytes).unsigned(local);
     }
     return body.append(this.#code);
   }
