@@ -16,6 +16,7 @@ const entry = {
   'io/index': 'src/io/index.ts',
   'io/onnx/index': 'src/io/onnx/index.ts', // no entry for users: what is built apart can be left out
   'viz/index': 'src/viz/index.ts',
+  'gpu/index': 'src/gpu/index.ts',
   'node/index': 'src/node/index.ts',
   'node/cli': 'src/node/cli.ts',
 };

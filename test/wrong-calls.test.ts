@@ -2,6 +2,7 @@
 
 import { afterAll, describe, expect, test } from 'vitest';
 import * as data from '../src/data/index.ts';
+import * as gpu from '../src/gpu/index.ts';
 import * as tilegrad from '../src/index.ts';
 import * as io from '../src/io/index.ts';
 import * as layers from '../src/layers/index.ts';
@@ -10,6 +11,7 @@ import * as nn from '../src/nn/index.ts';
 import * as node from '../src/node/index.ts';
 import * as train from '../src/train/index.ts';
 import * as viz from '../src/viz/index.ts';
+import { gpuTable } from './wrong-calls/seeds-gpu.ts';
 import { layersTable } from './wrong-calls/seeds-layers.ts';
 import { nnTable } from './wrong-calls/seeds-nn.ts';
 import { dataTable, ioTable, modelsTable, nodeTable, trainTable, vizTable } from './wrong-calls/seeds-rest.ts';
@@ -26,7 +28,7 @@ const computing: readonly (readonly [entry: string, module: Module, table: Table
 ];
 const rest: typeof computing = [
   ['tilegrad/data', data, dataTable], ['tilegrad/io', io, ioTable], ['tilegrad/viz', viz, vizTable],
-  ['tilegrad/node', node, nodeTable],
+  ['tilegrad/gpu', gpu, gpuTable], ['tilegrad/node', node, nodeTable],
 ];
 
 afterAll(() => tilegrad.configure({ backend: 'auto', threads: 'auto' }));

@@ -32,6 +32,18 @@ export interface OptimizerState<Settings> {
   readonly groups: ReadonlyArray<Readonly<Settings>>;
 }
 
+/** How one parameter is updated. */
+export interface PlannedUpdate {
+  /** the parameter's number, under which the state has what is remembered of it */
+  readonly index: number;
+  readonly parameter: Variable;
+  readonly rule: RuleDefinition;
+  /** the rule's settings and state */
+  readonly config: UpdateConfig;
+  /** the share of the weights that is added to the gradient first */
+  readonly l2: number;
+}
+
 interface SharedSettings {
   /** learning rate */
   lr: number;
@@ -63,6 +75,20 @@ export abstract class Optimizer<Settings extends SharedSettings = SharedSettings
 
   /** Throws RangeError for a setting out of range. */
   protected abstract checkOwn(name: string, group: Settings): void;
+
+  /**
+   * What the next step does to each parameter: its group's rule and settings, with what is remembered of it. For who
+   * makes the steps elsewhere, as on a device, and gives the outcome back by loadStateDict. Throws as step does.
+   */
+  plan(): PlannedUpdate[] {
+    for (const group of this.groups) this.#checkSettings(group);
+    let index = 0;
+    return this.groups.flatMap((group) => group.params.map((parameter) => {
+      const kept = this.#configs.get(parameter) ?? {};
+      const [rule, config, l2] = this.rule(group, kept);
+      return { index: index++, parameter, rule, config: { ...kept, ...config }, l2 };
+    }));
+  }
 
   /**
    * Updates every parameter that has a gradient. Throws TypeError or RangeError for a setting that was changed to

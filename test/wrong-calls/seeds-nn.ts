@@ -158,7 +158,7 @@ const optimizer = (type: string, settings: Readonly<Record<string, unknown>>): T
     [type]: [() => [[rows()], { ...options }], () => [[{ params: [rows()], lr: 0.2 }], {}]],
     ...methodsOf(type, make, {
       step: [], zeroGrad: [], stateDict: [], loadStateDict: () => [make().stateDict()],
-      rule: 'internal', checkOwn: 'internal', settings: 'internal',
+      plan: [], rule: 'internal', checkOwn: 'internal', settings: 'internal',
     }),
   };
 };

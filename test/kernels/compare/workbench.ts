@@ -41,17 +41,33 @@ export interface RandomOptions {
 
 const specials = [NaN, Infinity, -Infinity, 0, -0];
 
+/** How strict a comparison is, where a backend is held to less than the usual. */
+export interface WorkbenchOptions {
+  /** instead of that of the element type */
+  readonly tolerance?: number;
+  /** what an error may be where so little is expected; instead of the smallest normal number of the type */
+  readonly smallest?: number;
+  /** leaves NaN and infinities out of what `special` draws: for devices that may assume there are none */
+  readonly finite?: boolean;
+}
+
 /** One comparison: makes its arrays from a seed and checks them afterwards. */
 export class Workbench {
   readonly type: FloatType;
   readonly #allocate: Allocator;
   readonly #guarded: Guarded[] = [];
+  readonly #tolerance: number;
+  readonly #smallest: number;
+  readonly #specials: readonly number[];
   #state: number;
 
-  constructor(type: FloatType, seed: number, allocate: Allocator) {
+  constructor(type: FloatType, seed: number, allocate: Allocator, options: WorkbenchOptions = {}) {
     this.type = type;
     this.#state = seed | 0;
     this.#allocate = allocate;
+    this.#tolerance = options.tolerance ?? tolerances[type];
+    this.#smallest = options.smallest ?? smallest[type];
+    this.#specials = specials.filter((value) => options.finite !== true || Number.isFinite(value));
   }
 
   /** The next number in [0, 1), from Tommy Ettinger's mulberry32. */
@@ -75,7 +91,7 @@ export class Workbench {
       if (options.integers === true) value = this.below(5) - 2;
       value += options.shift ?? 0;
       if (options.atLeast !== undefined) value = options.atLeast + Math.abs(value);
-      if (options.special === true && this.uniform() < 0.2) value = specials[this.below(specials.length)];
+      if (options.special === true && this.uniform() < 0.2) value = this.#specials[this.below(this.#specials.length)];
       view[i] = value;
     }
     return this.#freeze(view);
@@ -137,11 +153,11 @@ export class Workbench {
    * |expected|: a plain relative error. NaN and infinities must come in the same places.
    */
   close(name: string, actual: ArrayLike<number>, expected: ArrayLike<number>, magnitude?: ArrayLike<number>): void {
-    const tolerance = tolerances[this.type];
+    const tolerance = this.#tolerance;
     checkLength(name, actual, expected);
     for (let i = 0; i < expected.length; i++) {
       if (actual[i] === expected[i] || (Number.isNaN(actual[i]) && Number.isNaN(expected[i]))) continue;
-      const allowed = tolerance * Math.abs((magnitude ?? expected)[i]) + smallest[this.type];
+      const allowed = tolerance * Math.abs((magnitude ?? expected)[i]) + this.#smallest;
       const error = Math.abs(actual[i] - expected[i]);
       if (!(error <= allowed) || allowed === Infinity) {
         throw new Error(`${name}[${i}]: ${actual[i]}, expected ${expected[i]}, off by ${error}, allowed ${allowed}`);
