@@ -17,7 +17,7 @@ import { decodePng } from '../src/viz/index.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const run = promisify(execFile);
-const rooms = ['layers', 'nn', 'models', 'train', 'data', 'io', 'viz', 'node'];
+const rooms = ['layers', 'nn', 'models', 'train', 'data', 'io', 'viz', 'gpu', 'node'];
 const alias = Object.fromEntries([
   ...rooms.map((room) => [`tilegrad/${room}`, join(root, 'src', room, 'index.ts')]),
   ['tilegrad', join(root, 'src', 'index.ts')],
@@ -73,6 +73,7 @@ describe('a program of the pages', () => {
       'A layer of your own on variables, checked', 'Augmentation', 'Callbacks, a log, and an early end', 'Save and load',
       'Fine-tuning',
       'To ONNX and back',
+      'Training on a GPU',
     ]);
   });
 
@@ -102,6 +103,7 @@ describe('a program of the pages', () => {
     },
     'Fine-tuning': async (stdout) => expect(Number(/(\S+)\n$/.exec(stdout)?.[1])).toBeGreaterThan(0.6),
     'To ONNX and back': async (stdout) => expect(stdout.match(/true/g)).toHaveLength(2),
+    'Training on a GPU': async (stdout) => expect(Number(/fell to (\S+)/.exec(stdout)?.[1])).toBeLessThan(1.6),
     'Save and load': async (stdout) => expect(stdout).toContain('largest difference 0\nepochs 2 and 3\n'),
   };
 

@@ -1,7 +1,7 @@
 /**
- * A device is not believed but tested: drivers and translators of shaders have faults, and a wrong number makes training
- * worse without a word. Before its kernels are handed out, each computes once on small arrays of uneven sizes, and what
- * comes is held against the naive kernels.
+ * A device is not believed but tested: drivers and translators of shaders have faults, and a wrong number makes
+ * training worse without a word. Before its kernels are handed out, each computes once on small arrays of uneven sizes,
+ * and what comes is held against the naive kernels.
  */
 
 import type { ConvGeometry, KernelName, PoolGeometry } from '../kernels/contract.ts';
@@ -95,7 +95,9 @@ export async function selfTest({ name, adapter, kernels }: Pick<ComputeDevice, '
   }
 }
 
-/** The largest relative difference between the device's outputs and the definition's; NaN counts as infinitely far off. */
+/**
+ * The largest relative difference between the device's outputs and the definition's; NaN counts as infinitely far off.
+ */
 async function differenceOf(kernel: KernelName, kernels: DeviceKernels, given: Arguments): Promise<number> {
   const tested = kernels[kernel] as ((...given: Arguments) => Promise<unknown>) | undefined;
   if (tested === undefined) return 0;

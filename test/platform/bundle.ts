@@ -5,7 +5,10 @@ import { build } from 'esbuild';
 
 import { embedWorker } from '../../scripts/embed-worker.ts';
 
-/** The text of one file that holds the program, which lies in `programs` or where `at` says, and all of the library that it uses. */
+/**
+ * The text of one file that holds the program, which lies in `programs` or where `at` says, and all of the library that
+ * it uses.
+ */
 export async function bundleProgram(
   name: string, platform: 'neutral' | 'browser', at: URL = new URL('./programs/', import.meta.url),
 ): Promise<string> {

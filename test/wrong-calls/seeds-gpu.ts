@@ -21,6 +21,6 @@ export const gpuTable: Table = {
   'DeviceTraining.step': { on: () => training, args: () => [rng.normal(0, 1, [2, 6]), [0, 2]] },
   'DeviceTraining.readBack': { on: () => training, args: () => [] },
   'DeviceTraining.close': { on: () => training, args: () => [] },
-  // needs a device; test/gpu has its wrong calls
-  openWebGpu: 'internal', WebGpuDevice: 'internal', 'WebGpuDevice.close': 'internal',
+  // need a device; test/gpu has their wrong calls
+  openWebGpu: 'internal', openGpuJs: 'internal', WebGpuDevice: 'internal', 'WebGpuDevice.close': 'internal',
 };

@@ -1,8 +1,12 @@
-/** The layers of tilegrad/nn that have a form on devices, by class. A subclass may compute anything and is not known. */
+/**
+ * The layers of tilegrad/nn that have a form on devices, by class. A subclass may compute anything and is not known.
+ */
 
 import type { Variable } from '../../autograd/variable.ts';
 import type { ChannelGeometry } from '../../kernels/contract.ts';
-import { avgPoolSizes, convSizes, poolSizes } from '../../layers/geometry.ts';
+import { type AvgPoolParam, avgPoolSizes, convSizes, type PoolParam, poolSizes } from '../../layers/geometry.ts';
+import type { LayerRecord } from '../../layers/record.ts';
+import type { DropoutRecord } from '../../layers/records/elementwise.ts';
 import { Conv2d } from '../../nn/layers/convolution.ts';
 import { Dropout, ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh } from '../../nn/layers/elementwise.ts';
 import { Linear } from '../../nn/layers/linear.ts';
@@ -24,6 +28,11 @@ function plain(build: Form['build']): Form {
   return { parameters: [], states: [], build };
 }
 
+/** A job where there is something for it to write to. */
+function wanted<T>(target: T | null, make: (target: T) => Job): Job[] {
+  return target === null ? [] : [make(target)];
+}
+
 const linear: FormOf<Linear> = ({ weight, bias }) => ({
   parameters: bias === null ? [weight] : [weight, bias],
   states: [],
@@ -35,8 +44,9 @@ const linear: FormOf<Linear> = ({ weight, bias }) => ({
       forward: [operations.product(x.buffer, w.value, output.buffer, [batch, outputs, features], { bias: b?.value })],
       back: (dout, [dx]) => [
         operations.product(x.buffer, dout, w.gradient, [features, outputs, batch], { transposeA: true }),
-        ...(b === null ? [] : [operations.channelSums(dout, b.gradient, { outer: batch, channels: outputs, inner: 1 })]),
-        ...(dx === null ? [] : [operations.product(dout, w.value, dx, [batch, features, outputs], { transposeB: true })]),
+        ...wanted(b, ({ gradient }) =>
+          operations.channelSums(dout, gradient, { outer: batch, channels: outputs, inner: 1 })),
+        ...wanted(dx, (to) => operations.product(dout, w.value, to, [batch, features, outputs], { transposeB: true })),
       ],
     };
   },
@@ -69,12 +79,16 @@ const batchnorm: FormOf<BatchNorm1d | BatchNorm2d> = (module) => {
       const count = g.outer * g.inner;
       const [gamma, beta] = [parameter(weight), parameter(bias)];
       const [mean, variance] = [scratch(channels), scratch(channels)];
+      const norm = { gamma: gamma.value, beta: beta.value, mean, variance };
       const renew = (sample: GpuBuffer, i: number, take: number): Job =>
-        job(movingAverageShader, { sample, running: state(entries[i]) }, { length: channels, keep: momentum, take }, groupsFor(channels));
+        job(
+          movingAverageShader, { sample, running: state(entries[i]) }, { length: channels, keep: momentum, take },
+          groupsFor(channels),
+        );
       return {
         forward: [
           operations.batchnormStatistics(x.buffer, mean, variance, g),
-          operations.batchnormApply(x.buffer, { gamma: gamma.value, beta: beta.value, mean, variance }, output.buffer, g, eps),
+          operations.batchnormApply(x.buffer, norm, output.buffer, g, eps),
           renew(mean, 0, 1 - momentum),
           renew(variance, 1, (1 - momentum) * count / (count - 1)), // what is kept is the corrected variance
         ],
@@ -87,6 +101,10 @@ const batchnorm: FormOf<BatchNorm1d | BatchNorm2d> = (module) => {
   };
 };
 
+function alphaOf({ settings }: LayerRecord): number {
+  return settings!['alpha'] as number;
+}
+
 /** The way back starts from the input or from the output, as the contract says of each. */
 function activation(forward: ForwardName, backward: BackwardName, from: 'input' | 'output', alpha: number = 0): Form {
   return plain(({ batch, inputs: [x], output }) => {
@@ -95,25 +113,25 @@ function activation(forward: ForwardName, backward: BackwardName, from: 'input' 
     return {
       forward: [operations.activationForward(forward, x.buffer, output.buffer, length, alpha)],
       back: (dout, [dx]) =>
-        (dx === null ? [] : [operations.activationBackward(backward, dout, saved, dx, length, alpha)]),
+        wanted(dx, (to) => operations.activationBackward(backward, dout, saved, to, length, alpha)),
     };
   });
 }
 
-const maxPool: FormOf<MaxPool2d> = ({ _record: { param } }) => plain(({ batch, inputs: [x], output, scratch }) => {
-  const g = poolSizes('MaxPool2d', [batch, ...x.shape], param);
+const maxPool: FormOf<MaxPool2d> = ({ _record: { settings } }) => plain(({ batch, inputs: [x], output, scratch }) => {
+  const g = poolSizes('MaxPool2d', [batch, ...x.shape], settings as unknown as PoolParam);
   const argmax = scratch(batch * sizeOf(output.shape));
   return {
     forward: [operations.maxPoolForward(x.buffer, output.buffer, argmax, g)],
-    back: (dout, [dx]) => (dx === null ? [] : [operations.maxPoolBackward(dout, argmax, dx, g)]),
+    back: (dout, [dx]) => wanted(dx, (to) => operations.maxPoolBackward(dout, argmax, to, g)),
   };
 });
 
-const averagePool: FormOf<AvgPool2d> = ({ _record: { param } }) => plain(({ batch, inputs: [x], output }) => {
-  const g = avgPoolSizes('AvgPool2d', [batch, ...x.shape], param);
+const averagePool: FormOf<AvgPool2d> = ({ _record: { settings } }) => plain(({ batch, inputs: [x], output }) => {
+  const g = avgPoolSizes('AvgPool2d', [batch, ...x.shape], settings as unknown as AvgPoolParam);
   return {
     forward: [operations.avgPoolForward(x.buffer, output.buffer, g)],
-    back: (dout, [dx]) => (dx === null ? [] : [operations.avgPoolBackward(dout, dx, g)]),
+    back: (dout, [dx]) => wanted(dx, (to) => operations.avgPoolBackward(dout, to, g)),
   };
 });
 
@@ -123,20 +141,21 @@ const adaptivePool: FormOf<AdaptiveAvgPool2d> = () => plain(({ batch, inputs: [x
   const g = { planes: batch * channels, height, width, outHeight, outWidth };
   return {
     forward: [operations.adaptiveAvgPoolForward(x.buffer, output.buffer, g)],
-    back: (dout, [dx]) => (dx === null ? [] : [operations.adaptiveAvgPoolBackward(dout, dx, g)]),
+    back: (dout, [dx]) => wanted(dx, (to) => operations.adaptiveAvgPoolBackward(dout, to, g)),
   };
 });
 
 /** The masks are drawn on the processor, from the layer's own generator: a run drops what it would drop there. */
-const dropout: FormOf<Dropout> = ({ _record: { keepProb, source } }) => plain(({ batch, inputs: [x], output, drawn }) => {
+const dropout: FormOf<Dropout> = (module) => plain(({ batch, inputs: [x], output, drawn }) => {
+  const { keep } = module._record as DropoutRecord;
+  const [rng] = module.generators();
   const length = batch * sizeOf(x.shape);
   const mask = drawn(length, (array) => {
-    const rng = source();
-    for (let i = 0; i < length; i++) array[i] = rng.random() < keepProb ? 1 / keepProb : 0;
+    for (let i = 0; i < length; i++) array[i] = rng.random() < keep ? 1 / keep : 0;
   });
   const masked = (a: GpuBuffer, out: GpuBuffer): Job =>
     job(binaryShaders.mul, { a, b: mask, out }, { length, s: 0 }, groupsFor(length));
-  return { forward: [masked(x.buffer, output.buffer)], back: (dout, [dx]) => (dx === null ? [] : [masked(dout, dx)]) };
+  return { forward: [masked(x.buffer, output.buffer)], back: (dout, [dx]) => wanted(dx, (to) => masked(dout, to)) };
 });
 
 /** The sum of two values of one shape. */
@@ -146,7 +165,7 @@ export const addForm: Form = plain(({ batch, inputs: [x, y], output: { buffer: o
   return {
     forward: [job(binaryShaders.add, { a: x.buffer, b: y.buffer, out }, { length, s: 0 }, groupsFor(length))],
     back: (dout, dxs) => dxs.flatMap((dx) =>
-      (dx === null ? [] : [job(copyRowsShader, { x: dout, out: dx }, sizes, groupsFor(length))])),
+      wanted(dx, (to) => job(copyRowsShader, { x: dout, out: to }, sizes, groupsFor(length)))),
   };
 });
 
@@ -157,11 +176,13 @@ export const concatForm: Form = plain(({ batch, inputs, output: { buffer: out, s
   const offsets = parts.map((_, i) => parts.slice(0, i).reduce((sum, part) => sum + part, 0));
   return {
     forward: inputs.map(({ buffer: x }, i) => job(copyRowsShader, { x, out }, {
-      length: batch * parts[i], run: parts[i], fromStride: parts[i], fromOffset: 0, toStride: whole, toOffset: offsets[i],
+      length: batch * parts[i], run: parts[i], fromStride: parts[i], fromOffset: 0, toStride: whole,
+      toOffset: offsets[i],
     }, groupsFor(batch * parts[i]))),
-    back: (dout, dxs) => dxs.flatMap((dx, i) => (dx === null ? [] : [job(copyRowsShader, { x: dout, out: dx }, {
-      length: batch * parts[i], run: parts[i], fromStride: whole, fromOffset: offsets[i], toStride: parts[i], toOffset: 0,
-    }, groupsFor(batch * parts[i]))])),
+    back: (dout, dxs) => dxs.flatMap((dx, i) => wanted(dx, (out) => job(copyRowsShader, { x: dout, out }, {
+      length: batch * parts[i], run: parts[i], fromStride: whole, fromOffset: offsets[i], toStride: parts[i],
+      toOffset: 0,
+    }, groupsFor(batch * parts[i])))),
   };
 });
 
@@ -174,13 +195,14 @@ function known<M extends Module>(type: new (...given: never[]) => M, form: FormO
 const forms: ReadonlyMap<unknown, FormOf<Module>> = new Map([
   known(Linear, linear), known(Conv2d, convolution), known(BatchNorm1d, batchnorm), known(BatchNorm2d, batchnorm),
   known(ReLU, () => activation('reluForward', 'reluBackward', 'output')),
-  known(LeakyReLU, ({ _record: { alpha } }) => activation('leakyReluForward', 'leakyReluBackward', 'input', alpha)),
-  known(ELU, ({ _record: { alpha } }) => activation('eluForward', 'eluBackward', 'input', alpha)),
+  known(LeakyReLU, ({ _record }) => activation('leakyReluForward', 'leakyReluBackward', 'input', alphaOf(_record))),
+  known(ELU, ({ _record }) => activation('eluForward', 'eluBackward', 'input', alphaOf(_record))),
   known(GELU, () => activation('geluForward', 'geluBackward', 'input')),
   known(SiLU, () => activation('siluForward', 'siluBackward', 'input')),
   known(Sigmoid, () => activation('sigmoidForward', 'sigmoidBackward', 'output')),
   known(Tanh, () => activation('tanhForward', 'tanhBackward', 'output')),
-  known(MaxPool2d, maxPool), known(AvgPool2d, averagePool), known(AdaptiveAvgPool2d, adaptivePool), known(Dropout, dropout),
+  known(MaxPool2d, maxPool), known(AvgPool2d, averagePool), known(AdaptiveAvgPool2d, adaptivePool),
+  known(Dropout, dropout),
 ]);
 
 /** The names of the layers that have a form, beside the containers and Flatten. */

@@ -36,9 +36,9 @@ export interface Network {
 }
 
 /**
- * The steps of a network for examples of this shape. Throws, under the caller's name, TypeError for a module that has no
- * form on devices (by its path and class), a layer that is used twice or computes in float64; RangeError for shapes that
- * do not fit.
+ * The steps of a network for examples of this shape. Throws, under the caller's name, TypeError for a module that has
+ * no form on devices (by its path and class), a layer that is used twice or computes in float64; RangeError for shapes
+ * that do not fit.
  */
 export function readNetwork(fn: string, model: Module, inputShape: number | readonly number[]): Network {
   const input = checkShape(fn, inputShape, 'inputShape');

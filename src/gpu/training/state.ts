@@ -93,7 +93,8 @@ export class DeviceState implements Resident {
    * changed nothing, DeviceError where the device is lost, Error where a loss is not finite.
    */
   async readBack(): Promise<number[]> {
-    const parameters = [...this.#parameters].map(([variable, { value }]) => ({ variable, buffer: value, length: variable.size }));
+    const parameters = [...this.#parameters].map(([variable, { value }]) =>
+      ({ variable, buffer: value, length: variable.size }));
     const kept = this.#kept.map(({ entry, buffer }) => ({ entry, buffer, length: sizeOf(entry.shape) }));
     const wanted = [{ buffer: this.losses, length: this.#unread }, ...parameters, ...kept, ...this.#updates.wanted()];
     const [losses, ...arrays] = (await this.#session.read([], wanted)).map((bytes) => new Float32Array(bytes));
@@ -128,7 +129,7 @@ export class DeviceState implements Resident {
   #buffers(): GpuBuffer[] {
     return [
       this.losses, ...[...this.#parameters.values()].flatMap(({ value, gradient }) => [value, gradient]),
-      ...this.#kept.map(({ buffer }) => buffer), ...this.#updates.wanted().map(({ buffer }) => buffer),
+      ...this.#kept.map(({ buffer }) => buffer), ...this.#updates.buffers,
     ];
   }
 

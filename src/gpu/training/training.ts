@@ -1,7 +1,7 @@
 /**
- * Training on a device. Parameters, what the optimiser remembers, and all that a step computes stay on the device; a step
- * is one submission, and the processor does not wait for it. Every `readEvery` steps the state is read back into the
- * network and its optimiser: what is known when the device is lost.
+ * Training on a device. Parameters, what the optimiser remembers, and all that a step computes stay on the device; a
+ * step is one submission, and the processor does not wait for it. Every `readEvery` steps the state is read back into
+ * the network and its optimiser: what is known when the device is lost.
  *
  *   const training = await trainOnDevice(net, new Adam(net.parameters()), { inputShape: [3, 32, 32] });
  *   for (const [x, y] of loader) await training.step(x, y);
@@ -103,7 +103,8 @@ export class DeviceTraining {
     try {
       this.#device = device ?? await openWebGpu();
       this.#own = device === undefined;
-      this.#state = await DeviceState.create(this.#device.session, this.#network, this.#model, this.#optimizer, this.#readEvery);
+      const { session } = this.#device;
+      this.#state = await DeviceState.create(session, this.#network, this.#model, this.#optimizer, this.#readEvery);
     } catch (error) {
       this.#fallBack(error);
     }
@@ -111,8 +112,8 @@ export class DeviceTraining {
 
   /**
    * One step on a batch x (N, ...) with labels y (N). Resolves when it was handed to the device, or with every
-   * readEvery-th when that has come back. Throws TypeError or RangeError for what is no such batch, Error where the loss
-   * is not finite, which is noticed when it is read; with onTrouble 'error' DeviceError.
+   * readEvery-th when that has come back. Throws TypeError or RangeError for what is no such batch, Error where the
+   * loss is not finite, which is noticed when it is read; with onTrouble 'error' DeviceError.
    */
   async step(x: Tensor, y: Labels): Promise<void> {
     const fn = 'DeviceTraining.step';
@@ -136,8 +137,8 @@ export class DeviceTraining {
   }
 
   /**
-   * Reads the state back: afterwards the network and the optimiser are as after the last step, and `losses` is complete.
-   * Throws as step does.
+   * Reads the state back: afterwards the network and the optimiser are as after the last step, and `losses` is
+   * complete. Throws as step does.
    */
   async readBack(): Promise<void> {
     try {
@@ -164,7 +165,9 @@ export class DeviceTraining {
     if (this.#own) this.#device?.close();
   }
 
-  /** Goes on without the device, from what was read last; throws what is no trouble of a device, or is not wanted so. */
+  /**
+   * Goes on without the device, from what was read last; throws what is no trouble of a device, or is not wanted so.
+   */
   #fallBack(error: unknown): void {
     if (!(error instanceof DeviceError)) throw error;
     const unread = this.#state?.unread ?? 0;
@@ -196,4 +199,3 @@ export function checkFinite(loss: number, step: number): void {
   if (Number.isFinite(loss)) return;
   throw new Error(`DeviceTraining.step: the loss became ${loss} at step ${step}: training diverged; a lower learning rate may help`);
 }
-

@@ -57,6 +57,7 @@ export class DeviceUpdates {
       const values: Record<string, number> = { length };
       updateRules[kernel].numbers.forEach((name, i) => { values[name] = numbers[i]; });
       if (each.rule !== plan.rule || each.update === null) {
+        for (const old of [each.l2, each.update]) old?.numbers.destroy();
         each.rule = plan.rule;
         const states = plan.rule.state.map((name) => this.#state(each, plan, name));
         const buffers = Object.fromEntries(updateRules[kernel].state.map((name, i) => [name, states[i]]));
@@ -76,6 +77,12 @@ export class DeviceUpdates {
       }
       return plan.l2 === 0 ? [each.update] : [each.l2!, each.update];
     });
+  }
+
+  /** All that was allocated here. */
+  get buffers(): GpuBuffer[] {
+    return this.#updated.flatMap(({ state, l2, update }) =>
+      [...state.values(), ...[l2, update].flatMap((each) => (each === null ? [] : [each.numbers]))]);
   }
 
   /** What is remembered, for reading. */
@@ -119,7 +126,8 @@ function callOf(rule: RuleDefinition, { config }: PlannedUpdate, t: number): { k
   const names = Object.keys(updateRules) as UpdateName[];
   const kernels = Object.fromEntries(names.map((name) => [name, listener(name)])) as unknown as UpdateKernels;
   const nothing: FloatArray = new Float32Array(0);
-  const arrays = rule.state.map(() => nothing);
-  rule.update(kernels, { w: nothing, dw: nothing, nextW: nothing, state: arrays, nextState: arrays }, checkedSettings(rule, config), t);
+  const state = rule.state.map(() => nothing);
+  const arrays = { w: nothing, dw: nothing, nextW: nothing, state, nextState: state };
+  rule.update(kernels, arrays, checkedSettings(rule, config), t);
   return calls[0];
 }

@@ -182,11 +182,13 @@ function updateKernels(open: Open): DeviceKernels {
   const kernels = (Object.keys(updateRules) as UpdateName[]).map((name) => {
     const { state, numbers } = updateRules[name];
     // the contract's order: w, dw, state, nextW, next state, then numbers
-    const kernel = async (w: FloatArray, dw: FloatArray, ...rest: ReadonlyArray<FloatArray | number | boolean>): Promise<void> => {
+    type Rest = ReadonlyArray<FloatArray | number | boolean>;
+    const kernel = async (w: FloatArray, dw: FloatArray, ...rest: Rest): Promise<void> => {
       const call = open(name);
       const arrays = rest.slice(0, 2 * state.length + 1) as FloatArray[];
       const nextW = arrays[state.length];
-      const buffers = Object.fromEntries(state.map((each, i) => [each, call.changed(each, arrays[i], arrays[state.length + 1 + i])]));
+      const buffers = Object.fromEntries(state.map((each, i) =>
+        [each, call.changed(each, arrays[i], arrays[state.length + 1 + i])]));
       const values = Object.fromEntries(numbers.map((each, i) => [each, Number(rest[arrays.length + i])]));
       await call.run(job(
         updateShaders[name], { w: call.changed('w', w, nextW), dw: call.input('dw', dw), ...buffers },

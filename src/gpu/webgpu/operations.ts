@@ -34,7 +34,8 @@ const flag = (value: boolean | undefined): number => (value === true ? 1 : 0);
 
 /** out (m, n) = op(a) (m, k) op(b) (k, n) + bias (n). */
 export function product(
-  a: GpuBuffer, b: GpuBuffer, out: GpuBuffer, [m, n, k]: readonly [number, number, number], options: ProductOptions = {},
+  a: GpuBuffer, b: GpuBuffer, out: GpuBuffer, [m, n, k]: readonly [number, number, number],
+  options: ProductOptions = {},
 ): Job {
   const { transposeA, transposeB, accumulate, bias = null, relu } = options;
   return job(gemmShader, { a, b, bias: bias ?? a, out }, {

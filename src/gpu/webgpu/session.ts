@@ -127,7 +127,9 @@ export class Session {
     return staging;
   }
 
-  /** Runs the jobs and reads arrays back. Throws DeviceError where the device is lost meanwhile or refused something. */
+  /**
+   * Runs the jobs and reads arrays back. Throws DeviceError where the device is lost meanwhile or refused something.
+   */
   async read(jobs: readonly Prepared[], wanted: readonly Wanted[]): Promise<ArrayBuffer[]> {
     const staging = this.submit(jobs, wanted)!;
     try {
@@ -155,17 +157,17 @@ export class Session {
   async within<T extends { readonly buffers: readonly GpuBuffer[] }>(what: string, make: () => T): Promise<T> {
     this.check();
     this.#device.pushErrorScope('out-of-memory');
-    let made: T | null = null;
+    let made: T;
     try {
       made = make();
-    } finally {
-      const error = await this.#device.popErrorScope();
-      if (error !== null) {
-        for (const buffer of made?.buffers ?? []) buffer.destroy();
-        throw new DeviceError('limits', `webgpu: no memory for ${what}: ${printable(error.message)}`);
-      }
+    } catch (error) {
+      await this.#device.popErrorScope();
+      throw error;
     }
-    return made;
+    const error = await this.#device.popErrorScope();
+    if (error === null) return made;
+    for (const buffer of made.buffers) buffer.destroy();
+    throw new DeviceError('limits', `webgpu: no memory for ${what}: ${printable(error.message)}`);
   }
 
   close(): void {

@@ -29,7 +29,8 @@ export type AnyShader = Shader<string, string, string>;
 
 /** The definition of a shader; numbers that it does not need are left out. */
 export function shader<Buffer extends string, Size extends string = never, Real extends string = never>(definition: {
-  name: string; buffers: Readonly<Record<Buffer, Access>>; sizes?: readonly Size[]; reals?: readonly Real[]; code: string;
+  name: string; buffers: Readonly<Record<Buffer, Access>>; sizes?: readonly Size[]; reals?: readonly Real[];
+  code: string;
 }): Shader<Buffer, Size, Real> {
   return { sizes: [], reals: [], ...definition };
 }
@@ -84,7 +85,9 @@ export const mostGroups = 65_535;
 /** Invocations of a workgroup that go through elements one by one, and of one that adds up. */
 export const lane = 64;
 
-/** The code of a shader that does something for each of g.length elements i: as many at once as there are invocations. */
+/**
+ * The code of a shader that does something for each of g.length elements i: as many at once as there are invocations.
+ */
 export function forEachElement(body: string): string {
   return `
 @compute @workgroup_size(${lane})

@@ -88,7 +88,7 @@ async function gradientsAgree(device: WebGpuDevice): Promise<string> {
     Object.entries(state).map(([name, value]) => [name, value.astype('float64').sub(before[name].astype('float64'))]),
   );
   const [mine, wanted] = [moved(ours.stateDict()), moved(theirs.stateDict())];
-  // The bias of a convolution before a batchnorm has gradient 0: what is left there is rounding, and nothing to compare.
+  // The bias of a convolution before a batchnorm has gradient 0: what is left there is rounding, nothing to compare.
   const scale = Math.max(...Object.values(wanted).map((value) => value.abs().max().item()));
   for (const name of Object.keys(wanted)) {
     if (wanted[name].abs().max().item() > 1e-5 * scale) continue;
@@ -149,7 +149,8 @@ async function curvesAgree(device: WebGpuDevice, numFilters: number, make: MakeO
 function fragileGpu(): { gpu: NonNullable<Parameters<typeof openWebGpu>[0]>['gpu']; lose: () => void } {
   interface Lost { destroy(): void }
   interface Adapter { requestDevice(options: object): Promise<Lost> }
-  const real = (globalThis as unknown as { navigator: { gpu: { requestAdapter(o: object): Promise<Adapter> } } }).navigator.gpu;
+  interface Globals { navigator: { gpu: { requestAdapter(options: object): Promise<Adapter> } } }
+  const real = (globalThis as unknown as Globals).navigator.gpu;
   let device: Lost | null = null;
   const requestAdapter = async (options: object): Promise<unknown> => {
     const adapter = await real.requestAdapter(options);
@@ -206,7 +207,9 @@ async function reportsLoss(): Promise<string> {
 
 /** A step whose arrays no device takes is an error that names the layer, and the device goes on working. */
 async function refusesWhatDoesNotFit(device: WebGpuDevice): Promise<string> {
-  const net = nn.sequential(new nn.Conv2d(1, 4096, 1), new nn.AdaptiveAvgPool2d(1), new nn.Flatten(), new nn.Linear(4096, 5));
+  const net = nn.sequential(
+    new nn.Conv2d(1, 4096, 1), new nn.AdaptiveAvgPool2d(1), new nn.Flatten(), new nn.Linear(4096, 5),
+  );
   const training = await trainOnDevice(net, new nn.SGD(net.parameters()), { inputShape: [1, 1024, 1024], device, onTrouble: 'error' });
   try {
     await training.step(new Rng(1).normal(0, 1, [1, 1, 1024, 1024]).astype('float32'), [1]);

@@ -3,8 +3,8 @@
 import { forEachElement, type Shader, shader } from '../shader.ts';
 
 /**
- * losses[i] = -log softmax(scores[i])[label], dscores = (softmax(scores) - one-hot label) / length. The largest score is
- * taken off all of them first, so that no exponential overflows.
+ * losses[i] = -log softmax(scores[i])[label], dscores = (softmax(scores) - one-hot label) / length. The largest score
+ * is taken off all of them first, so that no exponential overflows.
  */
 export const softmaxLossShader: Shader<'scores' | 'labels' | 'losses' | 'dscores', 'length' | 'classes'> = shader({
   name: 'softmaxLoss', buffers: { scores: 'in', labels: 'in int', losses: 'out', dscores: 'out' },

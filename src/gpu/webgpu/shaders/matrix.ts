@@ -43,15 +43,18 @@ fn add_${name}(own: f32, index: u32) -> f32 {
 }
 
 /**
- * out[c] = scale times the sum of x (outer, channels, inner) over outer and inner, one workgroup a channel: the gradient
- * of a bias, the column sums of a matrix (inner 1), or the sum of everything (one channel).
+ * out[c] = scale times the sum of x (outer, channels, inner) over outer and inner, one workgroup a channel: the
+ * gradient of a bias, the column sums of a matrix (inner 1), or the sum of everything (one channel).
  */
 export const channelSumShader: Shader<'x' | 'out', 'outer' | 'channels' | 'inner' | 'square' | 'at', 'scale'> = shader({
   name: 'channelSum', buffers: { x: 'in', out: 'inout' }, sizes: ['outer', 'channels', 'inner', 'square', 'at'],
   reals: ['scale'],
   code: `${workgroupSum('shares', lane)}
 @compute @workgroup_size(${lane})
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) index: u32) {
+fn main(
+  @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) index: u32,
+) {
   let count = g.outer * g.inner;
   for (var c = i32(group.x); c < g.channels; c += i32(groups.x)) {
     var own = 0.0;

@@ -1,6 +1,6 @@
 /**
- * Batch normalisation of x (outer, channels, inner); src/kernels/naive/normalisation.ts derives the gradient. Sums over a
- * channel are one workgroup's, what is done with them to each element is another dispatch.
+ * Batch normalisation of x (outer, channels, inner); src/kernels/naive/normalisation.ts derives the gradient. Sums over
+ * a channel are one workgroup's, what is done with them to each element is another dispatch.
  */
 
 import { forEachElement, lane, type Shader, shader } from '../shader.ts';
@@ -14,7 +14,10 @@ const perChannel = `
 fn place(c: i32, k: i32) -> i32 { return ((k / g.inner) * g.channels + c) * g.inner + k % g.inner; }
 
 @compute @workgroup_size(${lane})
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) index: u32) {
+fn main(
+  @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) index: u32,
+) {
   let count = g.outer * g.inner;
   for (var c = i32(group.x); c < g.channels; c += i32(groups.x)) {`;
 
@@ -79,8 +82,8 @@ export const batchnormSumsShader: Shader<
 });
 
 /**
- * dx = gamma s (dout - dbeta / m - xhat dgamma / m) with s = 1 / sqrt(variance + epsilon). `share` is 1 / m, and 0 where
- * mean and variance are constants.
+ * dx = gamma s (dout - dbeta / m - xhat dgamma / m) with s = 1 / sqrt(variance + epsilon). `share` is 1 / m, and 0
+ * where mean and variance are constants.
  */
 export const batchnormGradientShader: Shader<
   'dout' | 'x' | 'gamma' | 'mean' | 'variance' | 'dgamma' | 'dbeta' | 'dx', 'length' | 'channels' | 'inner',

@@ -1,6 +1,6 @@
 /**
- * Pooling, forward by window and backward by pixel: a pixel looks for the windows that it lay in and gathers its share of
- * their gradients, so that overlapping windows need not add to one place at once.
+ * Pooling, forward by window and backward by pixel: a pixel looks for the windows that it lay in and gathers its share
+ * of their gradients, so that overlapping windows need not add to one place at once.
  */
 
 import { forEachElement, type Shader, shader } from '../shader.ts';
@@ -122,7 +122,9 @@ for (var iy = top; iy < bottom; iy++) {
 out[i] = sum / f32((bottom - top) * (right - left));`),
 });
 
-/** Row y lies in window i where i m / n < y + 1 and (i + 1) m / n > y: from floor(y n / m) to ceil((y + 1) n / m) - 1. */
+/**
+ * Row y lies in window i where i m / n < y + 1 and (i + 1) m / n > y: from floor(y n / m) to ceil((y + 1) n / m) - 1.
+ */
 export const adaptiveAvgPoolBackwardShader: Shader<'dout' | 'dx', Adaptive> = shader({
   name: 'adaptiveAvgPoolBackward', buffers: { dout: 'in', dx: 'out' }, sizes: adaptive,
   code: adaptiveWindow + forEachElement(`

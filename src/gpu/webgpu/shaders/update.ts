@@ -3,7 +3,9 @@
 import type { UpdateKernels } from '../../../kernels/contract.ts';
 import { type Access, type AnyShader, forEachElement, shader } from '../shader.ts';
 
-/** One rule: the arrays that it remembers, its numbers in the order in which the contract's kernel takes them, the step. */
+/**
+ * One rule: the arrays that it remembers, its numbers in the order in which the contract's kernel takes them, the step.
+ */
 interface Rule {
   readonly state: readonly string[];
   readonly numbers: readonly string[];

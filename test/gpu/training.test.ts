@@ -1,0 +1,153 @@
+/** Training on a device that computes nothing: what is sent, what comes back, and what happens when it is gone. */
+
+import { describe, expect, it } from 'vitest';
+
+import { DeviceError, trainOnDevice, WebGpuDevice, type DeviceTrainingOptions } from '../../src/gpu/index.ts';
+import { openSession } from '../../src/gpu/webgpu/session.ts';
+import { Rng, Tensor, zeros } from '../../src/index.ts';
+import * as nn from '../../src/nn/index.ts';
+import { fakeGpu, type FakeGpu } from './fake.ts';
+
+const build = (): nn.Sequential => {
+  const layer = { rng: new Rng(1) };
+  return nn.sequential(
+    new nn.Conv2d(2, 3, 3, layer), new nn.BatchNorm2d(3), new nn.ReLU(), new nn.Flatten(),
+    new nn.Dropout(0.5, { rng: new Rng(2) }), new nn.Linear(12, 4, layer),
+  );
+};
+
+const batch = (n: number = 5): readonly [Tensor, number[]] => [
+  new Rng(3).normal(0, 1, [n, 2, 4, 4]).astype('float32'), Array.from({ length: n }, (_, i) => i % 4),
+];
+
+async function start(fake: FakeGpu, options: Partial<DeviceTrainingOptions> = {}, net: nn.Module = build()): Promise<{
+  net: nn.Module; optimizer: nn.Adam; training: Awaited<ReturnType<typeof trainOnDevice>>;
+}> {
+  const device = new WebGpuDevice(await openSession(fake.gpu));
+  const optimizer = new nn.Adam(net.parameters(), { lr: 1e-3 });
+  const training = await trainOnDevice(net, optimizer, { inputShape: [2, 4, 4], device, ...options });
+  return { net, optimizer, training };
+}
+
+function states(net: nn.Module): Record<string, number[]> {
+  return Object.fromEntries(Object.entries(net.stateDict()).map(([name, value]) => [name, Array.from(value.data)]));
+}
+
+describe('trainOnDevice', () => {
+  it('hands a whole step over in one submission, and reads the state back now and then', async () => {
+    const fake = fakeGpu();
+    const { net, optimizer, training } = await start(fake, { readEvery: 3 });
+    const before = states(net);
+    await training.step(...batch());
+    await training.step(...batch());
+    expect(fake.submissions.length).toBe(2);
+    expect(fake.submissions[0]).toBe(fake.submissions[1]);
+    expect(fake.submissions[0]).toBeGreaterThan(20);
+    expect(training.losses).toEqual([]);
+    await training.step(...batch());
+    expect(fake.submissions.length).toBe(4);
+    expect(fake.submissions[3]).toBe(0); // copies only
+    expect(training.losses).toEqual([0, 0, 0]); // what a device that computes nothing gives
+    expect(training.device).toBe('webgpu');
+    const after = states(net);
+    expect(after).toEqual({ ...before, '1.num_batches_tracked': [3] }); // the same numbers, there and back
+    const { state } = optimizer.stateDict();
+    expect(state['0.t'].item()).toBe(3);
+    expect(Object.keys(state).length).toBe(3 * net.parameters().length);
+  });
+
+  it('gives back all memory of the device', async () => {
+    const fake = fakeGpu();
+    const { training } = await start(fake);
+    for (const n of [5, 2, 3, 4, 5, 6, 7]) await training.step(...batch(n));
+    await training.close();
+    expect(fake.alive.size).toBe(0);
+  });
+
+  it('goes on with the processor from what was read last when the device is lost', async () => {
+    const fake = fakeGpu();
+    const { net, training } = await start(fake, { readEvery: 2 });
+    await training.step(...batch());
+    await training.step(...batch());
+    await training.step(...batch());
+    fake.lose();
+    await training.step(...batch());
+    expect(training.device).toBe('cpu');
+    expect(training.steps).toBe(3); // two that were read, one on the processor
+    const why = /the device was lost \(unknown: taken away\); the processor trains on from step 2/;
+    expect(training.why.join()).toMatch(why);
+    const reference = build();
+    const optimizer = new nn.Adam(reference.parameters(), { lr: 1e-3 });
+    optimizer.loadStateDict({ // Adam counted two steps, which changed nothing
+      state: Object.fromEntries(reference.parameters().map((_, i) => [`${i}.t`, new Tensor(Float64Array.of(2), [])])),
+      groups: optimizer.stateDict().groups,
+    });
+    const dropout = reference.layers[4] as nn.Dropout;
+    for (let i = 0; i < 2; i++) dropout.generators()[0].fillUniform(new Float64Array(5 * 12));
+    const loss = nn.crossEntropy(reference.forward(nn.variable(batch()[0])), batch()[1]);
+    optimizer.zeroGrad();
+    loss.backward();
+    optimizer.step();
+    expect(training.losses[2]).toBe(loss.item());
+    for (const [i, parameter] of net.parameters().entries()) {
+      expect(parameter.value.toArray()).toEqual(reference.parameters()[i].value.toArray());
+    }
+  });
+
+  it('throws instead where that is asked for, and leaves the network as it was read last', async () => {
+    const fake = fakeGpu();
+    const { net, training } = await start(fake, { onTrouble: 'error' });
+    const before = states(net);
+    await training.step(...batch());
+    fake.lose();
+    const error = await training.readBack().catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(DeviceError);
+    expect((error as DeviceError).trouble).toBe('lost');
+    expect(states(net)).toEqual(before);
+  });
+
+  it('trains with the processor where the device has no room, and says what was too large', async () => {
+    const fake = fakeGpu({ maxBufferSize: 12 * 4 * 4 });
+    const { training } = await start(fake);
+    await training.step(...batch());
+    expect(training.device).toBe('cpu');
+    expect(training.steps).toBe(1);
+    const why = /takes \d+ bytes, one array of this device may have 192.*trains on from step 0/;
+    expect(training.why.join()).toMatch(why);
+    expect(fake.alive.size).toBe(0);
+    let full = false;
+    const small = fakeGpu({ outOfMemory: () => full });
+    const { training: second } = await start(small);
+    full = true;
+    await second.step(...batch());
+    expect(second.why.join()).toMatch(/no memory for a step of 5 examples: not enough memory/);
+    expect(small.alive.size).toBe(0);
+  });
+
+  it('trains with the processor where there is no device', async () => {
+    const net = build();
+    const training = await trainOnDevice(net, new nn.SGD(net.parameters()), { inputShape: [2, 4, 4] });
+    await training.step(...batch());
+    expect(training.device).toBe('cpu');
+    expect(training.losses.length).toBe(1);
+    expect(training.why.join()).toMatch(/no navigator\.gpu here.*the processor trains on from step 0/);
+    await training.close();
+    const error = await trainOnDevice(net, new nn.SGD(net.parameters()), { inputShape: [2, 4, 4], onTrouble: 'error' })
+      .catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(DeviceError);
+  });
+
+  it('refuses batches that do not fit before anything is sent', async () => {
+    const fake = fakeGpu();
+    const { training } = await start(fake);
+    const [x, y] = batch();
+    await expect(training.step(zeros([5, 2, 4, 5]), y))
+      .rejects.toThrow(/^DeviceTraining.step: x must hold examples of 2x4x4, got 5x2x4x5/);
+    await expect(training.step(x.astype('float64'), y)).rejects.toThrow(/^DeviceTraining.step: x must be float32/);
+    await expect(training.step(x, [0, 1, 2, 3, 4])).rejects.toThrow(RangeError);
+    await expect(training.step(zeros([0, 2, 4, 4]), [])).rejects.toThrow(RangeError);
+    expect(fake.submissions).toEqual([]);
+    await expect(start(fake, { inputShape: [3, 2, 2] }, nn.sequential(new nn.Conv2d(3, 2, 1))))
+      .rejects.toThrow(/the network must give scores \(N, C\)/);
+  });
+});
