@@ -55,11 +55,6 @@ export class Sequential extends Trainable {
     this.#stretches = stretches(modules);
   }
 
-  /** The modules of the chain, in their order. */
-  get layers(): readonly Module[] {
-    return this.#modules;
-  }
-
   forward(x: Variable): Variable {
     if (layerWatcher() !== null) return this._modules.reduce((out, module) => module.forward(out), x);
     let out = x;

@@ -82,7 +82,7 @@ describe('trainOnDevice', () => {
       state: Object.fromEntries(reference.parameters().map((_, i) => [`${i}.t`, new Tensor(Float64Array.of(2), [])])),
       groups: optimizer.stateDict().groups,
     });
-    const dropout = reference.layers[4] as nn.Dropout;
+    const dropout = reference._modules[4] as nn.Dropout;
     for (let i = 0; i < 2; i++) dropout.generators()[0].fillUniform(new Float64Array(5 * 12));
     const loss = nn.crossEntropy(reference.forward(nn.variable(batch()[0])), batch()[1]);
     optimizer.zeroGrad();

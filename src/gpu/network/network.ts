@@ -63,7 +63,7 @@ class Reader {
     const below = (name: string): string => (path === '' ? name : `${path}.${name}`);
     switch (module.constructor) {
       case Sequential:
-        return (module as Sequential).layers.reduce((flow, layer, i) => this.read(layer, below(`${i}`), flow), x);
+        return (module as Sequential)._modules.reduce((flow, layer, i) => this.read(layer, below(`${i}`), flow), x);
       case Residual: {
         const { body, shortcut } = module as Residual;
         const straight = shortcut === null ? x : this.read(shortcut, below('shortcut'), x);
