@@ -97,7 +97,8 @@ function elementwiseKernels(runner: Runner): DeviceKernels {
   const two = (kernel: GpuJsKernel, a: FloatArray, b: FloatArray, out: FloatArray, s: number = 0): void => {
     runner.run(kernel, { a, b, numbers: Float32Array.of(s) }, {}, [out.length], out);
   };
-  const { forwardSources: forward, backwardSources: backward } = sources;
+  const forward = sources.forwardSources;
+  const backward = sources.backwardSources;
   return {
     async binary(operation, a, b, out) { two(sources.binarySources[operation], a, b, out); },
     async binaryScalar(operation, a, s, out) { one(sources.scalarSources[operation], a, out, s); },

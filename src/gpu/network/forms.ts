@@ -2,7 +2,6 @@
  * The layers of tilegrad/nn that have a form on devices, by class. A subclass may compute anything and is not known.
  */
 
-import type { Variable } from '../../autograd/variable.ts';
 import type { ChannelGeometry } from '../../kernels/contract.ts';
 import { type AvgPoolParam, avgPoolSizes, convSizes, type PoolParam, poolSizes } from '../../layers/geometry.ts';
 import type { LayerRecord } from '../../layers/record.ts';
@@ -211,9 +210,4 @@ export const formNames: readonly string[] = [...forms.keys()].map((type) => (typ
 /** The form of a layer of just one of these classes; null for any other. */
 export function formOf(module: Module): Form | null {
   return forms.get(module.constructor)?.(module) ?? null;
-}
-
-/** Parameters of a form, each once. */
-export function parametersOf(list: readonly Form[]): Variable[] {
-  return [...new Set(list.flatMap(({ parameters }) => [...parameters]))];
 }

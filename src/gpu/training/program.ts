@@ -3,7 +3,6 @@
  * what differs from step to step are the batch, the masks of dropout, and where the loss goes.
  */
 
-import { sizeOf } from '../../tensor/shape.ts';
 import type { Variable } from '../../autograd/variable.ts';
 import type { StateEntry } from '../../nn/module.ts';
 import type { DeviceParameter, FormBackward, Place } from '../network/form.ts';
@@ -152,9 +151,4 @@ export function feed(session: Session, program: Program, x: Float32Array, labels
     fill(array);
     session.upload(buffer, array);
   }
-}
-
-/** Elements of one example. */
-export function exampleSize(network: Network): number {
-  return sizeOf(network.input);
 }

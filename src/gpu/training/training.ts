@@ -195,7 +195,7 @@ export class DeviceTraining {
 }
 
 /** Throws Error for a loss that is no number: what is trained further from there is lost. */
-export function checkFinite(loss: number, step: number): void {
+function checkFinite(loss: number, step: number): void {
   if (Number.isFinite(loss)) return;
   throw new Error(`DeviceTraining.step: the loss became ${loss} at step ${step}: training diverged; a lower learning rate may help`);
 }
