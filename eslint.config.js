@@ -6,7 +6,7 @@ import tseslint from 'typescript-eslint';
 const width = 120;
 
 export default tseslint.config(
-  { ignores: ['dist', 'out', 'node_modules', 'bench/results', 'coverage'] },
+  { ignores: ['dist', 'examples/browser/dist', 'out', 'node_modules', 'bench/results', 'coverage'] },
   js.configs.recommended,
   ...tseslint.configs.strict,
   stylistic.configs.customize({ semi: true, arrowParens: true, braceStyle: '1tbs', quoteProps: 'as-needed' }),

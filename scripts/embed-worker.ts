@@ -86,8 +86,15 @@ async function bundle(options: BuildOptions): Promise<string> {
   return outputFiles![0].text;
 }
 
-/** The text of the module that stands in for embedded.ts. */
-export async function embeddedModule(): Promise<string> {
+/** The text of the module that stands in for embedded.ts; for browsers alone it needs no Piscina. */
+export async function embeddedModule(forBrowsers: boolean = false): Promise<string> {
+  const webWorker = join(team, 'web-worker.ts');
+  const webWorkerScript = await bundle({ entryPoints: [webWorker], format: 'iife', platform: 'browser' });
+  const browserExport = `export const webWorkerScript = ${JSON.stringify(webWorkerScript)};`;
+  if (forBrowsers) {
+    const loadPiscina = "export function loadPiscina() { throw new Error('this bundle is for browsers'); }";
+    return [browserExport, loadPiscina, "export const workerFile = '';", 'export const workerOptions = [];'].join('\n');
+  }
   const threadScript = await bundle({ entryPoints: [join(piscina, 'worker.js')], plugins: [patchPiscina('')] });
   const thread = `data:text/javascript;base64,${Buffer.from(threadScript).toString('base64')}`;
   const pool = await bundle({
@@ -96,24 +103,22 @@ export async function embeddedModule(): Promise<string> {
     },
     plugins: [patchPiscina(thread)],
   });
-  const webWorker = join(team, 'web-worker.ts');
-  const webWorkerScript = await bundle({ entryPoints: [webWorker], format: 'iife', platform: 'browser' });
   const license = await readFile(join(piscina, '..', 'LICENSE'), 'utf8');
   return [
     `/*! The following lines contain Piscina.\n\n${license.replaceAll('*/', '* /')}*/`,
     pool,
     "export const workerFile = 'tilegrad';", // a name that the patched Piscina does not look at
     'export const workerOptions = [];', // a program's own loaders and flags are not meant for these threads
-    `export const webWorkerScript = ${JSON.stringify(webWorkerScript)};`,
+    browserExport,
   ].join('\n');
 }
 
 /** For esbuild, and tsup over it. */
-export function embedWorker(): Plugin {
+export function embedWorker({ forBrowsers = false }: { forBrowsers?: boolean } = {}): Plugin {
   return {
     name: 'embed-worker',
     setup({ onLoad }) {
-      onLoad({ filter: embeddedFile }, async () => ({ contents: await embeddedModule(), loader: 'js' }));
+      onLoad({ filter: embeddedFile }, async () => ({ contents: await embeddedModule(forBrowsers), loader: 'js' }));
     },
   };
 }

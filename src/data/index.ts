@@ -2,6 +2,7 @@
 
 export { classNames, encodeCifar10, parseCifar10 } from './cifar10.ts';
 export type { ImageDataset, LabelledImages } from './cifar10.ts';
+export { readCifar10Archive } from './cifar10-archive.ts';
 export { makeShapes } from './shapes.ts';
 export type { ShapesOptions } from './shapes.ts';
 export { normalizeImages, prepareImages } from './preprocess.ts';

@@ -3,6 +3,7 @@
 import { stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { posix, win32 } from 'node:path';
+import { cifar10ArchiveName } from '../data/cifar10-collector.ts';
 import { checkOptions, checkRecord, checkString } from '../runtime/check.ts';
 
 /** What cacheFolder looks at; each part defaults to this process's own. */
@@ -39,9 +40,6 @@ function checkSurroundings(fn: string, surroundings: CacheSurroundings): Require
   }
   return { platform: checkString(fn, 'platform', platform), env, home: checkString(fn, 'home', home) };
 }
-
-/** The file name of the binary release. */
-export const cifar10ArchiveName = 'cifar-10-binary.tar.gz';
 
 /**
  * The path of a CIFAR-10 at hand: what the environment variable CIFAR10 names, taken at its word (loading says what is

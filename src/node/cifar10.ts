@@ -8,20 +8,19 @@
 
 import { createReadStream } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
-import { basename, join, posix } from 'node:path';
+import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { checkBoolean, checkOptions, describe } from '../runtime/check.ts';
 import type { ImageDataset } from '../data/cifar10.ts';
+import {
+  batchFileNames, boundedBytes, cifar10ArchiveName, Cifar10Collector, otherVersion, otherVersionText,
+} from '../data/cifar10-collector.ts';
 import { prepareImages, prepareOptionNames } from '../data/preprocess.ts';
 import type { PreparedImages, PrepareOptions } from '../data/preprocess.ts';
+import { readTar, TarError } from '../data/tar.ts';
 import { samplesSvg } from '../viz/index.ts';
-import { cifar10ArchiveName } from './cache.ts';
-import {
-  batchFileNames, Cifar10Collector, maxInflatedBytes, otherVersion, otherVersionText,
-} from './cifar10-collector.ts';
 import { DataFileError, explainSystemError, systemErrorCode } from './errors.ts';
-import { readTar, TarError } from './tar.ts';
 
 /** The folder inside the archive. */
 const releaseFolder = 'cifar-10-batches-bin';
@@ -41,10 +40,10 @@ export async function loadCifar10(path: string): Promise<ImageDataset> {
     throw new TypeError(`loadCifar10: path must be a non-empty string, got ${describe(path)}`);
   }
   try {
-    const collector = new Cifar10Collector(path);
+    const collector = new Cifar10Collector(`loadCifar10: ${path}`);
     const { folder, file } = await locate(path);
     if (folder !== undefined) await readFolder(folder, collector);
-    else await readArchive(file, collector);
+    else await collector.collect(readTar(await inflated(file)));
     return collector.finish();
   } catch (error) {
     throw explained(path, error);
@@ -92,7 +91,7 @@ async function locate(path: string): Promise<Place> {
   if (await exists(archive)) return { file: archive };
   for (const name of await readdir(path)) {
     const version = otherVersion(name);
-    if (version !== null) throw new DataFileError(otherVersionText(path, `holds ${name}`, version), path);
+    if (version !== null) throw new DataFileError(otherVersionText(`loadCifar10: ${path}`, `holds ${name}`, version), path);
   }
   throw new DataFileError(
     `loadCifar10: the folder ${path} holds neither ${batchFileNames.join(', ')} nor ${cifar10ArchiveName}`, path,
@@ -121,24 +120,6 @@ async function readFolder(folder: string, collector: Cifar10Collector): Promise<
   }
 }
 
-async function readArchive(path: string, collector: Cifar10Collector): Promise<void> {
-  for await (const entry of readTar(await inflated(path))) {
-    const name = posix.basename(entry.name);
-    if (entry.type === '5') continue;
-    if (!batchFileNames.includes(name)) {
-      collector.pass(entry.name, entry.size);
-      continue;
-    }
-    if (entry.type !== '0') {
-      const text = `loadCifar10: ${path}: ${entry.name} must be a regular file, its tar type is ${entry.type}`;
-      throw new DataFileError(text, path);
-    }
-    const decoder = collector.start(name, entry.size);
-    for await (const chunk of entry.chunks) decoder.push(chunk);
-    decoder.result();
-  }
-}
-
 /** The bytes of a tar, inflated when they are a gzip's, and never more than CIFAR-10 has. */
 async function inflated(path: string): Promise<AsyncIterable<Uint8Array>> {
   const head = await readHead(path);
@@ -146,17 +127,17 @@ async function inflated(path: string): Promise<AsyncIterable<Uint8Array>> {
   const isTar = head.length === 512 && new TextDecoder().decode(head.subarray(257, 262)) === 'ustar';
   if (!isGzip && !isTar) {
     const version = otherVersion(basename(path));
-    if (version !== null && startsAs(head, pickle)) throw new DataFileError(otherVersionText(path, 'is a pickle', version), path);
+    if (version !== null && startsAs(head, pickle)) throw new DataFileError(otherVersionText(`loadCifar10: ${path}`, 'is a pickle', version), path);
     throw new DataFileError(
       `loadCifar10: ${path} must be a folder, a tar.gz or a tar with CIFAR-10's binary release; it is ${kindOf(head)}`, path,
     );
   }
   const file = createReadStream(path, { highWaterMark: chunkBytes });
-  if (!isGzip) return bounded(path, file);
+  if (!isGzip) return boundedBytes(`loadCifar10: ${path}`, file);
   const gunzip = createGunzip({ chunkSize: chunkBytes });
   // an error on either side destroys both and reaches whoever reads from gunzip
   pipeline(file, gunzip, () => undefined);
-  return bounded(path, gunzip);
+  return boundedBytes(`loadCifar10: ${path}`, gunzip);
 }
 
 /** How formats that one may mistake for a release begin. */
@@ -179,21 +160,6 @@ async function readHead(path: string): Promise<Uint8Array> {
     return buffer.subarray(0, bytesRead);
   } finally {
     await handle.close();
-  }
-}
-
-async function* bounded(path: string, source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
-  let total = 0;
-  for await (const chunk of source) {
-    total += chunk.length;
-    if (total > maxInflatedBytes) {
-      throw new DataFileError(
-        `loadCifar10: ${path} holds more than ${maxInflatedBytes} bytes, ` +
-        `CIFAR-10's binary release has about 184,380,000`,
-        path,
-      );
-    }
-    yield chunk;
   }
 }
 

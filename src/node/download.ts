@@ -3,7 +3,8 @@
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { checkBoolean, checkInteger, checkOptions, describe } from '../runtime/check.ts';
-import { cacheFolder, cifar10ArchiveName } from './cache.ts';
+import { cifar10ArchiveName } from '../data/cifar10-collector.ts';
+import { cacheFolder } from './cache.ts';
 import { downloadFile } from './download-file.ts';
 import type { Checksum, DownloadProgress } from './download-file.ts';
 

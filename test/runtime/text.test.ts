@@ -7,7 +7,7 @@ import { decodeNpz, decodeSafetensors, encodeNpy, encodeSafetensors } from '../.
 import { main } from '../../src/node/commands/program.ts';
 import { ProgressLine } from '../../src/node/commands/progress.ts';
 import { loadCifar10 } from '../../src/node/index.ts';
-import { readTar } from '../../src/node/tar.ts';
+import { readTar } from '../../src/data/tar.ts';
 import { checkOptions, describe } from '../../src/runtime/check.ts';
 import { longestMessage, printable } from '../../src/runtime/text.ts';
 import { tensor } from '../../src/tensor/index.ts';

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { makeShapes, parseCifar10 } from '../../src/data/index.ts';
 import type { LabelledImages } from '../../src/data/index.ts';
 import { DeepConvNet } from '../../src/models/index.ts';
-import { readTar } from '../../src/node/tar.ts';
+import { readTar } from '../../src/data/tar.ts';
 import { arange, Rng, Tensor, zeros } from '../../src/tensor/index.ts';
 import { adam, relError, Solver } from '../../src/train/index.ts';
 import type { UpdateConfig } from '../../src/train/index.ts';

@@ -1,7 +1,8 @@
 /** `tilegrad data cifar10`: fetches the archive, or finds it there already. */
 
 import { join } from 'node:path';
-import { cacheFolder, cifar10ArchiveName } from '../cache.ts';
+import { cifar10ArchiveName } from '../../data/cifar10-collector.ts';
+import { cacheFolder } from '../cache.ts';
 import { downloadCifar10 } from '../download.ts';
 import type { DownloadOptions, DownloadProgress } from '../download.ts';
 import { ProgressLine } from './progress.ts';

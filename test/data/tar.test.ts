@@ -5,9 +5,9 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readTar, TarError } from '../../src/node/tar.ts';
-import { tarHeader, tarOf, temporaryFolder } from './archive.ts';
-import type { TarFile } from './archive.ts';
+import { readTar, TarError } from '../../src/data/tar.ts';
+import { tarHeader, tarOf, temporaryFolder } from '../node/archive.ts';
+import type { TarFile } from '../node/archive.ts';
 
 async function* chunksOf(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array, void> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);

@@ -1,12 +1,13 @@
 /** Puts the six batch files of CIFAR-10 in their places, in whatever order an archive has them. */
 
-import { posix } from 'node:path';
 import { longestMessage, printable } from '../runtime/text.ts';
 import { Tensor } from '../tensor/tensor.ts';
-import { classNames, countRecords, imageBytes, imageShape, recordBytes, RecordDecoder } from '../data/cifar10.ts';
-import type { ImageDataset, LabelledImages } from '../data/cifar10.ts';
-import { cifar10ArchiveName } from './cache.ts';
-import { DataFileError } from './errors.ts';
+import { classNames, countRecords, imageBytes, imageShape, recordBytes, RecordDecoder } from './cifar10.ts';
+import type { ImageDataset, LabelledImages } from './cifar10.ts';
+import type { TarEntry } from './tar.ts';
+
+/** The name of the binary release as it is published. */
+export const cifar10ArchiveName: string = 'cifar-10-binary.tar.gz';
 
 const trainFileNames: readonly string[] = [1, 2, 3, 4, 5].map((k) => `data_batch_${k}.bin`);
 const testFileName = 'test_batch.bin';
@@ -19,7 +20,7 @@ const maxRecords = 10_000;
 /** What may lie beside the batch files (batches.meta.txt, readme.html, notes), each. */
 const maxForeignBytes: number = 1024 * 1024;
 /** Everything together: six full batches and room for headers and small companions. */
-export const maxInflatedBytes: number = batchFileNames.length * maxRecords * recordBytes + 16 * 1024 * 1024;
+const maxInflatedBytes: number = batchFileNames.length * maxRecords * recordBytes + 16 * 1024 * 1024;
 
 /** The names of the release's other versions, which hold the same images in other formats. */
 export type OtherVersion = 'Python' | 'Matlab';
@@ -31,9 +32,9 @@ export function otherVersion(name: string): OtherVersion | null {
   return null;
 }
 
-/** What to say of it. */
-export function otherVersionText(path: string, what: string, version: OtherVersion): string {
-  return `loadCifar10: ${path} ${what}: this is the ${version} version of CIFAR-10; take the binary version, ` +
+/** What to say of it; the place is what the message begins with. */
+export function otherVersionText(place: string, what: string, version: OtherVersion): string {
+  return `${place} ${what}: this is the ${version} version of CIFAR-10; take the binary version, ` +
     `${cifar10ArchiveName} (\`tilegrad data cifar10\` downloads it)`;
 }
 
@@ -43,26 +44,26 @@ interface Batch {
 }
 
 export class Cifar10Collector {
-  private readonly path: string;
+  private readonly place: string;
   private readonly batches: Map<string, Batch> = new Map();
   /** one array for all training images, so that equal batches, as the release has them, are never copied */
   private pool: Uint8Array = new Uint8Array(0);
 
-  /** @param path what errors name */
-  constructor(path: string) {
-    this.path = path;
+  /** @param place what errors begin with: the function and what it reads */
+  constructor(place: string) {
+    this.place = place;
   }
 
   /**
-   * Announces a batch file of so many bytes; what comes back takes them in. Throws DataFileError for a file that is
-   * there twice or too large, RangeError for a length that is no whole number of records.
+   * Announces a batch file of so many bytes; what comes back takes them in. Throws RangeError for a file that is there
+   * twice or too large, and for a length that is no whole number of records.
    */
   start(name: string, size: number): RecordDecoder {
-    const fn = printable(`loadCifar10: ${this.path}: ${name}`, longestMessage);
-    if (this.batches.has(name)) throw new DataFileError(`${fn} is there twice`, this.path);
+    const fn = printable(`${this.place}: ${name}`, longestMessage);
+    if (this.batches.has(name)) throw new RangeError(`${fn} is there twice`);
     if (size > maxRecords * recordBytes) {
       const most = `${maxRecords * recordBytes} (${maxRecords} records)`;
-      throw new DataFileError(`${fn} has ${size} bytes, expected at most ${most}`, this.path);
+      throw new RangeError(`${fn} has ${size} bytes, expected at most ${most}`);
     }
     const count = countRecords(fn, size);
     const batch = { images: this.imageMemory(name, count * imageBytes), labels: new Int32Array(count) };
@@ -70,26 +71,43 @@ export class Cifar10Collector {
     return new RecordDecoder(fn, batch.images, batch.labels);
   }
 
-  /** Takes note of a file that is no batch. Throws DataFileError where it shows that the archive is another one. */
+  /** Takes note of a file that is no batch. Throws RangeError where it shows that the archive is another one. */
   pass(name: string, size: number): void {
-    const version = otherVersion(posix.basename(name));
-    if (version !== null) throw new DataFileError(otherVersionText(this.path, `holds ${name}`, version), this.path);
+    const version = otherVersion(baseName(name));
+    if (version !== null) this.fail(otherVersionText(this.place, `holds ${name}`, version));
     if (size > maxForeignBytes) {
-      throw new DataFileError(
-        `loadCifar10: ${this.path} holds ${name} of ${size} bytes, which is no part of CIFAR-10's binary release`,
-        this.path,
-      );
+      this.fail(`${this.place} holds ${name} of ${size} bytes, which is no part of CIFAR-10's binary release`);
     }
   }
 
-  /** The data set. Throws DataFileError naming the batch files that did not come. */
+  /** Takes in what an archive holds. Throws RangeError as start, pass and RecordDecoder do. */
+  async collect(entries: AsyncIterable<TarEntry>): Promise<void> {
+    for await (const { name: path, type, size, chunks } of entries) {
+      const name = baseName(path);
+      if (type === '5') continue;
+      if (!batchFileNames.includes(name)) {
+        this.pass(path, size);
+        continue;
+      }
+      if (type !== '0') this.fail(`${this.place}: ${path} must be a regular file, its tar type is ${type}`);
+      const decoder = this.start(name, size);
+      for await (const chunk of chunks) decoder.push(chunk);
+      decoder.result();
+    }
+  }
+
+  /** The data set. Throws RangeError naming the batch files that did not come. */
   finish(): ImageDataset {
     const missing = batchFileNames.filter((name) => !this.batches.has(name));
     if (missing.length > 0) {
       const what = missing.length === batchFileNames.length ? 'holds no batch file of CIFAR-10, expected' : 'lacks';
-      throw new DataFileError(`loadCifar10: ${this.path} ${what} ${missing.join(', ')}`, this.path);
+      this.fail(`${this.place} ${what} ${missing.join(', ')}`);
     }
     return { train: this.joined(trainFileNames), test: this.joined([testFileName]), classNames };
+  }
+
+  private fail(message: string): never {
+    throw new RangeError(printable(message, longestMessage));
   }
 
   /** Memory for a batch's images: its place in the pool when it is as long as the first that came, else its own. */
@@ -115,4 +133,23 @@ export class Cifar10Collector {
     }
     return { images: new Tensor(images, [count, ...imageShape]), labels };
   }
+}
+
+/** The bytes of a tar as they come, and an error before they are more than CIFAR-10 has. */
+export async function* boundedBytes(place: string, source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+  let total = 0;
+  for await (const chunk of source) {
+    total += chunk.length;
+    if (total > maxInflatedBytes) {
+      throw new RangeError(printable(
+        `${place} holds more than ${maxInflatedBytes} bytes, CIFAR-10's binary release has about 184,380,000`, longestMessage,
+      ));
+    }
+    yield chunk;
+  }
+}
+
+/** What follows the last slash of a path in an archive. */
+function baseName(path: string): string {
+  return path.replace(/\/+$/, '').split('/').at(-1)!;
 }
