@@ -1,6 +1,6 @@
 /**
- * A line chart that grows: drawn as SVG, at most once a picture of the screen, from at most a few hundred points a line,
- * so that an hour of training costs no more to draw than a minute.
+ * A line chart that grows: drawn as SVG, at most once a picture of the screen, from at most a few hundred points a
+ * line, so that an hour of training costs no more to draw than a minute.
  */
 
 const space = 'http://www.w3.org/2000/svg';
@@ -29,7 +29,8 @@ export interface ChartOptions {
   readonly lines: readonly Line[];
   /** the vertical axis ends there; unless given it follows the values, from 0 */
   readonly top?: number;
-  format(value: number): string;
+  /** a value, and one on an axis that ends at top, in words */
+  format(value: number, top: number): string;
 }
 
 export class Chart {
@@ -97,7 +98,7 @@ export class Chart {
       this.#paths[i].setAttribute('d', x.map((at, j) => `${j === 0 ? 'M' : 'L'}${across(at).toFixed(1)} ${up(y[j]).toFixed(1)}`).join(''));
     });
     const last = this.#points.map(({ y }) => y.at(-1));
-    const said = lines.flatMap(({ name, named }, i) => (named && last[i] !== undefined ? [`${name} ${format(last[i])}`] : []));
+    const said = lines.flatMap(({ name, named }, i) => (named && last[i] !== undefined ? [`${name} ${format(last[i], highest)}`] : []));
     this.#svg.setAttribute('aria-label', `${this.#options.title}: ${said.join(', ') || 'nothing yet'}`);
   }
 }
@@ -118,13 +119,13 @@ function thin({ x, y }: Points): Points {
 }
 
 function gridLines(
-  highest: number, end: number, across: (x: number) => number, up: (y: number) => number, format: (value: number) => string,
+  highest: number, end: number, across: (x: number) => number, up: (y: number) => number, format: ChartOptions['format'],
 ): SVGElement[] {
   const rows = [0, 0.25, 0.5, 0.75, 1].flatMap((share) => {
     const y = up(share * highest);
     return [
       svg('line', { x1: margin.left, x2: width - margin.right, y1: y, y2: y }),
-      label(margin.left - 6, y + 4, 'end', format(share * highest)),
+      label(margin.left - 6, y + 4, 'end', format(share * highest, highest)),
     ];
   });
   return [...rows, label(margin.left, height - 8, 'start', '0'), label(across(end), height - 8, 'end', `${end.toLocaleString('en')} steps`)];

@@ -35,7 +35,7 @@ export async function readSource(source: Source, onProgress: OnProgress): Promis
   return source.kind === 'archive' ? readArchive(source.file, onProgress) : readFolder(source.files, onProgress);
 }
 
-/** Draws so many training pictures of the shapes, and a quarter as many to test with, at least 1,000. */
+/** Draws so many training pictures of the shapes, and 1,000 to test with. */
 export function drawShapes(count: number): PictureSet {
   const set = makeShapes({ numTrain: count, numTest: 1000 });
   return { ...set, name: 'Drawn shapes', notes: [] };
@@ -59,7 +59,8 @@ export interface Scaling {
 
 /** The scaling of a set, by its first training pictures. */
 export function scalingOf(set: PictureSet): Scaling {
-  const sample: ImageDataset = { classNames: set.classNames, train: first(set.train, mostMeasured), test: first(set.test, 1) };
+  const { classNames, train, test } = set;
+  const sample: ImageDataset = { classNames, train: first(train, mostMeasured), test: first(test, 1) };
   const { mean, std } = prepareImages(sample, { normalize: true, numValidation: 0 });
   return { mean, std };
 }

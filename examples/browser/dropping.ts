@@ -74,14 +74,19 @@ async function take(transfer: DataTransfer, arrivals: Arrivals): Promise<void> {
 async function walk(entry: FileSystemEntry, found: FolderFile[]): Promise<void> {
   if (found.length > mostFiles) throw new Error(`the folder holds more than ${mostFiles} files`);
   if (entry.isFile) {
-    const file = await new Promise<File>((resolve, reject) => { (entry as FileSystemFileEntry).file(resolve, reject); });
+    const file = await called<File>((...answers) => (entry as FileSystemFileEntry).file(...answers));
     found.push({ path: entry.fullPath.replace(/^\//, ''), file });
     return;
   }
   const reader = (entry as FileSystemDirectoryEntry).createReader();
   for (;;) { // a reader gives a hundred at a time
-    const some = await new Promise<FileSystemEntry[]>((resolve, reject) => { reader.readEntries(resolve, reject); });
+    const some = await called<FileSystemEntry[]>((...answers) => reader.readEntries(...answers));
     if (some.length === 0) return;
     for (const each of some) await walk(each, found);
   }
+}
+
+/** What a function answers through two callbacks. */
+function called<T>(fn: (resolve: (value: T) => void, reject: (error: Error) => void) => void): Promise<T> {
+  return new Promise(fn);
 }

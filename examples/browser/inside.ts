@@ -7,7 +7,7 @@ const list = byId('inside');
 
 /** Shows panels; canvases that are there are painted over, so that nothing flickers. */
 export function showInside(filters: Panel | null, activations: readonly Panel[]): void {
-  const panels = filters === null ? activations : [{ ...filters, title: `Filters of ${filters.title}` }, ...activations];
+  const panels = filters === null ? activations : [filters, ...activations];
   while (list.children.length > panels.length) list.lastElementChild!.remove();
   panels.forEach(({ title, width, height, pixels }, i) => {
     const figure = list.children[i] ?? list.appendChild(make('figure', {}, make('figcaption'), make('canvas', { role: 'img' })));

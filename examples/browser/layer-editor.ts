@@ -54,25 +54,25 @@ export class LayerEditor {
   #row({ kind, values }: Layer, place: number): HTMLLIElement {
     const { fields } = kinds[kind];
     const title = `layer ${place + 1}`;
-    const choice = make('select', { 'className': 'kind', 'aria-label': `Kind of ${title}`, 'onchange': () => {
+    const choice = make('select', { className: 'kind', 'aria-label': `Kind of ${title}`, onchange: () => {
       this.#layers[place] = newLayer(choice.value as KindName);
       this.#changed();
       this.#focus(place, 'select');
     } }, ...kindNames.map((name) => new Option(kinds[name].label, name, name === kind, name === kind)));
     const inputs = fields.map((field, i) => {
       const input = make('input', {
-        'type': 'number', 'min': String(field.low), 'max': String(field.high), 'step': String(field.step), 'value': String(values[i]),
-        'title': field.name, 'aria-label': `${field.name} of ${title}`, 'required': true,
-        'onchange': () => {
+        type: 'number', min: String(field.low), max: String(field.high), step: String(field.step), value: String(values[i]),
+        title: field.name, 'aria-label': `${field.name} of ${title}`, required: true,
+        onchange: () => {
           if (!input.reportValidity()) return;
-          this.#layers[place] = { kind, values: this.#layers[place].values.map((old, j) => (j === i ? Number(input.value) : old)) };
+          this.#layers[place] = { kind, values: this.#layers[place].values.with(i, Number(input.value)) };
           if (this.#describe()) this.#onChange([...this.#layers]);
         },
       });
       return make('label', { className: 'value' }, make('span', {}, field.name), input);
     });
     const button = (name: string, sign: string, disabled: boolean, act: () => void): HTMLButtonElement =>
-      make('button', { 'type': 'button', 'className': 'small', 'aria-label': `${name} ${title}`, 'title': name, disabled, 'onclick': act }, sign);
+      make('button', { type: 'button', className: 'small', 'aria-label': `${name} ${title}`, title: name, disabled, onclick: act }, sign);
     return make('li', {},
       choice, make('span', { className: 'values' }, ...inputs),
       make('span', { className: 'shape' }),

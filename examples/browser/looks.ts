@@ -16,12 +16,16 @@ function panel(title: string, picture: ReturnType<typeof imageGrid>): Panel {
   return { title, width, height, pixels: new Uint8ClampedArray(data) };
 }
 
+function amount(count: number): string {
+  return count <= most ? String(count) : `${most} of ${count}`;
+}
+
 /** The filters of the first layer where that is a convolution. */
 export function filterPanel({ stages: [{ module, title }] }: Network): Panel | null {
   if (!(module instanceof Conv2d)) return null;
   const [count, , height, width] = module.weight.shape;
   const shown = module.weight.value.slice([0, most]).clone();
-  const what = `${title}, ${Math.min(count, most)} of ${count} filters ${height}×${width}`;
+  const what = `${title}: ${amount(count)} filters of ${height}×${width}`;
   return panel(what, filterGrid(shown, { columns, background: 'transparent' }));
 }
 
@@ -38,7 +42,7 @@ export function activationPanels({ net, stages }: Network, picture: Tensor): Pan
       if (out.ndim !== 4 || !isShown(stages, i)) continue;
       const [, count, height, width] = out.shape;
       const maps = out.value.slice(0, [0, most]).clone().reshape([Math.min(count, most), 1, height, width]);
-      const what = `${title}, ${Math.min(count, most)} of ${count} channels ${height}×${width}`;
+      const what = `${title}: ${amount(count)} channels of ${height}×${width}`;
       panels.push(panel(what, imageGrid(maps, { columns, background: 'transparent' })));
     }
   });
@@ -47,9 +51,10 @@ export function activationPanels({ net, stages }: Network, picture: Tensor): Pan
 
 /** Activations, and convolutions that come to the next convolution or the end without one. */
 function isShown(stages: Network['stages'], place: number): boolean {
-  const isActivation = (i: number): boolean => stages[i].module instanceof ReLU || stages[i].module instanceof LeakyReLU;
-  if (isActivation(place)) return true;
+  const isActivation = ({ module }: Network['stages'][number]): boolean =>
+    module instanceof ReLU || module instanceof LeakyReLU;
+  if (isActivation(stages[place])) return true;
   if (!(stages[place].module instanceof Conv2d)) return false;
-  for (let i = place + 1; i < stages.length && !(stages[i].module instanceof Conv2d); i++) if (isActivation(i)) return false;
-  return true;
+  const next = stages.slice(place + 1).find((stage) => isActivation(stage) || stage.module instanceof Conv2d);
+  return next === undefined || !isActivation(next);
 }

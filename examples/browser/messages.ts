@@ -18,8 +18,8 @@ export type ToWorker =
   | { readonly type: 'prepare'; readonly settings: Settings; readonly source?: Source }
   | { readonly type: 'run' }
   | { readonly type: 'pause' }
-  /** RGBA of 32x32 pixels to classify, and to look into the network with; null: back to a test picture */
-  | { readonly type: 'classify'; readonly pixels: Uint8ClampedArray<ArrayBuffer> | null }
+  /** RGBA of 32x32 pixels to classify, now and after every measurement; look: and to look into the network with */
+  | { readonly type: 'classify'; readonly pixels: Uint8ClampedArray<ArrayBuffer>; readonly look: boolean }
   /** which of the shown test pictures the network is looked into with */
   | { readonly type: 'inspect'; readonly place: number }
   | { readonly type: 'save' }

@@ -33,7 +33,7 @@ export function buildNetwork(layers: readonly Layer[], input: Shape, classes: nu
     const step = traced[i];
     if ('problem' in step) throw new RangeError(`Layer ${i + 1}: ${step.problem}`);
     if (kind === 'linear') flatten();
-    add(moduleOf({ kind, values }, shape, rng), `${i + 1} ${kinds[kind].label}`, step.shape);
+    add(moduleOf({ kind, values }, shape, rng), `Layer ${i + 1}, ${kinds[kind].label}`, step.shape);
   }
   flatten();
   const last = new Linear(shape[0], classes, { rng });

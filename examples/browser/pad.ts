@@ -12,14 +12,18 @@ export class Pad {
   readonly #canvas: HTMLCanvasElement = byId<HTMLCanvasElement>('pad');
   readonly #context: CanvasRenderingContext2D;
   readonly #small: CanvasRenderingContext2D;
-  readonly #onChange: (pixels: Uint8ClampedArray<ArrayBuffer>) => void;
+  readonly #onChange: (pixels: Uint8ClampedArray<ArrayBuffer>, byVisitor: boolean) => void;
   /** where the keyboard draws */
   #cursor: readonly [number, number] = [size / 2, size / 2];
   #isDown: boolean = false;
   #asked: boolean = false;
+  #byVisitor: boolean = false;
 
-  /** @param onChange given RGBA of 32x32 pixels after every change, at most once a picture of the screen */
-  constructor(onChange: (pixels: Uint8ClampedArray<ArrayBuffer>) => void) {
+  /**
+   * Begins with a drawing, so that there is something to classify.
+   * @param onChange given RGBA of 32x32 pixels after every change, at most once a picture of the screen
+   */
+  constructor(onChange: (pixels: Uint8ClampedArray<ArrayBuffer>, byVisitor: boolean) => void) {
     this.#onChange = onChange;
     this.#context = this.#canvas.getContext('2d', { willReadFrequently: true })!;
     const small = document.createElement('canvas');
@@ -27,6 +31,8 @@ export class Pad {
     this.#small = small.getContext('2d', { willReadFrequently: true })!;
     this.#small.imageSmoothingQuality = 'high';
     this.#fill();
+    for (let at = -size; at < size; at += 50) this.#stroke([at, 0], [at + size, size]);
+    this.#changed(false);
     this.#listenToPointer();
     this.#listenToKeys();
     byId('pad-clear').addEventListener('click', () => {
@@ -40,7 +46,8 @@ export class Pad {
     const edge = Math.min(picture.width, picture.height);
     this.#context.imageSmoothingEnabled = edge > side;
     this.#context.imageSmoothingQuality = 'high';
-    this.#context.drawImage(picture, (picture.width - edge) / 2, (picture.height - edge) / 2, edge, edge, 0, 0, size, size);
+    const [left, top] = [(picture.width - edge) / 2, (picture.height - edge) / 2];
+    this.#context.drawImage(picture, left, top, edge, edge, 0, 0, size, size);
     this.#changed();
   }
 
@@ -49,13 +56,14 @@ export class Pad {
     this.#context.fillRect(0, 0, size, size);
   }
 
-  #changed(): void {
+  #changed(byVisitor: boolean = true): void {
+    this.#byVisitor = byVisitor;
     if (this.#asked) return;
     this.#asked = true;
     requestAnimationFrame(() => {
       this.#asked = false;
       this.#small.drawImage(this.#canvas, 0, 0, side, side);
-      this.#onChange(this.#small.getImageData(0, 0, side, side).data);
+      this.#onChange(this.#small.getImageData(0, 0, side, side).data, this.#byVisitor);
     });
   }
 

@@ -22,7 +22,7 @@ const problem = byId('problem');
 const progress = byId<HTMLProgressElement>('progress');
 
 const lossChart = new Chart(byId('loss-chart'), {
-  title: 'Loss', format: (value) => value.toFixed(value < 1 ? 2 : 1),
+  title: 'Loss', format: (value, top) => value.toFixed(top < 4 ? 2 : top < 40 ? 1 : 0),
   lines: [
     { name: 'each batch', look: 'faint', named: false },
     { name: 'training', look: 'first', named: true },
@@ -58,14 +58,16 @@ const predictions = new Predictions(byId('predictions'), (place) => {
 });
 const editor = new LayerEditor((layers) => change({ layers }));
 const form = new SettingsForm((changed) => change(changed));
-const pad = new Pad((pixels) => {
-  lookedAt(null);
-  tell({ type: 'classify', pixels });
+const pad = new Pad((pixels, byVisitor) => {
+  if (byVisitor) lookedAt(null);
+  tell({ type: 'classify', pixels, look: byVisitor });
 });
 
 function lookedAt(place: number | null): void {
   predictions.mark(place);
-  byId('inside-of').textContent = `What its layers make of ${place === null ? 'your picture' : `this picture: ${predictions.sample(place).name}`}.`;
+  byId('inside-of').textContent = place === null
+    ? 'What its layers make of your picture.'
+    : `What its layers make of a test picture: ${predictions.sample(place).name}.`;
 }
 
 /** Takes up changed settings: at once while nothing was learnt, else with the next reset. */

@@ -1,20 +1,21 @@
 /** Test pictures with what the network takes them for, and the bars of probabilities that also the own picture has. */
 
-import { make, paint, percent } from './elements.ts';
+import { make, paint } from './elements.ts';
 import type { Sample } from './messages.ts';
 
 const side = 32;
 
 /** Rows of a class's name, its probability as a bar and as a number: the likeliest few, or all. */
 export class Bars {
-  readonly #rows: Array<{ name: HTMLElement; fill: HTMLElement; number: HTMLElement; row: HTMLElement }>;
+  readonly #rows: Array<{ name: Text; fill: HTMLElement; number: Text; row: HTMLElement }>;
   readonly #names: readonly string[];
 
   constructor(list: HTMLElement, names: readonly string[], shown: number) {
     this.#names = names;
-    this.#rows = Array.from({ length: Math.min(shown, names.length) }, () => {
-      const [name, fill, number] = [make('span', { className: 'name' }), make('span', { className: 'fill' }), make('span', { className: 'number' })];
-      const row = make('li', {}, name, make('span', { 'className': 'bar-track', 'aria-hidden': 'true' }, fill), number);
+    this.#rows = Array.from({ length: Math.min(shown, names.length) }, (_, i) => {
+      const [name, number] = [new Text(names[i]), new Text('')];
+      const fill = make('span', { className: 'fill', 'aria-hidden': 'true' });
+      const row = make('li', {}, fill, make('span', { className: 'name' }, name), make('span', { className: 'number' }, number));
       return { name, fill, number, row };
     });
     list.replaceChildren(...this.#rows.map(({ row }) => row));
@@ -25,9 +26,9 @@ export class Bars {
     const order = [...probabilities.keys()].sort((a, b) => probabilities[b] - probabilities[a]);
     this.#rows.forEach(({ name, fill, number, row }, i) => {
       const label = order[i];
-      name.textContent = this.#names[label];
+      name.data = this.#names[label];
       fill.style.transform = `scaleX(${probabilities[label].toFixed(4)})`;
-      number.textContent = `${Math.round(100 * probabilities[label])}%`;
+      number.data = `${Math.round(100 * probabilities[label])}%`;
       row.classList.toggle('right', label === right);
     });
   }
@@ -54,15 +55,15 @@ export class Predictions {
     this.#list.replaceChildren(...samples.map(({ label, pixels }, place) => {
       const canvas = make('canvas', { 'aria-hidden': 'true' });
       paint(canvas, side, side, pixels);
-      const verdict = make('span', { className: 'verdict' });
+      const verdict = make('span', { className: 'verdict', role: 'img' });
       const list = make('ol', { className: 'bars' });
       const truth = make('span', { className: 'truth' }, names[label]);
       const button = make('button', {
-        'type': 'button', 'className': 'picture', 'aria-pressed': 'false', 'aria-label': `Look into the network with this picture of ${names[label]}`,
-        'onclick': () => this.#onChoose(place),
+        type: 'button', className: 'picture', 'aria-pressed': 'false', 'aria-label': `Look into the network with this picture of ${names[label]}`,
+        onclick: () => this.#onChoose(place),
       }, canvas);
       this.#cards.push({ bars: new Bars(list, names, 3), verdict, button });
-      return make('li', {}, button, make('div', {}, make('p', {}, truth, ' ', verdict), list));
+      return make('li', {}, button, make('div', {}, make('p', {}, verdict, ' ', truth), list));
     }));
   }
 
@@ -89,8 +90,8 @@ export class Predictions {
       const { label } = this.#samples[i];
       bars.show(mine, label);
       const isRight = mine[label] === Math.max(...mine);
-      verdict.textContent = isRight ? '✓ right' : `✗ ${percent(mine[label])}`;
-      verdict.title = isRight ? '' : 'taken for something else; this is what its own class gets';
+      verdict.textContent = isRight ? '✓' : '✗';
+      verdict.setAttribute('aria-label', isRight ? 'right' : 'wrong');
       verdict.classList.toggle('good', isRight);
     });
   }

@@ -16,7 +16,8 @@ const chunk = 100;
 
 const schedules: Readonly<Record<string, () => Schedule>> = { cycle: oneCycleSchedule, cosine: cosineSchedule };
 const transforms: Readonly<Record<string, Transform>> = {
-  flip: randomFlip, shift: augment(randomFlip, (x, rng, options) => randomShift(x, rng, { ...options, maxShift: 3, border: 'reflect' })),
+  flip: randomFlip,
+  shift: augment(randomFlip, (x, rng, options) => randomShift(x, rng, { ...options, maxShift: 3, border: 'reflect' })),
 };
 
 export class Session {
@@ -72,6 +73,7 @@ export class Session {
 
   /** The first filters, and what the layers make of one picture (1, 3, 32, 32). */
   inside(picture: Tensor): { filters: Panel | null; activations: Panel[] } {
-    return { filters: filterPanel(this.network), activations: activationPanels(this.network, scaled(picture, this.scaling)) };
+    const activations = activationPanels(this.network, scaled(picture, this.scaling));
+    return { filters: filterPanel(this.network), activations };
   }
 }

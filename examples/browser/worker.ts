@@ -25,8 +25,9 @@ let session: Session | null = null;
 let turn = 0;
 /** what is under way or waits, in its order; only a pause passes it */
 let queue: Promise<void> = Promise.resolve();
-/** which shown test picture is looked at, or the visitor's own */
-let looked: number | Tensor = 0;
+/** the visitor's own picture, and which picture is looked at: a shown one, or the own */
+let drawn: Tensor | null = null;
+let looked: number | 'drawn' = 0;
 let reported = 0;
 let reportedAt = 0;
 let measuredAt = 0;
@@ -84,9 +85,9 @@ async function load(file: File): Promise<void> {
 
 function describeData({ name, classNames, train, test, notes }: PictureSet): void {
   const count = Math.min(shown, test.labels.length);
-  const samples = Array.from({ length: count }, (_, i) => ({ label: test.labels[i], pixels: toPixels(test.images, i) }));
   tell({
-    type: 'data', name, classNames, samples, notes, trainCount: train.labels.length, testCount: test.labels.length,
+    type: 'data', name, classNames, notes, trainCount: train.labels.length, testCount: test.labels.length,
+    samples: Array.from({ length: count }, (_, i) => ({ label: test.labels[i], pixels: toPixels(test.images, i) })),
   });
 }
 
@@ -126,7 +127,8 @@ async function run(): Promise<void> {
 function report(now: number): void {
   const { solver: { lossHistory, iteration } } = session!;
   const losses = Float32Array.from(lossHistory.slice(reported));
-  if (losses.length > 0) speed = 1000 * losses.length * Math.min(settings.batch, session!.set.train.labels.length) / spent;
+  const pictures = Math.min(settings.batch, session!.set.train.labels.length);
+  if (losses.length > 0) speed = 1000 * losses.length * pictures / spent;
   reported = iteration;
   spent = 0;
   reportedAt = now;
@@ -144,13 +146,13 @@ function measure(count: number): void {
   measuredAt = performance.now();
 }
 
-/** Shows the network's inside with the picture that is looked at, and classifies it where it is the visitor's. */
+/** Shows the network's inside with the picture that is looked at, and what it takes the visitor's own for. */
 function look(): void {
   const { test } = session!.set;
-  const picture = typeof looked === 'number' ? test.images.slice([looked, looked + 1]) : looked;
+  const picture = looked === 'drawn' ? drawn! : test.images.slice([looked, looked + 1]);
   const { filters, activations } = session!.inside(picture);
   tell({ type: 'inside', filters, activations });
-  if (typeof looked !== 'number') tell({ type: 'classified', probabilities: session!.probabilities(looked) });
+  if (drawn !== null) tell({ type: 'classified', probabilities: session!.probabilities(drawn) });
 }
 
 function fail(error: unknown): void {
@@ -169,7 +171,8 @@ async function handle(message: Exclude<ToWorker, { type: 'pause' }>): Promise<vo
       if (session !== null) look();
       return;
     case 'classify':
-      looked = message.pixels === null ? 0 : fromPixels(message.pixels);
+      drawn = fromPixels(message.pixels);
+      if (message.look) looked = 'drawn';
       if (session !== null) look();
       return;
     case 'save': {
@@ -189,4 +192,5 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>): void => {
 
 await ready();
 const { backend, threads, why } = info();
-tell({ type: 'computing', backend, threads, why });
+// what a visitor can do nothing about is left out
+tell({ type: 'computing', backend, threads, why: why.filter((line) => !line.includes('configure(')) });

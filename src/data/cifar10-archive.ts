@@ -18,12 +18,15 @@ const place = 'readCifar10Archive: the archive';
  * @param archive the bytes, such as `file.stream()`; it is read to its end, or cancelled where reading fails
  * @returns train: uint8 images (50000,3,32,32) and labels; test: (10000,3,32,32); the class names. Smaller batch files
  * of the same layout are read too.
- * @throws TypeError when archive is no ReadableStream, or the runtime lacks DecompressionStream and the archive is
+ * @throws TypeError when archive is no ReadableStream or somebody reads it, or the runtime lacks DecompressionStream and the archive is
  * compressed; RangeError for what is cut short, corrupted, too large or not CIFAR-10's binary release
  */
 export async function readCifar10Archive(archive: ReadableStream<Uint8Array>): Promise<ImageDataset> {
   if (typeof (archive as Partial<ReadableStream> | null)?.getReader !== 'function') {
     throw new TypeError(`readCifar10Archive: archive must be a ReadableStream of bytes, got ${describe(archive)}`);
+  }
+  if (archive.locked) {
+    throw new TypeError('readCifar10Archive: archive must be a stream that nobody reads, got one with a reader');
   }
   const collector = new Cifar10Collector(place);
   try {
@@ -62,7 +65,8 @@ async function* gunzipped(source: AsyncGenerator<Uint8Array, void>): AsyncGenera
       else controller.enqueue(next.value as BufferSource & Uint8Array);
     },
   });
-  const chunks = chunksOf(packed.pipeThrough(new DecompressionStream('gzip')));
+  const stop = new AbortController();
+  const chunks = chunksOf(packed.pipeThrough(new DecompressionStream('gzip'), { signal: stop.signal }));
   try {
     for (;;) {
       const next = await chunks.next().catch((error: unknown) => {
@@ -73,6 +77,7 @@ async function* gunzipped(source: AsyncGenerator<Uint8Array, void>): AsyncGenera
       yield next.value;
     }
   } finally {
+    stop.abort(); // else some runtimes would go on inflating what nobody reads
     await chunks.return();
   }
 }

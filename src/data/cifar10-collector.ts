@@ -136,7 +136,9 @@ export class Cifar10Collector {
 }
 
 /** The bytes of a tar as they come, and an error before they are more than CIFAR-10 has. */
-export async function* boundedBytes(place: string, source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+export async function* boundedBytes(
+  place: string, source: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void> {
   let total = 0;
   for await (const chunk of source) {
     total += chunk.length;

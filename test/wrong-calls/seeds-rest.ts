@@ -9,6 +9,7 @@ import * as models from '../../src/models/index.ts';
 import * as nn from '../../src/nn/index.ts';
 import * as train from '../../src/train/index.ts';
 import * as viz from '../../src/viz/index.ts';
+import { releaseArchive } from '../node/archive.ts';
 import { matrix, methodsOf } from './seeds-tensor.ts';
 import { defaults, large } from './walk.ts';
 import type { Seed, Table } from './walk.ts';
@@ -147,6 +148,7 @@ const dataset = (): data.ImageDataset => ({
 });
 
 export const dataTable: Table = {
+  readCifar10Archive: () => [new Blob([releaseArchive(1) as BlobPart]).stream()],
   parseCifar10: () => [new Uint8Array(3073)], encodeCifar10: () => [pixels(1), [3]],
   makeShapes: { args: () => [{ seed: 1, numTrain: 1, numTest: 1 }], without: defaults },
   prepareImages: () =>
