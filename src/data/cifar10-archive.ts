@@ -18,8 +18,8 @@ const place = 'readCifar10Archive: the archive';
  * @param archive the bytes, such as `file.stream()`; it is read to its end, or cancelled where reading fails
  * @returns train: uint8 images (50000,3,32,32) and labels; test: (10000,3,32,32); the class names. Smaller batch files
  * of the same layout are read too.
- * @throws TypeError when archive is no ReadableStream or somebody reads it, or the runtime lacks DecompressionStream and the archive is
- * compressed; RangeError for what is cut short, corrupted, too large or not CIFAR-10's binary release
+ * @throws TypeError when archive is no ReadableStream or somebody reads it, or is compressed where the runtime lacks
+ * DecompressionStream; RangeError for what is cut short, corrupted, too large or not CIFAR-10's binary release
  */
 export async function readCifar10Archive(archive: ReadableStream<Uint8Array>): Promise<ImageDataset> {
   if (typeof (archive as Partial<ReadableStream> | null)?.getReader !== 'function') {
@@ -57,28 +57,37 @@ async function* inflated(archive: ReadableStream<Uint8Array>): AsyncGenerator<Ui
   }
 }
 
+/**
+ * The inflated bytes. The decompressor is fed one chunk at a time, and no further while there is something to read: not
+ * every runtime's holds back what it is piped.
+ */
 async function* gunzipped(source: AsyncGenerator<Uint8Array, void>): AsyncGenerator<Uint8Array, void> {
-  const packed = new ReadableStream<BufferSource>({
-    async pull(controller) {
-      const next = await source.next();
-      if (next.done === true) controller.close();
-      else controller.enqueue(next.value as BufferSource & Uint8Array);
-    },
-  });
-  const stop = new AbortController();
-  const chunks = chunksOf(packed.pipeThrough(new DecompressionStream('gzip'), { signal: stop.signal }));
+  const { readable, writable } = new DecompressionStream('gzip');
+  const reader: ReadableStreamDefaultReader<Uint8Array> = readable.getReader();
+  const writer = writable.getWriter();
+  const feed = async (): Promise<'fed' | 'ended'> => {
+    const next = await source.next();
+    await (next.done === true ? writer.close() : writer.write(next.value as BufferSource & Uint8Array));
+    return next.done === true ? 'ended' : 'fed';
+  };
+  let [reading, feeding] = [reader.read(), feed()];
   try {
     for (;;) {
-      const next = await chunks.next().catch((error: unknown) => {
-        const reason = printable(error instanceof Error ? error.message : String(error), longestMessage);
-        throw new RangeError(`${place} is corrupted or cut short: ${reason}`, { cause: error });
-      });
-      if (next.done === true) return;
-      yield next.value;
+      const first = await Promise.race([reading, feeding]);
+      if (first === 'fed') feeding = feed();
+      else if (first === 'ended') feeding = new Promise(() => undefined);
+      else if (first.done) return;
+      else {
+        yield first.value;
+        reading = reader.read();
+      }
     }
+  } catch (error) {
+    const reason = printable(error instanceof Error ? error.message : String(error), longestMessage);
+    throw new RangeError(`${place} is corrupted or cut short: ${reason}`, { cause: error });
   } finally {
-    stop.abort(); // else some runtimes would go on inflating what nobody reads
-    await chunks.return();
+    for (const rest of [reading, feeding]) rest.catch(() => undefined);
+    await Promise.allSettled([reader.cancel(), writer.abort()]);
   }
 }
 
