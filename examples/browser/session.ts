@@ -38,8 +38,9 @@ export class Session {
       XTrain: set.train.images, yTrain: set.train.labels, XVal: set.test.images, yVal: set.test.labels,
     }, {
       updateRule: settings.rule as RuleName, optimConfig: { learningRate: settings.rate }, batchSize: settings.batch,
-      numEpochs: settings.epochs, schedule: schedules[settings.schedule]?.(), rng: new Rng(rng.next32()), verbose: false,
-      transform: (x, source, options) => scaled(change === undefined ? x : change(x, source, options), this.scaling),
+      numEpochs: settings.epochs, schedule: schedules[settings.schedule]?.(), verbose: false,
+      rng: new Rng(rng.next32()),
+      transform: (x, source, options) => scaled(change?.(x, source, options) ?? x, this.scaling),
     });
   }
 
