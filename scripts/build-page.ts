@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 import { embedWorker } from './embed-worker.ts';
+import { lateArrival } from './late-arrival.ts';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const source = join(root, 'examples', 'browser');
@@ -22,11 +23,12 @@ export async function buildPage(): Promise<void> {
   await rm(pageFolder, { recursive: true, force: true });
   await mkdir(pageFolder, { recursive: true });
   await build({
-    entryPoints: [join(source, 'page.ts'), join(source, 'worker.ts')], outdir: pageFolder, bundle: true, splitting: true,
-    minify: true, format: 'esm', platform: 'browser', target: 'es2022', chunkNames: '[name]-[hash]', logLevel: 'warning',
-    tsconfig: join(root, 'tsconfig.json'), plugins: [embedWorker({ forBrowsers: true })],
+    entryPoints: ['page.ts', 'worker.ts', 'style.css'].map((name) => join(source, name)), outdir: pageFolder,
+    bundle: true, splitting: true, minify: true, format: 'esm', platform: 'browser', target: 'es2022',
+    chunkNames: '[name]-[hash]', logLevel: 'warning',
+    tsconfig: join(root, 'tsconfig.json'), plugins: [embedWorker({ forBrowsers: true }), lateArrival()],
   });
-  for (const name of ['index.html', 'style.css']) await copyFile(join(source, name), join(pageFolder, name));
+  await copyFile(join(source, 'index.html'), join(pageFolder, 'index.html'));
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -95,10 +95,13 @@ export class Chart {
       height - margin.bottom - (Math.min(y, highest * 1.02) / highest) * (height - margin.top - margin.bottom);
     this.#grid.replaceChildren(...gridLines(highest, this.#end, across, up, format));
     thinned.forEach(({ x, y }, i) => {
-      this.#paths[i].setAttribute('d', x.map((at, j) => `${j === 0 ? 'M' : 'L'}${across(at).toFixed(1)} ${up(y[j]).toFixed(1)}`).join(''));
+      const corners = x.map((at, j) => `${across(at).toFixed(1)} ${up(y[j]).toFixed(1)}`);
+      this.#paths[i].setAttribute('d', corners.length === 0 ? '' : `M${corners.join('L')}`);
     });
-    const last = this.#points.map(({ y }) => y.at(-1));
-    const said = lines.flatMap(({ name, named }, i) => (named && last[i] !== undefined ? [`${name} ${format(last[i], highest)}`] : []));
+    const said = lines.flatMap(({ name, named }, i) => {
+      const last = this.#points[i].y.at(-1);
+      return named && last !== undefined ? [`${name} ${format(last, highest)}`] : [];
+    });
     this.#svg.setAttribute('aria-label', `${this.#options.title}: ${said.join(', ') || 'nothing yet'}`);
   }
 }
@@ -119,7 +122,8 @@ function thin({ x, y }: Points): Points {
 }
 
 function gridLines(
-  highest: number, end: number, across: (x: number) => number, up: (y: number) => number, format: ChartOptions['format'],
+  highest: number, end: number, across: (x: number) => number, up: (y: number) => number,
+  format: ChartOptions['format'],
 ): SVGElement[] {
   const rows = [0, 0.25, 0.5, 0.75, 1].flatMap((share) => {
     const y = up(share * highest);
@@ -128,7 +132,8 @@ function gridLines(
       label(margin.left - 6, y + 4, 'end', format(share * highest, highest)),
     ];
   });
-  return [...rows, label(margin.left, height - 8, 'start', '0'), label(across(end), height - 8, 'end', `${end.toLocaleString('en')} steps`)];
+  const steps = label(across(end), height - 8, 'end', `${end.toLocaleString('en')} steps`);
+  return [...rows, label(margin.left, height - 8, 'start', '0'), steps];
 }
 
 function label(x: number, y: number, anchor: string, words: string): SVGTextElement {

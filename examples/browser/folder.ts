@@ -79,7 +79,9 @@ function split(found: readonly Found[], names: readonly string[]): [PictureSet['
   const test: Found[] = [];
   for (const [label, name] of names.entries()) {
     const mine = found.filter((each) => each.label === label);
-    if (mine.length < 2) throw new RangeError(`The class ${name.slice(0, 60)} has ${mine.length} readable pictures, at least 2 are needed`);
+    if (mine.length < 2) {
+      throw new RangeError(`Each class needs at least 2 readable pictures, ${name.slice(0, 60)} has ${mine.length}`);
+    }
     mine.forEach((each, i) => { (i % testEvery === 1 ? test : train).push(each); });
   }
   return [joined(train), joined(test)];

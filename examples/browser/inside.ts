@@ -10,7 +10,8 @@ export function showInside(filters: Panel | null, activations: readonly Panel[])
   const panels = filters === null ? activations : [filters, ...activations];
   while (list.children.length > panels.length) list.lastElementChild!.remove();
   panels.forEach(({ title, width, height, pixels }, i) => {
-    const figure = list.children[i] ?? list.appendChild(make('figure', {}, make('figcaption'), make('canvas', { role: 'img' })));
+    const figure = list.children[i] ??
+      list.appendChild(make('figure', {}, make('figcaption'), make('canvas', { role: 'img' })));
     const [caption, canvas] = figure.children as unknown as [HTMLElement, HTMLCanvasElement];
     if (caption.textContent !== title) {
       caption.textContent = title;

@@ -61,7 +61,8 @@ export class LayerEditor {
     } }, ...kindNames.map((name) => new Option(kinds[name].label, name, name === kind, name === kind)));
     const inputs = fields.map((field, i) => {
       const input = make('input', {
-        type: 'number', min: String(field.low), max: String(field.high), step: String(field.step), value: String(values[i]),
+        type: 'number', min: String(field.low), max: String(field.high), step: String(field.step),
+        value: String(values[i]),
         title: field.name, 'aria-label': `${field.name} of ${title}`, required: true,
         onchange: () => {
           if (!input.reportValidity()) return;
@@ -72,7 +73,9 @@ export class LayerEditor {
       return make('label', { className: 'value' }, make('span', {}, field.name), input);
     });
     const button = (name: string, sign: string, disabled: boolean, act: () => void): HTMLButtonElement =>
-      make('button', { type: 'button', className: 'small', 'aria-label': `${name} ${title}`, title: name, disabled, onclick: act }, sign);
+      make('button', {
+        type: 'button', className: 'small', 'aria-label': `${name} ${title}`, title: name, disabled, onclick: act,
+      }, sign);
     return make('li', {},
       choice, make('span', { className: 'values' }, ...inputs),
       make('span', { className: 'shape' }),

@@ -44,7 +44,8 @@ export type FromWorker =
   | { readonly type: 'busy'; readonly what: string; readonly share?: number }
   | { readonly type: 'computing'; readonly backend: string; readonly threads: number; readonly why: readonly string[] }
   | {
-    readonly type: 'data'; readonly name: string; readonly classNames: readonly string[]; readonly samples: readonly Sample[];
+    readonly type: 'data'; readonly name: string; readonly classNames: readonly string[];
+    readonly samples: readonly Sample[];
     readonly trainCount: number; readonly testCount: number; readonly notes: readonly string[];
   }
   /** a network without training, or with loaded weights, is in place */
@@ -64,5 +65,8 @@ export type FromWorker =
   | { readonly type: 'saved'; readonly bytes: Uint8Array<ArrayBuffer> }
   /** weights are in place, with the settings that they came with, as they stand in a link */
   | { readonly type: 'loaded'; readonly settings: string }
-  /** what stood before stands still; canRun: it can go on */
-  | { readonly type: 'failed'; readonly message: string; readonly canRun: boolean };
+  /** what stood before stands still, in this state; starting: nothing does */
+  | {
+    readonly type: 'failed'; readonly message: string;
+    readonly state: 'starting' | 'ready' | 'paused' | 'finished';
+  };

@@ -13,6 +13,9 @@ import { readSettings, type Settings, writeSettings } from './settings.ts';
 
 type Phase = 'starting' | 'busy' | 'ready' | 'running' | 'paused' | 'finished';
 
+/** The buttons that choose pictures, and what those pictures are called. */
+const sources = { 'use-shapes': 'Drawn shapes', 'open-folder': 'Your pictures', 'open-archive': 'CIFAR-10' };
+
 /** The share of a new loss in the smoothed one. */
 const newestShare = 0.1;
 
@@ -44,7 +47,6 @@ let iterations = 1;
 let perEpoch = 1;
 let smoothed = NaN;
 let classes = 10;
-let dataName = '';
 let ownBars: Bars | null = null;
 
 const worker = new Worker(new URL('worker.js', import.meta.url), { type: 'module', name: 'training' });
@@ -75,7 +77,7 @@ function change(changed: Partial<Settings>): void {
   settings = { ...settings, ...changed };
   form.show(settings);
   history.replaceState(null, '', `#${writeSettings(settings)}`);
-  if (phase === 'ready' || phase === 'busy') prepare();
+  if (phase === 'starting' || phase === 'ready' || phase === 'busy') prepare();
   else describe();
 }
 
@@ -102,8 +104,8 @@ function describe(): void {
   const isStale = built !== settings && !reset.disabled;
   reset.classList.toggle('wanted', isStale);
   const sentences: Record<Phase, string> = {
-    starting: 'Starting', busy: status.textContent ?? '', ready: 'Ready to train', running: 'Training', paused: 'Paused',
-    finished: 'Finished',
+    starting: 'Starting', busy: status.textContent ?? '', ready: 'Ready to train',
+    running: 'Training', paused: 'Paused', finished: 'Finished',
   };
   say(isStale ? `${sentences[phase]}. Changed settings take effect with Reset.` : sentences[phase]);
 }
@@ -145,7 +147,10 @@ listenForFiles({
     tell({ type: 'load', file });
   },
   onPicture: (file) => {
-    createImageBitmap(file).then((bitmap) => pad.put(bitmap), () => fail(`${file.name} is no picture that this browser can read`));
+    createImageBitmap(file).then(
+      (bitmap) => pad.put(bitmap),
+      () => fail(`${file.name} is no picture that this browser can read`),
+    );
   },
   onProblem: fail,
 });
@@ -180,15 +185,16 @@ function showProgress({ iteration, losses, imagesPerSecond }: Extract<FromWorker
   if (imagesPerSecond > 0) byId('speed').textContent = grouped(Math.round(imagesPerSecond));
 }
 
-function showMeasured({ iteration, train: training, test, probabilities }: Extract<FromWorker, { type: 'measured' }>): void {
+function showMeasured(message: Extract<FromWorker, { type: 'measured' }>): void {
+  const { iteration, train: training, test, probabilities } = message;
   accuracyChart.add(0, iteration, training);
   accuracyChart.add(1, iteration, test);
   byId('accuracy').textContent = percent(test);
   predictions.show(probabilities);
 }
 
-function showData({ name, classNames, samples, trainCount, testCount, notes }: Extract<FromWorker, { type: 'data' }>): void {
-  dataName = name;
+function showData(message: Extract<FromWorker, { type: 'data' }>): void {
+  const { name, classNames, samples, trainCount, testCount, notes } = message;
   classes = classNames.length;
   predictions.setUp(samples, classNames);
   lookedAt(0);
@@ -197,20 +203,19 @@ function showData({ name, classNames, samples, trainCount, testCount, notes }: E
   byId('data-text').textContent = [
     `${grouped(trainCount)} pictures to train on, ${grouped(testCount)} to test with`, ...notes,
   ].join('; ');
-  for (const [id, mine] of [['use-shapes', 'Drawn shapes'], ['open-folder', 'Your pictures'], ['open-archive', 'CIFAR-10']]) {
-    byId(id).setAttribute('aria-pressed', String(mine === dataName));
-  }
+  for (const [id, mine] of Object.entries(sources)) byId(id).setAttribute('aria-pressed', String(mine === name));
   editor.show(settings.layers, classes);
 }
 
 worker.onmessage = ({ data }: MessageEvent<FromWorker>): void => {
   switch (data.type) {
-    case 'busy': return say(data.share === undefined ? data.what : `${data.what}, ${Math.floor(10 * data.share) * 10}%`);
-    case 'computing':
-      byId('computing').textContent = [
-        `Computed by the ${data.backend} kernels on ${data.threads} ${data.threads === 1 ? 'thread' : 'threads'}.`, ...data.why,
-      ].join(' ');
+    case 'busy': return say(data.what + (data.share === undefined ? '' : `, ${Math.floor(10 * data.share) * 10}%`));
+    case 'computing': {
+      const threads = `${data.threads} ${data.threads === 1 ? 'thread' : 'threads'}`;
+      const sentences = [`Computed by the ${data.backend} kernels on ${threads}.`, ...data.why];
+      byId('computing').textContent = sentences.join(' ');
       return;
+    }
     case 'data': return showData(data);
     case 'ready': return begin(data);
     case 'progress': return showProgress(data);
@@ -232,7 +237,7 @@ worker.onmessage = ({ data }: MessageEvent<FromWorker>): void => {
     }
     case 'failed':
       fail(data.message);
-      if (phase === 'running' || phase === 'busy') enter(data.canRun ? 'paused' : 'starting');
+      if (phase === 'running' || phase === 'busy') enter(data.state);
   }
 };
 worker.onerror = () => fail('The worker that trains could not be started. Serve this page over HTTP; see the console.');

@@ -15,7 +15,8 @@ export class Bars {
     this.#rows = Array.from({ length: Math.min(shown, names.length) }, (_, i) => {
       const [name, number] = [new Text(names[i]), new Text('')];
       const fill = make('span', { className: 'fill', 'aria-hidden': 'true' });
-      const row = make('li', {}, fill, make('span', { className: 'name' }, name), make('span', { className: 'number' }, number));
+      const row = make('li', {},
+        fill, make('span', { className: 'name' }, name), make('span', { className: 'number' }, number));
       return { name, fill, number, row };
     });
     list.replaceChildren(...this.#rows.map(({ row }) => row));
@@ -59,7 +60,8 @@ export class Predictions {
       const list = make('ol', { className: 'bars' });
       const truth = make('span', { className: 'truth' }, names[label]);
       const button = make('button', {
-        type: 'button', className: 'picture', 'aria-pressed': 'false', 'aria-label': `Look into the network with this picture of ${names[label]}`,
+        type: 'button', className: 'picture', 'aria-pressed': 'false',
+        'aria-label': `Look into the network with this picture of ${names[label]}`,
         onclick: () => this.#onChoose(place),
       }, canvas);
       this.#cards.push({ bars: new Bars(list, names, 3), verdict, button });

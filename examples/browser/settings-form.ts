@@ -32,7 +32,9 @@ export class SettingsForm {
 }
 
 function numberInput(field: NumberField): HTMLInputElement {
-  const input = make('input', { type: 'number', min: String(field.low), max: String(field.high), step: String(field.step), required: true });
+  const input = make('input', {
+    type: 'number', min: String(field.low), max: String(field.high), step: String(field.step), required: true,
+  });
   input.addEventListener('input', () => {
     const fits = input.value !== '' && checkedNumber(field, Number(input.value)) !== null;
     input.setCustomValidity(fits ? '' : `From ${field.low} to ${field.high}${field.step === 1 ? ', whole' : ''}`);

@@ -58,7 +58,7 @@ export const presets: Readonly<Record<string, { readonly label: string; readonly
   course: { label: 'One convolution, two linear', layers: 'conv16-5-1.relu.max2.linear64.relu' },
   deep: {
     label: 'Deep, for photographs',
-    layers: 'conv32-3-1.bn.relu.max2.conv64-3-1.bn.relu.max2.conv64-3-1.bn.relu.conv128-3-1.bn.relu.max2.global.drop0.3',
+    layers: 'conv32-3-1.bn.relu.max2.conv64-3-1.bn.relu.max2.conv64-3-1.bn.relu.max2.conv128-3-1.bn.relu.global.drop0.3',
   },
 };
 

@@ -24,7 +24,7 @@ let session: Session | null = null;
 /** counts what starts and stops training: a loop goes on for as long as nothing else did */
 let turn = 0;
 /** what is under way or waits, in its order; only a pause passes it */
-let queue: Promise<void> = Promise.resolve();
+let queue: Promise<void> = ready().then(describeComputing);
 /** the visitor's own picture, and which picture is looked at: a shown one, or the own */
 let drawn: Tensor | null = null;
 let looked: number | 'drawn' = 0;
@@ -75,8 +75,9 @@ async function prepare({ settings: wanted, source }: Extract<ToWorker, { type: '
 
 /** Takes up a file's weights, with the network that they belong to where the file says so. */
 async function load(file: File): Promise<void> {
+  if (session === null) throw new RangeError('Weights need pictures to be tried on: there are none yet');
   turn++;
-  const found = await loadWeights(file, session!.set, settings);
+  const found = await loadWeights(file, session.set, settings);
   ({ session, settings } = found);
   tell({ type: 'loaded', settings: writeSettings(settings) });
   describeData(session.set);
@@ -97,7 +98,7 @@ function begin(loaded: boolean): void {
   reported = 0;
   speed = 0;
   tell({ type: 'ready', iterations: solver.iterations, perEpoch: solver.iterationsPerEpoch, loaded });
-  measure(sampled);
+  measure(loaded ? Infinity : sampled);
 }
 
 async function run(): Promise<void> {
@@ -157,7 +158,10 @@ function look(): void {
 
 function fail(error: unknown): void {
   const message = error instanceof Error ? error.message : String(error);
-  tell({ type: 'failed', message, canRun: session !== null && !session.isFinished });
+  const state = session === null ? 'starting'
+    : session.isFinished ? 'finished'
+      : session.solver.iteration === 0 ? 'ready' : 'paused';
+  tell({ type: 'failed', message, state });
 }
 
 async function handle(message: Exclude<ToWorker, { type: 'pause' }>): Promise<void> {
@@ -190,7 +194,8 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>): void => {
   else queue = queue.then(() => handle(data)).catch(fail);
 };
 
-await ready();
-const { backend, threads, why } = info();
-// what a visitor can do nothing about is left out
-tell({ type: 'computing', backend, threads, why: why.filter((line) => !line.includes('configure(')) });
+/** What computes, and why not faster; what a visitor can do nothing about is left out. */
+function describeComputing(): void {
+  const { backend, threads, why } = info();
+  tell({ type: 'computing', backend, threads, why: why.filter((line) => !line.includes('configure(')) });
+}
