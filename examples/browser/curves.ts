@@ -7,7 +7,7 @@ const space = 'http://www.w3.org/2000/svg';
 /** The drawing's units: it is scaled to the width there is. */
 const width = 480;
 const height = 240;
-const margin = { left: 44, right: 10, top: 12, bottom: 28 };
+const margin = { left: 52, right: 10, top: 12, bottom: 30 };
 /** Points that a line is drawn from. */
 const most = 400;
 
@@ -129,7 +129,7 @@ function gridLines(
     const y = up(share * highest);
     return [
       svg('line', { x1: margin.left, x2: width - margin.right, y1: y, y2: y }),
-      label(margin.left - 6, y + 4, 'end', format(share * highest, highest)),
+      label(margin.left - 8, y + 5, 'end', format(share * highest, highest)),
     ];
   });
   const steps = label(across(end), height - 8, 'end', `${end.toLocaleString('en')} steps`);
