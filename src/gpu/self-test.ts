@@ -41,6 +41,8 @@ function trials(): Partial<Record<KernelName, Arguments>> {
   const winners = random(planes);
   naiveKernels.maxPoolForward(winners, room(pooled), argmax, pool);
   const average = { ...pool, countIncludePad: false };
+  const [eluIn, eluOut] = [random(300), room(300)];
+  naiveKernels.eluForward(eluIn, eluOut, 0.3);
   const sizes = { planes: 3, height: 8, width: 7, outHeight: 3, outWidth: 5 };
   const forward = (): Arguments => [random(300), room(300), 0.3];
   const backward = (): Arguments => [random(300), random(300), room(300), 0.3];
@@ -68,6 +70,7 @@ function trials(): Partial<Record<KernelName, Arguments>> {
     tanhForward: forward(), geluForward: forward(), siluForward: forward(),
     reluBackward: backward(), leakyReluBackward: backward(), sigmoidBackward: backward(), tanhBackward: backward(),
     geluBackward: backward(), siluBackward: backward(),
+    eluBackward: [random(300), eluIn, eluOut, room(300), 0.3],
     batchnormStatistics: [random(values), room(5), room(5), channels],
     batchnormApply: [...norm(), random(5), positive(5), room(values), channels, 1e-5, true],
     batchnormBackward: batchnormBackward(), batchnormBackwardConstant: batchnormBackward(),
