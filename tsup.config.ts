@@ -28,7 +28,8 @@ const entry = {
  */
 export function packageOptions(outDir: string): Options {
   return {
-    entry: { ...entry, eager: 'src/kernels/eager.ts' },
+    // io/arrays is no subpath: as an entry it gets files that have nothing of what it does not need
+    entry: { ...entry, eager: 'src/eager.ts', 'io/arrays': 'src/io/arrays.ts' },
     outDir,
     format: 'esm',
     target: 'es2022',

@@ -1,7 +1,7 @@
 /**
- * How the SIMD backend comes into the built package: replaces src/kernels/arrival.ts by arrival-late.ts, which leaves
- * it in a chunk of its own, and writes the files that have it from the start. These are what package.json's exports
- * give to everything but bundlers for browsers: each imports eager.js and exports what the plain file exports.
+ * What a page need not download at once: replaces src/kernels/arrival.ts by arrival-late.ts, which leaves the SIMD
+ * backend in a chunk of its own, and writes the files that have it from the start. These are what package.json's
+ * exports give to everything but bundlers for browsers: each imports eager.js and exports what the plain file exports.
  */
 
 import { mkdir, writeFile } from 'node:fs/promises';

@@ -14,7 +14,5 @@ export {
   decodeOnnx, encodeOnnx, onnxMetadata, verifyOnnx, type DecodeOnnxOptions, type EncodeOnnxOptions, type OnnxMetadata,
   type OnnxSample,
 } from './onnx/index.ts';
-export { encodeSafetensors, decodeSafetensors, type SafetensorsContent } from './safetensors.ts';
-export { encodeNpy, decodeNpy } from './npy.ts';
-export { encodeNpz, decodeNpz, type EncodeNpzOptions, type DecodeNpzOptions } from './npz.ts';
+export * from './arrays.ts';
 export { encodeEvents, type EncodeEventsOptions, type ScalarEvent } from './tensorboard.ts';

@@ -3,10 +3,11 @@
  * literal with element type, memory order and shape, then the elements.
  */
 
-import { contiguousData } from '../tensor/internal.ts';
+import { newTensor } from '../tensor/core.ts';
+import { contiguousData, copiedData } from '../tensor/internal.ts';
 import { checkTensor } from '../tensor/check.ts';
 import { checkShape, rowMajorStrides, shapeText } from '../tensor/shape.ts';
-import { Tensor } from '../tensor/tensor.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import { checkBytes, decodeUtf8, formatHint, product, type Bytes } from './bytes.ts';
 import { elementBytes, readElements, storedBytes, storedName } from './elements.ts';
 import { parseNpyHeader } from './npy-header.ts';
@@ -65,11 +66,11 @@ export function decodeNpyAs(fn: string, bytes: Uint8Array): Tensor {
     );
   }
   const values = readElements(fn, elements, header.type, header.littleEndian);
-  if (!header.fortranOrder) return new Tensor(values, shape);
+  if (!header.fortranOrder) return newTensor(values, shape);
   // Column-major elements are the row-major elements of the transposed shape.
   const reversed = [...shape].reverse();
-  const transposed = new Tensor(values, shape, rowMajorStrides(reversed).reverse());
-  return transposed.isContiguous ? transposed : transposed.clone();
+  const transposed = newTensor(values, shape, rowMajorStrides(reversed).reverse());
+  return transposed.isContiguous ? transposed : newTensor(copiedData(transposed, transposed.dtype), shape);
 }
 
 function locateHeader(fn: string, bytes: Uint8Array): { start: number; length: number } {

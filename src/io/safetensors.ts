@@ -3,9 +3,10 @@
  * JSON header that names every tensor with type, shape and byte range, then the elements, little-endian and row-major.
  */
 
+import { newTensor } from '../tensor/core.ts';
 import { contiguousData } from '../tensor/internal.ts';
 import { checkShape, shapeText } from '../tensor/shape.ts';
-import { Tensor } from '../tensor/tensor.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import { checkTensor } from '../tensor/check.ts';
 import { describe } from '../runtime/check.ts';
 import { checkBytes, checkRecord, decodeUtf8, formatHint, product, type Bytes } from './bytes.ts';
@@ -99,7 +100,7 @@ export function decodeSafetensors(bytes: Uint8Array): SafetensorsContent {
   checkCoverage(fn, entries, data.length);
   const tensors = entries.map(({ name, type, shape, begin, end }): [string, Tensor] => {
     const values = readElements(`${fn}: tensor ${describe(name)}`, data.subarray(begin, end), type, true);
-    return [name, new Tensor(values, shape)];
+    return [name, newTensor(values, shape)];
   });
   return { tensors: Object.fromEntries(tensors), metadata };
 }

@@ -2,14 +2,15 @@
 
 import type { DType } from '../kernels/memory/allocate.ts';
 import { describe } from '../runtime/check.ts';
+import { TensorCore } from './core.ts';
 import { sameShape, shapeText } from './shape.ts';
-import { Tensor } from './tensor.ts';
+import type { Tensor } from './tensor.ts';
 
 export { shapeText };
 
 /** Throws TypeError unless value is a Tensor; kind says what else the caller takes. */
 export function checkTensor(fn: string, name: string, value: unknown, kind: string = 'a Tensor'): Tensor {
-  if (value instanceof Tensor) return value;
+  if (value instanceof TensorCore) return value as Tensor;
   const { shape, strides } = Object(value) as Partial<Tensor>;
   const clone = Array.isArray(shape) && Array.isArray(strides)
     ? ' that has lost its class, as structuredClone and postMessage leave it: send its data and shape, and make a ' +

@@ -1,6 +1,6 @@
 /** Tensors as text, for people. */
 
-import type { NestedNumbers, Tensor } from './tensor.ts';
+import type { NestedNumbers, TensorCore } from './core.ts';
 import { shapeText } from './shape.ts';
 
 /** Above this size only the ends of every axis are shown. */
@@ -8,7 +8,7 @@ const longest = 200;
 const ends = 3;
 
 /** Shape, type and elements: all of a small tensor, the ends of every axis of a large one. */
-export function format(t: Tensor): string {
+export function format(t: TensorCore): string {
   const header = `Tensor ${shapeText(t.shape)} ${t.dtype}`;
   if (t.size === 0) return header;
   return `${header}${t.ndim > 1 ? '\n' : ' '}${text(t.size > longest ? shortened(t) : t.toArray(), 1)}`;
@@ -16,10 +16,10 @@ export function format(t: Tensor): string {
 
 type Shown = NestedNumbers | readonly Shown[] | '...';
 
-function shortened(t: Tensor): Shown {
+function shortened(t: TensorCore): Shown {
   if (t.ndim === 0) return t.item();
-  const [extent] = t.shape;
-  const row = (i: number): Shown => shortened(t.slice(i));
+  const [[extent, ...shape], [stride, ...strides]] = [t.shape, t.strides];
+  const row = (i: number): Shown => shortened(t.view(shape, strides, t.offset + i * stride));
   if (extent <= 2 * ends) return Array.from({ length: extent }, (_, i) => row(i));
   const first = Array.from({ length: ends }, (_, i) => row(i));
   const last = Array.from({ length: ends }, (_, i) => row(extent - ends + i));

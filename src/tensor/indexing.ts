@@ -4,9 +4,9 @@ import type { TypedArray } from '../kernels/memory/allocate.ts';
 import { checkInteger, describe } from '../runtime/check.ts';
 import { checkRank, checkTensor } from './check.ts';
 import { contiguousData, contiguousDataAs, emptyTensor } from './internal.ts';
-import { normalizeAxis, rowMajorStrides, sizeOf } from './shape.ts';
+import { checkIndex, normalizeAxis, rowMajorStrides, sizeOf } from './shape.ts';
 import { Tensor } from './tensor.ts';
-import { broadcastTo, checkIndex, moveaxis } from './views.ts';
+import { broadcastTo, moveaxis } from './views.ts';
 
 /** Indices along an axis: a tensor of integers, or a list of them. Negative ones count from the end. */
 export type Indices = Tensor | readonly number[];

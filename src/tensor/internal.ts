@@ -3,15 +3,16 @@
 import { allocate, currentLease } from '../kernels/memory/allocate.ts';
 import type { DType, TypedArray } from '../kernels/memory/allocate.ts';
 import { copyElements } from './copy.ts';
+import { newTensor } from './core.ts';
 import { isRowMajor, rowMajorStrides, sizeOf } from './shape.ts';
-import { Tensor } from './tensor.ts';
+import type { Tensor } from './tensor.ts';
 
 /**
  * A row-major tensor with unspecified contents: the caller overwrites all of it. Inside a training step its memory may
  * be the step's, and then it carries the step's lease. The shape has been checked by the caller.
  */
 export function emptyTensor(shape: readonly number[], dtype: DType): Tensor {
-  return new Tensor(allocate(dtype, sizeOf(shape)), shape, undefined, 0, currentLease());
+  return newTensor(allocate(dtype, sizeOf(shape)), shape, undefined, 0, currentLease());
 }
 
 /**

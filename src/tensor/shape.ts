@@ -151,3 +151,12 @@ export function normalizeAxes(fn: string, axes: number | readonly number[], ndim
   }
   return normalized;
 }
+
+/** An index that may count from the end, as 0..extent-1. */
+export function checkIndex(fn: string, index: unknown, extent: number, axis: number): number {
+  if (typeof index !== 'number') throw new TypeError(`${fn}: index of axis ${axis} must be an integer, got ${describe(index)}`);
+  if (!Number.isInteger(index) || index < -extent || index >= extent) {
+    throw new RangeError(`${fn}: index ${index} is out of bounds for axis ${axis} of size ${extent}`);
+  }
+  return index < 0 ? index + extent : index;
+}

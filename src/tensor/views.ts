@@ -6,7 +6,7 @@
 import { checkInteger, describe } from '../runtime/check.ts';
 import { checkTensor } from './check.ts';
 import {
-  checkShape, maxDimensions, normalizeAxes, normalizeAxis, rowMajorStrides, sameShape, shapeText, sizeOf,
+  checkIndex, checkShape, maxDimensions, normalizeAxes, normalizeAxis, rowMajorStrides, sameShape, shapeText, sizeOf,
 } from './shape.ts';
 import type { Tensor } from './tensor.ts';
 
@@ -52,15 +52,6 @@ export function expandEllipsis(t: Tensor, ranges: readonly Range[]): Array<Exclu
   const expanded = at < 0 ? [...ranges, ...whole] : [...ranges.slice(0, at), ...whole, ...ranges.slice(at + 1)];
   if (expanded.includes('...')) throw new RangeError("slice: '...' may be given only once");
   return expanded as Array<Exclude<Range, '...'>>;
-}
-
-/** An index that may count from the end, as 0..extent-1. */
-export function checkIndex(fn: string, index: unknown, extent: number, axis: number): number {
-  if (typeof index !== 'number') throw new TypeError(`${fn}: index of axis ${axis} must be an integer, got ${describe(index)}`);
-  if (!Number.isInteger(index) || index < -extent || index >= extent) {
-    throw new RangeError(`${fn}: index ${index} is out of bounds for axis ${axis} of size ${extent}`);
-  }
-  return index < 0 ? index + extent : index;
 }
 
 /** Python's slice.indices(): where start:stop:step begins on an axis of this size, and how many elements it names. */

@@ -5,23 +5,26 @@ import { Module } from '../module.ts';
 import type { LayerDefinition } from './definition.ts';
 import { ownLayers } from './known.ts';
 
-const byName = new Map<string, LayerDefinition>(ownLayers);
-const byType = new Map<unknown, string>([...ownLayers].map(([name, { type }]) => [type, name]));
+/** What programs have added. */
+const added = new Map<string, LayerDefinition>();
 
 /** The definition under a name; undefined where there is none. */
 export function definitionNamed(name: string): LayerDefinition | undefined {
-  return byName.get(name);
+  return added.get(name) ?? ownLayers().get(name);
+}
+
+function definitionOfType(type: unknown): [name: string, definition: LayerDefinition] | undefined {
+  return [...added, ...ownLayers()].find(([, definition]) => definition.type === type);
 }
 
 /** The definition of a module's own class, and its name; undefined where the class is not known. */
 export function definitionOf(module: Module): [name: string, definition: LayerDefinition] | undefined {
-  const name = byType.get(module.constructor);
-  return name === undefined ? undefined : [name, byName.get(name)!];
+  return definitionOfType(module.constructor);
 }
 
 /** The names that are known. */
 export function knownLayers(): string[] {
-  return [...byName.keys()];
+  return [...ownLayers().keys(), ...added.keys()];
 }
 
 /**
@@ -45,12 +48,10 @@ export function registerLayer<M extends Module>(name: string, definition: LayerD
   checkFunction(fn, 'build', definition.build);
   if (children !== undefined) checkFunction(fn, 'children', children);
   if (trace !== undefined) checkFunction(fn, 'trace', trace);
-  const known = byType.get(type);
-  if (ownLayers.has(name) || (known !== undefined && ownLayers.has(known))) {
+  const known = definitionOfType(type)?.[0];
+  if (ownLayers().has(name) || (known !== undefined && ownLayers().has(known))) {
     throw new RangeError(`${fn}: name must not be that of a layer of this library, nor type its class, got ${describe(name)}`);
   }
-  byType.delete(byName.get(name)?.type);
-  if (known !== undefined) byName.delete(known);
-  byName.set(name, definition as unknown as LayerDefinition);
-  byType.set(type, name);
+  if (known !== undefined) added.delete(known);
+  added.set(name, definition as unknown as LayerDefinition);
 }
