@@ -3,45 +3,13 @@
  * library's sources. What a recipe prints must be what its page says, but for the figures' digits.
  */
 
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { embedWorker } from '../scripts/embed-worker.ts';
 import { decodePng } from '../src/viz/index.ts';
-
-const root = fileURLToPath(new URL('..', import.meta.url));
-const run = promisify(execFile);
-const rooms = ['layers', 'nn', 'models', 'train', 'data', 'io', 'viz', 'gpu', 'node'];
-const alias = Object.fromEntries([
-  ...rooms.map((room) => [`tilegrad/${room}`, join(root, 'src', room, 'index.ts')]),
-  ['tilegrad', join(root, 'src', 'index.ts')],
-]);
-
-interface Program {
-  readonly title: string;
-  readonly code: string;
-  /** what the page says that it prints */
-  readonly output: string;
-}
-
-/** The sections of a page that hold a program. */
-async function programsOf(page: string): Promise<Program[]> {
-  const sections = (await readFile(join(root, page), 'utf8')).split(/^## /m).slice(1);
-  return sections.flatMap((section) => {
-    const code = /^```ts\n(import [^]*?)^```$/m.exec(section)?.[1];
-    const output = /^```text\n([^]*?)^```$/m.exec(section)?.[1] ?? '';
-    return code === undefined ? [] : [{ title: section.slice(0, section.indexOf('\n')), code, output }];
-  });
-}
-
-/** Figures say that there is a figure, not which one. */
-const masked = (text: string): string => text.replace(/\d+(?:\.\d+)?(?:e[+-]?\d+)?/g, '#').trim();
+import { execute, linesOf, programsOf } from './support/programs.ts';
 
 const [readme] = await programsOf('README.md');
 const recipes = await programsOf('docs/recipes.md');
@@ -53,17 +21,6 @@ describe('a program of the pages', () => {
     folder = await mkdtemp(join(tmpdir(), 'tilegrad-recipes-'));
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
-
-  async function execute(code: string): Promise<string> {
-    const bundled = await build({
-      stdin: { contents: code, loader: 'ts', resolveDir: root }, bundle: true, write: false, platform: 'node',
-      format: 'esm', target: 'es2022', alias, plugins: [embedWorker()], logLevel: 'silent',
-    });
-    await writeFile(join(folder, 'program.mjs'), bundled.outputFiles[0].text);
-    const { stdout, stderr } = await run(process.execPath, ['program.mjs'], { cwd: folder, timeout: 110_000 });
-    expect(stderr).toBe('');
-    return stdout;
-  }
 
   it('is there', () => {
     expect(readme.title).toBe('Thirty seconds');
@@ -108,10 +65,8 @@ describe('a program of the pages', () => {
   };
 
   it.each(recipes)('$title', { timeout: 120_000 }, async ({ title, code, output }) => {
-    const stdout = await execute(code);
-    // lines that name the best so far depend on figures: how many of them there are does too
-    const lines = (text: string): string[] => [...new Set(masked(text).split('\n'))];
-    expect(lines(stdout)).toEqual(lines(output));
+    const stdout = await execute(code, folder);
+    expect(linesOf(stdout)).toEqual(linesOf(output));
     await results[title]?.(stdout);
   });
 
@@ -121,7 +76,7 @@ describe('a program of the pages', () => {
       const fewer = readme.code.replace("'cifar-10-binary.tar.gz'", JSON.stringify(archive))
         .replace('49_000', '2000').replace('numEpochs: 5', 'numEpochs: 1');
       expect(fewer.length).not.toBe(readme.code.length);
-      expect(await execute(fewer)).toMatch(/\(Epoch 1 \/ 1\) train acc: .*\n0\.\d+ 0\.\d+\n$/);
+      expect(await execute(fewer, folder)).toMatch(/\(Epoch 1 \/ 1\) train acc: .*\n0\.\d+ 0\.\d+\n$/);
     },
   );
 });

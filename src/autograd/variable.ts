@@ -39,6 +39,10 @@ export interface BackwardOptions {
   retainGraph?: boolean;
 }
 
+/**
+ * A tensor that remembers how it was computed; `backward()` fills `grad` of the leaves that it came from. Operations are
+ * those of tensors of the same names, with the same shapes and errors, and record themselves unless `noGrad` is running.
+ */
 export class Variable implements Target {
   /** the elements; who replaces them by another tensor of the same shape gives a leaf new ones */
   value: Tensor;

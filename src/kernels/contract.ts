@@ -163,9 +163,13 @@ export interface PoolKernels {
   maxPoolBackward(
     dout: FloatArray, argmax: Int32Array, dx: FloatArray, g: PoolGeometry, reluOut?: FloatArray | null,
   ): void;
+  /** out (planes, outHeight, outWidth) = the mean of each window of x (planes, height, width). */
   avgPoolForward(x: FloatArray, out: FloatArray, g: AvgPoolGeometry): void;
+  /** dx (planes, height, width): every pixel of a window gets an equal part of its dout. */
   avgPoolBackward(dout: FloatArray, dx: FloatArray, g: AvgPoolGeometry): void;
+  /** The same with windows that divide the image into outHeight x outWidth parts. */
   adaptiveAvgPoolForward(x: FloatArray, out: FloatArray, g: AdaptivePoolGeometry): void;
+  /** Its gradient. */
   adaptiveAvgPoolBackward(dout: FloatArray, dx: FloatArray, g: AdaptivePoolGeometry): void;
 }
 
@@ -182,9 +186,11 @@ export interface ActivationKernels {
   eluForward(x: FloatArray, out: FloatArray, alpha: number): void;
   /** from the input x and the output out */
   eluBackward(dout: FloatArray, x: FloatArray, out: FloatArray, dx: FloatArray, alpha: number): void;
+  /** out = 1 / (1 + exp(-x)) */
   sigmoidForward(x: FloatArray, out: FloatArray): void;
   /** from the output: dx = dout * out * (1 - out) */
   sigmoidBackward(dout: FloatArray, out: FloatArray, dx: FloatArray): void;
+  /** out = tanh(x) */
   tanhForward(x: FloatArray, out: FloatArray): void;
   /** from the output: dx = dout * (1 - out^2) */
   tanhBackward(dout: FloatArray, out: FloatArray, dx: FloatArray): void;
@@ -224,6 +230,7 @@ export interface NormKernels {
     x: FloatArray, gamma: FloatArray, beta: FloatArray, out: FloatArray, mean: FloatArray, variance: FloatArray,
     g: GroupGeometry, eps: number,
   ): void;
+  /** Gradients of sum(out * dout) at x, gamma and beta. */
   groupnormBackward(
     dout: FloatArray, x: FloatArray, gamma: FloatArray, mean: FloatArray, variance: FloatArray,
     dx: FloatArray, dgamma: FloatArray, dbeta: FloatArray, g: GroupGeometry, eps: number,
@@ -260,6 +267,7 @@ export interface LossKernels {
 
 /** One pass over memory each; every next... array may be the same array as its predecessor. */
 export interface UpdateKernels {
+  /** w -= learningRate dw */
   sgdUpdate(w: FloatArray, dw: FloatArray, nextW: FloatArray, learningRate: number): void;
   /** v = momentum v - learningRate dw; w += v */
   momentumUpdate(
@@ -306,11 +314,13 @@ export interface ElementwiseKernels {
   binary(operation: BinaryOperation, a: FloatArray, b: FloatArray, out: FloatArray): void;
   /** out[i] = a[i] op s */
   binaryScalar(operation: BinaryOperation, a: FloatArray, s: number, out: FloatArray): void;
+  /** out[i] = the function of x[i]: exp, log, sqrt and the others of UnaryOperation. */
   unary(operation: UnaryOperation, x: FloatArray, out: FloatArray): void;
   /** y += alpha x */
   axpy(alpha: number, x: FloatArray, y: FloatArray): void;
   /** sum of x, accumulated in float64 or in fixed-size blocks, never as one long float32 chain */
   sum(x: FloatArray): number;
+  /** sum of x^2, accumulated as sum does */
   sumOfSquares(x: FloatArray): number;
   /** out (columns) = sums over the rows of x (rows, columns) */
   sumRows(x: FloatArray, out: FloatArray, rows: number, columns: number): void;

@@ -121,6 +121,14 @@ export function activeFastKernels(): Kernels {
   return selected.name === 'naive' ? jsKernels : selected.kernels;
 }
 
+/** The kernels that each backend has of its own, from the fastest to the definition; null where it cannot run here. */
+export function ownKernels(): ReadonlyArray<readonly [backend: BackendName, kernels: readonly KernelName[] | null]> {
+  return backends.map(({ name, load }) => {
+    const loaded = load();
+    return [name, typeof loaded === 'string' ? null : Object.keys(loaded) as KernelName[]];
+  });
+}
+
 /** What was selected and why, for info(). */
 export function selection(): Omit<Selection, 'kernels'> {
   selected ??= select();

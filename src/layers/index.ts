@@ -14,11 +14,14 @@ export {
   sigmoidBackward, sigmoidForward, siluBackward, siluForward, tanhBackward, tanhForward,
 } from './activation.ts';
 export type { EluCache, GeluCache, LeakyReluCache, ReluCache, SigmoidCache, SiluCache, TanhCache } from './activation.ts';
-export type { Cache, InputGradient } from './arguments.ts';
+export type { Cache, FloatType, InputGradient } from './arguments.ts';
+export type {
+  AdaptivePoolGeometry, AvgPoolGeometry, ChannelGeometry, ConvGeometry, GroupGeometry, PoolGeometry,
+} from '../kernels/contract.ts';
 export {
   batchnormBackward, batchnormBackwardAlt, batchnormForward, spatialBatchnormBackward, spatialBatchnormForward,
 } from './batchnorm.ts';
-export type { BatchnormCache, BatchnormParam, NormGradients } from './batchnorm.ts';
+export type { BatchnormCache, BatchnormContent, BatchnormParam, NormGradients } from './batchnorm.ts';
 export {
   convBatchnormReluBackward, convBatchnormReluForward, convBatchnormReluPoolBackward, convBatchnormReluPoolForward,
   convReluBackward, convReluForward, convReluPoolBackward, convReluPoolForward,
@@ -35,7 +38,9 @@ export type { DropoutCache, DropoutParam } from './dropout.ts';
 export {
   layernormBackward, layernormForward, spatialGroupnormBackward, spatialGroupnormForward,
 } from './groupnorm.ts';
-export type { GroupnormParam, LayernormCache, SpatialGroupnormCache, SpatialGroupnormParam } from './groupnorm.ts';
+export type {
+  GroupnormContent, GroupnormParam, LayernormCache, SpatialGroupnormCache, SpatialGroupnormParam,
+} from './groupnorm.ts';
 export { diracInit, kaimingInit, xavierInit } from './initialize.ts';
 export type { DiracOptions, KaimingOptions, XavierOptions } from './initialize.ts';
 export { maxoutBackward, maxoutForward } from './maxout.ts';
@@ -51,7 +56,9 @@ export {
   globalAvgPoolForward, maxPoolBackward, maxPoolBackwardFast, maxPoolBackwardNaive, maxPoolForward,
   maxPoolForwardFast, maxPoolForwardNaive,
 } from './pooling.ts';
-export type { AdaptiveAvgPoolCache, AvgPoolCache, AvgPoolParam, MaxPoolCache, PoolParam } from './pooling.ts';
+export type {
+  AdaptiveAvgPoolCache, AverageRecord, AvgPoolCache, AvgPoolParam, MaxPoolCache, PoolParam,
+} from './pooling.ts';
 export type { Pad, PerAxis } from './geometry.ts';
 export { whiteningFilters } from './whitening.ts';
 export type { WhiteningOptions } from './whitening.ts';

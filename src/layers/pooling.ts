@@ -33,7 +33,7 @@ export type MaxPoolCache = Cache<'maxPool', {
   readonly geometry: PoolGeometry;
 }>;
 
-interface AverageRecord<Geometry> {
+export interface AverageRecord<Geometry> {
   readonly inputShape: readonly number[];
   readonly outputShape: readonly number[];
   readonly type: FloatType;

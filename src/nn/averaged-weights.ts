@@ -25,6 +25,7 @@ export interface AveragedWeightsOptions {
   decay?: number;
 }
 
+/** An exponential moving average of a module's weights: `update()` after every step, `during(fn)` computes with it. */
 export class AveragedWeights {
   readonly #module: Module;
   readonly #decay: number;

@@ -31,6 +31,7 @@ export interface DataLoaderOptions<X extends Inputs = Tensor> {
   augment?: (x: X, rng: RandomSource) => X;
 }
 
+/** The batches of a data set: every `for (const [x, y] of loader)` is one pass, in a new order if shuffled. */
 export class DataLoader<X extends Inputs = Tensor> implements Iterable<Batch<X>> {
   /** examples a pass */
   readonly size: number;

@@ -40,7 +40,7 @@ export type { DropoutOptions, PReLUOptions } from './layers/elementwise.ts';
 export { Linear } from './layers/linear.ts';
 export type { LinearOptions } from './layers/linear.ts';
 export { BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm } from './layers/norm.ts';
-export type { BatchNormOptions, NormOptions } from './layers/norm.ts';
+export type { AffineOptions, BatchNormOptions, NormOptions } from './layers/norm.ts';
 export { AdaptiveAvgPool2d, AvgPool2d, MaxPool2d } from './layers/pooling.ts';
 export type { AvgPoolOptions, PoolOptions } from './layers/pooling.ts';
 export {

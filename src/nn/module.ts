@@ -54,6 +54,10 @@ export interface LoadStateResult {
   readonly unexpected: readonly string[];
 }
 
+/**
+ * A part of a network: a class whose fields hold parameters and modules, and whose `forward` computes with them.
+ * The fields' names are the parameters' names in `stateDict()`: `blocks.0.conv.weight`.
+ */
 export abstract class Module {
   /** true in training (batch statistics, dropout), false at test time; set by train() and eval() */
   training: boolean = true;

@@ -51,6 +51,10 @@ interface SharedSettings {
   weightDecay: number;
 }
 
+/**
+ * What optimisers have in common: groups of parameters with settings, `zeroGrad()`, `step()`, and a state to save.
+ * `step()` updates in place, and leaves parameters without a gradient as they are.
+ */
 export abstract class Optimizer<Settings extends SharedSettings = SharedSettings> {
   /** the groups with their complete settings, which may be changed between steps: `optimizer.groups[0].lr = 0.01` */
   readonly groups: Array<{ params: readonly Variable[] } & Settings>;

@@ -45,6 +45,7 @@ export interface EvaluateOptions {
   batchSize?: number;
 }
 
+/** A module with `compile`, `fit`, `evaluate` and `predict`: what `sequential` makes, and a class may extend. */
 export abstract class Trainable extends Module {
   #compiled: Compiled | null = null;
 

@@ -8,6 +8,7 @@ export { atomicWriteFile } from './atomic-write.ts';
 export { fileCheckpointStore } from './checkpoints.ts';
 export type { FileCheckpointStore } from './checkpoints.ts';
 export { cacheFolder, findCifar10 } from './cache.ts';
+export type { CacheSurroundings } from './cache.ts';
 export { cifar10Archive, downloadCifar10 } from './download.ts';
 export type { DownloadOptions, DownloadProgress } from './download.ts';
 export { DataFileError, DownloadError } from './errors.ts';

@@ -13,7 +13,7 @@ import type { NestedNumbers } from './tensor.ts';
 
 /** What `tensor` accepts: a number, nested arrays of numbers or booleans, any numeric typed array, or a tensor. */
 export type Values = NestedNumbers | NestedBooleans | ArrayBufferView | Tensor;
-type NestedBooleans = boolean | readonly NestedBooleans[];
+export type NestedBooleans = boolean | readonly NestedBooleans[];
 
 /**
  * A tensor that holds a copy of the values.

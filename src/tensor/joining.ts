@@ -61,7 +61,7 @@ export function stack(tensors: readonly Tensor[], axis: number = 0): Tensor {
  * axis. As in NumPy [n] stands for [n, n].
  */
 export type PadWidth = number | PadPair | readonly PadPair[];
-type PadPair = readonly [number] | readonly [number, number];
+export type PadPair = readonly [number] | readonly [number, number];
 
 export type PadMode = 'constant' | 'edge' | 'reflect' | 'symmetric' | 'wrap';
 

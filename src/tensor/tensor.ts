@@ -28,6 +28,10 @@ import type { Range } from './views.ts';
 
 export type { NestedNumbers } from './core.ts';
 
+/**
+ * A view on a typed array: shape, strides and an offset. Methods that have a function's name (`x.exp()`, `x.sum(0)`)
+ * are that function of the tensor, whose own page says more.
+ */
 export class Tensor extends TensorCore {
   // bundlers rename classes, and the name stands in error messages
   static override readonly name: string = 'Tensor';

@@ -28,6 +28,10 @@ import { batchType, TrainingStep } from './training-step.ts';
 /** The share of the newest step in the running average of step times. */
 const newestShare = 0.1;
 
+/**
+ * Trains a network on a data set: draws batches, applies an update rule, measures accuracy after every epoch, and keeps
+ * the weights that were best on the validation set.
+ */
 export class Solver {
   readonly model: TrainableModel;
   /** the loss of every step */

@@ -13,7 +13,7 @@ import { preciseLog } from './logarithm.ts';
 import { checkFill, checkState, drawIntegers, drawn, permute, shuffleInPlace } from './source.ts';
 import type { GeneratorState, RandomSource, Shuffled } from './source.ts';
 
-type FloatType = Extract<DType, 'float32' | 'float64'>;
+export type FloatType = Extract<DType, 'float32' | 'float64'>;
 
 export class Rng implements RandomSource {
   private readonly words: Uint32Array = new Uint32Array(4);

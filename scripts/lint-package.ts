@@ -1,0 +1,34 @@
+/**
+ * npm run lint:package: builds and packs the package, and has publint and Are the types wrong? look at the tarball.
+ * Exits 1 when either finds anything. The package has ES modules only, so resolution as CommonJS is not asked about.
+ */
+
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'tilegrad-package-'));
+
+/** Runs a program with its output shown; whether it ended well. */
+function passes(command: string, ...args: string[]): boolean {
+  try {
+    execFileSync(command, args, { cwd: root, stdio: 'inherit' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+try {
+  execFileSync('npm', ['run', 'build', '--silent'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
+  execFileSync('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], { cwd: root, stdio: 'ignore' });
+  const tarball = join(folder, readdirSync(folder)[0]);
+  const sound = passes('npx', 'publint', 'run', tarball, '--strict');
+  const typed = passes('npx', 'attw', tarball, '--profile', 'esm-only', '--no-emoji');
+  process.exitCode = sound && typed ? 0 : 1;
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}

@@ -1,0 +1,58 @@
+/**
+ * The programs of the pages (README, recipes, the guide), run as a reader runs them: each in a folder of its own,
+ * against the library's sources.
+ */
+
+import { execFile } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { build } from 'esbuild';
+import { expect } from 'vitest';
+import { embedWorker } from '../../scripts/embed-worker.ts';
+
+export const root: string = fileURLToPath(new URL('../..', import.meta.url));
+const run = promisify(execFile);
+const rooms = ['layers', 'nn', 'models', 'train', 'data', 'io', 'viz', 'gpu', 'node'];
+const alias = Object.fromEntries([
+  ...rooms.map((room) => [`tilegrad/${room}`, join(root, 'src', room, 'index.ts')]),
+  ['tilegrad', join(root, 'src', 'index.ts')],
+]);
+
+export interface Program {
+  /** of its section */
+  readonly title: string;
+  readonly code: string;
+  /** what the page says that it prints */
+  readonly output: string;
+}
+
+/** The sections of a page that hold a program: a `ts` block that begins with an import, or any where `all` is set. */
+export async function programsOf(page: string, all: boolean = false): Promise<Program[]> {
+  const sections = (await readFile(join(root, page), 'utf8')).split(/^## /m).slice(1);
+  const block = all ? /^```ts\n([^]*?)^```$/m : /^```ts\n(import [^]*?)^```$/m;
+  return sections.flatMap((section) => {
+    const code = block.exec(section)?.[1];
+    const output = /^```text\n([^]*?)^```$/m.exec(section)?.[1] ?? '';
+    return code === undefined ? [] : [{ title: section.slice(0, section.indexOf('\n')), code, output }];
+  });
+}
+
+/** Runs a program in a folder and returns what it prints; anything on stderr fails the test. */
+export async function execute(code: string, folder: string): Promise<string> {
+  const bundled = await build({
+    stdin: { contents: code, loader: 'ts', resolveDir: root }, bundle: true, write: false, platform: 'node',
+    format: 'esm', target: 'es2022', alias, plugins: [embedWorker()], logLevel: 'silent',
+  });
+  await writeFile(join(folder, 'program.mjs'), bundled.outputFiles[0].text);
+  const { stdout, stderr } = await run(process.execPath, ['program.mjs'], { cwd: folder, timeout: 110_000 });
+  expect(stderr).toBe('');
+  return stdout;
+}
+
+/** The lines of a text, each once, with # for figures: they say that there is a figure, not which one. */
+export function linesOf(text: string): string[] {
+  // lines that name the best so far depend on figures: how many of them there are does too
+  return [...new Set(text.replace(/\d+(?:\.\d+)?(?:e[+-]?\d+)?/g, '#').trim().split('\n'))];
+}
