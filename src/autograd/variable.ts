@@ -40,8 +40,8 @@ export interface BackwardOptions {
 }
 
 /**
- * A tensor that remembers how it was computed; `backward()` fills `grad` of the leaves that it came from. Operations are
- * those of tensors of the same names, with the same shapes and errors, and record themselves unless `noGrad` is running.
+ * A tensor that remembers how it was computed; `backward()` fills `grad` of the leaves that it came from. Operations
+ * are those of tensors of the same names, with the same shapes and errors, and record themselves outside `noGrad`.
  */
 export class Variable implements Target {
   /** the elements; who replaces them by another tensor of the same shape gives a leaf new ones */
