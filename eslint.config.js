@@ -6,11 +6,7 @@ import tseslint from 'typescript-eslint';
 const width = 120;
 
 export default tseslint.config(
-<<<<<<< HEAD
-  { ignores: ['dist', 'examples/browser/dist', 'out', 'node_modules', 'bench/results', 'coverage'] },
-=======
-  { ignores: ['dist', 'out', 'node_modules', 'bench/results', 'coverage', 'site'] },
->>>>>>> e702a30 (Add a guide whose programs, links, figures and tables are tested, and a site of it with the reference)
+  { ignores: ['dist', 'examples/browser/dist', 'out', 'node_modules', 'bench/results', 'coverage', 'site'] },
   js.configs.recommended,
   ...tseslint.configs.strict,
   stylistic.configs.customize({ semi: true, arrowParens: true, braceStyle: '1tbs', quoteProps: 'as-needed' }),
