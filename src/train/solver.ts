@@ -25,13 +25,9 @@ import {
 } from './solver-state.ts';
 import { batchType, TrainingStep } from './training-step.ts';
 
-/** The share of the newest step in the running average of step times. */
-const newestShare = 0.1;
+const newestShare = 0.1; // of the newest step in the running average of step times
 
-/**
- * Trains a network on a data set: draws batches, applies an update rule, measures accuracy after every epoch, and keeps
- * the weights that were best on the validation set.
- */
+/** Trains a network: draws batches, applies an update rule, measures accuracy, keeps the weights that were best. */
 export class Solver {
   readonly model: TrainableModel;
   /** the loss of every step */
