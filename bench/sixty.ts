@@ -88,7 +88,10 @@ announce();
 await ready();
 const [, sixty] = findRecipe('sixty', undefined);
 const data = await loadRunData(
-  { data: null, numTrain: null, numVal, numTest: values.test ? null : 1, normalize: sixty.normalize }, process.env,
+  {
+    data: null, numTrain: null, numVal, numTest: values.test ? null : 1, normalize: sixty.normalize, size: null,
+    splitSeed: 0, onUnreadable: 'error',
+  }, process.env,
 );
 const kept: Result[] = out !== undefined && existsSync(out)
   ? readFileSync(out, 'utf8').split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Result) : [];

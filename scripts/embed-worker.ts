@@ -1,11 +1,12 @@
 /**
  * Puts the code of worker threads into the bundle: replaces src/kernels/team/embedded.ts (see there) by a module that
- * holds Piscina, and as text the script of Piscina's threads together with our task, and the script of a web worker.
+ * holds Piscina, and as text the script of Piscina's threads together with our task, and the script of a web worker;
+ * and src/node/pictures/embedded-decoder.ts by the text of the task that reads pictures, libjpeg-turbo's code in it.
  *
  * Piscina is changed in four places on the way, each of which must be found or the build fails:
  * - it starts its threads from a data: URL instead of a path beside its own file;
- * - in a thread it takes our task, instead of importing a file by name through `new Function`, which content security
- *   policies forbid;
+ * - in a thread it takes our task, or imports the data: URL of another, instead of importing a file by name through
+ *   `new Function`, which content security policies forbid;
  * - it does not look for the optional native package that sets thread priorities;
  * - it reaches Node's modules without import statements, so that bundlers for browsers, which never run this code, do
  *   not stumble over them.
@@ -16,15 +17,17 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { deflateRawSync } from 'node:zlib';
 import { build, type BuildOptions, type Plugin } from 'esbuild';
 import { bundledPackages } from './licenses.ts';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const team = join(root, 'src', 'kernels', 'team');
+const pictures = join(root, 'src', 'node', 'pictures');
 const piscinaMain = createRequire(import.meta.url).resolve('piscina');
 const piscina = dirname(piscinaMain);
 
-/** Matches the file that is replaced. */
+/** Matches the file that holds the team's threads. */
 export const embeddedFile: RegExp = /[\\/]kernels[\\/]team[\\/]embedded\.ts$/;
 
 function replaceOnce(text: string, pattern: RegExp, replacement: string, file: string): string {
@@ -45,7 +48,10 @@ function patchPiscina(thread: string): Plugin {
     'worker.js': (text) => {
       const ours = replaceOnce(
         text, /async function getHandler\(filename, name\) \{[\s\S]*?\n\}/,
-        `async function getHandler() { return require(${JSON.stringify(join(team, 'worker.ts'))}).join; }`, 'worker.js',
+        `async function getHandler(filename, name) {
+          if (filename.startsWith('data:')) return (await import(filename))[name];
+          return require(${JSON.stringify(join(team, 'worker.ts'))}).join;
+        }`, 'worker.js',
       );
       const plain = replaceOnce(ours, /function getImportESM\(\) \{[\s\S]*?\n\}/, '', 'worker.js');
       return replaceOnce(plain, /if \(niceIncrement !== 0\) \{[\s\S]*?\n {4}\}/, '', 'worker.js');
@@ -113,12 +119,39 @@ export async function embeddedModule(forBrowsers: boolean = false): Promise<stri
   ].join('\n');
 }
 
+/** The text of the module that stands in for embedded-decoder.ts. */
+export async function embeddedDecoder(): Promise<string> {
+  const turbo = createRequire(import.meta.url).resolve('@cwasm/jpeg-turbo/jpeg-turbo.wasm');
+  const code = deflateRawSync(await readFile(turbo), { level: 9 }).toString('base64');
+  const withCode: Plugin = {
+    name: 'jpeg-turbo-code',
+    setup({ onLoad }) {
+      onLoad({ filter: /[\\/]pictures[\\/]jpeg-turbo-code\.ts$/ }, () => ({
+        contents: `import { inflateRawSync } from 'node:zlib';
+          export function jpegTurboCode() { return inflateRawSync(Buffer.from(${JSON.stringify(code)}, 'base64')); }`,
+        loader: 'js',
+      }));
+    },
+  };
+  const script = await bundle({ entryPoints: [join(pictures, 'decode-task.ts')], external: ['node:*'], plugins: [withCode] });
+  embeddedPackages.set('@cwasm/jpeg-turbo', dirname(turbo));
+  const url = `data:text/javascript;base64,${Buffer.from(script).toString('base64')}`;
+  return `export const decoderFile = ${JSON.stringify(url)};`;
+}
+
+const embeddedModules: ReadonlyArray<readonly [file: RegExp, text: (forBrowsers?: boolean) => Promise<string>]> = [
+  [embeddedFile, embeddedModule],
+  [/[\\/]node[\\/]pictures[\\/]embedded-decoder\.ts$/, embeddedDecoder],
+];
+
 /** For esbuild, and tsup over it. */
 export function embedWorker({ forBrowsers = false }: { forBrowsers?: boolean } = {}): Plugin {
   return {
     name: 'embed-worker',
     setup({ onLoad }) {
-      onLoad({ filter: embeddedFile }, async () => ({ contents: await embeddedModule(forBrowsers), loader: 'js' }));
+      for (const [filter, text] of embeddedModules) {
+        onLoad({ filter }, async () => ({ contents: await text(forBrowsers), loader: 'js' }));
+      }
     },
   };
 }
@@ -127,6 +160,6 @@ export function embedWorker({ forBrowsers = false }: { forBrowsers?: boolean } =
 export function embedWorkerVite(): { name: string; load(id: string): Promise<string> | null } {
   return {
     name: 'embed-worker',
-    load: (id) => (embeddedFile.test(id) ? embeddedModule() : null),
+    load: (id) => embeddedModules.find(([file]) => file.test(id))?.[1]() ?? null,
   };
 }

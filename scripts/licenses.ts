@@ -3,9 +3,10 @@
  * there: a package that comes in later brings its notice along, or the build fails.
  */
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Metafile, Plugin } from 'esbuild';
 
 /** The packages of which some byte is in the outputs, by name with their folders. */
@@ -20,15 +21,20 @@ export function bundledPackages({ outputs }: Pick<Metafile, 'outputs'>): Map<str
   return found;
 }
 
+/** The licences of packages that name one and leave out its text, or contain more than their own code. */
+const notices = join(dirname(fileURLToPath(import.meta.url)), 'notices');
+
 /** One file's text: name, version and licence of each package. Throws where a package has no licence file. */
 export function licenseNotices(packages: ReadonlyMap<string, string>): string {
-  const notices = [...packages].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, folder]) => {
+  const parts = [...packages].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, folder]) => {
     const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string };
-    const file = readdirSync(folder).find((entry) => /^licen[cs]e(\.|$)/i.test(entry));
-    if (file === undefined) throw new Error(`licenses: the package ${name} is bundled and has no licence file`);
-    return `${name} ${version}\n\n${readFileSync(join(folder, file), 'utf8').trim()}\n`;
+    const inside = readdirSync(folder).find((entry) => /^licen[cs]e(\.|$)/i.test(entry));
+    const beside = join(notices, `${name.replace('/', '+')}.txt`);
+    const files = [...(inside === undefined ? [] : [join(folder, inside)]), ...(existsSync(beside) ? [beside] : [])];
+    if (files.length === 0) throw new Error(`licenses: the package ${name} is bundled and has no licence file`);
+    return `${name} ${version}\n\n${files.map((file) => readFileSync(file, 'utf8').trim()).join('\n\n')}\n`;
   });
-  return `tilegrad contains code of these packages:\n\n${notices.join(`\n${'-'.repeat(80)}\n\n`)}`;
+  return `tilegrad contains code of these packages:\n\n${parts.join(`\n${'-'.repeat(80)}\n\n`)}`;
 }
 
 /**

@@ -3,6 +3,8 @@
 export { classNames, encodeCifar10, parseCifar10 } from './cifar10.ts';
 export type { ImageDataset, LabelledImages } from './cifar10.ts';
 export { readCifar10Archive } from './cifar10-archive.ts';
+export { datasetFromArrays } from './arrays.ts';
+export type { DatasetOptions } from './arrays.ts';
 export { makeShapes } from './shapes.ts';
 export type { ShapesOptions } from './shapes.ts';
 export { normalizeImages, prepareImages } from './preprocess.ts';
@@ -12,4 +14,5 @@ export type { FlipOptions, ShiftOptions, Transform } from './augment.ts';
 export type { BatchInfo, TransformOptions } from '../train/batch-info.ts';
 export { cropCenter, resizeImages } from './resize.ts';
 export { batches, shuffled } from './batches.ts';
+export { stratifiedSplit } from './split.ts';
 export type { BatchOptions } from './batches.ts';

@@ -15,4 +15,5 @@ export {
   type OnnxSample,
 } from './onnx/index.ts';
 export * from './arrays.ts';
+export { encodeIdx, decodeIdx } from './idx.ts';
 export { encodeEvents, type EncodeEventsOptions, type ScalarEvent } from './tensorboard.ts';

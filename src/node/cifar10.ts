@@ -7,10 +7,8 @@
  */
 
 import { createReadStream } from 'node:fs';
-import { open, readdir, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { pipeline } from 'node:stream';
-import { createGunzip } from 'node:zlib';
 import { checkBoolean, checkOptions, describe } from '../runtime/check.ts';
 import type { ImageDataset } from '../data/cifar10.ts';
 import {
@@ -18,13 +16,13 @@ import {
 } from '../data/cifar10-collector.ts';
 import { prepareImages, prepareOptionNames } from '../data/preprocess.ts';
 import type { PreparedImages, PrepareOptions } from '../data/preprocess.ts';
-import { readTar, TarError } from '../data/tar.ts';
+import { readTar } from '../data/tar.ts';
 import { samplesSvg } from '../viz/index.ts';
-import { DataFileError, explainSystemError, systemErrorCode } from './errors.ts';
+import { DataFileError, systemErrorCode } from './errors.ts';
+import { chunkBytes, explainedFileError, inflatedBytes, isGzip, isTar, readHead } from './inflated-file.ts';
 
 /** The folder inside the archive. */
 const releaseFolder = 'cifar-10-batches-bin';
-const chunkBytes = 256 * 1024;
 
 /**
  * Reads the whole data set.
@@ -46,7 +44,7 @@ export async function loadCifar10(path: string): Promise<ImageDataset> {
     else await collector.collect(readTar(await inflated(file)));
     return collector.finish();
   } catch (error) {
-    throw explained(path, error);
+    throw explainedFileError('loadCifar10', path, error);
   }
 }
 
@@ -123,21 +121,14 @@ async function readFolder(folder: string, collector: Cifar10Collector): Promise<
 /** The bytes of a tar, inflated when they are a gzip's, and never more than CIFAR-10 has. */
 async function inflated(path: string): Promise<AsyncIterable<Uint8Array>> {
   const head = await readHead(path);
-  const isGzip = head[0] === 0x1f && head[1] === 0x8b;
-  const isTar = head.length === 512 && new TextDecoder().decode(head.subarray(257, 262)) === 'ustar';
-  if (!isGzip && !isTar) {
+  if (!isGzip(head) && !isTar(head)) {
     const version = otherVersion(basename(path));
     if (version !== null && startsAs(head, pickle)) throw new DataFileError(otherVersionText(`loadCifar10: ${path}`, 'is a pickle', version), path);
     throw new DataFileError(
       `loadCifar10: ${path} must be a folder, a tar.gz or a tar with CIFAR-10's binary release; it is ${kindOf(head)}`, path,
     );
   }
-  const file = createReadStream(path, { highWaterMark: chunkBytes });
-  if (!isGzip) return boundedBytes(`loadCifar10: ${path}`, file);
-  const gunzip = createGunzip({ chunkSize: chunkBytes });
-  // an error on either side destroys both and reaches whoever reads from gunzip
-  pipeline(file, gunzip, () => undefined);
-  return boundedBytes(`loadCifar10: ${path}`, gunzip);
+  return boundedBytes(`loadCifar10: ${path}`, inflatedBytes(path, head));
 }
 
 /** How formats that one may mistake for a release begin. */
@@ -151,32 +142,4 @@ function kindOf(head: Uint8Array): string {
 
 function startsAs(head: Uint8Array, signature: readonly number[]): boolean {
   return signature.every((byte, i) => head[i] === byte);
-}
-
-async function readHead(path: string): Promise<Uint8Array> {
-  const handle = await open(path, 'r');
-  try {
-    const { buffer, bytesRead } = await handle.read(new Uint8Array(512), 0, 512, 0);
-    return buffer.subarray(0, bytesRead);
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Any failure as an error that names the path. */
-function explained(path: string, error: unknown): unknown {
-  if (error instanceof DataFileError) return error;
-  if (error instanceof RangeError) return new DataFileError(error.message, path, error);
-  if (error instanceof TarError) {
-    return new DataFileError(`loadCifar10: ${path} is not a whole tar archive: ${error.message}`, path, error);
-  }
-  const code = systemErrorCode(error);
-  if (code === undefined) return error;
-  if (code === 'Z_BUF_ERROR') {
-    return new DataFileError(`loadCifar10: ${path} is cut short: the gzip stream has no end`, path, error);
-  }
-  if (code.startsWith('Z_')) {
-    return new DataFileError(`loadCifar10: ${path} is corrupted: ${(error as Error).message} (${code})`, path, error);
-  }
-  return new DataFileError(`loadCifar10: cannot read ${path}: ${explainSystemError(error)}`, path, error);
 }

@@ -3,6 +3,13 @@
 import { setDefaultCheckpointStore } from '../train/checkpoint-store.ts';
 import { fileCheckpointStore } from './checkpoints.ts';
 
+export { loadImageFolder } from './data-sets/image-folder.ts';
+export type { ImageFolder, ImageFolderOptions } from './data-sets/image-folder.ts';
+export { loadDataSet } from './data-sets/load.ts';
+export type { LoadedDataSet } from './data-sets/load.ts';
+export { recogniseDataSet } from './data-sets/recognise.ts';
+export type { DataSetPlace, IdxFiles } from './data-sets/recognise.ts';
+export type { UnreadableFile } from './pictures/list-folder.ts';
 export { getCifar10Data, loadCifar10 } from './cifar10.ts';
 export { atomicWriteFile } from './atomic-write.ts';
 export { fileCheckpointStore } from './checkpoints.ts';

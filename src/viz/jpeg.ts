@@ -55,7 +55,7 @@ function damaged(what: string, cause?: unknown): Error {
 }
 
 /** The size that the frame header claims. Markers are walked by their lengths, so this ends wherever the file does. */
-function readFrame(bytes: Uint8Array): { width: number; height: number; components: number } {
+export function readFrame(bytes: Uint8Array): { width: number; height: number; components: number } {
   if (!isJpeg(bytes)) throw damaged('the signature is missing');
   const word = (at: number): number => (bytes[at] << 8) | bytes[at + 1];
   for (let at = 2; at + 9 < bytes.length;) {

@@ -160,6 +160,11 @@ export const dataTable: Table = {
   alternatingFlip: () => [images, new Rng(1), { batch: { indices: [3, 5], epoch: 1 } }],
   batches: () => [rows, labels(), { batchSize: 2, rng: new Rng(1), dropLast: true, transform: (X: Tensor) => X }],
   shuffled: () => [dataset().train, new Rng(1)],
+  stratifiedSplit: () => [labels(), 0.5, new Rng(1)],
+  datasetFromArrays: () => [
+    { x_train: pixels(4), y_train: tensor([0, 1, 2, 0], null, 'int32') },
+    { layout: 'NCHW', classNames: ['a', 'b', 'c'], testShare: 0.5, seed: 1 },
+  ],
 };
 
 const trained = (): models.Network => new models.ThreeLayerConvNet(threeOptions());
@@ -169,6 +174,7 @@ export const ioTable: Table = {
   decodeSafetensors: () => [io.encodeSafetensors({ a: matrix() })],
   encodeNpy: () => [matrix()], decodeNpy: () => [io.encodeNpy(matrix())],
   encodeNpz: () => [{ a: matrix() }, { compress: true }],
+  encodeIdx: () => [matrix()], decodeIdx: () => [io.encodeIdx(matrix())],
   decodeNpz: () => [io.encodeNpz({ a: matrix() }), { maxBytes: 1e6 }],
   saveModel: {
     args: () => [trained(), { classNames: ['a', 'b', 'c'], mean: [1, 2, 3], std: [1, 2, 3], inputShape: [3, 4, 4] }],
@@ -235,6 +241,7 @@ export const nodeTable: Table = {
   findCifar10: () => [{ platform: 'linux', env: { CIFAR10: '/data' }, home: nowhere }],
   fileCheckpointStore: () => [nowhere],
   atomicWriteFile: 'internal', getCifar10Data: 'internal', loadCifar10: 'internal', downloadCifar10: 'internal',
+  loadImageFolder: 'internal', loadDataSet: 'internal', recogniseDataSet: 'internal',
   // made by the library alone: exported to be caught
   DataFileError: 'internal', DownloadError: 'internal',
 };

@@ -78,7 +78,8 @@ function buildProgram(
     .description('train a network and write history.json, report.html, filters.png and model.safetensors')
     .option(
       '--data <path>',
-      "CIFAR-10's archive or folder, or the word shapes for the procedural set " +
+      'a folder with one subfolder of PNG and JPEG files a class; CIFAR-10 or CIFAR-100 (archive or folder); ' +
+      'IDX files as MNIST has them; npz with x_train and y_train; or the word shapes for the procedural set ' +
       '(default: CIFAR-10 where the variable CIFAR10 or the cache folder has it, else shapes)',
     )
     .option('--model <name>', `what to train: ${modelNames.join(', ')} (default: deep)`)
@@ -103,6 +104,9 @@ function buildProgram(
     .option('--num-train <n>', 'train on the first n images only', integer(1))
     .option('--num-val <n>', 'validate on n images (default: 1000)', integer(1))
     .option('--num-test <n>', 'test on the first n images only', integer(1))
+    .option('--size <n>', 'height and width that pictures of a folder are brought to (default: 32)', integer(1))
+    .option('--split-seed <n>', 'draws the test images of data that have none (default: 0, whatever --seed is)', integer(0))
+    .addOption(new Option('--on-unreadable <what>', 'what a picture that cannot be read does').choices(['skip', 'error']))
     .option('--threads <n>', 'threads that compute (default: one a core)', integer(1))
     .option('--out <folder>', 'where the results go', 'out')
     .option('--tensorboard', 'write the log as an event file for TensorBoard as well')

@@ -5,6 +5,7 @@
 
 import { DeepConvNet, FastConvNet, FullyConnectedNet, ThreeLayerConvNet, TwoLayerNet } from '../../models/index.ts';
 import type { Network } from '../../models/index.ts';
+import { possiblePools } from '../../layers/image-network.ts';
 import { describe } from '../../runtime/check.ts';
 import type { RuleName } from '../../train/index.ts';
 import { Rng } from '../../tensor/index.ts';
@@ -169,7 +170,7 @@ export function buildNetwork(
   const options = { ...network, numClasses, rng: new Rng(seed) };
   switch (model) {
     case 'three': return new ThreeLayerConvNet({ ...options, inputDim });
-    case 'deep': return new DeepConvNet({ ...options, inputDim });
+    case 'deep': return new DeepConvNet({ ...options, inputDim, maxPools: poolsFor(inputDim, network) });
     case 'fast': return new FastConvNet({ ...options, inputDim });
     case 'two': return new TwoLayerNet({ ...options, inputDim });
     case 'fc': {
@@ -177,6 +178,12 @@ export function buildNetwork(
       return new FullyConnectedNet(hiddenDims, { ...rest, inputDim });
     }
   }
+}
+
+/** The recipe's pools, as many as images of another size than its own can be halved. */
+function poolsFor(inputDim: readonly number[], { numFilters, maxPools }: Recipe['network']): readonly number[] | undefined {
+  const pools = maxPools as readonly number[] | undefined;
+  return pools?.slice(0, possiblePools(inputDim, (numFilters as readonly number[]).length).length);
 }
 
 /** `tilegrad train --list-recipes`: each with its stated result, and how to run it. */

@@ -2,8 +2,11 @@
 
 import { makeShapes, prepareImages } from '../../data/index.ts';
 import type { PreparedImages } from '../../data/index.ts';
-import { loadCifar10 } from '../cifar10.ts';
+import { printable } from '../../runtime/text.ts';
+import { settings as computing } from '../../runtime/settings.ts';
 import { findCifar10 } from '../cache.ts';
+import { loadDataSet } from '../data-sets/load.ts';
+import type { UnreadableFile } from '../pictures/list-folder.ts';
 import type { RunSettings } from './run-settings.ts';
 
 export interface RunData extends PreparedImages {
@@ -11,6 +14,8 @@ export interface RunData extends PreparedImages {
   readonly name: string;
   /** the name and where it came from */
   readonly source: string;
+  /** files of a folder of pictures that hold none which can be used */
+  readonly unreadable: readonly UnreadableFile[];
 }
 
 /** How many procedural images there are unless the command line says otherwise. */
@@ -18,15 +23,22 @@ const shapesSizes = { training: 9000, validation: 1000, test: 2000 };
 /** The procedural set is always the same one, whatever the run's seed. */
 const shapesSeed = 0;
 
+/** What decides which images a run gets, and in which form. */
+export type DataSettings = Pick<
+  RunSettings, 'data' | 'numTrain' | 'numVal' | 'numTest' | 'normalize' | 'size' | 'splitSeed' | 'onUnreadable'
+>;
+
 /**
  * Loads, splits and normalises the images. Rejects with DataFileError for a path that leads nowhere or to something
  * else, RangeError where more images are asked for than there are.
+ *
+ * @param onProgress told how many pictures of a folder have been read
  */
 export async function loadRunData(
-  settings: Pick<RunSettings, 'data' | 'numTrain' | 'numVal' | 'numTest' | 'normalize'>,
-  env: Readonly<Record<string, string | undefined>>,
+  settings: DataSettings, env: Readonly<Record<string, string | undefined>>,
+  { signal, onProgress }: { signal?: AbortSignal; onProgress?: (done: number, total: number) => void } = {},
 ): Promise<RunData> {
-  const { data, numTrain, numVal, numTest, normalize } = settings;
+  const { data, numTrain, numVal, numTest, normalize, size, splitSeed, onUnreadable } = settings;
   const path = data === null ? await findCifar10({ env }) : data;
   if (path === null || path === 'shapes') {
     const training = numTrain ?? shapesSizes.training;
@@ -35,10 +47,28 @@ export async function loadRunData(
     const set = makeShapes({ seed: shapesSeed, numTrain: training + validation, numTest: test });
     const prepared = prepareImages(set, { numTraining: training, numValidation: validation, numTest: test, normalize });
     const why = path === null ? ' (no CIFAR-10 at hand: `tilegrad data cifar10` downloads it)' : '';
-    return { ...prepared, name: 'procedural shapes', source: `procedural shapes${why}` };
+    return { ...prepared, name: 'procedural shapes', source: `procedural shapes${why}`, unreadable: [] };
   }
-  const prepared = prepareImages(await loadCifar10(path), {
+  const { threads } = computing();
+  const set = await loadDataSet(path, {
+    seed: splitSeed, onUnreadable, signal, onProgress,
+    ...(size === null ? {} : { size }), ...(threads === 'auto' ? {} : { threads }),
+  });
+  const prepared = prepareImages(set, {
     numTraining: numTrain ?? undefined, numValidation: numVal ?? undefined, numTest: numTest ?? undefined, normalize,
   });
-  return { ...prepared, name: 'CIFAR-10', source: `CIFAR-10 from ${path}` };
+  const { name, unreadable } = set;
+  return { ...prepared, name, source: `${name} from ${printable(path)}`, unreadable };
+}
+
+/** Files that are named one by one; of more only the number is said. */
+const namedFiles = 5;
+
+/** What to say of files that could not be used: how many, and the first of them with their reasons. */
+export function unreadableLines(unreadable: readonly UnreadableFile[]): string[] {
+  if (unreadable.length === 0) return [];
+  const count = `${unreadable.length.toLocaleString('en-US')} ${unreadable.length === 1 ? 'file is' : 'files are'} left out:`;
+  const lines = unreadable.slice(0, namedFiles).map(({ path, reason }) => `  ${printable(path)}: ${printable(reason)}`);
+  const more = unreadable.length - namedFiles;
+  return [count, ...lines, ...(more > 0 ? [`  and ${more.toLocaleString('en-US')} more`] : [])];
 }

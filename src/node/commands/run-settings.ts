@@ -22,6 +22,9 @@ export interface TrainOptions extends NetworkOptions {
   readonly numTrain?: number;
   readonly numVal?: number;
   readonly numTest?: number;
+  readonly size?: number;
+  readonly splitSeed?: number;
+  readonly onUnreadable?: 'skip' | 'error';
   readonly out: string;
   readonly tensorboard?: boolean;
   readonly resume?: boolean;
@@ -36,6 +39,11 @@ export interface RunSettings extends Recipe {
   readonly data: string | null;
   readonly numVal: number | null;
   readonly numTest: number | null;
+  /** side that pictures of a folder are brought to; null for 32 */
+  readonly size: number | null;
+  /** what test images are drawn with where the data have none: not the run's seed, so that runs can be compared */
+  readonly splitSeed: number;
+  readonly onUnreadable: 'skip' | 'error';
 }
 
 /** Combines the recipe with the options. Throws UsageError for names that do not exist or contradict each other. */
@@ -54,6 +62,9 @@ export function settingsFromOptions(options: TrainOptions): RunSettings {
     numTrain: options.numTrain ?? recipe.numTrain,
     numVal: options.numVal ?? null,
     numTest: options.numTest ?? null,
+    size: options.size ?? null,
+    splitSeed: options.splitSeed ?? 0,
+    onUnreadable: options.onUnreadable ?? 'skip',
   };
 }
 
@@ -76,18 +87,22 @@ async function hasDiverged(out: string): Promise<boolean> {
   return isRecord(history) && history.stopReason === 'diverged';
 }
 
+/** What runs had before there were these settings. */
+const lateSettings: Partial<RunSettings> = { size: null, splitSeed: 0, onUnreadable: 'skip' };
+
 /**
  * The settings of a checkpoint, with the data's place and the time limit replaced where options name others. Throws
  * RangeError for settings that this version does not know.
  */
-export function checkResumedSettings(saved: unknown, options: TrainOptions): RunSettings {
+export function checkResumedSettings(stored: unknown, options: TrainOptions): RunSettings {
   const standard: Record<string, unknown> = { ...settingsFromOptions({ out: options.out }) };
+  const saved: unknown = isRecord(stored) ? { ...lateSettings, ...stored } : stored;
   const fits =
     isRecord(saved) &&
     Object.keys(standard).every((name) => Object.hasOwn(saved, name)) &&
-    ['recipe', 'model', 'updateRule', 'schedule', 'flips'].every((name) => typeof saved[name] === 'string') &&
-    ['seed', 'batchSize', 'lrDecay', 'shift', 'betaRate'].every((name) => typeof saved[name] === 'number') &&
-    ['epochs', 'time', 'numTrain', 'numVal', 'numTest'].every((name) => /number|object/.test(typeof saved[name])) &&
+    ['recipe', 'model', 'updateRule', 'schedule', 'flips', 'onUnreadable'].every((name) => typeof saved[name] === 'string') &&
+    ['seed', 'batchSize', 'lrDecay', 'shift', 'betaRate', 'splitSeed'].every((name) => typeof saved[name] === 'number') &&
+    ['epochs', 'time', 'numTrain', 'numVal', 'numTest', 'size'].every((name) => /number|object/.test(typeof saved[name])) &&
     modelNames.includes(saved.model as string) &&
     isRecord(saved.network) &&
     isRecord(saved.optimConfig);

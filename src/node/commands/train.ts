@@ -10,7 +10,7 @@ import { parameterCount, percent, writeOutputs } from './outputs.ts';
 import { formatRate, ProgressLine } from './progress.ts';
 import { buildNetwork } from './recipes.ts';
 import { backendLine } from './info.ts';
-import { loadRunData } from './run-data.ts';
+import { loadRunData, unreadableLines } from './run-data.ts';
 import type { RunData } from './run-data.ts';
 import { RunLog } from './run-log.ts';
 import { checkpointName, clearRunFolder, openRunFolder } from './run-folder.ts';
@@ -60,12 +60,16 @@ async function train(
   const settings =
     checkpoint === null ? settingsFromOptions(options) : checkResumedSettings(checkpoint.settings, options);
   const threads = ready();
-  const data = await loadRunData(settings, surroundings.env);
+  const data = await loadRunData(settings, surroundings.env, {
+    signal, onProgress: (done, total) => line.show(() => `reading pictures ${done}/${total}`),
+  });
+  line.clear();
   const count = (labels: ArrayLike<number>): string => labels.length.toLocaleString('en-US');
   line.print(
     `data: ${data.source}: ${count(data.yTrain)} training, ${count(data.yVal)} validation, ` +
     `${count(data.yTest)} test images`,
   );
+  for (const text of unreadableLines(data.unreadable)) line.print(text);
   // The threads start while the data load.
   await threads;
   const network = buildNetwork(settings, data.XTrain.shape.slice(1), data.classNames.length, settings.seed);

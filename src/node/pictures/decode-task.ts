@@ -1,0 +1,117 @@
+/**
+ * What a thread that reads pictures runs: files to pixels of one size. Its answers are plain values; the pixels go
+ * straight to their rows of a memory that all threads share.
+ */
+
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { resample } from '../../data/resample.ts';
+import { withChannels } from '../../viz/channels.ts';
+import { decodePicture } from '../../viz/decode-picture.ts';
+import { isJpeg, readFrame } from '../../viz/jpeg.ts';
+import { exifOrientation, upright } from '../../viz/orientation.ts';
+import type { Picture } from '../../viz/picture.ts';
+import { decodeTurbo } from './jpeg-turbo.ts';
+
+/** How every picture is to come. */
+export interface PictureForm {
+  readonly height: number;
+  readonly width: number;
+  readonly channels: 1 | 3;
+  /** crop takes the middle of the picture in the wanted proportions, stretch changes its proportions */
+  readonly fit: 'crop' | 'stretch';
+  /** pictures of more pixels than this are refused from their header */
+  readonly maxPixels: number;
+}
+
+export interface DecodeTask {
+  /** absolute paths, none of them a link */
+  readonly paths: readonly string[];
+  /** the row of the first */
+  readonly firstRow: number;
+  readonly form: PictureForm;
+  /** uint8 (N, channels, height, width) */
+  readonly pixels: ArrayBufferLike;
+}
+
+/** The size that a picture had, upright, or why it has none. */
+export type DecodeAnswer = readonly [width: number, height: number] | string;
+
+/** Reads each file in turn; one that cannot be read leaves its row as it is. */
+export async function decode({ paths, firstRow, form, pixels }: DecodeTask): Promise<DecodeAnswer[]> {
+  const rowBytes = form.channels * form.height * form.width;
+  const answers: DecodeAnswer[] = [];
+  for (const [i, path] of paths.entries()) {
+    try {
+      const { size, row } = picturePixels(await readPictureFile(path, form.maxPixels), form);
+      new Uint8Array(pixels, (firstRow + i) * rowBytes, rowBytes).set(row);
+      answers.push(size);
+    } catch (error) {
+      answers.push(error instanceof Error ? error.message : String(error));
+    }
+  }
+  return answers;
+}
+
+/** A file's bytes, if it is a plain file and not larger than the largest allowed picture can need. */
+async function readPictureFile(path: string, maxPixels: number): Promise<Uint8Array> {
+  // a link, or a pipe, that has taken the file's place since it was listed is not followed or waited for
+  const file = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
+  try {
+    const found = await file.stat();
+    if (!found.isFile()) throw new Error('it is no longer a plain file');
+    const most = 8 * maxPixels + 2 ** 20; // four channels of 16 bits, and what stands around them
+    if (found.size > most) throw new Error(`the file has ${found.size} bytes, more than a picture of ${maxPixels} pixels needs`);
+    const bytes = new Uint8Array(found.size);
+    let filled = 0;
+    while (filled < bytes.length) {
+      const { bytesRead } = await file.read(bytes, filled, bytes.length - filled, filled);
+      if (bytesRead === 0) throw new Error('the file became shorter while it was read');
+      filled += bytesRead;
+    }
+    return bytes;
+  } finally {
+    await file.close();
+  }
+}
+
+/** Fewest decoded pixels for one of the result along an axis where a JPEG is decoded at a reduced scale. */
+const leastReduction = 2;
+
+/** The picture's own size and its uint8 pixels (channels, height, width) in the form. Throws Error for no picture. */
+export function picturePixels(
+  bytes: Uint8Array, form: PictureForm,
+): { size: readonly [width: number, height: number]; row: Uint8Array } {
+  const { picture, size } = readReduced(bytes, form);
+  const { width, height, channels, data } = withChannels(picture, form.channels);
+  const scale = Math.min(width / form.width, height / form.height);
+  const side = (extent: number, wanted: number): number =>
+    (form.fit === 'stretch' ? extent : Math.min(extent, Math.max(1, Math.round(wanted * scale))));
+  const [cropHeight, cropWidth] = [side(height, form.height), side(width, form.width)];
+  const corner = (Math.floor((height - cropHeight) / 2) * width + Math.floor((width - cropWidth) / 2)) * channels;
+  const row = resample({
+    values: data, starts: Array.from({ length: channels }, (_, c) => corner + c), height: cropHeight, width: cropWidth,
+    rowStride: width * channels, columnStride: channels,
+  }, form.height, form.width);
+  return { size, row: Uint8Array.from(row, (value) => Math.round(value)) };
+}
+
+/** The upright picture, decoded at a reduced scale where it is a JPEG far larger than the form, and its own size. */
+function readReduced(
+  bytes: Uint8Array, form: PictureForm,
+): { picture: Picture; size: readonly [width: number, height: number] } {
+  if (isJpeg(bytes)) {
+    const frame = readFrame(bytes);
+    if (frame.width * frame.height <= form.maxPixels) {
+      const orientation = exifOrientation(bytes);
+      const swaps = orientation >= 5;
+      const [height, width] = swaps ? [frame.width, frame.height] : [frame.height, frame.width];
+      const room = Math.min(width / form.width, height / form.height) / leastReduction;
+      const divisor = [8, 4, 2].find((d) => d <= room) ?? 1;
+      const picture = decodeTurbo(bytes, divisor);
+      if (picture !== null) return { picture: upright(picture, orientation), size: [width, height] };
+    }
+  }
+  const picture = decodePicture(bytes, { maxPixels: form.maxPixels });
+  return { picture, size: [picture.width, picture.height] };
+}

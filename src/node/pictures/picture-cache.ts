@@ -1,0 +1,111 @@
+/**
+ * Decoded pictures kept between runs, so that the second one starts at once: a file a set of pictures and form, under
+ * the cache folder. It is a convenience: what cannot be read, or is not what was written, is as if it were not there.
+ */
+
+import { createHash } from 'node:crypto';
+import { mkdir, open, readdir, rm, stat, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import { decodeSafetensors, encodeSafetensors } from '../../io/index.ts';
+import { Tensor } from '../../tensor/tensor.ts';
+import { atomicWriteFile } from '../atomic-write.ts';
+import { cacheFolder } from '../cache.ts';
+import type { DecodeAnswer, PictureForm } from './decode-task.ts';
+import type { PictureFile } from './list-folder.ts';
+
+/** Pixels of pictures in one form, with what became of each file. */
+export interface DecodedFiles {
+  readonly pixels: Uint8Array;
+  readonly answers: readonly DecodeAnswer[];
+}
+
+/** Counts up where other pixels would come of the same files. */
+const version = 1;
+/** A larger set is not kept. */
+const maxSetBytes = 2 ** 30;
+/** All sets together: those used longest ago make room. */
+const maxFolderBytes = 2 ** 32;
+
+/** Where the sets are kept. */
+export function pictureCacheFolder(): string {
+  return join(cacheFolder(), 'pictures');
+}
+
+/** What a set is kept under: it changes with any file's name, size or time, and with the form. */
+export function cacheKey(root: string, files: readonly PictureFile[], form: PictureForm): string {
+  const hash = createHash('sha256').update(JSON.stringify([version, root, form]));
+  for (const { name, bytes, modified } of files) hash.update(JSON.stringify([name, bytes, modified]));
+  return hash.digest('hex').slice(0, 32);
+}
+
+const pathOf = (folder: string, key: string): string => join(folder, `${key}.safetensors`);
+
+/** The set under a key, of so many files; null where there is none, or a damaged one. */
+export async function readCached(
+  folder: string, key: string, count: number, rowBytes: number,
+): Promise<DecodedFiles | null> {
+  const path = pathOf(folder, key);
+  try {
+    const bytes = await readBounded(path, 2 * maxSetBytes);
+    const { tensors, metadata } = decodeSafetensors(bytes);
+    const pixels = tensors.pixels.data;
+    const answers = JSON.parse(metadata.answers) as unknown;
+    if (!(pixels instanceof Uint8Array) || pixels.length !== count * rowBytes) return null;
+    if (!isAnswers(answers, count)) return null;
+    if (checksum(pixels, metadata.answers) !== metadata.checksum) return null;
+    const now = new Date();
+    await utimes(path, now, now).catch(() => undefined);
+    return { pixels, answers };
+  } catch {
+    return null;
+  }
+}
+
+async function readBounded(path: string, most: number): Promise<Uint8Array> {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    if (size > most) throw new RangeError('larger than any that is written');
+    return await file.readFile();
+  } finally {
+    await file.close();
+  }
+}
+
+function isAnswers(value: unknown, count: number): value is DecodeAnswer[] {
+  return Array.isArray(value) && value.length === count && value.every((answer: unknown) =>
+    typeof answer === 'string' || (Array.isArray(answer) && answer.length === 2 && answer.every(Number.isInteger)));
+}
+
+function checksum(pixels: Uint8Array, answers: string): string {
+  return createHash('sha256').update(pixels).update(answers).digest('hex');
+}
+
+/** Keeps a set, and takes away those used longest ago where all together are too many. Never rejects. */
+export async function writeCached(folder: string, key: string, { pixels, answers }: DecodedFiles): Promise<void> {
+  if (pixels.length > maxSetBytes) return;
+  try {
+    await mkdir(folder, { recursive: true });
+    const text = JSON.stringify(answers);
+    const contents = encodeSafetensors(
+      { pixels: new Tensor(pixels, [pixels.length]) }, { answers: text, checksum: checksum(pixels, text) },
+    );
+    await makeRoom(folder, maxFolderBytes - contents.length);
+    await atomicWriteFile(pathOf(folder, key), contents);
+  } catch { // a full or read-only disk: the next run decodes again
+  }
+}
+
+async function makeRoom(folder: string, most: number): Promise<void> {
+  const sets = await Promise.all((await readdir(folder)).filter((name) => name.endsWith('.safetensors')).map(async (name) => {
+    const path = join(folder, name);
+    const { size, mtimeMs } = await stat(path);
+    return { path, size, mtimeMs };
+  }));
+  let total = sets.reduce((sum, { size }) => sum + size, 0);
+  for (const { path, size } of sets.sort((a, b) => a.mtimeMs - b.mtimeMs)) {
+    if (total <= most) return;
+    await rm(path, { force: true });
+    total -= size;
+  }
+}
