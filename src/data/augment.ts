@@ -10,7 +10,7 @@ import { checkRank } from '../tensor/check.ts';
 import { contiguousData, emptyTensor } from '../tensor/internal.ts';
 import { checkRandomSource, type RandomSource } from '../tensor/random/source.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { BatchInfo, TransformOptions } from '../train/batch-info.ts';
+import type { BatchInfo, TransformOptions } from '../runtime/batch-info.ts';
 
 /** Changes a batch (N,C,H,W), drawing from rng; gives a tensor of the same shape and never writes to its argument. */
 export type Transform = (X: Tensor, rng: RandomSource, options?: TransformOptions) => Tensor;

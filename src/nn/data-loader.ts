@@ -8,6 +8,7 @@ import { take } from '../tensor/indexing.ts';
 import { contiguousData } from '../tensor/internal.ts';
 import { checkRandomSource, type RandomSource } from '../tensor/random/source.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import type { BatchInfo, TransformOptions } from '../runtime/batch-info.ts';
 import { defaultRng } from './defaults.ts';
 
 /** What a network takes: one tensor (N, ...), or one for each of its inputs. */
@@ -27,8 +28,8 @@ export interface DataLoaderOptions<X extends Inputs = Tensor> {
   indices?: ArrayLike<number>;
   /** what orders and augmentation draw from; the generator that manualSeed sets unless given */
   rng?: RandomSource;
-  /** changes every batch of inputs, such as randomFlip; keeps the number of examples */
-  augment?: (x: X, rng: RandomSource) => X;
+  /** changes every batch of inputs, as randomFlip does; keeps the number of examples; may replace labels, as mixup */
+  augment?: (x: X, rng: RandomSource, options: Required<TransformOptions>) => X;
 }
 
 /** The batches of a data set: every `for (const [x, y] of loader)` is one pass, in a new order if shuffled. */
@@ -43,7 +44,8 @@ export class DataLoader<X extends Inputs = Tensor> implements Iterable<Batch<X>>
   readonly #batchSize: number;
   readonly #shuffle: boolean;
   readonly #rng: RandomSource;
-  readonly #augment: ((x: X, rng: RandomSource) => X) | null;
+  readonly #augment: NonNullable<DataLoaderOptions<X>['augment']> | null;
+  #passes: number = 0;
 
   /**
    * Over inputs x (N, ...) of any element type, or several of them, and targets y: N labels, or a tensor (N, ...).
@@ -76,6 +78,7 @@ export class DataLoader<X extends Inputs = Tensor> implements Iterable<Batch<X>>
 
   /** One pass. Orders are drawn when it begins, augmentation as each batch is made. */
   * [Symbol.iterator](): Generator<Batch<X>, void> {
+    const epoch = this.#passes++;
     const order = this.#shuffle ? contiguousData(this.#rng.permutation(this.size)) : null;
     for (let b = 0; b < this.length; b++) {
       const count = Math.min(this.#batchSize, this.size - b * this.#batchSize);
@@ -84,12 +87,15 @@ export class DataLoader<X extends Inputs = Tensor> implements Iterable<Batch<X>>
         return this.#rows[order === null ? place : order[place]];
       });
       const x = mapInputs(this.#x, (t) => take(t, rows));
-      yield [this.#augment === null ? x : this.#augmented(this.#augment, x), take(this.#y, rows)];
+      const y = take(this.#y, rows);
+      yield [this.#augmented(x, y, { indices: rows, epoch }), y];
     }
   }
 
-  #augmented(augment: (x: X, rng: RandomSource) => X, x: X): X {
-    const changed = augment(x, this.#rng);
+  #augmented(x: X, y: Tensor, batch: BatchInfo): X {
+    if (this.#augment === null) return x;
+    const labels = y.ndim === 1 && y.data instanceof Int32Array ? { labels: y.data } : {};
+    const changed = this.#augment(x, this.#rng, { batch: { ...batch, ...labels } });
     const [before, after] = [countExamples('DataLoader', x), countExamples('DataLoader', changed, 'the result of augment')];
     if (after !== before) throw new RangeError(`DataLoader: augment made ${after} examples of a batch of ${before}`);
     return changed;

@@ -16,7 +16,7 @@ import { shapeText } from '../tensor/check.ts';
 import { checkRandomSource, type GeneratorState, type RandomSource } from '../tensor/random/source.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Schedule } from '../update/schedules.ts';
-import { countExamples, DataLoader, type Inputs, mapInputs } from './data-loader.ts';
+import { countExamples, DataLoader, type DataLoaderOptions, type Inputs, mapInputs } from './data-loader.ts';
 import { defaultRng } from './defaults.ts';
 import { clipGradNorm } from './gradients.ts';
 import { Mean } from './metrics.ts';
@@ -65,7 +65,7 @@ export interface FitOptions<X extends Inputs = Tensor> {
   /** what orders and augmentation draw from */
   rng?: RandomSource;
   /** changes every batch of inputs, such as randomFlip */
-  augment?: (x: X, rng: RandomSource) => X;
+  augment?: DataLoaderOptions<X>['augment'];
   /** multiplies the learning rates by its value at every step */
   schedule?: Schedule;
   /** scales the gradients of a step down to this norm where theirs is larger */

@@ -1,6 +1,6 @@
 /** What Solver takes, its data and options: what they mean, their defaults and their checks. */
 
-import type { TransformOptions } from './batch-info.ts';
+import type { TransformOptions } from '../runtime/batch-info.ts';
 import type { Labels } from '../layers/loss.ts';
 import {
   checkBoolean, checkFunction, checkInteger, checkNumber, checkOneOf, checkOptions, describe,
@@ -156,7 +156,7 @@ export interface SolverOptions {
   /**
    * changes a batch X (N, ...) before it is learnt from, which may be done in place: augmentation. Draw from the
    * generator that it is given, whose state is part of checkpoints. `options.batch` says which examples these
-   * are, and how many epochs have gone by.
+   * are, and how many epochs have gone by, and holds their labels, which it may replace (see mixup).
    */
   transform?: (X: Tensor, rng: RandomSource, options: Required<TransformOptions>) => Tensor;
   /**

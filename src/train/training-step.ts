@@ -48,7 +48,7 @@ export class TrainingStep {
     let kept: Record<string, Tensor> | null = null;
     const loss = inStep(() => {
       const [X, y] = this.#data.gather(plan.order, plan.start, plan.count, batchType(this.#model));
-      const [value, grads] = this.#lossAndGradients(this.#transformed(X, plan), y, plan);
+      const [value, grads] = this.#lossAndGradients(this.#transformed(X, y, plan), y, plan);
       if (rule !== null) this.optimizer.update(this.#model, grads, plan.learningRate);
       // A rule of the user's own may keep what it is given, and what it computes must outlive the step.
       else kept = Object.fromEntries(Object.entries(grads).map(([name, gradient]) => [name, gradient.clone()]));
@@ -71,10 +71,10 @@ export class TrainingStep {
     return [loss, grads];
   }
 
-  #transformed(X: Tensor, { order, start, count, epoch }: StepPlan): Tensor {
+  #transformed(X: Tensor, y: Tensor, { order, start, count, epoch }: StepPlan): Tensor {
     const { transform, rng } = this.#options;
     if (transform === null) return X;
-    const batch = { indices: order.subarray(start, start + count), epoch };
+    const batch = { indices: order.subarray(start, start + count), epoch, labels: y.data as Int32Array };
     const changed = checkTensor('Solver', 'the result of transform', transform(X, rng, { batch }));
     if (changed.ndim === 0 || changed.shape[0] !== X.shape[0]) {
       throw new RangeError(

@@ -158,6 +158,13 @@ export const dataTable: Table = {
   augment: () => [data.randomFlip, data.randomShift], randomFlip: () => [images, new Rng(1), { probability: 0.5 }],
   randomShift: () => [images, new Rng(1), { maxShift: 2, fill: 0, border: 'reflect' }],
   alternatingFlip: () => [images, new Rng(1), { batch: { indices: [3, 5], epoch: 1 } }],
+  randomCrop: () => [images, new Rng(1), { minArea: 0.5, maxRatio: 1.2 }],
+  colorJitter: () => [
+    images, new Rng(1),
+    { brightness: 0.1, contrast: 0.1, saturation: 0.1, mean: zeros([3, 1, 1]), std: ones([3, 1, 1]) },
+  ],
+  cutout: () => [images, new Rng(1), { size: 2, fill: 0 }],
+  mixup: () => [images, new Rng(1), { alpha: 0.3, batch: { indices: [3, 5], epoch: 1, labels: Int32Array.of(0, 1) } }],
   batches: () => [rows, labels(), { batchSize: 2, rng: new Rng(1), dropLast: true, transform: (X: Tensor) => X }],
   shuffled: () => [dataset().train, new Rng(1)],
   stratifiedSplit: () => [labels(), 0.5, new Rng(1)],

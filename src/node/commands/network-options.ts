@@ -1,4 +1,4 @@
-/** The options of `tilegrad train` that change a recipe's network and update rule, and which network takes which. */
+/** The options of `tilegrad train` that change a recipe: its network, each having its own, update rule, augmentation. */
 
 import { describe } from '../../runtime/check.ts';
 import { definitionOf, ruleNames } from '../../update/update-rules.ts';
@@ -20,11 +20,21 @@ export interface NetworkOptions {
   readonly lr?: number;
   readonly momentum?: number;
   readonly lrDecay?: number;
+  readonly flips?: Recipe['flips'];
+  readonly shift?: number;
+  readonly crop?: number;
+  readonly jitter?: number;
+  readonly cutout?: number;
+  readonly mixup?: number;
 }
 
 /** What an option is called in a network's class; where the value has another form there, a function makes it. */
 type Setting = string | ((value: never, refuse: (expected: string) => never) => Readonly<Record<string, unknown>>);
-type NetworkOptionName = Exclude<keyof NetworkOptions, 'rule' | 'lr' | 'momentum' | 'lrDecay'>;
+type NetworkOptionName = Exclude<keyof NetworkOptions, 'rule' | 'lr' | 'momentum' | 'lrDecay' | Augmentation>;
+type Augmentation = (typeof augmentations)[number];
+
+/** Changes of the training images, which any network takes. */
+const augmentations = ['flips', 'shift', 'crop', 'jitter', 'cutout', 'mixup'] as const;
 
 const ofAll: Partial<Record<NetworkOptionName, Setting>> = {
   weightScale: (value: number | 'kaiming', refuse) => (value === 'kaiming' ? refuse('a number') : { weightScale: value }),
@@ -86,8 +96,10 @@ export function withNetworkOptions(recipe: Recipe, options: NetworkOptions): Rec
   const kept = updateRule === recipe.updateRule
     ? recipe.optimConfig
     : Object.fromEntries(Object.entries(settings).map(([name, setting]) => [name, setting.default]));
+  const changed = Object.fromEntries(augmentations.filter((name) => options[name] !== undefined)
+    .map((name) => [name, options[name]]));
   return {
-    ...recipe, network, updateRule, lrDecay: lrDecay ?? recipe.lrDecay,
+    ...recipe, ...changed, network, updateRule, lrDecay: lrDecay ?? recipe.lrDecay,
     optimConfig: {
       ...kept, ...(lr === undefined ? {} : { learningRate: lr }), ...(momentum === undefined ? {} : { momentum }),
     },

@@ -35,6 +35,14 @@ export interface Recipe {
   readonly flips: 'none' | 'random' | 'alternating';
   /** move training images by up to so many pixels, reflected at the edge */
   readonly shift: number;
+  /** take parts of training images, of at least this share of the area, at their full size; 1 for all of it */
+  readonly crop: number;
+  /** change brightness, contrast and saturation of training images by up to this share */
+  readonly jitter: number;
+  /** cut squares of this side out of training images */
+  readonly cutout: number;
+  /** mix training images by shares from Beta(mixup, mixup); 0 for no mixing */
+  readonly mixup: number;
   /** what batchnorm's shifts learn faster by */
   readonly betaRate: number;
   /** keep slow weights (see lookahead), more and more of them as training goes on */
@@ -49,8 +57,8 @@ const threeLayers: Recipe = {
   model: 'three',
   network: { numFilters: 32, filterSize: 7, hiddenDim: 500, weightScale: 1e-3, reg: 1e-3 },
   updateRule: 'adam', optimConfig: { learningRate: 1e-3 }, lrDecay: 1, schedule: 'constant',
-  batchSize: 50, epochs: 1, time: null, normalize: false, flips: 'none', shift: 0, betaRate: 1, lookahead: false,
-  whiten: false, numTrain: null,
+  batchSize: 50, epochs: 1, time: null, normalize: false, flips: 'none', shift: 0, crop: 1, jitter: 0,
+  cutout: 0, mixup: 0, betaRate: 1, lookahead: false, whiten: false, numTrain: null,
 };
 
 const deep: Recipe = {
@@ -198,7 +206,7 @@ export function recipesText(): string {
     Object.entries(record).map(([name, value]) => `${name} ${listText(value)}`).join(', ');
   return Object.entries<readonly [string, string, Recipe]>(table).map(([name, [purpose, , recipe]]) => {
     const { model, network, updateRule, optimConfig, lrDecay, schedule, batchSize, epochs, time, normalize } = recipe;
-    const { flips, shift, betaRate, lookahead, whiten, numTrain } = recipe;
+    const { flips, shift, crop, jitter, cutout, mixup, betaRate, lookahead, whiten, numTrain } = recipe;
     const settings = [
       values(network), `${updateRule} with ${values(optimConfig)}`,
       ...(schedule === 'constant' ? [] : [`${schedule} schedule`]), ...(lrDecay === 1 ? [] : [`rate x ${lrDecay} an epoch`]),
@@ -207,7 +215,8 @@ export function recipesText(): string {
       ...(numTrain === null ? [] : [`${numTrain} images`]),
       normalize ? 'channels normalised' : 'mean image subtracted', ...(whiten ? ['first layer whitening'] : []),
       ...(flips === 'none' ? [] : [flips === 'random' ? 'mirrored at random' : 'mirrored in every other epoch']),
-      ...(shift === 0 ? [] : [`shifted by up to ${shift}`]),
+      ...(shift === 0 ? [] : [`shifted by up to ${shift}`]), ...(crop === 1 ? [] : [`parts of ${crop} and more`]),
+      ...Object.entries({ jitter, cutout, mixup }).filter(([, value]) => value !== 0).map((entry) => entry.join(' ')),
     ];
     return `  ${name} (--model ${model}): ${purpose}\n      ${settings.join('; ')}`;
   }).join('\n');

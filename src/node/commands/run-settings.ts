@@ -88,7 +88,9 @@ async function hasDiverged(out: string): Promise<boolean> {
 }
 
 /** What runs had before there were these settings. */
-const lateSettings: Partial<RunSettings> = { size: null, splitSeed: 0, onUnreadable: 'skip' };
+const lateSettings: Partial<RunSettings> = {
+  size: null, splitSeed: 0, onUnreadable: 'skip', crop: 1, jitter: 0, cutout: 0, mixup: 0,
+};
 
 /**
  * The settings of a checkpoint, with the data's place and the time limit replaced where options name others. Throws
@@ -101,7 +103,7 @@ export function checkResumedSettings(stored: unknown, options: TrainOptions): Ru
     isRecord(saved) &&
     Object.keys(standard).every((name) => Object.hasOwn(saved, name)) &&
     ['recipe', 'model', 'updateRule', 'schedule', 'flips', 'onUnreadable'].every((name) => typeof saved[name] === 'string') &&
-    ['seed', 'batchSize', 'lrDecay', 'shift', 'betaRate', 'splitSeed'].every((name) => typeof saved[name] === 'number') &&
+    ['seed', 'batchSize', 'lrDecay', 'shift', 'betaRate', 'splitSeed', 'crop', 'jitter', 'cutout', 'mixup'].every((name) => typeof saved[name] === 'number') &&
     ['epochs', 'time', 'numTrain', 'numVal', 'numTest', 'size'].every((name) => /number|object/.test(typeof saved[name])) &&
     modelNames.includes(saved.model as string) &&
     isRecord(saved.network) &&

@@ -1,6 +1,8 @@
 /** The network and the Solver's options of a run, from its settings. */
 
-import { alternatingFlip, augment, randomFlip, randomShift } from '../../data/index.ts';
+import {
+  alternatingFlip, augment, colorJitter, cutout, mixup, randomCrop, randomFlip, randomShift,
+} from '../../data/index.ts';
 import type { Transform } from '../../data/index.ts';
 import { FastConvNet } from '../../models/index.ts';
 import type { Network } from '../../models/index.ts';
@@ -17,8 +19,12 @@ const endlessEpochs = 1_000_000;
 /**
  * The options of the Solver that trains as a recipe says. A run that time ends cannot know how many iterations it will
  * make; its schedule follows the time.
+ *
+ * @param prepared how the images were normalised, which a change of their colours needs to know
  */
-export function solverOptions(settings: Recipe & Pick<RunSettings, 'seed'>): SolverOptions {
+export function solverOptions(
+  settings: Recipe & Pick<RunSettings, 'seed'>, prepared: { readonly mean?: Tensor; readonly std?: Tensor } = {},
+): SolverOptions {
   const { epochs, time, updateRule, optimConfig, lrDecay, batchSize, schedule, betaRate, lookahead, seed } = settings;
   return {
     updateRule, optimConfig, lrDecay, batchSize, schedule: schedules[schedule](),
@@ -27,7 +33,7 @@ export function solverOptions(settings: Recipe & Pick<RunSettings, 'seed'>): Sol
     numEpochs: epochs ?? endlessEpochs, timeBudget: time ?? undefined,
     // A generator of its own: the weights' generator is used up to a point that depends on the network.
     rng: new Rng(seed + 1),
-    transform: transformOf(settings),
+    transform: transformOf(settings, prepared),
     verbose: false,
   };
 }
@@ -38,16 +44,28 @@ const schedules: Readonly<Record<Recipe['schedule'], () => Schedule | undefined>
   triangle: () => oneCycleSchedule({ rise: 0.2, start: 0.2, end: 0, shape: 'linear' }),
 };
 
-function transformOf({ flips, shift }: Pick<Recipe, 'flips' | 'shift'>): Transform | undefined {
+function transformOf(
+  { flips, shift, crop, jitter, cutout: side, mixup: alpha }: Recipe, prepared: { mean?: Tensor; std?: Tensor },
+): Transform | undefined {
   const chosen: Transform[] = [
     ...(flips === 'none' ? [] : [flips === 'random' ? randomFlip : alternatingFlip]),
-    ...(shift === 0 ? [] : [shifted(shift)]),
+    ...(shift === 0 ? [] : [configured(randomShift, { maxShift: shift, border: 'reflect' })]),
+    ...(crop === 1 ? [] : [configured(randomCrop, { minArea: crop })]),
+    ...(jitter === 0 ? [] : [configured(colorJitter, { ...evenly(jitter), ...prepared })]),
+    ...(side === 0 ? [] : [configured(cutout, { size: side })]),
+    ...(alpha === 0 ? [] : [configured(mixup, { alpha })]),
   ];
   return chosen.length === 0 ? undefined : augment(...chosen);
 }
 
-function shifted(maxShift: number): Transform {
-  return (X, rng, options) => randomShift(X, rng, { ...options, maxShift, border: 'reflect' });
+/** The same reach for all changes of colour. */
+function evenly(reach: number): object {
+  return { brightness: reach, contrast: reach, saturation: reach };
+}
+
+/** A transform with options of its own. */
+function configured(transform: Transform, own: object): Transform {
+  return (X, rng, options) => transform(X, rng, { ...options, ...own });
 }
 
 /** Images that whitening looks at, 64 patches each: for 48 by 48 numbers enough, and more take longer. */

@@ -106,7 +106,8 @@ async function train(
     void file.write(checkpointName, solver.checkpoint()).catch(() => undefined);
   };
   const solver: Solver = new Solver(network, data, {
-    ...solverOptions(settings), onProgress, onEpoch, checkpointName, checkpointStore: file,
+    ...solverOptions(settings, { mean: data.mean, std: data.std }), onProgress, onEpoch, checkpointName,
+    checkpointStore: file,
     checkpointMetadata: { [settingsKey]: JSON.stringify(settings) },
   });
   if (checkpoint === null) {
