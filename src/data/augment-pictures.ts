@@ -178,8 +178,8 @@ export interface MixupOptions extends TransformOptions {
 /**
  * Mixes each image with another of the batch, share a drawn from Beta(alpha, alpha): a x + (1 - a) x' (H. Zhang et al.,
  * "mixup: Beyond Empirical Risk Minimization", 2018). The paper's loss is a times that of the first label and 1 - a
- * times that of the second; here the label to be learnt is drawn, the first with probability a, which in the mean is the
- * same loss and the same gradient, and works with every loss. The drawn labels replace those in batch.labels.
+ * times that of the second; here the label to be learnt is drawn, the first with probability a, which in the mean is
+ * the same loss and the same gradient, and works with every loss. The drawn labels replace those in batch.labels.
  *
  * @param X (N,C,H,W) or any other (N,...), of any element type
  * @param options batch: with labels, as the Solver and DataLoader give it

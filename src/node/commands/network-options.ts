@@ -1,4 +1,4 @@
-/** The options of `tilegrad train` that change a recipe: its network, each having its own, update rule, augmentation. */
+/** The options of `tilegrad train` that change a recipe: its network, which has its own, update rule, augmentation. */
 
 import { describe } from '../../runtime/check.ts';
 import { definitionOf, ruleNames } from '../../update/update-rules.ts';
