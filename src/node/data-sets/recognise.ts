@@ -27,7 +27,7 @@ export interface IdxFiles {
 }
 
 /** What is recognised, for messages. */
-export const recognisedText: string = "CIFAR-10's or CIFAR-100's binary release, IDX files as MNIST's, an npz file with x_train and " +
+const recognisedText: string = "CIFAR-10's or CIFAR-100's binary release, IDX files as MNIST's, an npz file with x_train and " +
   'y_train, or a folder with one subfolder a class of PNG and JPEG files';
 
 /**

@@ -30,7 +30,7 @@ export interface UnreadableFile {
 const maxDepth = 16;
 
 /** Compares texts by their code units: the same order on every system, which readdir's is not. */
-export const byName = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+const byName = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** What begins with a dot, and what systems leave in folders that they show, is not part of a data set. */
 const isHidden = (name: string): boolean => name.startsWith('.') || /^(thumbs\.db|desktop\.ini|__macosx)$/i.test(name);
