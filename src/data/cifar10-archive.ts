@@ -11,6 +11,18 @@ import { readTar, TarError } from './tar.ts';
 
 const place = 'readCifar10Archive: the archive';
 
+/** What is read of a ReadableStream of bytes; said here, since not every program knows the types of the web. */
+export interface ByteStream {
+  readonly locked: boolean;
+  getReader(): ByteReader;
+}
+
+export interface ByteReader {
+  read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array }>;
+  cancel(reason?: unknown): Promise<void>;
+  releaseLock(): void;
+}
+
 /**
  * Reads the binary release from its tar.gz, or its tar, as the bytes come in: beside the images only the current chunk
  * is in memory.
@@ -21,8 +33,8 @@ const place = 'readCifar10Archive: the archive';
  * @throws TypeError when archive is no ReadableStream or somebody reads it, or is compressed where the runtime lacks
  * DecompressionStream; RangeError for what is cut short, corrupted, too large or not CIFAR-10's binary release
  */
-export async function readCifar10Archive(archive: ReadableStream<Uint8Array>): Promise<ImageDataset> {
-  if (typeof (archive as Partial<ReadableStream> | null)?.getReader !== 'function') {
+export async function readCifar10Archive(archive: ByteStream): Promise<ImageDataset> {
+  if (typeof (archive as Partial<ByteStream> | null)?.getReader !== 'function') {
     throw new TypeError(`readCifar10Archive: archive must be a ReadableStream of bytes, got ${describe(archive)}`);
   }
   if (archive.locked) {
@@ -39,7 +51,7 @@ export async function readCifar10Archive(archive: ReadableStream<Uint8Array>): P
 }
 
 /** The bytes of the tar, inflated where they are a gzip's. */
-async function* inflated(archive: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+async function* inflated(archive: ByteStream): AsyncGenerator<Uint8Array, void> {
   const source = chunksOf(archive);
   try {
     const [first, whole] = await peek(source);
@@ -92,7 +104,7 @@ async function* gunzipped(source: AsyncGenerator<Uint8Array, void>): AsyncGenera
 }
 
 /** A stream's chunks; whoever stops early cancels the stream. Not every browser iterates over streams by itself. */
-async function* chunksOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+async function* chunksOf(stream: ByteStream): AsyncGenerator<Uint8Array, void> {
   const reader = stream.getReader();
   let ended = false;
   try {
@@ -100,7 +112,7 @@ async function* chunksOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uin
       const next = await reader.read();
       ended = next.done;
       if (next.done) return;
-      yield next.value;
+      if (next.value !== undefined) yield next.value;
     }
   } finally {
     if (!ended) await reader.cancel().catch(() => undefined);

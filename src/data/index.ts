@@ -3,6 +3,7 @@
 export { classNames, encodeCifar10, parseCifar10 } from './cifar10.ts';
 export type { ImageDataset, LabelledImages } from './cifar10.ts';
 export { readCifar10Archive } from './cifar10-archive.ts';
+export type { ByteReader, ByteStream } from './cifar10-archive.ts';
 export { datasetFromArrays } from './arrays.ts';
 export type { DatasetOptions } from './arrays.ts';
 export { makeShapes } from './shapes.ts';

@@ -84,7 +84,7 @@ export interface FitOptions<X extends Inputs = Tensor> {
    */
   restoreBest?: boolean;
   /** stops after the step under way */
-  signal?: AbortSignal;
+  signal?: { readonly aborted: boolean };
   /** stops once so many seconds have been spent */
   timeLimit?: number;
   /** prints a line an epoch, false unless given */

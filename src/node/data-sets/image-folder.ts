@@ -39,7 +39,7 @@ export interface ImageFolderOptions {
   maxPixels?: number;
   /** more bytes of decoded pictures than this are refused before any is read; 2^31 unless given */
   maxBytes?: number;
-  signal?: AbortSignal;
+  signal?: { readonly aborted: boolean };
   /** told now and then how many files have been read */
   onProgress?: (done: number, total: number) => void;
 }
@@ -115,7 +115,8 @@ type Plan = ReturnType<typeof checkPlan>;
 
 function checkPlan(fn: string, options: ImageFolderOptions) {
   checkOptions(fn, options, optionNames);
-  const { size = 32, channels = 3, signal, onProgress, cache = true } = options;
+  const { size = 32, channels = 3, onProgress, cache = true } = options;
+  const signal = options.signal as AbortSignal | undefined;
   const sides = typeof size === 'number' ? [size, size] : size;
   if (!Array.isArray(sides) || sides.length !== 2) {
     throw new TypeError(`${fn}: size must be an integer or [height, width], got ${describe(size)}`);
