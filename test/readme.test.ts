@@ -27,7 +27,8 @@ describe('a program of the pages', () => {
     expect(titles).toEqual([
       'A layer, and a check of its gradient', 'Filters as a picture', 'Three solvers in one picture',
       'A layer and a network of your own', 'A residual network by its levels, with a schedule, saved',
-      'A layer of your own on variables, checked', 'Augmentation', 'Callbacks, a log, and an early end', 'Save and load',
+      'A layer of your own on variables, checked', 'Pictures of your own', 'Augmentation',
+      'Callbacks, a log, and an early end', 'Save and load',
       'Fine-tuning',
       'To ONNX and back',
       'Training on a GPU',

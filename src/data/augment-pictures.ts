@@ -96,7 +96,7 @@ export function colorJitter(X: Tensor, rng: RandomSource, options: JitterOptions
   const clamp = (value: number): number => (value < 0 ? 0 : value > 255 ? 255 : value);
   for (let n = 0; n < count; n++) {
     const [bright, apart, colourful] = [factor(brightness), factor(contrast), factor(saturation)];
-    for (let i = 0; i < size; i++) pixels[i] = clamp(bright * (from[n * size + i] * std(i) + mean(i)));
+    for (let i = 0; i < size; i++) pixels[i] = clamp(bright * (from[n * size + i] * std[i] + mean[i]));
     let middle = 0;
     for (let p = 0; p < plane; p++) middle += greyOf(pixels, p, plane, channels);
     middle /= plane;
@@ -107,7 +107,7 @@ export function colorJitter(X: Tensor, rng: RandomSource, options: JitterOptions
         for (let i = p; i < size; i += plane) pixels[i] = clamp(grey + colourful * (pixels[i] - grey));
       }
     }
-    for (let i = 0; i < size; i++) out.data[n * size + i] = fit((pixels[i] - mean(i)) / std(i));
+    for (let i = 0; i < size; i++) out.data[n * size + i] = fit((pixels[i] - mean[i]) / std[i]);
   }
   return out;
 }
@@ -120,11 +120,11 @@ function greyOf(pixels: Float64Array, p: number, plane: number, channels: number
   return sum / channels;
 }
 
-/** Reads a statistic at an element of an image. Throws RangeError unless it has a number a channel, or a pixel. */
+/** A statistic of every element of an image. Throws RangeError unless it has a number a channel, or a pixel. */
 function statistic(
   fn: string, name: string, value: Tensor | undefined, X: Tensor, otherwise: number,
-): (element: number) => number {
-  if (value === undefined) return () => otherwise;
+): Float64Array {
+  if (value === undefined) return new Float64Array(X.size / Math.max(1, X.shape[0])).fill(otherwise);
   const [, channels, height, width] = X.shape;
   const values = contiguousData(checkTensor(fn, name, value));
   const allowed = [[channels, 1, 1], [channels, height, width]].map(shapeText);
@@ -132,7 +132,8 @@ function statistic(
     throw new RangeError(`${fn}: ${name} must be ${allowed.join(' or ')}, got ${shapeText(value.shape)}`);
   }
   const plane = height * width;
-  return values.length === channels ? (i) => values[Math.floor(i / plane)] : (i) => values[i];
+  return Float64Array.from({ length: channels * plane }, (_, i) =>
+    (values.length === channels ? values[Math.floor(i / plane)] : values[i]));
 }
 
 export interface CutoutOptions extends TransformOptions {

@@ -7,6 +7,8 @@ import { ruleNames } from '../../update/update-rules.ts';
 import { comparisonTable, runComparisons } from './bench.ts';
 import { runData } from './data.ts';
 import type { DataOptions } from './data.ts';
+import { runInspect } from './data-inspect.ts';
+import type { InspectOptions } from './data-inspect.ts';
 import { runEnsemble } from './ensemble.ts';
 import { backendLine, runInfo } from './info.ts';
 import { experimentsTable, runLab } from './lab.ts';
@@ -128,7 +130,17 @@ function buildProgram(
       exit(await train(options));
     });
 
-  const data = program.command('data').description('fetch data sets');
+  const data = program.command('data').description('look into data sets, and fetch CIFAR-10');
+  data
+    .command('inspect')
+    .description('say what a data set holds: classes, sizes, mean and deviation, files that cannot be read, and images '
+      + 'that are in both parts')
+    .argument('<path>', "what train's --data takes")
+    .option('--size <n>', 'height and width that pictures of a folder are brought to (default: 32)', integer(1))
+    .option('--split-seed <n>', 'draws the test images of data that have none (default: 0)', integer(0))
+    .option('--samples <file>', 'write a grid of samples, a row a class, as a PNG file')
+    .option('--overwrite', 'replace that file where it is there already')
+    .action(async (path: string, options: InspectOptions) => exit(await runInspect(path, options, surroundings)));
   data
     .command('cifar10')
     .description('download CIFAR-10 (binary version, 170 MB), going on from what is there, and verify its checksum')

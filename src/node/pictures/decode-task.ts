@@ -3,8 +3,7 @@
  * straight to their rows of a memory that all threads share.
  */
 
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { resample } from '../../data/resample.ts';
 import { withChannels } from '../../viz/channels.ts';
 import { decodePicture } from '../../viz/decode-picture.ts';
@@ -38,12 +37,12 @@ export interface DecodeTask {
 export type DecodeAnswer = readonly [width: number, height: number] | string;
 
 /** Reads each file in turn; one that cannot be read leaves its row as it is. */
-export async function decode({ paths, firstRow, form, pixels }: DecodeTask): Promise<DecodeAnswer[]> {
+export function decode({ paths, firstRow, form, pixels }: DecodeTask): DecodeAnswer[] {
   const rowBytes = form.channels * form.height * form.width;
   const answers: DecodeAnswer[] = [];
   for (const [i, path] of paths.entries()) {
     try {
-      const { size, row } = picturePixels(await readPictureFile(path, form.maxPixels), form);
+      const { size, row } = picturePixels(readPictureFile(path, form.maxPixels), form);
       new Uint8Array(pixels, (firstRow + i) * rowBytes, rowBytes).set(row);
       answers.push(size);
     } catch (error) {
@@ -53,25 +52,28 @@ export async function decode({ paths, firstRow, form, pixels }: DecodeTask): Pro
   return answers;
 }
 
-/** A file's bytes, if it is a plain file and not larger than the largest allowed picture can need. */
-async function readPictureFile(path: string, maxPixels: number): Promise<Uint8Array> {
+/**
+ * A file's bytes, if it is a plain file and not larger than the largest allowed picture can need. The thread waits for
+ * them: it has nothing else to do, and small files are read sooner than a promise is kept.
+ */
+function readPictureFile(path: string, maxPixels: number): Uint8Array {
   // a link, or a pipe, that has taken the file's place since it was listed is not followed or waited for
-  const file = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
+  const file = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
   try {
-    const found = await file.stat();
+    const found = fstatSync(file);
     if (!found.isFile()) throw new Error('it is no longer a plain file');
     const most = 8 * maxPixels + 2 ** 20; // four channels of 16 bits, and what stands around them
     if (found.size > most) throw new Error(`the file has ${found.size} bytes, more than a picture of ${maxPixels} pixels needs`);
     const bytes = new Uint8Array(found.size);
     let filled = 0;
     while (filled < bytes.length) {
-      const { bytesRead } = await file.read(bytes, filled, bytes.length - filled, filled);
+      const bytesRead = readSync(file, bytes, filled, bytes.length - filled, filled);
       if (bytesRead === 0) throw new Error('the file became shorter while it was read');
       filled += bytesRead;
     }
     return bytes;
   } finally {
-    await file.close();
+    closeSync(file);
   }
 }
 
@@ -93,7 +95,9 @@ export function picturePixels(
     values: data, starts: Array.from({ length: channels }, (_, c) => corner + c), height: cropHeight, width: cropWidth,
     rowStride: width * channels, columnStride: channels,
   }, form.height, form.width);
-  return { size, row: Uint8Array.from(row, (value) => Math.round(value)) };
+  const rounded = new Uint8Array(row.length);
+  for (let i = 0; i < row.length; i++) rounded[i] = row[i] + 0.5; // conversion rounds down
+  return { size, row: rounded };
 }
 
 /** The upright picture, decoded at a reduced scale where it is a JPEG far larger than the form, and its own size. */
