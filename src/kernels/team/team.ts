@@ -28,6 +28,13 @@ const crowdedLooks = 2000;
 const mostReplacements = 8;
 const rest = 1000;
 
+/**
+ * A worker that has not joined so many milliseconds after it was started is not counted on. Joining is the team's test
+ * of the platform: it is a word that the worker writes to memory and the leader finds there, so a thread that was given
+ * a copy of the memory never joins, and takes no part.
+ */
+const longestStart = 5000;
+
 /** How long the leader waits for the end of a thread that it has ordered to end, where the platform tells of it. */
 const longestEnd = 20_000;
 /** The same where it does not. A running thread ends at the next loop head, a thousand times sooner. */
@@ -38,6 +45,8 @@ interface Seat {
   readonly index: number;
   /** ends the worker's thread */
   dismissal: AbortController;
+  /** when the worker was started */
+  since: number;
 }
 
 const sleepersWord = control.sleepers / 4;
@@ -94,7 +103,7 @@ export class Team {
     }
     const free = freeRecords(this.#words);
     for (const index of free.slice(0, threads - 1)) {
-      const seat: Seat = { index, dismissal: new AbortController() };
+      const seat: Seat = { index, dismissal: new AbortController(), since: 0 };
       this.#seats.push(seat);
       this.#occupy(seat);
     }
@@ -135,6 +144,13 @@ export class Team {
   /** Workers that have joined or are expected to. */
   get expected(): number {
     return this.#seats.length;
+  }
+
+  /** Workers that were started long ago and have not been seen to join. */
+  get unseen(): number {
+    const latest = performance.now() - longestStart;
+    return this.#seats.filter(({ index, since }) =>
+      since < latest && Atomics.load(this.#words, stateWord(index)) === states.expected).length;
   }
 
   /**
@@ -193,6 +209,7 @@ export class Team {
   #occupy(seat: Seat): void {
     const { index } = seat;
     const { module, heap } = this.engine;
+    seat.since = performance.now();
     Atomics.store(this.#words, stateWord(index), states.expected);
     Atomics.store(this.#words, threadWord(index), 0);
     const task = {
@@ -316,9 +333,15 @@ export function existingTeam(): Team | null {
 /** Threads that compute, or will once there is work for them, and why there are not more. */
 export function expectedThreads(): { threads: number; why: readonly string[] } {
   if (team !== null) {
-    const late = team.expected - team.joined;
-    const waiting = late === 0 ? [] : [`${late} worker thread(s) have not started yet`];
-    return { threads: 1 + team.expected, why: [...team.why, ...waiting] };
+    const { expected, unseen } = team;
+    const late = expected - team.joined - unseen;
+    const why = [...team.why];
+    if (late > 0) why.push(`${late} worker thread(s) have not started yet`);
+    if (unseen > 0) {
+      why.push(`${unseen} worker thread(s) were started over ${longestStart / 1000} s ago and nothing that they write ` +
+        'to the shared memory is seen here: the work is done without them');
+    }
+    return { threads: 1 + expected - unseen, why };
   }
   const threads = wantedThreads();
   const crew = threads === 1 ? '' : crewOfPlatform();

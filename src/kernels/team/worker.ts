@@ -13,6 +13,7 @@ import type { TeamExports } from './loop.ts';
  */
 export function join(task: WorkerTask): number {
   const { memory } = task;
+  if (!(memory.buffer instanceof SharedArrayBuffer)) throw new Error('this runtime gave the worker a copy of the memory');
   const words = new Int32Array(memory.buffer);
   const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } };
   const threads = process?.getBuiltinModule?.('node:worker_threads') as { threadId?: number } | undefined;
