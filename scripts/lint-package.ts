@@ -4,10 +4,11 @@
  */
 
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { packInto } from './pack.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'tilegrad-package-'));
@@ -23,9 +24,7 @@ function passes(command: string, ...args: string[]): boolean {
 }
 
 try {
-  execFileSync('npm', ['run', 'build', '--silent'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
-  execFileSync('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], { cwd: root, stdio: 'ignore' });
-  const tarball = join(folder, readdirSync(folder)[0]);
+  const tarball = packInto(folder);
   const sound = passes('npx', 'publint', 'run', tarball, '--strict');
   const typed = passes('npx', 'attw', tarball, '--profile', 'esm-only', '--no-emoji');
   process.exitCode = sound && typed ? 0 : 1;
