@@ -4,6 +4,7 @@ import { describe } from '../runtime/check.ts';
 import { checkRank, checkTensorType } from '../tensor/check.ts';
 import { contiguousData } from '../tensor/internal.ts';
 import { Tensor } from '../tensor/tensor.ts';
+import { convertChannels } from './channels.ts';
 import { cropCenter, resizeImages } from './resize.ts';
 
 /**
@@ -30,19 +31,6 @@ function withChannels(fn: string, x: Tensor, channels: number): Tensor {
   if ((channels !== 1 && channels !== 3) || from < 1 || from > 4) {
     throw new RangeError(`${fn}: x must have ${channels} channels, got ${describe(from)}`);
   }
-  const values = contiguousData(x);
-  const size = height * width;
-  const out = new Uint8Array(channels * size);
-  const pixel = [0, 0, 0];
-  for (let i = 0; i < size; i++) {
-    for (let c = 0; c < 3; c++) pixel[c] = values[(from < 3 ? 0 : c * size) + i];
-    if (from % 2 === 0) {
-      const alpha = values[(from - 1) * size + i];
-      for (let c = 0; c < 3; c++) pixel[c] = Math.round((pixel[c] * alpha + 255 * (255 - alpha)) / 255);
-    }
-    // luma in units of 2^-16, which add up to one
-    if (channels === 1) out[i] = (pixel[0] * 19595 + pixel[1] * 38470 + pixel[2] * 7471 + 0x8000) >> 16;
-    else for (let c = 0; c < 3; c++) out[c * size + i] = pixel[c];
-  }
+  const out = convertChannels(contiguousData(x), height * width, from, channels, 'planar');
   return new Tensor(out, [channels, height, width]);
 }

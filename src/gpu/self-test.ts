@@ -86,7 +86,7 @@ function trials(): Partial<Record<KernelName, Arguments>> {
 }
 
 /** Puts every kernel to the test. Throws DeviceError where one is off, which names the kernel and the adapter. */
-export async function selfTest({ name, adapter, kernels }: Pick<ComputeDevice, 'name' | 'adapter' | 'kernels'>): Promise<void> {
+async function selfTest({ name, adapter, kernels }: Pick<ComputeDevice, 'name' | 'adapter' | 'kernels'>): Promise<void> {
   for (const [kernel, given] of Object.entries(trials()) as Array<[KernelName, Arguments]>) {
     const difference = await differenceOf(kernel, kernels, given);
     if (difference <= tolerance) continue;
@@ -95,6 +95,17 @@ export async function selfTest({ name, adapter, kernels }: Pick<ComputeDevice, '
       `${name}: ${kernel} is off by ${difference.toPrecision(2)} of the largest number on ${adapter === '' ? 'this device' : adapter}, ` +
       `which may be off by ${tolerance}: the device is not used`,
     );
+  }
+}
+
+/** The device, once all its kernels have passed the test; where one has not, it is closed and the error thrown on. */
+export async function tested<Device extends ComputeDevice>(device: Device): Promise<Device> {
+  try {
+    await selfTest(device);
+    return device;
+  } catch (error) {
+    device.close();
+    throw error;
   }
 }
 

@@ -1,8 +1,9 @@
 /** predict, evaluate, summary, export and verify, on what train has left. */
 
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeShapes } from '../../src/data/index.ts';
 import { tensor } from '../../src/index.ts';
 import { decodeSafetensors, encodeSafetensors, loadModel } from '../../src/io/index.ts';
 import { loadCifar10 } from '../../src/node/index.ts';
@@ -88,7 +89,34 @@ describe('tilegrad evaluate', () => {
     const page = await readFile(at('page.html'), 'utf8');
     expect(page).toContain('the mistakes that the model was surest of');
     expect(page.match(/data:image\/png/g)!.length).toBe(Math.round(20 * (1 - testAccuracy)));
-    expect((await run('evaluate', at('run'), '--data', tiny.data, '--num-test', '5', '--out', at('page.html'))).out).toContain('5 images');
+    const again = ['evaluate', at('run'), '--data', tiny.data, '--num-test', '5', '--out', at('page.html')];
+    expect(await run(...again)).toMatchObject({ code: 2, err: expect.stringContaining('page.html is there already') as string });
+    expect((await run(...again, '--overwrite')).out).toContain('5 images');
+  });
+
+  it('reads a folder of pictures as train did, in the size that the model takes', async () => {
+    const { test: { images } } = makeShapes({ seed: 1, numTrain: 1, numTest: 30 });
+    const classes = ['cat', 'dog', 'owl'];
+    for (const [c, name] of classes.entries()) {
+      await mkdir(at(`own/${name}`), { recursive: true });
+      for (let i = 0; i < 10; i++) {
+        await writeFile(at(`own/${name}/${i}.png`), encodePng(tensorToPicture(images.slice(10 * c + i, null, [0, 24]))));
+      }
+    }
+    await writeFile(at('own/cat/broken.png'), 'no picture');
+    const options = ['--data', at('own'), '--split-seed', '3'];
+    const trained = await run(
+      'train', ...options, '--size', '16', '--model', 'deep', '--filters', '4', '--epochs', '3', '--batch', '8', '--num-val', '4',
+      '--out', at('own-run'),
+    );
+    expect([trained.code, trained.err]).toEqual([0, '']);
+    const { testAccuracy } = JSON.parse(await readFile(join(at('own-run'), 'history.json'), 'utf8')) as Record<string, number>;
+    const { code, out, err } = await run('evaluate', at('own-run'), ...options, '--out', at('own.html'));
+    expect([code, err]).toEqual([0, '']);
+    expect(out).toContain(`pictures from ${at('own')}: 6 images`);
+    expect(out).toContain('1 file is left out');
+    expect(out).toContain(`accuracy ${(100 * testAccuracy).toFixed(1)}%`);
+    for (const name of classes) expect(out).toMatch(new RegExp(`^${name} +2 `, 'm'));
   });
 
   it('refuses data of other classes', async () => {
@@ -121,7 +149,7 @@ describe('tilegrad export and verify', () => {
       expect(verified.out).toMatch(/^ok: .*: the largest difference is \d\.\d\de[-+]\d+ in outputs up to /);
     }
     const again = await run('export', model(), '--npz', at('out.npz'));
-    expect([again.code, again.err]).toEqual([2, expect.stringContaining('is there already; --overwrite replaces it')]);
+    expect([again.code, again.err]).toEqual([2, expect.stringContaining('is there already: --overwrite replaces it')]);
     expect((await run('export', model(), '--npz', at('out.npz'), '--overwrite')).code).toBe(0);
     expect((await run('export', model())).code).toBe(2);
   });

@@ -4,7 +4,7 @@ import { checkFunction, checkOptions, describe } from '../../runtime/check.ts';
 import { printable } from '../../runtime/text.ts';
 import type { ComputeDevice } from '../device-kernels.ts';
 import { DeviceError } from '../error.ts';
-import { selfTest } from '../self-test.ts';
+import { tested } from '../self-test.ts';
 import { gpuJsKernels } from './kernels.ts';
 import { type GpuJs, type GpuJsClass, Runner } from './runner.ts';
 
@@ -44,13 +44,7 @@ export async function openGpuJs(options: GpuJsOptions = {}): Promise<ComputeDevi
     ],
     close: () => { runner.close(); },
   };
-  try {
-    await selfTest(device);
-  } catch (error) {
-    device.close();
-    throw error;
-  }
-  return device;
+  return tested(device);
 }
 
 /**

@@ -2,7 +2,7 @@
 
 import { checkOptions, describe } from '../../runtime/check.ts';
 import type { ComputeDevice, DeviceKernels } from '../device-kernels.ts';
-import { selfTest } from '../self-test.ts';
+import { tested } from '../self-test.ts';
 import { webGpuKernels } from './kernels.ts';
 import { openSession, type Session } from './session.ts';
 import type { Gpu } from './types.ts';
@@ -45,12 +45,5 @@ export async function openWebGpu(options: WebGpuOptions = {}): Promise<WebGpuDev
   if (gpu !== undefined && gpu !== null && typeof (gpu as Partial<Gpu>).requestAdapter !== 'function') {
     throw new TypeError(`${fn}: gpu must be what navigator.gpu is, got ${describe(gpu)}`);
   }
-  const device = new WebGpuDevice(await openSession(gpu));
-  try {
-    await selfTest(device);
-  } catch (error) {
-    device.close();
-    throw error;
-  }
-  return device;
+  return tested(new WebGpuDevice(await openSession(gpu)));
 }

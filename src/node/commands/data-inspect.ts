@@ -1,6 +1,5 @@
 /** `tilegrad data inspect`: what is in a data set, before one trains on it. */
 
-import { lstat } from 'node:fs/promises';
 import type { LabelledImages } from '../../data/index.ts';
 import { printable } from '../../runtime/text.ts';
 import { stack } from '../../tensor/joining.ts';
@@ -9,10 +8,10 @@ import { atomicWriteFile } from '../atomic-write.ts';
 import { inspectDataSet } from '../data-sets/inspect.ts';
 import { loadDataSet } from '../data-sets/load.ts';
 import type { LoadedDataSet } from '../data-sets/load.ts';
+import { refuseExisting } from './existing.ts';
 import { ProgressLine } from './progress.ts';
 import { unreadableLines } from './run-data.ts';
 import { formatTable } from './table.ts';
-import { UsageError } from './terminal.ts';
 import type { Surroundings } from './terminal.ts';
 
 export interface InspectOptions {
@@ -35,9 +34,7 @@ const [perClass, mostClasses] = [10, 40];
  */
 export async function runInspect(path: string, options: InspectOptions, { stdout }: Surroundings): Promise<number> {
   const { size, splitSeed = 0, samples, overwrite } = options;
-  if (samples !== undefined && overwrite !== true && await lstat(samples).then(() => true, () => false)) {
-    throw new UsageError(`data inspect: ${samples} is there already: --overwrite replaces it`);
-  }
+  if (samples !== undefined) await refuseExisting('data inspect', samples, overwrite);
   const line = new ProgressLine(stdout);
   const set = await loadDataSet(path, {
     seed: splitSeed, ...(size === undefined ? {} : { size }),

@@ -6,9 +6,11 @@ import { confusionMatrix, reportHtml, tensorToPicture } from '../../viz/index.ts
 import { atomicWriteFile } from '../atomic-write.ts';
 import { accuracyOf } from './evaluation.ts';
 import { type EvaluationImages, evaluationImages } from './evaluation-images.ts';
+import { refuseExisting } from './existing.ts';
 import { readModelFile } from './model-input.ts';
 import { percent } from './outputs.ts';
 import { ProgressLine } from './progress.ts';
+import { unreadableLines } from './run-data.ts';
 import { formatTable } from './table.ts';
 import { interruptExitCode, interruptible, UsageError } from './terminal.ts';
 import type { Surroundings } from './terminal.ts';
@@ -18,8 +20,12 @@ export interface EvaluateCommandOptions {
   readonly data?: string;
   /** the first n test images only */
   readonly numTest?: number;
+  /** what drew the test images of data that have none: as in training; 0 unless told */
+  readonly splitSeed?: number;
   /** where the page goes; evaluation.html unless told */
   readonly out: string;
+  /** replace a file that lies there */
+  readonly overwrite?: boolean;
 }
 
 const batchSize = 100;
@@ -29,13 +35,14 @@ const shownMistakes = 60;
 /**
  * Prints accuracy and a table of the classes, and writes a page with the confusion matrix and the mistakes that the
  * model was surest of. Returns the exit code. Rejects with DataFileError for what cannot be read, UsageError for data
- * with classes that the model does not know.
+ * with classes that the model does not know, and where the page would replace a file unasked.
  */
 export async function runEvaluate(
-  model: string, { data, numTest, out }: EvaluateCommandOptions, surroundings: Surroundings,
+  model: string, { data, numTest, splitSeed, out, overwrite }: EvaluateCommandOptions, surroundings: Surroundings,
 ): Promise<number> {
+  await refuseExisting('evaluate', out, overwrite);
   const loaded = await readModelFile(model);
-  const set = await evaluationImages({ data: data ?? null, numTest: numTest ?? null }, surroundings.env);
+  const set = await evaluationImages({ data, numTest, splitSeed, shape: loaded.inputShape }, surroundings.env);
   const order = classOrder(loaded, set);
   const labels = Int32Array.from(set.labels, (label) => order[label]);
   const names = loaded.classNames ?? set.classNames;
@@ -54,6 +61,7 @@ export async function runEvaluate(
     const counts = confusionMatrix(labels, predicted, names.length);
     const accuracy = accuracyOf(predicted, labels);
     line.print(`${set.source}: ${labels.length.toLocaleString('en-US')} images`);
+    unreadableLines(set.unreadable).forEach((text) => line.print(text));
     line.print(`accuracy ${percent(accuracy)}`);
     surroundings.stdout.write(`\n${classTable(counts, names)}`);
     await atomicWriteFile(out, page(set, labels, names, found, counts, accuracy));

@@ -18,7 +18,7 @@ export function addModelCommands(program: Command, surroundings: Surroundings, e
     .description('say what is on pictures: a line each with file, label and probability')
     .argument('<model>', modelArgument)
     .argument('<picture...>', 'PNG and JPEG files of any size')
-    .option('--top <n>', 'the n likeliest labels', atLeastOne)
+    .option('--top <n>', 'the n likeliest labels', atLeast(1))
     .option('--json', 'a line of JSON a picture')
     .action(async (model: string, pictures: string[], options: PredictCommandOptions) => {
       exit(await runPredict(model, pictures, options, surroundings));
@@ -28,8 +28,10 @@ export function addModelCommands(program: Command, surroundings: Surroundings, e
     .description('accuracy, a table of the classes, and a page with the confusion matrix and the surest mistakes')
     .argument('<model>', modelArgument)
     .option('--data <path>', 'the data set, as train takes it (default: as train finds one)')
-    .option('--num-test <n>', 'the first n test images only', atLeastOne)
+    .option('--num-test <n>', 'the first n test images only', atLeast(1))
+    .option('--split-seed <n>', 'what drew the test images of data that have none, as in training (default: 0)', atLeast(0))
     .option('--out <file>', 'where the page goes', 'evaluation.html')
+    .option('--overwrite', 'replace that file where it is there already')
     .action(async (model: string, options: EvaluateCommandOptions) => {
       exit(await runEvaluate(model, options, surroundings));
     });
@@ -54,8 +56,10 @@ export function addModelCommands(program: Command, surroundings: Surroundings, e
     .action(async (file: string) => exit(await runVerify(file, surroundings)));
 }
 
-function atLeastOne(text: string): number {
-  const value = /^\d+$/.test(text) ? Number(text) : 0;
-  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('It must be an integer >= 1.');
-  return value;
+function atLeast(least: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : -1;
+    if (!Number.isSafeInteger(value) || value < least) throw new InvalidArgumentError(`It must be an integer >= ${least}.`);
+    return value;
+  };
 }

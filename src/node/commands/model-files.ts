@@ -1,11 +1,11 @@
 /** `tilegrad summary`, `export` and `verify`: what a model file holds, its other forms, and whether those hold. */
 
-import { access } from 'node:fs/promises';
 import { encodeOnnx, saveStateDict, verifyModel, verifyOnnx } from '../../io/index.ts';
 import type { LoadedModel, Verification } from '../../io/index.ts';
 import { Network } from '../../models/index.ts';
 import { printable } from '../../runtime/text.ts';
 import { atomicWriteFile } from '../atomic-write.ts';
+import { refuseExisting } from './existing.ts';
 import { modelBytes, readModelFile, using } from './model-input.ts';
 import { UsageError } from './terminal.ts';
 import type { Surroundings } from './terminal.ts';
@@ -55,14 +55,9 @@ function encode(
  * Rejects with DataFileError, and with UsageError where no form was asked for or a file is there already.
  */
 export async function runExport(path: string, options: ExportOptions, { stdout }: Surroundings): Promise<number> {
-  const { overwrite = false } = options;
   const wanted = forms.flatMap((form) => (options[form] === undefined ? [] : [[form, options[form]] as const]));
   if (wanted.length === 0) throw new UsageError('export: in which form? --onnx FILE, --safetensors FILE, --npz FILE');
-  for (const [, file] of wanted) {
-    if (!overwrite && await access(file).then(() => true, () => false)) {
-      throw new UsageError(`export: ${file} is there already; --overwrite replaces it`);
-    }
-  }
+  for (const [, file] of wanted) await refuseExisting('export', file, options.overwrite);
   const loaded = await readModelFile(path);
   const encoded = wanted.map(([form, file]) => [file, using(path, () => encode(form, loaded))] as const);
   for (const [file, bytes] of encoded) {

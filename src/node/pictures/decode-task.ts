@@ -4,8 +4,8 @@
  */
 
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { convertChannels } from '../../data/channels.ts';
 import { resample } from '../../data/resample.ts';
-import { withChannels } from '../../viz/channels.ts';
 import { decodePicture } from '../../viz/decode-picture.ts';
 import { isJpeg, readFrame } from '../../viz/jpeg.ts';
 import { exifOrientation, upright } from '../../viz/orientation.ts';
@@ -85,7 +85,9 @@ export function picturePixels(
   bytes: Uint8Array, form: PictureForm,
 ): { size: readonly [width: number, height: number]; row: Uint8Array } {
   const { picture, size } = readReduced(bytes, form);
-  const { width, height, channels, data } = withChannels(picture, form.channels);
+  const { width, height, channels: from } = picture;
+  const { channels } = form;
+  const data = from === channels ? picture.data : convertChannels(picture.data, width * height, from, channels, 'interleaved');
   const scale = Math.min(width / form.width, height / form.height);
   const side = (extent: number, wanted: number): number =>
     (form.fit === 'stretch' ? extent : Math.min(extent, Math.max(1, Math.round(wanted * scale))));

@@ -11,11 +11,7 @@ import { features } from '../../../src/runtime/features.ts';
 import { configure } from '../../../src/runtime/settings.ts';
 import { declared, kernelNamed, testEngine } from './engine.ts';
 
-/** Tasks that wait for each other need a processor each; more threads than processors are not all woken. */
-vi.mock('../../../src/runtime/features.ts', async (original) => {
-  const module = await original<typeof import('../../../src/runtime/features.ts')>();
-  return { ...module, features: () => ({ ...module.features(), cores: 8 }) };
-});
+vi.mock('../../../src/runtime/features.ts', () => import('./many-cores.ts'));
 
 const heap = new Heap(1024);
 const args = argumentFrames.address;
