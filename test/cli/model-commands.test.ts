@@ -86,6 +86,7 @@ describe('tilegrad evaluate', () => {
     expect([code, err]).toEqual([0, '']);
     expect(out).toContain(`accuracy ${(100 * testAccuracy).toFixed(1)}%`);
     expect(out).toMatch(/class +images +found +right where named\n-.*\nairplane +\d+ /);
+    expect(out.endsWith(`\n\npage: ${at('page.html')}\n`)).toBe(true);
     const page = await readFile(at('page.html'), 'utf8');
     expect(page).toContain('the mistakes that the model was surest of');
     expect(page.match(/data:image\/png/g)!.length).toBe(Math.round(20 * (1 - testAccuracy)));

@@ -63,9 +63,9 @@ export async function runEvaluate(
     line.print(`${set.source}: ${labels.length.toLocaleString('en-US')} images`);
     unreadableLines(set.unreadable).forEach((text) => line.print(text));
     line.print(`accuracy ${percent(accuracy)}`);
-    surroundings.stdout.write(`\n${classTable(counts, names)}`);
+    surroundings.stdout.write(`\n${classTable(counts, names)}\n`);
     await atomicWriteFile(out, page(set, labels, names, found, counts, accuracy));
-    line.print(`\npage: ${printable(out)}`);
+    line.print(`page: ${printable(out)}`);
     return 0;
   } finally {
     line.clear();
