@@ -65,6 +65,7 @@ export async function trainOnDevice(
   return training;
 }
 
+/** Training that trainOnDevice has prepared: steps on the device, or on the processor where that is gone. */
 export class DeviceTraining {
   readonly #model: Module;
   readonly #optimizer: Optimizer;
