@@ -48,7 +48,7 @@ export interface WorkbenchOptions {
   /** what an error may be where so little is expected; instead of the smallest normal number of the type */
   readonly smallest?: number;
   /**
-   * leaves NaN and infinities out of what `special` draws, and compares nothing where the result is one, such as log(0):
+   * leaves NaN and infinities out of what `special` draws, and compares nothing where the result is one, as log(0) is:
    * for devices that may assume there are none
    */
   readonly finite?: boolean;
