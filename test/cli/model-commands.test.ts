@@ -1,17 +1,22 @@
 /** predict, evaluate, summary, export and verify, on what train has left. */
 
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeShapes } from '../../src/data/index.ts';
 import { tensor } from '../../src/index.ts';
-import { decodeSafetensors, encodeSafetensors, loadModel } from '../../src/io/index.ts';
-import { loadCifar10 } from '../../src/node/index.ts';
+import { decodeSafetensors, encodeSafetensors, loadModel, saveModel } from '../../src/io/index.ts';
+import { Flatten, Linear, sequential } from '../../src/nn/index.ts';
+import { loadCifar10, loadImageFolder } from '../../src/node/index.ts';
 import { main } from '../../src/node/commands/program.ts';
+import { Rng } from '../../src/tensor/index.ts';
 import { encodePng, tensorToPicture } from '../../src/viz/index.ts';
 import { recording } from './terminal.ts';
 import { tinyCifar } from './tiny-cifar.ts';
 
+const fixtures = JSON.parse(readFileSync(new URL('../fixtures/orientations.json', import.meta.url), 'utf8')) as
+  Record<'oriented' | 'resized', ReadonlyArray<{ file: string }>>;
 let tiny: Awaited<ReturnType<typeof tinyCifar>>;
 let pictures: string[];
 const at = (name: string): string => join(tiny.folder, name);
@@ -60,13 +65,35 @@ describe('tilegrad predict', () => {
     expect(code).toBe(1);
     expect(out.trimEnd().split('\n')).toEqual([expect.stringContaining('picture2.png')]);
     expect(err.trimEnd().split('\n')).toEqual([
-      expect.stringMatching(/none\.png: cannot read .*no such file/),
+      expect.stringMatching(/none\.png: no such file/),
       expect.stringMatching(/broken\\x1b\[2J\.png: decodePng/),
     ]);
     const json = await run('predict', model(), at('none.png'), pictures[2], '--json');
     const lines = json.out.trimEnd().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
     expect([json.code, json.err, lines.length]).toEqual([1, '', 2]);
     expect(lines[0].error).toMatch(/no such file/);
+  });
+
+  it('sees a picture exactly as training saw it: JPEG pixels, orientation, size, links', async () => {
+    const { oriented, resized } = fixtures;
+    const files = [...oriented.slice(4, 8), ...resized].map(({ file }) => Buffer.from(file, 'base64'));
+    await mkdir(at('seen/class'), { recursive: true });
+    for (const [i, file] of files.entries()) await writeFile(at(`seen/class/${i}.picture`), file);
+    const options = { testShare: 0, cache: false };
+    const net = sequential(new Flatten(), new Linear(3 * 12 * 12, 5, { rng: new Rng(1) }));
+    await writeFile(at('seen.safetensors'), saveModel(net, { inputShape: [3, 12, 12], std: [9, 9, 9] }));
+    const { train, trainFiles } = await loadImageFolder(at('seen'), { ...options, size: 12 });
+    const expected = loadModel(await readFile(at('seen.safetensors'))).predict(train.images, { top: 5 });
+    const { out, err } = await run('predict', at('seen.safetensors'), ...trainFiles.map((name) => at(`seen/${name}`)), '--json', '--top', '5');
+    const found = out.trimEnd().split('\n').map((line) => (JSON.parse(line) as { top: unknown }).top);
+    expect([err, found.length]).toEqual(['', files.length]);
+    expect(found).toEqual(expected.map(({ top }) => top));
+    await symlink(at('seen/class/0.picture'), at('link.jpg'));
+    expect((await run('predict', at('seen.safetensors'), at('link.jpg'))).code).toBe(0);
+    await writeFile(at('open.safetensors'), saveModel(sequential(new Flatten(), new Linear(3 * 24 * 16, 2))));
+    expect(await run('predict', at('open.safetensors'), at('link.jpg'), at('seen'))).toMatchObject({
+      code: 1, err: expect.stringMatching(/seen: it is no plain file/) as string, out: expect.stringMatching(/link\.jpg  [01] /) as string,
+    });
   });
 
   it('refuses what is no model, and options that are none', async () => {

@@ -7,7 +7,7 @@ import type { LoadedModel } from '../../io/index.ts';
 import { DataFileError, explainSystemError } from '../errors.ts';
 
 /** The bytes of a file. Rejects with DataFileError, which says why there are none. */
-export async function bytesOf(path: string): Promise<Uint8Array> {
+async function bytesOf(path: string): Promise<Uint8Array> {
   try {
     return await readFile(path);
   } catch (error) {

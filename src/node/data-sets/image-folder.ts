@@ -15,6 +15,7 @@ import type { DecodeAnswer, PictureForm } from '../pictures/decode-task.ts';
 import { decodeFiles } from '../pictures/decoder-pool.ts';
 import { entriesOf, listClass } from '../pictures/list-folder.ts';
 import type { PictureFile, UnreadableFile } from '../pictures/list-folder.ts';
+import { maxPicturePixels } from '../pictures/picture-file.ts';
 import { cacheKey, pictureCacheFolder, readCached, writeCached } from '../pictures/picture-cache.ts';
 
 /** What loadImageFolder takes. */
@@ -130,7 +131,7 @@ function checkPlan(fn: string, options: ImageFolderOptions) {
   }
   const form: PictureForm = {
     height, width, channels, fit: checkOneOf(fn, 'fit', options.fit ?? 'crop', ['crop', 'stretch']),
-    maxPixels: checkInteger(fn, 'maxPixels', options.maxPixels ?? 2 ** 26, 1, 2 ** 30),
+    maxPixels: checkInteger(fn, 'maxPixels', options.maxPixels ?? maxPicturePixels, 1, 2 ** 30),
   };
   const maxBytes = checkInteger(fn, 'maxBytes', options.maxBytes ?? 2 ** 31, 1, 2 ** 33);
   return {

@@ -3,7 +3,6 @@
  * straight to their rows of a memory that all threads share.
  */
 
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { convertChannels } from '../../data/channels.ts';
 import { resample } from '../../data/resample.ts';
 import { decodePicture } from '../../viz/decode-picture.ts';
@@ -11,6 +10,7 @@ import { isJpeg, readFrame } from '../../viz/jpeg.ts';
 import { exifOrientation, upright } from '../../viz/orientation.ts';
 import type { Picture } from '../../viz/picture.ts';
 import { decodeTurbo } from './jpeg-turbo.ts';
+import { readPictureFile, whyUnreadable } from './picture-file.ts';
 
 /** How every picture is to come. */
 export interface PictureForm {
@@ -46,35 +46,10 @@ export function decode({ paths, firstRow, form, pixels }: DecodeTask): DecodeAns
       new Uint8Array(pixels, (firstRow + i) * rowBytes, rowBytes).set(row);
       answers.push(size);
     } catch (error) {
-      answers.push(error instanceof Error ? error.message : String(error));
+      answers.push(whyUnreadable(error));
     }
   }
   return answers;
-}
-
-/**
- * A file's bytes, if it is a plain file and not larger than the largest allowed picture can need. The thread waits for
- * them: it has nothing else to do, and small files are read sooner than a promise is kept.
- */
-function readPictureFile(path: string, maxPixels: number): Uint8Array {
-  // a link, or a pipe, that has taken the file's place since it was listed is not followed or waited for
-  const file = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
-  try {
-    const found = fstatSync(file);
-    if (!found.isFile()) throw new Error('it is no longer a plain file');
-    const most = 8 * maxPixels + 2 ** 20; // four channels of 16 bits, and what stands around them
-    if (found.size > most) throw new Error(`the file has ${found.size} bytes, more than a picture of ${maxPixels} pixels needs`);
-    const bytes = new Uint8Array(found.size);
-    let filled = 0;
-    while (filled < bytes.length) {
-      const bytesRead = readSync(file, bytes, filled, bytes.length - filled, filled);
-      if (bytesRead === 0) throw new Error('the file became shorter while it was read');
-      filled += bytesRead;
-    }
-    return bytes;
-  } finally {
-    closeSync(file);
-  }
 }
 
 /** Fewest decoded pixels for one of the result along an axis where a JPEG is decoded at a reduced scale. */
