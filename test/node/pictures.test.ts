@@ -8,6 +8,7 @@ import type { PictureForm } from '../../src/node/pictures/decode-task.ts';
 import { decodeTurbo } from '../../src/node/pictures/jpeg-turbo.ts';
 import { decodePicture, decodePng, encodePng } from '../../src/viz/index.ts';
 import { exifOrientation } from '../../src/viz/orientation.ts';
+import { claimingMuch, withMoreScans } from '../support/scans.ts';
 
 interface Oriented {
   readonly kind: string;
@@ -82,6 +83,14 @@ describe('picturePixels', () => {
       const bytes = bytesOf(file);
       const half = bytes.slice(0, bytes.length >> 1);
       expect(() => picturePixels(half, form)).toThrow(/^decodeJpeg: the file is not a readable JPEG/);
+    }
+  });
+
+  it('refuses more scans than a picture of its size needs, without decoding one', () => {
+    const file = bytesOf(resized.find(({ name }) => name === 'progressive')!.file);
+    const many = claimingMuch(withMoreScans(file, 2000));
+    for (const read of [() => decodeTurbo(many, 1), () => picturePixels(many, { ...form, maxPixels: 2 ** 26 })]) {
+      expect(read).toThrow(/^decodeJpeg: the picture of 8192x8192 has 20\d\d scans, at most 32 are decoded$/);
     }
   });
 

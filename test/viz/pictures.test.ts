@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { cropCenter, resizeImages } from '../../src/data/index.ts';
 import { arange, flip, tensor } from '../../src/index.ts';
 import { decodeJpeg, decodePicture, decodePng, encodePng, panelsSvg, samplesSvg } from '../../src/viz/index.ts';
+import { claimingMuch, scansIn, withMoreScans } from '../support/scans.ts';
 
 interface Fixtures {
   readonly jpeg: ReadonlyArray<{ name: string; file: string; shape: number[]; pixels: number[] }>;
@@ -38,6 +39,18 @@ describe('decodeJpeg', () => {
     expect(() => decodePicture(Uint8Array.of(1, 2, 3))).toThrow('decodePicture: the file is neither a PNG nor a JPEG');
     const png = { width: 2, height: 1, channels: 1, data: Uint8Array.of(7, 9) };
     expect(decodePicture(encodePng(png))).toEqual(decodePng(encodePng(png)));
+  });
+
+  it('refuses more scans than a picture of its size needs, and counts none behind the picture', () => {
+    const file = bytesOf(fixtures.jpeg.find(({ name }) => name === 'progressive')!.file);
+    const whole = decodeJpeg(file);
+    expect(decodeJpeg(withMoreScans(file, 100)).data.length).toBe(whole.data.length); // a small picture takes no time
+    const large = claimingMuch(withMoreScans(file, 40));
+    const refused = `decodeJpeg: the picture of 8192x8192 has ${scansIn(file) + 40} scans, at most 32 are decoded`;
+    expect(() => decodeJpeg(large)).toThrow(new RangeError(refused));
+    expect(() => decodePicture(large)).toThrow(refused);
+    const film = Uint8Array.from({ length: 2 ** 20 }, (_, i) => [255, 218, 0, 8][i % 4]);
+    expect(decodeJpeg(Uint8Array.from([...file, ...film]))).toEqual(whole);
   });
 
   it('a damaged file is a picture of its size or an Error, never more', () => {

@@ -49,19 +49,19 @@ function start(): { readonly exports: TurboExports; readonly handle: number } {
  * @param divisor 1, 2, 4 or 8: fewer frequencies are transformed back, so that less is computed
  */
 export function decodeTurbo(bytes: Uint8Array, divisor: number): Picture | null {
-  const frame = readFrame(bytes);
+  const { file: contents, ...frame } = readFrame(bytes);
   const channels = frame.components === 1 ? 1 : 3;
   const [width, height] = [frame.width, frame.height].map((extent) => Math.ceil(extent / divisor));
   const size = width * height * channels;
   try {
     decoder ??= start();
     const { exports, handle } = decoder;
-    const file = exports.malloc(bytes.length);
+    const file = exports.malloc(contents.length);
     const out = exports.malloc(size);
     if (file === 0 || out === 0) throw new Error('no memory');
-    new Uint8Array(exports.memory.buffer, file, bytes.length).set(bytes);
+    new Uint8Array(exports.memory.buffer, file, contents.length).set(contents);
     const status = exports.tjDecompress2(
-      handle, file, bytes.length, out, width, width * channels, height, pixelFormats[channels], 0,
+      handle, file, contents.length, out, width, width * channels, height, pixelFormats[channels], 0,
     );
     const data = status === 0 ? new Uint8Array(exports.memory.buffer, out, size).slice() : null;
     exports.free(file);
