@@ -24,9 +24,9 @@ const share = (probability: number): string => `${(100 * probability).toFixed(1)
 
 /**
  * Prints a line a picture: its path, label and probability, or the first labels with theirs. Pictures are read as those
- * of a folder are for training (loadImageFolder). One that cannot be read is named on stderr (with --json as a line with
- * `error`), the rest goes on. Returns the exit code, 1 where a picture could not be read. Rejects with DataFileError
- * where the model cannot.
+ * of a folder are for training (loadImageFolder). One that cannot be read is named on stderr (with --json as a line
+ * with `error`), the rest goes on. Returns the exit code, 1 where a picture could not be read. Rejects with
+ * DataFileError where the model cannot.
  */
 export async function runPredict(
   model: string, pictures: readonly string[], { top = 1, json = false }: PredictCommandOptions,
