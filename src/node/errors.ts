@@ -1,4 +1,4 @@
-/** The errors of reading and fetching files: each names the place it speaks of and says what was expected there. */
+/** The errors of reading and fetching files: they name the place that they speak of and say what was expected there. */
 
 import { longestMessage, printable } from '../runtime/text.ts';
 
@@ -29,6 +29,16 @@ export class DownloadError extends Error {
     super(printable(message, longestMessage), { cause });
     this.url = url;
     this.status = status;
+  }
+}
+
+/** No thread that reads pictures can be started, or the last of them ended and no other came up in its place. */
+export class DecoderThreadError extends Error {
+  override readonly name: string = 'DecoderThreadError';
+
+  constructor(cause: unknown) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    super(printable(`the threads that read pictures cannot run: ${why}`, longestMessage), { cause });
   }
 }
 

@@ -18,6 +18,6 @@ export { cacheFolder, findCifar10 } from './cache.ts';
 export type { CacheSurroundings } from './cache.ts';
 export { cifar10Archive, downloadCifar10 } from './download.ts';
 export type { DownloadOptions, DownloadProgress } from './download.ts';
-export { DataFileError, DownloadError } from './errors.ts';
+export { DataFileError, DecoderThreadError, DownloadError } from './errors.ts';
 
 setDefaultCheckpointStore(fileCheckpointStore());

@@ -250,5 +250,5 @@ export const nodeTable: Table = {
   atomicWriteFile: 'internal', getCifar10Data: 'internal', loadCifar10: 'internal', downloadCifar10: 'internal',
   loadImageFolder: 'internal', loadDataSet: 'internal', recogniseDataSet: 'internal',
   // made by the library alone: exported to be caught
-  DataFileError: 'internal', DownloadError: 'internal',
+  DataFileError: 'internal', DecoderThreadError: 'internal', DownloadError: 'internal',
 };

@@ -80,7 +80,7 @@ const testFolders: readonly string[] = ['test', 'val', 'valid', 'validation'];
  * code units; file names and sizes; what could not be read
  * @throws DataFileError (a RangeError) for a folder that is missing, has fewer than one class with a readable picture
  * or too much for maxBytes, and, where onUnreadable is 'error', for the first file that cannot be read; TypeError and
- * RangeError for bad options; the signal's reason
+ * RangeError for bad options; DecoderThreadError where the threads cannot run; the signal's reason
  */
 export async function loadImageFolder(path: string, options: ImageFolderOptions = {}): Promise<ImageFolder> {
   const fn = 'loadImageFolder';
