@@ -4,7 +4,7 @@ import { fitPicture } from '../data/fit-picture.ts';
 import { type Picture, pictureToTensor } from '../data/picture.ts';
 import { normalizeImages } from '../data/preprocess.ts';
 import { Network } from '../models/index.ts';
-import { GraphModel, layerGraph, Module, variable } from '../nn/index.ts';
+import { GraphModel, layerGraph, Module } from '../nn/index.ts';
 import { checkInteger, checkNumber, checkOptions, describe } from '../runtime/check.ts';
 import { checkTensor, shapeText } from '../tensor/check.ts';
 import { ones, tensor, zeros } from '../tensor/creation.ts';
@@ -12,6 +12,7 @@ import { contiguousDataAs } from '../tensor/internal.ts';
 import { stack } from '../tensor/joining.ts';
 import { checkShape } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
+import { outputsOf } from './sample.ts';
 
 /** What one needs to know of a network beside its weights. */
 export interface ClassifierOptions {
@@ -155,7 +156,7 @@ export function predict(
       const shapes = [prepared[0], prepared[odd]].map(({ shape }) => shapeText(shape)).join(' and ');
       throw new RangeError(`${fn}: pictures must be of one size for a network without inputShape, got ${shapes}`);
     }
-    const scores = scoresOf(model, stack(prepared));
+    const [scores] = outputsOf(model, [stack(prepared)]);
     const { classNames } = preprocessing;
     if (scores.ndim !== 2 || (classNames !== null && classNames.length !== scores.shape[1])) {
       const wanted = classNames === null ? 'scores' : `${classNames.length} scores`;
@@ -217,13 +218,6 @@ function prepare(fn: string, example: Tensor, { inputShape, mean, std }: Preproc
     throw new RangeError(`${fn}: a prepared example must have shape ${shapeText(inputShape)}, got ${shapeText(x.shape)}`);
   }
   return x;
-}
-
-/** The class scores (N, classes) of prepared examples at test time. */
-export function scoresOf(model: Module | Network, X: Tensor): Tensor {
-  if (model instanceof Network) return model.loss(X);
-  const dtype = model.parameters()[0]?.dtype ?? 'float32';
-  return model.testing(() => model.forward(variable(X.astype(dtype))).value.clone());
 }
 
 /** A module of a class that nobody has made known is taken to give scores, as losses on logits want them. */

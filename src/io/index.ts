@@ -9,7 +9,8 @@ export { loadKerasWeights } from './keras.ts';
 export {
   loadStateDict, saveStateDict, type LoadStateFileOptions, type SaveStateOptions,
 } from './state-file.ts';
-export { verifyModel, type Verification } from './verify.ts';
+export { verifyModel } from './verify.ts';
+export type { Verification } from './sample.ts';
 export {
   decodeOnnx, encodeOnnx, onnxMetadata, verifyOnnx, type DecodeOnnxOptions, type EncodeOnnxOptions, type OnnxMetadata,
   type OnnxSample,

@@ -6,26 +6,26 @@
  *              config), and where they are known classNames and inputShape (JSON)
  *   tensors    a module's state under its names; a course network's parameters (W1, b1, ...) and its state under
  *              state/; input/mean and input/std; sample/input and sample/output, two examples drawn at random and what
- *              the network made of them when it was saved
+ *              the network made of them when it was saved (of further inputs and outputs sample/input_1, ...)
  */
 
 import { withinParameterBudget } from '../layers/parameter-budget.ts';
 import { isNetworkName } from '../models/description.ts';
 import { buildNetwork, describeNetwork, Network } from '../models/index.ts';
 import {
-  type Architecture, buildModule, describeModule, GraphModel, type LayerArchitecture, type Module, type StateDict,
+  type Architecture, buildModule, describeModule, type LayerArchitecture, type Module, type StateDict,
 } from '../nn/index.ts';
 import { describe } from '../runtime/check.ts';
 import { shapeText } from '../tensor/check.ts';
-import { Rng } from '../tensor/random/rng.ts';
 import { sameShape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkBytes, type Bytes } from './bytes.ts';
 import {
-  checkPreprocessing, type Classifier, type ClassifierOptions, predict, type Preprocessing, scoresOf,
+  checkPreprocessing, type Classifier, type ClassifierOptions, predict, type Preprocessing,
 } from './classifier.ts';
 import { parseJson } from './json.ts';
 import { decodeSafetensors, encodeSafetensors, type SafetensorsContent } from './safetensors.ts';
+import { type Sample, sampleOf, sampleTensors, withoutSample } from './sample.ts';
 
 /** The version that is written; all up to it are read. */
 const version = 1;
@@ -35,6 +35,8 @@ const longestArchitecture = 4_000_000;
 const freeParameters = 2 ** 20;
 /** Lists and objects in each other: 64 modules and what describes them. */
 const deepest = 200;
+
+const sampleName = (part: string): string => `sample/${part}`;
 
 /** A model that was read, in test mode, and how it is used. */
 export interface LoadedModel extends Classifier {
@@ -57,10 +59,7 @@ export function saveModel(model: Module | Network, options: ClassifierOptions = 
     if (reserved !== undefined) throw new RangeError(`a parameter cannot be named ${describe(reserved)}`);
     if (mean !== null) tensors['input/mean'] = mean;
     if (std !== null) tensors['input/std'] = std;
-    if (inputShape !== null && !takesSeveral(model)) {
-      const [input, output] = sampleOf(model, inputShape);
-      Object.assign(tensors, { 'sample/input': input, 'sample/output': output });
-    }
+    if (inputShape !== null) Object.assign(tensors, sampleTensors(sampleOf(model, inputShape), sampleName));
     return encodeSafetensors(tensors, {
       format: 'tilegrad', version: String(version), architecture: JSON.stringify(architectureOf(model)),
       ...(classNames === null ? {} : { classNames: JSON.stringify(classNames) }),
@@ -72,17 +71,6 @@ export function saveModel(model: Module | Network, options: ClassifierOptions = 
 /** A model's architecture: of a course network its class and config. */
 export function architectureOf(model: Module | Network): LayerArchitecture {
   return model instanceof Network ? describeNetwork(model) : describeModule(model);
-}
-
-/** Two examples drawn at random, and what the model makes of them. */
-export function sampleOf(model: Module | Network, inputShape: readonly number[]): [input: Tensor, output: Tensor] {
-  const dtype = (model instanceof Network ? model.params.W1 : model.parameters()[0])?.dtype ?? 'float32';
-  const input = new Rng(0).normal(0, 1, [2, ...inputShape]).astype(dtype);
-  return [input, scoresOf(model, input)];
-}
-
-function takesSeveral(model: Module | Network): boolean {
-  return model instanceof GraphModel && model._graph.inputs.length > 1;
 }
 
 function networkTensors(network: Network): Record<string, Tensor> {
@@ -109,26 +97,20 @@ export function loadModel(bytes: Uint8Array): LoadedModel {
 export interface ReadModel {
   readonly model: Module | Network;
   readonly preprocessing: Preprocessing;
-  /** the sample that the file carries; null where it has none */
-  readonly sample: readonly [input: Tensor, output: Tensor] | null;
+  /** what the file carries; null where it has none */
+  readonly sample: Sample | null;
 }
 
 /** What is in a model file. Throws as loadModel does, without its name. */
 export function readModel(bytes: Uint8Array): ReadModel {
   const content = decodeSafetensors(bytes);
   const [architecture, settings] = readHeader(content);
-  const tensors = new Map(Object.entries(content.tensors));
-  const take = (name: string): Tensor | undefined => {
-    const found = tensors.get(name);
-    tensors.delete(name);
-    return found;
-  };
-  const [mean, std, input, output] = ['input/mean', 'input/std', 'sample/input', 'sample/output'].map(take);
-  const model = buildWith(architecture, Object.fromEntries(tensors));
+  const [tensors, sample] = withoutSample(content.tensors, sampleName);
+  const { 'input/mean': mean, 'input/std': std, ...state } = tensors as Partial<typeof tensors>;
+  const model = buildWith(architecture, state as StateDict);
   const preprocessing = checkPreprocessing('the file', model, {
     ...settings, ...(mean === undefined ? {} : { mean }), ...(std === undefined ? {} : { std }),
   });
-  const sample = input === undefined || output === undefined ? null : [input, output] as const;
   return { model, preprocessing, sample };
 }
 

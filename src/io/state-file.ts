@@ -8,7 +8,8 @@
  * not taken where a network has such a weight, unless the caller says it.
  *
  * With an input shape the file gets the arrays `__input__` and `__output__`: two examples and what the network makes of
- * them, by which the other side can tell whether it computes the same.
+ * them, by which the other side can tell whether it computes the same; for further inputs and outputs `__input_1__`
+ * and so on.
  */
 
 import { emptyNetworkModule } from '../models/as-module.ts';
@@ -20,9 +21,10 @@ import { Tensor } from '../tensor/tensor.ts';
 import { checkBytes, decodeUtf8, type Bytes } from './bytes.ts';
 import { checkPreprocessing } from './classifier.ts';
 import { parseJson } from './json.ts';
-import { architectureOf, sampleOf, under } from './model-file.ts';
+import { architectureOf, under } from './model-file.ts';
 import { decodeNpz, encodeNpz } from './npz.ts';
 import { decodeSafetensors, encodeSafetensors } from './safetensors.ts';
+import { type Sample, sampleOf, sampleTensors, withoutSample } from './sample.ts';
 
 export interface SaveStateOptions {
   /** 'safetensors' unless given */
@@ -39,7 +41,7 @@ export interface LoadStateFileOptions extends LoadStateOptions {
 }
 
 const note = '__tilegrad__';
-const [sampleInput, sampleOutput] = ['__input__', '__output__'];
+const sampleName = (part: string): string => `__${part}__`;
 
 /**
  * The state of a network as a file for PyTorch. Throws TypeError for what is no network and options of the wrong kind,
@@ -54,7 +56,7 @@ export function saveStateDict(model: Module | Network, options: SaveStateOptions
   return under(fn, () => {
     const module = model instanceof Network ? networkModule(model) : model;
     const record: Record<string, Tensor> = module.stateDict();
-    if (withSample) [record[sampleInput], record[sampleOutput]] = sampleOf(module, inputShape);
+    if (withSample) Object.assign(record, sampleTensors(sampleOf(module, inputShape), sampleName));
     const metadata = { format: 'pt', layout: 'pytorch', architecture: JSON.stringify(architectureOf(module)) };
     if (format === 'safetensors') return encodeSafetensors(record, metadata);
     const text = new TextEncoder().encode(JSON.stringify(metadata));
@@ -66,15 +68,15 @@ export function saveStateDict(model: Module | Network, options: SaveStateOptions
 export interface StateFile {
   readonly state: StateDict;
   readonly metadata: Readonly<Record<string, unknown>>;
-  readonly sample: readonly [input: Tensor, output: Tensor] | null;
+  readonly sample: Sample | null;
 }
 
 /** Reads a state file. Throws as the decoders of the formats do. */
 export function readStateFile(bytes: Uint8Array): StateFile {
   const isZip = bytes[0] === 0x50 && bytes[1] === 0x4b;
   const { tensors: all, metadata } = isZip ? withNote(decodeNpz(bytes)) : decodeSafetensors(bytes);
-  const { [sampleInput]: input, [sampleOutput]: output, ...state } = all;
-  return { state, metadata, sample: input === undefined || output === undefined ? null : [input, output] };
+  const [state, sample] = withoutSample(all, sampleName);
+  return { state, metadata, sample };
 }
 
 function withNote(all: Record<string, Tensor>): { tensors: Record<string, Tensor>; metadata: Record<string, unknown> } {

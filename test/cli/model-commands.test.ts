@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeShapes } from '../../src/data/index.ts';
 import { tensor } from '../../src/index.ts';
 import { decodeSafetensors, encodeSafetensors, loadModel, saveModel } from '../../src/io/index.ts';
-import { Flatten, Linear, sequential } from '../../src/nn/index.ts';
+import { Concatenate, Flatten, input, Linear, model as graph, sequential } from '../../src/nn/index.ts';
 import { loadCifar10, loadImageFolder } from '../../src/node/index.ts';
 import { main } from '../../src/node/commands/program.ts';
 import { Rng } from '../../src/tensor/index.ts';
@@ -182,6 +182,16 @@ describe('tilegrad export and verify', () => {
     expect([again.code, again.err]).toEqual([2, expect.stringContaining('is there already: --overwrite replaces it')]);
     expect((await run('export', model(), '--npz', at('out.npz'), '--overwrite')).code).toBe(0);
     expect((await run('export', model())).code).toBe(2);
+  });
+
+  it('does the same for a graph of two inputs', async () => {
+    const [a, b] = [input(4), input(3)];
+    await writeFile(at('graph.safetensors'), saveModel(graph([a, b], new Linear(7, 2).apply(new Concatenate().apply(a, b)))));
+    const files = ['onnx', 'safetensors', 'npz'].map((form) => [`--${form}`, at(`graph-out.${form}`)]);
+    expect(await run('export', at('graph.safetensors'), ...files.flat())).toMatchObject({ code: 0, err: '' });
+    for (const file of [at('graph.safetensors'), ...files.map(([, path]) => path)]) {
+      expect((await run('verify', file)).out).toMatch(/^ok: .*: the largest difference is \d\.\d\de[-+]\d+ in outputs up to /);
+    }
   });
 
   it('says how far off a file is that computes something else', async () => {

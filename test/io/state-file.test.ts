@@ -3,8 +3,8 @@
 import { describe, expect, it } from 'vitest';
 import { Rng, type Tensor, zeros } from '../../src/index.ts';
 import {
-  decodeNpz, decodeSafetensors, encodeNpz, encodeSafetensors, loadKerasWeights, loadStateDict, saveModel, saveStateDict,
-  verifyModel,
+  decodeNpz, decodeOnnx, decodeSafetensors, encodeNpz, encodeOnnx, encodeSafetensors, loadKerasWeights, loadModel,
+  loadStateDict, saveModel, saveStateDict, verifyModel, verifyOnnx,
 } from '../../src/io/index.ts';
 import * as models from '../../src/models/index.ts';
 import * as nn from '../../src/nn/index.ts';
@@ -121,6 +121,43 @@ describe('verifyModel', () => {
   });
 });
 
+describe('a graph of several inputs and outputs', () => {
+  const graph = (): nn.GraphModel => {
+    const [image, numbers] = [nn.input([3, 4, 4]), nn.input(5)];
+    const features = new nn.Flatten().apply(new nn.Conv2d(3, 2, 3).apply(image));
+    const both = new nn.Concatenate().apply(features, new nn.Linear(5, 6).apply(numbers));
+    return nn.model([image, numbers], [new nn.Linear(14, 3).apply(both), new nn.Softmax().apply(both)]);
+  };
+  const forms: Record<string, (model: nn.GraphModel) => Uint8Array> = {
+    'model file': saveModel, safetensors: saveStateDict, npz: (model) => saveStateDict(model, { format: 'npz' }),
+  };
+
+  it.each(Object.entries(forms))('carries a sample of all of them as %s', (_, save) => {
+    const bytes = save(graph());
+    expect(verifyModel(bytes)).toEqual({ difference: 0, largest: expect.any(Number) as number });
+    const { tensors, metadata } = bytes[0] === 0x50
+      ? { tensors: decodeNpz(bytes), metadata: null } : decodeSafetensors(bytes);
+    const encode = (all: Record<string, Tensor>): Uint8Array =>
+      (metadata === null ? encodeNpz(all) : encodeSafetensors(all, metadata));
+    const named = (part: string): string => Object.keys(tensors).find((name) => name.includes(part))!;
+    expect(tensors[named('input_1')].shape).toEqual([2, 5]);
+    const second = named('output_1');
+    expect(tensors[second].shape).toEqual([2, 14]);
+    tensors[second] = tensors[second].add(0.5);
+    expect(verifyModel(encode(tensors)).difference).toBeCloseTo(0.5, 5);
+    const { [second]: _second, ...without } = tensors;
+    const missing = 'the sample has outputs of shape 2x3, the network gives 2x3, 2x14';
+    expect(() => verifyModel(encode(without))).toThrow(missing);
+    tensors[named('input_1')] = zeros([2, 4]);
+    expect(() => verifyModel(encode(tensors))).toThrow('must have shape Nx5, got 2x4');
+  });
+
+  it('goes on to ONNX with that sample, and back', () => {
+    const { model } = loadModel(saveModel(graph()));
+    expect(verifyOnnx(encodeOnnx(model)).difference).toBeLessThan(1e-6);
+  });
+});
+
 describe('loadKerasWeights', () => {
   const make = (): nn.Sequential => nn.sequential(
     new nn.ChannelsFirst(), new nn.Conv2d(3, 4, [3, 2]), new nn.BatchNorm2d(4), new nn.ReLU(),
@@ -185,6 +222,22 @@ describe('loadKerasWeights', () => {
       const [found] = scores(net, x) as number[][];
       found.forEach((value, i) => expect(value / expected[i]).toBeCloseTo(1, 4));
     }
+  });
+
+  it('goes on to ONNX, which computes the same', () => {
+    const net = make();
+    loadKerasWeights(net, decodeNpz(encodeNpz(arrays)));
+    const bytes = encodeOnnx(net, { inputShape: [8, 7, 3] });
+    const [found] = decodeOnnx(bytes).predict(x).toArray() as number[][];
+    const [own] = scores(net, x) as number[][];
+    const expected = loops(x);
+    const largest = Math.max(...own.map(Math.abs));
+    found.forEach((value, i) => {
+      expect(Math.abs(value - own[i]) / largest).toBeLessThan(1e-6);
+      expect(value / expected[i]).toBeCloseTo(1, 4);
+    });
+    const verified = verifyOnnx(bytes);
+    expect(verified.difference / verified.largest).toBeLessThan(1e-6);
   });
 
   it('refuses what does not fit by name, and changes nothing then', () => {

@@ -12,8 +12,9 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { decodeNpz, decodeOnnx, encodeOnnx } from '../../src/io/index.ts';
+import { outputsOf } from '../../src/io/sample.ts';
 import { Rng, tensor, type Tensor } from '../../src/tensor/index.ts';
-import { type Case, cases, outputsOf } from './networks.ts';
+import { type Case, cases } from './networks.ts';
 
 const execute = promisify(execFile);
 /** what outputs may differ by, beside those of size 1 */

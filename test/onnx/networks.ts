@@ -1,11 +1,12 @@
 /** Networks that are exported in tests: every layer and every reference network, small enough to run in no time. */
 
+import { decodeNpz, encodeNpz, loadKerasWeights } from '../../src/io/index.ts';
 import type { BatchnormRecord } from '../../src/layers/records/normalization.ts';
 import {
   DeepConvNet, FastConvNet, FullyConnectedNet, type Network, ThreeLayerConvNet, TwoLayerNet,
 } from '../../src/models/index.ts';
 import * as nn from '../../src/nn/index.ts';
-import { Rng, type Tensor } from '../../src/tensor/index.ts';
+import { Rng } from '../../src/tensor/index.ts';
 
 export type Exported = nn.Module | Network;
 
@@ -136,7 +137,21 @@ export function cases(full: boolean = false): Case[] {
     ...references(full),
   ];
   for (const { model } of all) train(model, new Rng(5));
-  return all;
+  return [...all, { name: 'keras', model: fromKeras(), shapes: [[9, 7, 3]] }];
+}
+
+/** A chain with weights from Keras, its pictures with the channels last. */
+function fromKeras(): nn.Sequential {
+  const rng = new Rng(6);
+  const net = nn.sequential(
+    new nn.ChannelsFirst(), new nn.Conv2d(3, 4, [3, 2]), new nn.BatchNorm2d(4, { eps: 1e-3 }), new nn.ReLU(),
+    new nn.Conv2d(4, 8, 3, { groups: 4, padding: 'same' }), new nn.MaxPool2d(2), new nn.Flatten(),
+    new nn.Linear(72, 5), new nn.LayerNorm(5, { eps: 1e-3 }), new nn.Linear(5, 5), new nn.Softmax(),
+  );
+  const shapes = [[3, 2, 3, 4], [4], [4], [4], [4], [4], [3, 3, 4, 2], [8], [72, 5], [5], [5], [5], [5, 5], [5]];
+  const weights = shapes.map((shape, i) => [`arr_${i}`, rng.normal(0.2, 0.3, shape).abs().astype('float32')] as const);
+  loadKerasWeights(net, decodeNpz(encodeNpz(Object.fromEntries(weights))));
+  return net;
 }
 
 /** Gives a network the running averages and scales of one that has been trained a little. */
@@ -157,14 +172,4 @@ function train(model: Exported, rng: Rng): void {
     else if (name.endsWith('weight') && value.ndim === 1) state[name] = rng.normal(1, 0.2, value.shape);
   }
   model.loadStateDict(state);
-}
-
-/** What the network computes at test time. */
-export function outputsOf(model: Exported, inputs: readonly Tensor[]): Tensor[] {
-  if (!(model instanceof nn.Module)) return [model.loss(inputs[0])];
-  return model.testing(() => {
-    const variables = inputs.map((x) => nn.variable(x));
-    const outputs = model instanceof nn.GraphModel ? model.forwardAll(...variables) : [model.forward(...variables)];
-    return outputs.map(({ value }) => value.clone());
-  });
 }

@@ -1,14 +1,13 @@
 /** Models from ONNX files, as far as they are made of what this library has. */
 
 import { GraphModel } from '../../nn/graph.ts';
-import { inputsOf } from '../../nn/module.ts';
 import { SymbolicValue } from '../../nn/symbol.ts';
 import { checkOptions, describe } from '../../runtime/check.ts';
 import { printable } from '../../runtime/text.ts';
 import { checkShape, maxDimensions, type ShapeLike, shapeText } from '../../tensor/shape.ts';
-import { Tensor } from '../../tensor/tensor.ts';
 import { product } from '../bytes.ts';
-import type { Verification } from '../verify.ts';
+import { under } from '../model-file.ts';
+import { type Verification, verifySample } from '../sample.ts';
 import { withChains } from './chains.ts';
 import { readModel } from './file.ts';
 import type { Message } from './messages.ts';
@@ -142,23 +141,5 @@ export function verifyOnnx(bytes: Uint8Array): Verification {
   const fn = 'verifyOnnx';
   const file = readModel(fn, bytes);
   const { sample } = readMetadata(fn, file.model.metadataProps!);
-  if (sample === null) throw new RangeError(`${fn}: the file carries no sample`);
-  const model = graphOf(fn, file, null);
-  if (sample.inputs.length !== model.inputShapes.length) {
-    throw new RangeError(`${fn}: the sample has ${sample.inputs.length} inputs, the graph ${model.inputShapes.length}`);
-  }
-  const outputs = model.testing(() => {
-    const computed = model.forwardAll(...inputsOf(model, sample.inputs));
-    return computed.map(({ value }) => value.clone());
-  });
-  let [difference, largest] = [0, 0];
-  outputs.forEach((computed, i) => {
-    const stored: Tensor | undefined = sample.outputs[i];
-    if (stored === undefined || String(stored.shape) !== String(computed.shape)) {
-      throw new RangeError(`${fn}: the sample has an output of ${shapeText(stored?.shape ?? [])}, computed is ${shapeText(computed.shape)}`);
-    }
-    difference = Math.max(difference, computed.sub(stored).abs().max().item());
-    largest = Math.max(largest, stored.abs().max().item());
-  });
-  return { difference, largest };
+  return under(fn, () => verifySample(graphOf(fn, file, null), sample));
 }

@@ -6,13 +6,11 @@ import { Tensor } from '../../tensor/tensor.ts';
 import { contiguousData } from '../../tensor/internal.ts';
 import { elementBytes, readElements } from '../elements.ts';
 import { parseJson } from '../json.ts';
+import type { Sample } from '../sample.ts';
 import type { Message } from './messages.ts';
 
 /** What goes in and what comes out, one tensor an input and an output of the graph. */
-export interface OnnxSample {
-  readonly inputs: readonly Tensor[];
-  readonly outputs: readonly Tensor[];
-}
+export type OnnxSample = Sample;
 
 export interface OnnxMetadata {
   /** the names of the classes in the order of the scores; null where the file has none */

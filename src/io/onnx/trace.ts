@@ -20,6 +20,7 @@ import { currentPath } from '../../nn/path.ts';
 import { watchLayers } from '../../nn/watch.ts';
 import { Rng } from '../../tensor/random/rng.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
+import { numbered } from '../sample.ts';
 import { type FloatType, GraphWriter, notExported, type Value } from './graph-writer.ts';
 import { writeLayer } from './write-layers.ts';
 import { writeOperation } from './write-operations.ts';
@@ -72,8 +73,6 @@ export function dtypeOf(model: Module | Network): FloatType {
   const dtype = model instanceof Network ? model.params.W1.dtype : model.parameters()[0]?.dtype;
   return dtype === 'float64' ? 'float64' : 'float32';
 }
-
-const numbered = (name: string, i: number): string => (i === 0 ? name : `${name}_${i}`);
 
 /** The input as the model sees it, and as the graph makes it. */
 function prepared(

@@ -3,6 +3,7 @@
 import { encodeOnnx, saveStateDict, verifyModel, verifyOnnx } from '../../io/index.ts';
 import type { LoadedModel, Verification } from '../../io/index.ts';
 import { Network } from '../../models/index.ts';
+import { GraphModel } from '../../nn/index.ts';
 import { printable } from '../../runtime/text.ts';
 import { atomicWriteFile } from '../atomic-write.ts';
 import { refuseExisting } from './existing.ts';
@@ -45,7 +46,8 @@ function encode(
   const shape = inputShape === null ? {} : { inputShape };
   if (form !== 'onnx') return saveStateDict(model, { format: form, ...shape });
   return encodeOnnx(model, {
-    ...shape, ...(classNames === null ? {} : { classNames }), ...(mean === null ? {} : { mean }),
+    ...(model instanceof GraphModel ? {} : shape), // a graph knows the shape of each of its inputs
+    ...(classNames === null ? {} : { classNames }), ...(mean === null ? {} : { mean }),
     ...(std === null ? {} : { std }),
   });
 }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { decodeOnnx, encodeOnnx, verifyOnnx } from '../../../src/io/index.ts';
+import { outputsOf } from '../../../src/io/sample.ts';
 import { Rng } from '../../../src/tensor/index.ts';
-import { cases, outputsOf } from '../../onnx/networks.ts';
+import { cases } from '../../onnx/networks.ts';
 
 describe('there and back', () => {
   for (const { name, model, shapes } of cases()) {
