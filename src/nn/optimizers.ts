@@ -99,16 +99,11 @@ export abstract class Optimizer<Settings extends SharedSettings = SharedSettings
    * something unusable, before any parameter has changed.
    */
   step(): void {
-    for (const group of this.groups) this.#checkSettings(group);
-    for (const group of this.groups) {
-      for (const parameter of group.params) {
-        const { grad, value } = parameter;
-        if (grad === null || !parameter.requiresGrad) continue;
-        const kept = this.#configs.get(parameter) ?? {};
-        this.#configs.set(parameter, kept);
-        const [rule, config, l2] = this.rule(group, kept);
-        applyRule(rule, value, l2 === 0 ? grad : grad.add(value.mul(l2)), Object.assign(kept, config), true);
-      }
+    for (const { parameter, rule, config, l2 } of this.plan()) {
+      const { grad, value } = parameter;
+      if (grad === null || !parameter.requiresGrad) continue;
+      applyRule(rule, value, l2 === 0 ? grad : grad.add(value.mul(l2)), config, true);
+      this.#configs.set(parameter, config);
     }
   }
 
