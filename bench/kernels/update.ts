@@ -71,4 +71,26 @@ function cases(size: number): KernelCase[] {
   ];
 }
 
-export const updateCases: readonly KernelCase[] = sizes.flatMap(cases);
+/** The parameters of network c, which are many and short. */
+const lengths = [
+  ...[[16, 3], [32, 16], [32, 32], [64, 32], [64, 64]].flatMap(([filters, channels]) =>
+    [filters * channels * 9, filters, filters, filters]), 640, 10,
+];
+
+const inAll = lengths.reduce((sum, length) => sum + length, 0);
+
+const list: KernelCase = {
+  name: `adam on ${lengths.length} parameters`, dtype, steps: inAll,
+  work: { limit: 'memory', bytes: 7 * bytesOf(dtype, inAll), workingSet: 4 * bytesOf(dtype, inAll) },
+  prepare(arrays) {
+    const parameters = lengths.map((length) => ({
+      w: arrays.normal(length), dw: arrays.normal(length), state: [arrays.normal(length), arrays.uniform(length)],
+    }));
+    return {
+      run: ({ updateEach }) => updateEach('adamUpdate', parameters, [1e-3, 0.9, 0.999, 1e-8, 0.1, 0.001, 0]),
+      results: parameters.flatMap(({ w, state }) => [w, ...state]),
+    };
+  },
+};
+
+export const updateCases: readonly KernelCase[] = [...sizes.flatMap(cases), list];

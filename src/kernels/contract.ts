@@ -285,7 +285,7 @@ export interface UpdateKernels {
    */
   decayedMomentumUpdate(
     w: FloatArray, dw: FloatArray, v: FloatArray, nextW: FloatArray, nextV: FloatArray,
-    learningRate: number, momentum: number, weightDecay: number, lookAhead: boolean,
+    learningRate: number, momentum: number, weightDecay: number, lookAhead: boolean | number,
   ): void;
   /** cache = decayRate cache + (1 - decayRate) dw^2; w -= learningRate dw / (sqrt(cache) + epsilon) */
   rmspropUpdate(
@@ -309,6 +309,21 @@ export interface UpdateKernels {
   ): void;
 }
 
+/** A parameter with its gradient, and what its update rule remembers in the order in which the kernel takes it. */
+export interface UpdatedArrays {
+  readonly w: FloatArray;
+  readonly dw: FloatArray;
+  readonly state: readonly FloatArray[];
+}
+
+export interface ListKernels {
+  /**
+   * Updates every parameter of a list in place by one rule: updateEach('adamUpdate', [{ w, dw, state: [m, v] }],
+   * numbers) is adamUpdate(w, dw, m, v, w, m, v, ...numbers). All arrays are of one type.
+   */
+  updateEach(rule: keyof UpdateKernels, parameters: readonly UpdatedArrays[], numbers: readonly number[]): void;
+}
+
 export interface ElementwiseKernels {
   /** out[i] = a[i] op b[i]; out may be a or b. maximum and minimum pass NaN on. */
   binary(operation: BinaryOperation, a: FloatArray, b: FloatArray, out: FloatArray): void;
@@ -329,7 +344,7 @@ export interface ElementwiseKernels {
 /** Every kernel a backend can offer. */
 export interface Kernels
   extends MatrixKernels, ConvKernels, PoolKernels, ActivationKernels, NormKernels, FusedKernels, LossKernels,
-  UpdateKernels, ElementwiseKernels {}
+  UpdateKernels, ListKernels, ElementwiseKernels {}
 
 export type KernelName = keyof Kernels;
 

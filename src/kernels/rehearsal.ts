@@ -53,5 +53,5 @@ function rehearseLayers(kernels: Kernels, floats: (length: number) => FloatArray
   kernels.reluBackward(dy, y, dy);
   kernels.batchnormBackward(dy, y, b, mean, variance, null, dy, b, db, norm, 1);
   kernels.convBackward(dy, x, w, dx, dw, db, convolution);
-  kernels.adamUpdate(v, dv, moment, square, v, moment, square, 1, 0, 0, 1, 1, 1, 0);
+  kernels.updateEach('adamUpdate', [{ w: v, dw: dv, state: [moment, square] }], [1, 0, 0, 1, 1, 1, 0]);
 }

@@ -15,7 +15,7 @@ import { residentArray } from '../kernels/memory/allocate.ts';
 import { checkBoolean, checkNumber, checkOptions, describe } from '../runtime/check.ts';
 import { checkTensorShape } from '../tensor/check.ts';
 import { Tensor } from '../tensor/tensor.ts';
-import { applyRule, type RuleDefinition, type UpdateConfig } from '../update/rule.ts';
+import { type InPlaceUpdate, type RuleDefinition, type UpdateConfig, updateInPlace } from '../update/rule.ts';
 import {
   adagradRule, adamRule, adamWRule, decayedMomentumRule, rmspropRule, sgdRule,
 } from '../update/update-rules.ts';
@@ -99,11 +99,17 @@ export abstract class Optimizer<Settings extends SharedSettings = SharedSettings
    * something unusable, before any parameter has changed.
    */
   step(): void {
+    const updates = new Map<RuleDefinition, Array<InPlaceUpdate & { readonly parameter: Variable }>>();
     for (const { parameter, rule, config, l2 } of this.plan()) {
       const { grad, value } = parameter;
       if (grad === null || !parameter.requiresGrad) continue;
-      applyRule(rule, value, l2 === 0 ? grad : grad.add(value.mul(l2)), config, true);
-      this.#configs.set(parameter, config);
+      const list = updates.get(rule) ?? [];
+      list.push({ parameter, w: value, dw: l2 === 0 ? grad : grad.add(value.mul(l2)), config });
+      updates.set(rule, list);
+    }
+    for (const [rule, list] of updates) {
+      updateInPlace(rule, list);
+      for (const { parameter, config } of list) this.#configs.set(parameter, config);
     }
   }
 

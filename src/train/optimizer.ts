@@ -7,7 +7,7 @@ import { checkInteger, checkNumber, describe } from '../runtime/check.ts';
 import { checkTensor, shapeText } from '../tensor/check.ts';
 import { sameShape } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
-import { applyRule, checkedSettings, type UpdateConfig } from '../update/rule.ts';
+import { checkedSettings, type UpdateConfig, updateInPlace } from '../update/rule.ts';
 import { learntNames } from './check-model.ts';
 import type { ResolvedOptions } from './solver-options.ts';
 import { isPlainObject } from './state-tree.ts';
@@ -49,12 +49,13 @@ export class Optimizer {
     const names = learntNames(model);
     const factors = names.map((name) => checkNumber('Solver', `rateFactor of ${name}`, rateFactor?.(name) ?? 1, 0));
     for (const name of names) checkGradient(name, model.params[name], grads[name]);
-    for (const [i, name] of names.entries()) {
+    const updates = names.map((name, i) => {
       const config = (this.#configs[name] ??= { ...optimConfig });
       if (learningRate !== undefined) config.learningRate = learningRate * factors[i];
-      if (rule !== null) applyRule(rule, model.params[name], grads[name], config, true);
-      else this.#updateByCustomRule(model, name, grads[name], config);
-    }
+      return { name, w: model.params[name], dw: grads[name], config };
+    });
+    if (rule !== null) updateInPlace(rule, updates);
+    else for (const { name, dw, config } of updates) this.#updateByCustomRule(model, name, dw, config);
   }
 
   #updateByCustomRule(model: TrainableModel, name: string, gradient: Tensor, config: UpdateConfig): void {

@@ -4,7 +4,7 @@
  * and keeps the configuration for all of them.
  */
 
-import type { FloatArray, UpdateKernels } from '../kernels/contract.ts';
+import type { FloatArray, UpdatedArrays, UpdateKernels } from '../kernels/contract.ts';
 import { allocateCollected, residentArray } from '../kernels/memory/allocate.ts';
 import { activeKernels } from '../kernels/registry.ts';
 import { checkInteger, checkNumber, checkOptions, checkWritable } from '../runtime/check.ts';
@@ -61,67 +61,113 @@ export interface Setting {
   readonly max: number;
 }
 
-/** The arrays of one step; each next... array may be the same as the one before it. */
-export interface UpdateArrays {
-  readonly w: FloatArray;
-  readonly dw: FloatArray;
-  readonly nextW: FloatArray;
-  /** in the order of the definition's state names */
-  readonly state: readonly FloatArray[];
-  readonly nextState: readonly FloatArray[];
-}
-
 export interface RuleDefinition {
   readonly name: string;
   readonly settings: Readonly<Partial<Record<SettingName, Setting>>>;
   readonly state: readonly StateName[];
   /** true when the rule counts its steps in `t` */
   readonly counts: boolean;
-  /** does the arithmetic; settings are complete, t is the number of this step, counted from 1 */
-  update(
-    kernels: UpdateKernels, arrays: UpdateArrays, settings: Readonly<Record<SettingName, number>>, t: number,
-  ): void;
+  /** does the arithmetic: it takes w, dw, the state, w and the state afterwards, and numbers */
+  readonly kernel: keyof UpdateKernels;
+  /** the kernel's numbers (1 for true); settings are complete, t is the number of this step, counted from 1 */
+  numbers(settings: Readonly<Record<SettingName, number>>, t: number): readonly number[];
 }
 
 /**
- * Makes one step. With `inPlace` the weights and the state tensors themselves are overwritten and w is returned (it
- * must be row-major), so that a steady loop allocates nothing; otherwise results go to new tensors.
+ * Makes one step; w, dw and the state keep their values.
  * Throws before anything changes: TypeError for wrong types and unknown keys, RangeError for a setting out of range or
  * a shape that differs from w's.
  */
 export function applyRule(
-  rule: RuleDefinition, w: Tensor, dw: Tensor, config: UpdateConfig = {}, inPlace: boolean = false,
+  rule: RuleDefinition, w: Tensor, dw: Tensor, config: UpdateConfig = {},
 ): [nextW: Tensor, config: UpdateConfig] {
   const fn = rule.name;
   checkFloat(fn, 'w', w);
   checkTensorShape(fn, 'dw', dw, w.shape);
   const settings = checkedSettings(rule, config);
   checkWritable(fn, 'config', config, [...Object.keys(settings), ...rule.state, ...(rule.counts ? ['t'] : [])]);
-  const t = rule.counts ? checkInteger(fn, 'config.t', config.t ?? 0, 0) + 1 : 0;
-  const state = rule.state.map((name) => {
+  const t = nextStep(rule, config);
+  const state = stateOf(rule, w, config, allocateCollected);
+  const next = zerosLike(w, allocateCollected);
+  const nextState = state.map(() => zerosLike(w, allocateCollected));
+  const update = activeKernels()[rule.kernel] as (...given: ReadonlyArray<FloatArray | number>) => void;
+  update(
+    floats(w), gradientOf(dw, w), ...state.map(floats), floats(next), ...nextState.map(floats),
+    ...rule.numbers(settings, t),
+  );
+  next.touch();
+  Object.assign(config, settings);
+  noteStep(rule, config, nextState, t);
+  return [next, config];
+}
+
+/** A parameter that is updated in place, with its gradient, and settings and state that nobody else writes to. */
+export interface InPlaceUpdate {
+  /** row-major */
+  readonly w: Tensor;
+  readonly dw: Tensor;
+  readonly config: UpdateConfig;
+}
+
+/**
+ * Makes one step with each of these parameters. Weights and state tensors are overwritten, so that a steady loop
+ * allocates nothing for them, and those that have the same settings are updated together. Throws as applyRule does,
+ * before anything changes.
+ */
+export function updateInPlace(rule: RuleDefinition, updates: readonly InPlaceUpdate[]): void {
+  const names = Object.keys(rule.settings) as SettingName[];
+  let settings: Record<SettingName, number> | null = null;
+  const planned = updates.map(({ w, dw, config }) => {
+    checkFloat(rule.name, 'w', w);
+    checkTensorShape(rule.name, 'dw', dw, w.shape);
+    // mostly those of the parameter before, which have been checked
+    if (settings === null || !names.every((name) => config[name] === settings![name])) {
+      settings = checkedSettings(rule, config);
+    }
+    return { w, dw, config, settings, t: nextStep(rule, config), state: stateOf(rule, w, config, residentArray) };
+  });
+  for (let i = 0; i < planned.length;) {
+    const first = planned[i];
+    const together: UpdatedArrays[] = [];
+    for (; i < planned.length; i++) {
+      const { w, dw, settings: own, t, state } = planned[i];
+      if (own !== first.settings || t !== first.t || w.dtype !== first.w.dtype) break;
+      together.push({ w: floats(w), dw: gradientOf(dw, w), state: state.map(floats) });
+    }
+    activeKernels().updateEach(rule.kernel, together, rule.numbers(first.settings, first.t));
+  }
+  for (const { w, config, settings: own, state, t } of planned) {
+    w.touch();
+    Object.assign(config, own);
+    noteStep(rule, config, state, t);
+  }
+}
+
+/** The number of the next step, from 1; 0 where the rule does not count. */
+function nextStep(rule: RuleDefinition, config: UpdateConfig): number {
+  return rule.counts ? checkInteger(rule.name, 'config.t', config.t ?? 0, 0) + 1 : 0;
+}
+
+/** What the rule remembers of w, zeros at first. */
+function stateOf(
+  rule: RuleDefinition, w: Tensor, config: UpdateConfig, allocate: typeof allocateCollected,
+): Tensor[] {
+  return rule.state.map((name) => {
     const tensor = config[name];
-    if (tensor === undefined) return zerosLike(w, inPlace ? residentArray : allocateCollected);
-    checkTensorShape(fn, `config.${name}`, tensor, w.shape);
+    if (tensor === undefined) return zerosLike(w, allocate);
+    checkTensorShape(rule.name, `config.${name}`, tensor, w.shape);
     if (tensor.dtype !== w.dtype) {
-      throw new TypeError(`${fn}: config.${name} must be ${w.dtype} like w, got ${tensor.dtype}`);
+      throw new TypeError(`${rule.name}: config.${name} must be ${w.dtype} like w, got ${tensor.dtype}`);
     }
     return tensor;
   });
+}
 
-  const next = inPlace ? w : zerosLike(w, allocateCollected);
-  const nextState = inPlace ? state : state.map(() => zerosLike(w, allocateCollected));
-  rule.update(activeKernels(), {
-    w: floats(w), dw: contiguousDataAs(dw, w.dtype) as FloatArray, nextW: floats(next),
-    state: state.map(floats), nextState: nextState.map(floats),
-  }, settings, t);
-
-  next.touch();
-  Object.assign(config, settings);
+function noteStep(rule: RuleDefinition, config: UpdateConfig, state: readonly Tensor[], t: number): void {
   rule.state.forEach((name, i) => {
-    config[name] = nextState[i];
+    config[name] = state[i];
   });
   if (rule.counts) config.t = t;
-  return [next, config];
 }
 
 /** Throws unless every key of config belongs to the rule and every setting lies in its range; fills in defaults. */
@@ -149,6 +195,10 @@ function checkFloat(fn: string, name: string, value: unknown): Tensor {
 /** Zeros in w's shape, in memory that outlives the training step in which they are made. */
 function zerosLike(w: Tensor, allocate: typeof allocateCollected): Tensor {
   return new Tensor(allocate(w.dtype, w.size), w.shape);
+}
+
+function gradientOf(dw: Tensor, w: Tensor): FloatArray {
+  return contiguousDataAs(dw, w.dtype) as FloatArray;
 }
 
 function floats(t: Tensor): FloatArray {

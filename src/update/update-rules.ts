@@ -5,7 +5,7 @@
  */
 
 import type { Tensor } from '../tensor/tensor.ts';
-import { applyRule, type RuleDefinition, type Setting, type UpdateConfig, type UpdateRule } from './rule.ts';
+import { applyRule, type RuleDefinition, type Setting, type SettingName, type UpdateConfig, type UpdateRule } from './rule.ts';
 
 const positive = (value: number): Setting => ({ default: value, min: 0, max: Infinity });
 const share = (value: number): Setting => ({ default: value, min: 0, max: 1 });
@@ -17,9 +17,8 @@ export const sgdRule: RuleDefinition = {
   settings: { learningRate: positive(1e-2) },
   state: [],
   counts: false,
-  update: (kernels, { w, dw, nextW }, { learningRate }) => {
-    kernels.sgdUpdate(w, dw, nextW, learningRate);
-  },
+  kernel: 'sgdUpdate',
+  numbers: ({ learningRate }) => [learningRate],
 };
 
 /** Stochastic gradient descent: w - learningRate dw. Settings: learningRate 1e-2. */
@@ -32,9 +31,8 @@ const sgdMomentumRule: RuleDefinition = {
   settings: { learningRate: positive(1e-2), momentum: share(0.9) },
   state: ['velocity'],
   counts: false,
-  update: (kernels, { w, dw, nextW, state: [v], nextState: [nextV] }, { learningRate, momentum }) => {
-    kernels.momentumUpdate(w, dw, v, nextW, nextV, learningRate, momentum);
-  },
+  kernel: 'momentumUpdate',
+  numbers: ({ learningRate, momentum }) => [learningRate, momentum],
 };
 
 /**
@@ -50,9 +48,8 @@ const nesterovRule: RuleDefinition = {
   settings: { learningRate: positive(1e-2), momentum: share(0.9) },
   state: ['velocity'],
   counts: false,
-  update: (kernels, { w, dw, nextW, state: [v], nextState: [nextV] }, { learningRate, momentum }) => {
-    kernels.nesterovUpdate(w, dw, v, nextW, nextV, learningRate, momentum);
-  },
+  kernel: 'nesterovUpdate',
+  numbers: ({ learningRate, momentum }) => [learningRate, momentum],
 };
 
 /**
@@ -72,10 +69,9 @@ export const decayedMomentumRule: RuleDefinition = {
   settings: { learningRate: positive(1e-2), momentum: share(0), weightDecay: positive(0), lookAhead: share(0) },
   state: ['velocity'],
   counts: false,
-  update: (kernels, { w, dw, nextW, state: [v], nextState: [nextV] }, settings) => {
-    const { learningRate, momentum, weightDecay, lookAhead } = settings;
-    kernels.decayedMomentumUpdate(w, dw, v, nextW, nextV, learningRate, momentum, weightDecay, lookAhead === 1);
-  },
+  kernel: 'decayedMomentumUpdate',
+  numbers: ({ learningRate, momentum, weightDecay, lookAhead }) =>
+    [learningRate, momentum, weightDecay, lookAhead === 1 ? 1 : 0],
 };
 
 export const rmspropRule: RuleDefinition = {
@@ -83,9 +79,8 @@ export const rmspropRule: RuleDefinition = {
   settings: { learningRate: positive(1e-2), decayRate: share(0.99), epsilon: positive(1e-8) },
   state: ['cache'],
   counts: false,
-  update: (kernels, { w, dw, nextW, state: [cache], nextState: [nextCache] }, { learningRate, decayRate, epsilon }) => {
-    kernels.rmspropUpdate(w, dw, cache, nextW, nextCache, learningRate, decayRate, epsilon);
-  },
+  kernel: 'rmspropUpdate',
+  numbers: ({ learningRate, decayRate, epsilon }) => [learningRate, decayRate, epsilon],
 };
 
 /**
@@ -102,9 +97,8 @@ export const adagradRule: RuleDefinition = {
   settings: { learningRate: positive(1e-2), epsilon: positive(1e-8) },
   state: ['cache'],
   counts: false,
-  update: (kernels, { w, dw, nextW, state: [cache], nextState: [nextCache] }, { learningRate, epsilon }) => {
-    kernels.adagradUpdate(w, dw, cache, nextW, nextCache, learningRate, epsilon);
-  },
+  kernel: 'adagradUpdate',
+  numbers: ({ learningRate, epsilon }) => [learningRate, epsilon],
 };
 
 /**
@@ -124,13 +118,8 @@ export const adamRule: RuleDefinition = {
   settings: adamSettings,
   state: ['m', 'v'],
   counts: true,
-  update: (kernels, { w, dw, nextW, state: [m, v], nextState: [nextM, nextV] }, settings, t) => {
-    const { learningRate, beta1, beta2, epsilon } = settings;
-    kernels.adamUpdate(
-      w, dw, m, v, nextW, nextM, nextV,
-      learningRate, beta1, beta2, epsilon, 1 - power(beta1, t), 1 - power(beta2, t), 0,
-    );
-  },
+  kernel: 'adamUpdate',
+  numbers: (settings, t) => adamNumbers(settings, t, 0),
 };
 
 /**
@@ -147,13 +136,8 @@ export const adamWRule: RuleDefinition = {
   settings: { ...adamSettings, weightDecay: positive(1e-2) },
   state: ['m', 'v'],
   counts: true,
-  update: (kernels, { w, dw, nextW, state: [m, v], nextState: [nextM, nextV] }, settings, t) => {
-    const { learningRate, beta1, beta2, epsilon, weightDecay } = settings;
-    kernels.adamUpdate(
-      w, dw, m, v, nextW, nextM, nextV,
-      learningRate, beta1, beta2, epsilon, 1 - power(beta1, t), 1 - power(beta2, t), learningRate * weightDecay,
-    );
-  },
+  kernel: 'adamUpdate',
+  numbers: (settings, t) => adamNumbers(settings, t, settings.learningRate * settings.weightDecay),
 };
 
 /**
@@ -162,6 +146,12 @@ export const adamWRule: RuleDefinition = {
  */
 export function adamW(w: Tensor, dw: Tensor, config: UpdateConfig = {}): [nextW: Tensor, config: UpdateConfig] {
   return applyRule(adamWRule, w, dw, config);
+}
+
+function adamNumbers(
+  { learningRate, beta1, beta2, epsilon }: Readonly<Record<SettingName, number>>, t: number, decay: number,
+): readonly number[] {
+  return [learningRate, beta1, beta2, epsilon, 1 - power(beta1, t), 1 - power(beta2, t), decay];
 }
 
 /**

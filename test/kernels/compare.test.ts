@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { FloatArray, KernelName, Kernels } from '../../src/kernels/contract.ts';
 import { naiveKernels } from '../../src/kernels/naive/index.ts';
 import { allCases, runCase } from './compare.ts';
-import type { AnyCase } from './compare/case.ts';
+import { type AnyCase, arraysAmong } from './compare/case.ts';
 
 type AnyArray = FloatArray | Int32Array;
 type Call = (...parameters: unknown[]) => unknown;
@@ -14,7 +14,7 @@ type Fault = (changed: AnyArray[], unchanged: AnyArray[]) => void;
 function faulty(kernel: KernelName, fault: Fault, wrongResult = false): Kernels {
   const original = naiveKernels[kernel] as Call;
   const broken: Call = (...parameters) => {
-    const arrays = parameters.filter((p): p is AnyArray => ArrayBuffer.isView(p));
+    const arrays = arraysAmong(parameters);
     const before = arrays.map((array) => array.slice());
     const result = original(...parameters);
     const isChanged = arrays.map((array, i) => array.some((value, j) => !Object.is(value, before[i][j])));

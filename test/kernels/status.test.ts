@@ -1,5 +1,4 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-
 import { currentLease, inStep, residentArray } from '../../src/kernels/memory/allocate.ts';
 import { type Heap, sharedHeap } from '../../src/kernels/memory/heap.ts';
 import type { KernelName } from '../../src/kernels/contract.ts';
@@ -10,6 +9,7 @@ import { info, ready } from '../../src/kernels/status.ts';
 import { existingTeam, shutdown } from '../../src/kernels/team/team.ts';
 import { features } from '../../src/runtime/features.ts';
 import { configure } from '../../src/runtime/settings.ts';
+import { arraysAmong } from './compare/case.ts';
 
 const { cores, relaxedSimd, version } = features();
 
@@ -130,7 +130,7 @@ describe('ready', () => {
     const seen = new Set<string>();
     rehearse(new Proxy(naiveKernels, {
       get: (kernels, name: KernelName) => (...parameters: unknown[]) => {
-        const [first] = parameters.filter((parameter) => ArrayBuffer.isView(parameter));
+        const [first] = arraysAmong(parameters);
         seen.add(`${name} ${first.constructor.name}`);
         return (kernels[name] as (...parameters: unknown[]) => unknown)(...parameters);
       },

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { adagrad, adam, adamW, nesterov, relError, rmsprop, sgd, sgdMomentum } from '../../src/train/index.ts';
 import type { UpdateConfig, UpdateRule } from '../../src/train/index.ts';
-import { arange, linspace, tensor, Tensor, zeros } from '../../src/tensor/index.ts';
-import { applyRule } from '../../src/update/rule.ts';
+import { arange, linspace, Rng, tensor, Tensor, zeros } from '../../src/tensor/index.ts';
+import { type InPlaceUpdate, updateInPlace } from '../../src/update/rule.ts';
 import { definitionOf, ruleNames } from '../../src/update/update-rules.ts';
 import { describeOnEveryBackend } from '../support/backends.ts';
 import { goldenArray } from '../support/golden.ts';
@@ -66,16 +66,49 @@ describeOnEveryBackend('update rules', () => {
       expect(gradient.toArray()).toEqual(grid(0.5, -0.25).astype(dtype).toArray());
 
       const own = start.clone();
-      const [same, ownConfig] = applyRule(rule, own, gradient, {}, true);
+      const ownConfig: UpdateConfig = {};
+      updateInPlace(rule, [{ w: own, dw: gradient, config: ownConfig }]);
       const arrays = rule.state.map((key) => ownConfig[key]!.data);
-      applyRule(rule, own, gradient, ownConfig, true);
-      expect(same).toBe(own);
+      updateInPlace(rule, [{ w: own, dw: gradient, config: ownConfig }]);
       rule.state.forEach((key, i) => {
         expect(ownConfig[key]!.data).toBe(arrays[i]);
         expect(ownConfig[key]!.toArray()).toEqual(config[key]!.toArray());
       });
       expect(own.toArray()).toEqual(next.toArray());
     }
+  });
+
+  it.each(Object.keys(rules))('%s gives many parameters in place what it gives each alone', (name) => {
+    const rule = definitionOf(name as keyof typeof rules as 'sgd')!;
+    const sizes = [1, 5, 40_000, 3, 16_384, 0, 700];
+    const rng = new Rng(3);
+    const parameters = sizes.map((size, i) => {
+      const dtype = i === 3 ? 'float64' : 'float32';
+      const [w, dw] = [rng.normal(0, 1, [size]).astype(dtype), rng.normal(0, 1, [size]).astype(dtype)];
+      // one goes at a pace of its own, one is a step behind
+      return { w, dw, learningRate: i === 4 ? 0.5 : 0.125, steps: i === 1 ? 1 : 2 };
+    });
+    const together = parameters.map(({ w, dw, learningRate }): InPlaceUpdate =>
+      ({ w: w.clone(), dw, config: { learningRate } }));
+    updateInPlace(rule, together.filter((_, i) => parameters[i].steps === 2));
+    updateInPlace(rule, together);
+    parameters.forEach(({ w, dw, learningRate, steps }, i) => {
+      const alone: InPlaceUpdate = { w: w.clone(), dw, config: { learningRate } };
+      for (let step = 0; step < steps; step++) updateInPlace(rule, [alone]);
+      expect(together[i].config.t).toBe(alone.config.t);
+      expect(together[i].w.data).toEqual(alone.w.data);
+      for (const key of rule.state) expect(together[i].config[key]!.data).toEqual(alone.config[key]!.data);
+    });
+  });
+
+  it('change nothing where one of many parameters does not fit', () => {
+    const good = { w: grid(-1, 1), dw: grid(0, 1), config: {} };
+    const before = good.w.toArray();
+    const bad = { w: grid(-1, 1), dw: zeros([2]), config: {} };
+    expect(() => updateInPlace(definitionOf('adam')!, [good, bad])).toThrow(/adam: dw/);
+    expect(() => updateInPlace(definitionOf('adam')!, [good, { ...good, config: { learningRate: -1 } }])).toThrow(RangeError);
+    expect(good.w.toArray()).toEqual(before);
+    expect(good.config).toEqual({});
   });
 
   it('take views and a gradient of the other float type', () => {

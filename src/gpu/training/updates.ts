@@ -1,7 +1,6 @@
 /** The optimiser on the device: its rules as jobs, and what it remembers of each parameter as buffers. */
 
 import type { Variable } from '../../autograd/variable.ts';
-import type { FloatArray, UpdateKernels } from '../../kernels/contract.ts';
 import type { Optimizer, OptimizerState, PlannedUpdate } from '../../nn/optimizers.ts';
 import { Tensor } from '../../tensor/tensor.ts';
 import { checkedSettings, type RuleDefinition } from '../../update/rule.ts';
@@ -117,17 +116,9 @@ export class DeviceUpdates {
   }
 }
 
-/** The kernel that a rule calls at its t-th step, and the numbers that it gives it: found by having it call. */
-function callOf(rule: RuleDefinition, { config }: PlannedUpdate, t: number): { kernel: UpdateName; numbers: number[] } {
-  const calls: Array<{ kernel: UpdateName; numbers: number[] }> = [];
-  const listener = (kernel: UpdateName) => (...given: unknown[]): void => {
-    calls.push({ kernel, numbers: given.filter((each) => typeof each !== 'object').map(Number) });
-  };
-  const names = Object.keys(updateRules) as UpdateName[];
-  const kernels = Object.fromEntries(names.map((name) => [name, listener(name)])) as unknown as UpdateKernels;
-  const nothing: FloatArray = new Float32Array(0);
-  const state = rule.state.map(() => nothing);
-  const arrays = { w: nothing, dw: nothing, nextW: nothing, state, nextState: state };
-  rule.update(kernels, arrays, checkedSettings(rule, config), t);
-  return calls[0];
+/** The kernel that a rule calls at its t-th step, and the numbers that it gives it. */
+function callOf(
+  rule: RuleDefinition, { config }: PlannedUpdate, t: number,
+): { kernel: UpdateName; numbers: readonly number[] } {
+  return { kernel: rule.kernel, numbers: rule.numbers(checkedSettings(rule, config), t) };
 }

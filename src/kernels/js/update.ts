@@ -3,8 +3,8 @@
  * multiplications in the definition already, which memory bounds.
  */
 
-import type { FloatArray, UpdateKernels } from '../contract.ts';
-import { naiveUpdate } from '../naive/update.ts';
+import type { FloatArray, ListKernels, UpdateKernels } from '../contract.ts';
+import { naiveUpdate, oneByOne } from '../naive/update.ts';
 
 /**
  * Adam with its two corrections taken out of the loop, as the paper suggests (end of section 2):
@@ -30,4 +30,6 @@ export function adamUpdate(
   }
 }
 
-export const fastUpdate: UpdateKernels = { ...naiveUpdate, adamUpdate };
+const rules: UpdateKernels = { ...naiveUpdate, adamUpdate };
+
+export const fastUpdate: UpdateKernels & ListKernels = { ...rules, ...oneByOne(rules) };

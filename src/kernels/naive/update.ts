@@ -4,7 +4,7 @@
  * each loop reads an element before it writes it.
  */
 
-import type { FloatArray, UpdateKernels } from '../contract.ts';
+import type { FloatArray, ListKernels, UpdateKernels } from '../contract.ts';
 
 /** Against the gradient: w - learningRate dw. */
 export function sgdUpdate(w: FloatArray, dw: FloatArray, nextW: FloatArray, learningRate: number): void {
@@ -45,7 +45,7 @@ export function nesterovUpdate(
  */
 export function decayedMomentumUpdate(
   w: FloatArray, dw: FloatArray, v: FloatArray, nextW: FloatArray, nextV: FloatArray,
-  learningRate: number, momentum: number, weightDecay: number, lookAhead: boolean,
+  learningRate: number, momentum: number, weightDecay: number, lookAhead: boolean | number,
 ): void {
   for (let i = 0; i < w.length; i++) {
     const gradient = dw[i] + weightDecay * w[i];
@@ -99,6 +99,18 @@ export function adamUpdate(
   }
 }
 
-export const naiveUpdate: UpdateKernels = {
+/** One parameter after the other, by these rules. */
+export function oneByOne(rules: UpdateKernels): ListKernels {
+  return {
+    updateEach(rule, parameters, numbers): void {
+      const update = rules[rule] as (...given: ReadonlyArray<FloatArray | number>) => void;
+      for (const { w, dw, state } of parameters) update(w, dw, ...state, w, ...state, ...numbers);
+    },
+  };
+}
+
+const rules: UpdateKernels = {
   sgdUpdate, momentumUpdate, nesterovUpdate, decayedMomentumUpdate, rmspropUpdate, adagradUpdate, adamUpdate,
 };
+
+export const naiveUpdate: UpdateKernels & ListKernels = { ...rules, ...oneByOne(rules) };

@@ -133,9 +133,12 @@ export function scratch(bytes: number): Address {
   return engine.scratch.push(bytes) as Address;
 }
 
-/** The address of an array that kernels read, for tables that name it; other arrays are given as they are. */
-export function staged(array: TypedArray): Address {
-  return addressOf(array, true, false) as Address;
+/**
+ * The address of an array that kernels read, or also or only overwrite, for tables that name it; other arrays are given
+ * as they are.
+ */
+export function staged(array: TypedArray, read: boolean = true, written: boolean = false): Address {
+  return addressOf(array, read, written) as Address;
 }
 
 /** The element type of an array, as the emitters call it. */
@@ -221,6 +224,11 @@ class Setters {
 
 /** whether an inout of the job that is being given its arguments is read */
 let readsInout = false;
+
+/** Says of that job that its tasks read what they overwrite, where only a table that it is given shows it. */
+export function overwritesWhatItReads(): void {
+  readsInout = true;
+}
 
 type Setter = (this: Setters, given: never, read: never) => Setters;
 

@@ -1,7 +1,7 @@
 /** The form of one comparison: which kernel, on which shapes, and how its results are checked. */
 
 import type { Arbitrary } from 'fast-check';
-import type { KernelName, Kernels } from '../../../src/kernels/contract.ts';
+import type { FloatArray, KernelName, Kernels } from '../../../src/kernels/contract.ts';
 import type { Workbench } from './workbench.ts';
 
 export interface KernelCase<Shape> {
@@ -32,4 +32,10 @@ export function kernelCase<Shape>(definition: KernelCase<Shape>): AnyCase {
     shapes: definition.shapes,
     check: (bench, tested, shape) => definition.check(bench, tested, shape as Shape),
   };
+}
+
+/** The arrays among a kernel's arguments, those in lists and records too. */
+export function arraysAmong(given: unknown): Array<FloatArray | Int32Array> {
+  if (ArrayBuffer.isView(given)) return [given as FloatArray | Int32Array];
+  return typeof given === 'object' && given !== null ? Object.values(given).flatMap(arraysAmong) : [];
 }

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { FloatArray, KernelName, Kernels } from '../../../src/kernels/contract.ts';
+import type { FloatArray, KernelName, Kernels, UpdateKernels } from '../../../src/kernels/contract.ts';
 import { naiveKernels as naive } from '../../../src/kernels/naive/index.ts';
 import { kernelCase, type AnyCase } from './case.ts';
 import { lengths } from './elementwise.ts';
@@ -116,4 +116,48 @@ function ruleCase(rule: Rule): AnyCase {
   });
 }
 
-export const updateCases: readonly AnyCase[] = rules.map(ruleCase);
+/** Parameters of many lengths, short ones and one beyond a task's share among them, by every rule. */
+const listShapes = fc.record({
+  lengths: fc.array(
+    fc.oneof(fc.integer({ min: 0, max: 40 }), fc.integer({ min: 16_000, max: 40_000 })), { maxLength: 6 },
+  ),
+  rule: fc.constantFrom(...rules.filter(({ title }) => title !== 'step 1, decay 0')),
+});
+
+/** What the calls of a rule are given after the arrays. */
+function numbersOf(rule: Rule): number[] {
+  const numbers: number[] = [];
+  const note = (...given: unknown[]): void => {
+    numbers.push(...given.filter((each) => typeof each !== 'object').map(Number));
+  };
+  const nothing = new Float32Array(0);
+  const states = rule.states.map(() => nothing);
+  rule.call({ [rule.kernel]: note } as unknown as Kernels, nothing, nothing, states, nothing, states);
+  return numbers;
+}
+
+const listCase: AnyCase = kernelCase({
+  kernel: 'updateEach',
+  shapes: listShapes,
+  check: (bench, tested, { lengths: sizes, rule }) => {
+    const name = rule.kernel as keyof UpdateKernels;
+    const parameters = sizes.map((length, i) => ({
+      w: bench.inPlace(`w ${i}`, bench.random(`first w ${i}`, length)),
+      dw: bench.random(`dw ${i}`, length),
+      state: rule.states.map(({ name: each, positive }) =>
+        bench.inPlace(`${each} ${i}`, bench.random(`first ${each} ${i}`, length, positive ? { atLeast: 0.5 } : {}))),
+    }));
+    const wanted = parameters
+      .map(({ w, dw, state }) => ({ w: w.slice(), dw, state: state.map((each) => each.slice()) }));
+    const scales = parameters.map(({ w, dw, state }) => Float64Array.from(w, (value, j) =>
+      1 + Math.abs(value) + Math.abs(dw[j]) + state.reduce((sum, each) => sum + Math.abs(each[j]), 0)));
+    tested.updateEach(name, parameters, numbersOf(rule));
+    naive.updateEach(name, wanted, numbersOf(rule));
+    parameters.forEach(({ w, state }, i) => {
+      bench.close(`w ${i}`, w, wanted[i].w, scales[i]);
+      state.forEach((each, j) => bench.close(`state ${j} of ${i}`, each, wanted[i].state[j], scales[i]));
+    });
+  },
+});
+
+export const updateCases: readonly AnyCase[] = [...rules.map(ruleCase), listCase];

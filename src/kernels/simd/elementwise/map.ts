@@ -3,7 +3,9 @@
  * by vectors and for the rest, cut into tasks.
  */
 
-import { bytesOf, type FloatKind, type Kind, type Local, scale, splat, type Value, vectorOf } from '../../../wasm/index.ts';
+import {
+  type Body, bytesOf, type FloatKind, type Kind, type Local, scale, splat, type Value, vectorOf,
+} from '../../../wasm/index.ts';
 import type { FloatArray } from '../../contract.ts';
 import { type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
 import { floatKind, type Job, launch } from '../launch.ts';
@@ -22,7 +24,7 @@ type NamesOf<Types extends MapTypes, Type> =
  * more than once. All values are vectors of the array's type; the elements that fill no vector are computed one by one,
  * each in all lanes of one.
  */
-type Step<Types extends MapTypes> = (
+export type Step<Types extends MapTypes> = (
   values: { readonly [Name in NamesOf<Types, 'input' | 'f64'>]: Value }, keep: Keep, kind: Kind,
 ) => { readonly [Name in NamesOf<Types, 'output'>]: Value };
 
@@ -41,30 +43,42 @@ export function map<const Types extends MapTypes>(name: string, types: Types, st
   return { kernels, emit: (builder, float) => emitMap(builder, float, kernels, types, step) };
 }
 
+/** The names of one type, in their order. */
+export function namesOf(types: MapTypes, type: MapTypes[string]): string[] {
+  return Object.keys(types).filter((name) => types[name] === type);
+}
+
+/** Writes the step at the places that pointers, by array, lead to: a whole vector or one element. */
+export function writeStep<Types extends MapTypes>(
+  f: Body, float: FloatKind, kind: Kind, types: Types, step: Step<Types>, pointers: ReadonlyMap<string, Local>,
+  scalars: ReadonlyArray<readonly [name: string, value: Local]>,
+): void {
+  const vector = vectorOf(float);
+  const whole = kind === vector;
+  const inputs = namesOf(types, 'input').map((name) => {
+    const element = at(kind, pointers.get(name)!);
+    return [name, f.let(whole ? element : splat(vector, element))] as const;
+  });
+  const values = Object.fromEntries([...inputs, ...scalars]);
+  const results = step(values as never, (value) => f.let(value), vector) as Record<string, Value>;
+  const kept = namesOf(types, 'output').map((name) => [name, f.let(results[name])] as const);
+  for (const [name, value] of kept) f.store(pointers.get(name)!, whole ? value : value.lane(0));
+}
+
 function emitMap<Types extends MapTypes>(
   builder: KernelBuilder, float: FloatKind, kernels: FloatKernels<typeof mapSizes & Types>, types: Types,
   step: Step<Types>,
 ): void {
-  const vector = vectorOf(float);
-  const namesOf = (type: MapTypes[string]): string[] => Object.keys(types).filter((name) => types[name] === type);
   builder.define(kernels[float], (f, given, task) => {
     const a = given as Readonly<Record<string, Local>>;
     const [first, last] = shareOf(f, task, a.perTask, a.count);
     const distance = f.let(scale(first, bytesOf(float)));
-    const arrays = [...namesOf('input'), ...namesOf('output')];
+    const arrays = [...namesOf(types, 'input'), ...namesOf(types, 'output')];
     const pointers = new Map(arrays.map((name) => [name, f.let(a[name].add(distance))]));
-    const scalars = namesOf('f64').map((name) => [name, f.let(splat(vector, fromFloat64(float, a[name])))] as const);
-    eachRun(f, float, [...pointers.values()], last.sub(first), (kind) => {
-      const whole = kind === vector;
-      const inputs = namesOf('input').map((name) => {
-        const element = at(kind, pointers.get(name)!);
-        return [name, f.let(whole ? element : splat(vector, element))] as const;
-      });
-      const values = Object.fromEntries([...inputs, ...scalars]);
-      const results = step(values as never, (value) => f.let(value), vector) as Record<string, Value>;
-      const kept = namesOf('output').map((name) => [name, f.let(results[name])] as const);
-      for (const [name, value] of kept) f.store(pointers.get(name)!, whole ? value : value.lane(0));
-    });
+    const scalars = namesOf(types, 'f64')
+      .map((name) => [name, f.let(splat(vectorOf(float), fromFloat64(float, a[name])))] as const);
+    eachRun(f, float, [...pointers.values()], last.sub(first), (kind) =>
+      writeStep(f, float, kind, types, step, pointers, scalars));
   });
 }
 

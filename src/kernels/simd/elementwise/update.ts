@@ -9,11 +9,11 @@
  */
 
 import type { Kind, Value } from '../../../wasm/index.ts';
-import type { UpdateKernels } from '../../contract.ts';
+import type { FloatArray, ListKernels, UpdateKernels } from '../../contract.ts';
 import type { KernelBuilder } from '../kernel.ts';
 import { launched } from '../launch.ts';
 import { withoutTiny } from '../vectors.ts';
-import { map, over, tasksOver } from './map.ts';
+import { listed, overEach } from './listed.ts';
 
 /** value without what is too small to matter in float32; float64 is far from its subnormal numbers. */
 function atLeast(limit: number, value: Value, kind: Kind): Value {
@@ -26,19 +26,19 @@ const meanSquareLimit = 1e-36;
 
 // Scalars that the host can compute beforehand (1 - beta, learningRate / correction) come as scalars of their own.
 
-const sgd = map('sgd_update', { w: 'input', dw: 'input', nextW: 'output', rate: 'f64' },
+const sgd = listed('sgd_update', { w: 'input', dw: 'input', nextW: 'output', rate: 'f64' },
   ({ w, dw, rate }) => ({ nextW: w.sub(rate.mul(dw)) }));
 
 const momentumTypes = {
   w: 'input', dw: 'input', v: 'input', nextW: 'output', nextV: 'output', rate: 'f64', momentum: 'f64',
 } as const;
 
-const momentumUpdate = map('momentum_update', momentumTypes, ({ w, dw, v, rate, momentum }, keep, kind) => {
+const momentumUpdate = listed('momentum_update', momentumTypes, ({ w, dw, v, rate, momentum }, keep, kind) => {
   const nextV = keep(atLeast(momentLimit, keep(momentum.mul(v).sub(rate.mul(dw))), kind));
   return { nextW: w.add(nextV), nextV };
 });
 
-const nesterov = map('nesterov_update', { ...momentumTypes, onePlusMomentum: 'f64' },
+const nesterov = listed('nesterov_update', { ...momentumTypes, onePlusMomentum: 'f64' },
   ({ w, dw, v, rate, momentum, onePlusMomentum }, keep, kind) => {
     const before = keep(momentum.mul(v));
     const nextV = keep(atLeast(momentLimit, keep(before.sub(rate.mul(dw))), kind));
@@ -46,7 +46,7 @@ const nesterov = map('nesterov_update', { ...momentumTypes, onePlusMomentum: 'f6
   });
 
 // The step is a share of the gradient and a share of the velocity: (0, 1), or (1, momentum) when looking ahead.
-const decayedMomentum = map('decayed_momentum_update', {
+const decayedMomentum = listed('decayed_momentum_update', {
   ...momentumTypes, decay: 'f64', ofGradient: 'f64', ofVelocity: 'f64',
 }, ({ w, dw, v, rate, momentum, decay, ofGradient, ofVelocity }, keep, kind) => {
   const gradient = keep(dw.add(decay.mul(w)));
@@ -58,7 +58,7 @@ const adaptiveTypes = {
   w: 'input', dw: 'input', cache: 'input', nextW: 'output', nextCache: 'output', rate: 'f64', epsilon: 'f64',
 } as const;
 
-const rmsprop = map('rmsprop_update', { ...adaptiveTypes, decay: 'f64', oneMinusDecay: 'f64' },
+const rmsprop = listed('rmsprop_update', { ...adaptiveTypes, decay: 'f64', oneMinusDecay: 'f64' },
   ({ w, dw, cache, rate, epsilon, decay, oneMinusDecay }, keep, kind) => {
     const gradient = keep(atLeast(gradientLimit, dw, kind));
     const sum = keep(decay.mul(cache).add(oneMinusDecay.mul(gradient.mul(gradient))));
@@ -66,13 +66,13 @@ const rmsprop = map('rmsprop_update', { ...adaptiveTypes, decay: 'f64', oneMinus
     return { nextW: w.sub(rate.mul(gradient).div(nextCache.sqrt().add(epsilon))), nextCache };
   });
 
-const adagrad = map('adagrad_update', adaptiveTypes, ({ w, dw, cache, rate, epsilon }, keep, kind) => {
+const adagrad = listed('adagrad_update', adaptiveTypes, ({ w, dw, cache, rate, epsilon }, keep, kind) => {
   const gradient = keep(atLeast(gradientLimit, dw, kind));
   const nextCache = keep(cache.add(gradient.mul(gradient)));
   return { nextW: w.sub(rate.mul(gradient).div(nextCache.sqrt().add(epsilon))), nextCache };
 });
 
-const adam = map('adam_update', {
+const adam = listed('adam_update', {
   w: 'input', dw: 'input', m: 'input', v: 'input', nextW: 'output', nextM: 'output', nextV: 'output', rate: 'f64',
   beta1: 'f64', oneMinusBeta1: 'f64', beta2: 'f64', oneMinusBeta2: 'f64', epsilon: 'f64', inverseCorrection2: 'f64',
   keepWeight: 'f64',
@@ -93,34 +93,57 @@ export function emitUpdates(kernels: KernelBuilder): void {
   }
 }
 
-export const updateKernels: UpdateKernels = {
-  sgdUpdate: launched((w, dw, nextW, rate) => {
-    over(sgd, w).w(w).dw(dw).nextW(nextW).rate(rate).run(tasksOver(w));
+/** Sets of arrays, each in the order in which the rule's kernel takes them. */
+type Sets = ReadonlyArray<readonly FloatArray[]>;
+
+/** How many arrays a rule takes, and how it is run with its numbers as the contract has them. */
+type Runner = readonly [arrays: number, run: (sets: Sets, ...numbers: number[]) => void];
+
+const rules: Readonly<Record<keyof UpdateKernels, Runner>> = {
+  sgdUpdate: [3, (sets, rate) => {
+    const [job, tasks] = overEach(sgd, sets);
+    job.rate(rate).run(tasks);
+  }],
+  momentumUpdate: [5, (sets, rate, momentum) => {
+    const [job, tasks] = overEach(momentumUpdate, sets);
+    job.rate(rate).momentum(momentum).run(tasks);
+  }],
+  nesterovUpdate: [5, (sets, rate, momentum) => {
+    const [job, tasks] = overEach(nesterov, sets);
+    job.rate(rate).momentum(momentum).onePlusMomentum(1 + momentum).run(tasks);
+  }],
+  decayedMomentumUpdate: [5, (sets, rate, momentum, weightDecay, lookAhead) => {
+    const [job, tasks] = overEach(decayedMomentum, sets);
+    job.rate(rate).momentum(momentum).decay(weightDecay)
+      .ofGradient(lookAhead ? 1 : 0).ofVelocity(lookAhead ? momentum : 1).run(tasks);
+  }],
+  rmspropUpdate: [5, (sets, rate, decay, epsilon) => {
+    const [job, tasks] = overEach(rmsprop, sets);
+    job.rate(rate).decay(decay).oneMinusDecay(1 - decay).epsilon(epsilon).run(tasks);
+  }],
+  adagradUpdate: [5, (sets, rate, epsilon) => {
+    const [job, tasks] = overEach(adagrad, sets);
+    job.rate(rate).epsilon(epsilon).run(tasks);
+  }],
+  adamUpdate: [7, (sets, rate, beta1, beta2, epsilon, correction1, correction2, decay) => {
+    const [job, tasks] = overEach(adam, sets);
+    job.rate(rate / correction1).beta1(beta1).oneMinusBeta1(1 - beta1).beta2(beta2).oneMinusBeta2(1 - beta2)
+      .epsilon(epsilon).inverseCorrection2(1 / correction2).keepWeight(1 - decay).run(tasks);
+  }],
+};
+
+/** The rules one parameter at a time. */
+const single = Object.fromEntries(Object.entries(rules).map(([name, [arrays, run]]) => [
+  name,
+  launched((...given: Array<FloatArray | number>) => {
+    run([given.slice(0, arrays) as FloatArray[]], ...given.slice(arrays) as number[]);
   }),
-  momentumUpdate: launched((w, dw, v, nextW, nextV, rate, momentum) => {
-    over(momentumUpdate, w).w(w).dw(dw).v(v).nextW(nextW).nextV(nextV).rate(rate).momentum(momentum).run(tasksOver(w));
-  }),
-  nesterovUpdate: launched((w, dw, v, nextW, nextV, rate, momentum) => {
-    over(nesterov, w).w(w).dw(dw).v(v).nextW(nextW).nextV(nextV).rate(rate).momentum(momentum)
-      .onePlusMomentum(1 + momentum).run(tasksOver(w));
-  }),
-  decayedMomentumUpdate: launched((w, dw, v, nextW, nextV, rate, momentum, weightDecay, lookAhead) => {
-    over(decayedMomentum, w).w(w).dw(dw).v(v).nextW(nextW).nextV(nextV).rate(rate).momentum(momentum).decay(weightDecay)
-      .ofGradient(lookAhead ? 1 : 0).ofVelocity(lookAhead ? momentum : 1).run(tasksOver(w));
-  }),
-  rmspropUpdate: launched((w, dw, cache, nextW, nextCache, rate, decay, epsilon) => {
-    over(rmsprop, w).w(w).dw(dw).cache(cache).nextW(nextW).nextCache(nextCache).rate(rate).decay(decay)
-      .oneMinusDecay(1 - decay).epsilon(epsilon).run(tasksOver(w));
-  }),
-  adagradUpdate: launched((w, dw, cache, nextW, nextCache, rate, epsilon) => {
-    over(adagrad, w).w(w).dw(dw).cache(cache).nextW(nextW).nextCache(nextCache).rate(rate).epsilon(epsilon)
-      .run(tasksOver(w));
-  }),
-  adamUpdate: launched((
-    w, dw, m, v, nextW, nextM, nextV, rate, beta1, beta2, epsilon, correction1, correction2, decay,
-  ) => {
-    over(adam, w).w(w).dw(dw).m(m).v(v).nextW(nextW).nextM(nextM).nextV(nextV)
-      .rate(rate / correction1).beta1(beta1).oneMinusBeta1(1 - beta1).beta2(beta2).oneMinusBeta2(1 - beta2)
-      .epsilon(epsilon).inverseCorrection2(1 / correction2).keepWeight(1 - decay).run(tasksOver(w));
+])) as unknown as UpdateKernels;
+
+export const updateKernels: UpdateKernels & ListKernels = {
+  ...single,
+  updateEach: launched((rule, parameters, numbers) => {
+    if (parameters.length === 0) return;
+    rules[rule][1](parameters.map(({ w, dw, state }) => [w, dw, ...state, w, ...state]), ...numbers);
   }),
 };

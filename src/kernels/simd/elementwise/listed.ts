@@ -1,0 +1,104 @@
+/**
+ * Elementwise kernels over lists of arrays: what is done to many parameters, most of them short, in one job. Two tables
+ * say where they lie. One has a row for each piece of an array set: its length and its address in every array of the
+ * set. The other says at which row each task begins, so that a task goes through one long piece or many short ones; the
+ * cut follows from the lengths alone.
+ */
+
+import { type FloatKind, load, type Local, scale, splat, vectorOf } from '../../../wasm/index.ts';
+import type { FloatArray } from '../../contract.ts';
+import { type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
+import { floatKind, type Job, launch, overwritesWhatItReads, staged } from '../launch.ts';
+import { elementwiseTuning } from '../tuning.ts';
+import { eachRun, fromFloat64 } from '../vectors.ts';
+import { type MapTypes, namesOf, type Step, writeStep } from './map.ts';
+
+/** The tables that all of them begin with. */
+const listTables = { starts: 'input', rows: 'input' } as const;
+
+type NumbersOf<Types extends MapTypes> = {
+  readonly [Name in keyof Types as Types[Name] extends 'f64' ? Name : never]: 'f64';
+};
+
+/** A kernel over lists, with what it computes. */
+export interface ListedKernel<Types extends MapTypes> {
+  readonly types: Types;
+  readonly kernels: FloatKernels<typeof listTables & NumbersOf<Types>>;
+  emit(kernels: KernelBuilder, float: FloatKind): void;
+}
+
+/** Declares and describes a kernel: its inputs in `types` come before its outputs, numbers last. */
+export function listed<const Types extends MapTypes>(
+  name: string, types: Types, step: Step<Types>,
+): ListedKernel<Types> {
+  const numbers = Object.fromEntries(namesOf(types, 'f64').map((each) => [each, 'f64'])) as NumbersOf<Types>;
+  const kernels = floatKernels(name, { ...listTables, ...numbers });
+  return { types, kernels, emit: (builder, float) => emitListed(builder, float, kernels, types, step) };
+}
+
+/** Arrays that a row has an address in, in its order. */
+function arraysOf(types: MapTypes): string[] {
+  return [...namesOf(types, 'input'), ...namesOf(types, 'output')];
+}
+
+function emitListed<Types extends MapTypes>(
+  builder: KernelBuilder, float: FloatKind, kernels: FloatKernels<typeof listTables & NumbersOf<Types>>, types: Types,
+  step: Step<Types>,
+): void {
+  const arrays = arraysOf(types);
+  const rowBytes = 4 * (1 + arrays.length);
+  builder.define(kernels[float], (f, given, task) => {
+    const a = given as Readonly<Record<string, Local>>;
+    const scalars = namesOf(types, 'f64')
+      .map((name) => [name, f.let(splat(vectorOf(float), fromFloat64(float, a[name])))] as const);
+    const start = f.let(a.starts.add(scale(task, 4)));
+    const row = f.let(a.rows.add(load('i32', start).mul(rowBytes)));
+    const left = f.let(load('i32', start, 4).sub(load('i32', start)));
+    f.repeat(left, () => {
+      const pointers = new Map(arrays.map((name, i) => [name, f.let(load('i32', row, 4 * (i + 1)))]));
+      eachRun(f, float, [...pointers.values()], load('i32', row), (kind) =>
+        writeStep(f, float, kind, types, step, pointers, scalars));
+      f.increase(row, rowBytes);
+    });
+  });
+}
+
+/**
+ * Begins a job over sets of arrays, those of each set of one length, inputs before outputs; an output may be one of the
+ * inputs. Gives the job, which still wants its numbers, and how many tasks to run it with.
+ */
+export function overEach<Types extends MapTypes>(
+  { types, kernels }: ListedKernel<Types>, sets: ReadonlyArray<readonly FloatArray[]>,
+): readonly [job: Job<NumbersOf<Types>>, tasks: number] {
+  const inputs = namesOf(types, 'input').length;
+  const width = 1 + arraysOf(types).length;
+  const most = elementwiseTuning.elementsPerTask;
+  let pieces = 0;
+  for (const [{ length }] of sets) pieces += Math.ceil(length / most);
+  const rows = new Int32Array(pieces * width);
+  const starts = [0];
+  let [row, elements, inPlace] = [0, 0, false];
+  const addresses = new Array<number>(width - 1);
+  for (const arrays of sets) {
+    const [{ length, BYTES_PER_ELEMENT: bytes }] = arrays;
+    for (let i = 0; i < width - 1; i++) {
+      addresses[i] = staged(arrays[i], i < inputs, i >= inputs);
+      if (i >= inputs) inPlace ||= addresses.indexOf(addresses[i]) < inputs;
+    }
+    for (let first = 0; first < length; first += most, row++) {
+      const count = Math.min(most, length - first);
+      if (elements > 0 && elements + count > most) {
+        starts.push(row);
+        elements = 0;
+      }
+      elements += count;
+      rows[row * width] = count;
+      for (let i = 0; i < width - 1; i++) rows[row * width + 1 + i] = addresses[i] + first * bytes;
+    }
+  }
+  const tasks = row === 0 ? 0 : starts.length;
+  starts.push(row);
+  const job = launch(kernels[floatKind(sets[0][0])]) as unknown as Job<typeof listTables>;
+  if (inPlace) overwritesWhatItReads();
+  return [job.starts(Int32Array.from(starts)).rows(rows) as never, tasks];
+}
