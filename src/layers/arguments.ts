@@ -15,7 +15,8 @@ export type FloatType = 'float32' | 'float64';
  * bytes and other integers are therefore float32, unless weights in float64 stand beside them.
  */
 export function floatTypeOf(...tensors: readonly Tensor[]): FloatType {
-  return tensors.some((t) => t.dtype === 'float64') ? 'float64' : 'float32';
+  for (const { dtype } of tensors) if (dtype === 'float64') return 'float64';
+  return 'float32';
 }
 
 /** t itself where it is row-major and of the given type, else a copy that is: what a layer keeps in its cache. */

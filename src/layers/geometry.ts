@@ -87,11 +87,13 @@ function axisOf(size: number, extent: number, stride: number, rule: PadRule, axi
 }
 
 /** A stride beyond the input leaves one window as any such stride does; kernels need not know how far beyond it is. */
-function cutStrides(
-  strideY: number, strideX: number, vertical: Axis, horizontal: Axis,
-): { strideY: number; strideX: number } {
-  const most = Math.max(vertical.padded, horizontal.padded);
-  return { strideY: Math.min(strideY, most), strideX: Math.min(strideX, most) };
+function cutStride(stride: number, vertical: Axis, horizontal: Axis): number {
+  return Math.min(stride, Math.max(vertical.padded, horizontal.padded));
+}
+
+/** Both shapes, for errors. */
+function bothShapes(x: readonly number[], w: readonly number[]): string {
+  return `(x ${shapeText(x)}, w ${shapeText(w)})`;
 }
 
 /**
@@ -109,15 +111,14 @@ export function convSizes(
   const groups = checkInteger(fn, 'groups', convParam.groups ?? 1, 1);
   const [batch, channels, height, width] = x;
   const [filters, filterChannels, kernelHeight, kernelWidth] = w;
-  const shapes = (): string => `(x ${shapeText(x)}, w ${shapeText(w)})`; // made for errors only: it takes a while
   if (groups > 1 && (channels % groups !== 0 || filters % groups !== 0)) {
     throw new RangeError(
-      `${fn}: groups must divide the ${channels} channels and the ${filters} filters, got ${groups} ${shapes()}`,
+      `${fn}: groups must divide the ${channels} channels and the ${filters} filters, got ${groups} ${bothShapes(x, w)}`,
     );
   }
   if (filterChannels * groups !== channels) {
     const cut = groups === 1 ? '' : ` in ${groups} groups`;
-    throw new RangeError(`${fn}: w has ${filterChannels} input channels, x has ${channels}${cut} ${shapes()}`);
+    throw new RangeError(`${fn}: w has ${filterChannels} input channels, x has ${channels}${cut} ${bothShapes(x, w)}`);
   }
   const vertical = axisOf(height, (kernelHeight - 1) * dilationY + 1, strideY, pad, 0);
   const horizontal = axisOf(width, (kernelWidth - 1) * dilationX + 1, strideX, pad, 1);
@@ -125,13 +126,14 @@ export function convSizes(
     const dilated = dilationY > 1 || dilationX > 1 ? ` (dilated by ${dilationY}x${dilationX})` : '';
     throw new RangeError(
       `${fn}: w has a window of ${kernelHeight}x${kernelWidth}${dilated}, larger than the padded input of ` +
-      `${vertical.padded}x${horizontal.padded} ${shapes()}`,
+      `${vertical.padded}x${horizontal.padded} ${bothShapes(x, w)}`,
     );
   }
   return {
     batch, channels, height, width, filters, kernelHeight, kernelWidth,
-    ...cutStrides(strideY, strideX, vertical, horizontal), padTop: vertical.before, padLeft: horizontal.before,
-    dilationY, dilationX, groups, outHeight: vertical.out, outWidth: horizontal.out,
+    strideY: cutStride(strideY, vertical, horizontal), strideX: cutStride(strideX, vertical, horizontal),
+    padTop: vertical.before, padLeft: horizontal.before, dilationY, dilationX, groups,
+    outHeight: vertical.out, outWidth: horizontal.out,
   };
 }
 
@@ -162,8 +164,8 @@ export function poolSizes(
   }
   return {
     planes: batch * channels, height, width, poolHeight, poolWidth,
-    ...cutStrides(strideY, strideX, vertical, horizontal), padTop: vertical.before, padLeft: horizontal.before,
-    outHeight: vertical.out, outWidth: horizontal.out,
+    strideY: cutStride(strideY, vertical, horizontal), strideX: cutStride(strideX, vertical, horizontal),
+    padTop: vertical.before, padLeft: horizontal.before, outHeight: vertical.out, outWidth: horizontal.out,
   };
 }
 

@@ -11,7 +11,7 @@ import type { DType, Lease, TypedArray } from '../kernels/memory/allocate.ts';
 import { describe } from '../runtime/check.ts';
 import { dtypeOf } from './dtype.ts';
 import { format } from './format.ts';
-import { checkIndex, checkShape, checkView, isRowMajor, rowMajorStrides, shapeText, sizeOf } from './shape.ts';
+import { checkIndex, checkView, isRowMajor, layoutOf, shapeText } from './shape.ts';
 import type { Tensor } from './tensor.ts';
 
 /** Numbers in arrays in arrays: what `toArray` gives. A 0-d tensor is a bare number. */
@@ -49,6 +49,7 @@ export class TensorCore {
   readonly ndim: number;
   /** says whether the memory may still be read; null where it is the tensor's own */
   readonly lease: Lease | null;
+  private readonly rowMajor: boolean;
   private readonly storage: TypedArray;
   private readonly writes: Writes;
 
@@ -64,12 +65,16 @@ export class TensorCore {
     lease: Lease | null = null, writes: Writes = { count: 0 },
   ) {
     this.dtype = dtypeOf('Tensor', data);
-    const sizes = checkShape('Tensor', shape ?? [data.length]);
-    this.shape = Object.freeze(sizes);
-    this.strides = Object.freeze(checkView('Tensor', sizes, strides ?? rowMajorStrides(sizes), offset, data.length));
+    const layout = layoutOf('Tensor', shape ?? [data.length]);
+    const fills = strides === undefined && offset === 0 && layout.size <= data.length;
+    this.shape = layout.shape;
+    this.strides = fills
+      ? layout.strides
+      : Object.freeze(checkView('Tensor', layout.shape, strides ?? layout.strides, offset, data.length));
     this.offset = offset;
-    this.size = sizeOf(sizes);
-    this.ndim = sizes.length;
+    this.size = layout.size;
+    this.ndim = layout.shape.length;
+    this.rowMajor = fills || isRowMajor(layout.shape, this.strides);
     this.storage = data;
     this.lease = lease;
     this.writes = writes;
@@ -121,7 +126,7 @@ export class TensorCore {
 
   /** True when the elements lie one after another in row-major order. */
   get isContiguous(): boolean {
-    return isRowMajor(this.shape, this.strides);
+    return this.rowMajor;
   }
 
   private position(fn: string, indices: readonly number[]): number {
@@ -211,6 +216,9 @@ export function makeTensorsOf(tensorClass: TensorClass): void {
 }
 
 /** A tensor; see the constructor. */
-export function newTensor(...given: ConstructorParameters<typeof TensorCore>): Tensor {
-  return new latest(...given);
+export function newTensor(
+  data: TypedArray, shape?: readonly number[], strides?: readonly number[], offset?: number, lease?: Lease | null,
+  writes?: Writes,
+): Tensor {
+  return new latest(data, shape, strides, offset, lease, writes);
 }

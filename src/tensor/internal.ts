@@ -4,7 +4,7 @@ import { allocate, currentLease } from '../kernels/memory/allocate.ts';
 import type { DType, TypedArray } from '../kernels/memory/allocate.ts';
 import { copyElements } from './copy.ts';
 import { newTensor } from './core.ts';
-import { isRowMajor, rowMajorStrides, sizeOf } from './shape.ts';
+import { rowMajorStrides, sizeOf } from './shape.ts';
 import type { Tensor } from './tensor.ts';
 
 /**
@@ -21,7 +21,7 @@ export function emptyTensor(shape: readonly number[], dtype: DType): Tensor {
  */
 export function contiguousData(t: Tensor): TypedArray {
   const data = t.data;
-  if (isRowMajor(t.shape, t.strides)) {
+  if (t.isContiguous) {
     return data.length === t.size ? data : data.subarray(t.offset, t.offset + t.size);
   }
   return copiedData(t, t.dtype);

@@ -90,6 +90,35 @@ export function rowMajorStrides(shape: readonly number[]): number[] {
   return strides;
 }
 
+/** A valid shape with its row-major strides and its number of elements; frozen, for many tensors to share. */
+export interface Layout {
+  readonly shape: readonly number[];
+  readonly strides: readonly number[];
+  readonly size: number;
+}
+
+/** Layouts made of late, by a hash of the shape: a training step makes tensors of the same shapes again and again. */
+const layouts = new Array<Layout | null>(256).fill(null);
+
+/** The layout of row-major tensors of this shape. Throws as checkShape does. */
+export function layoutOf(fn: string, shape: ShapeLike): Layout {
+  let hash = 0;
+  if (Array.isArray(shape)) {
+    for (let axis = 0; axis < shape.length; axis++) {
+      const extent: unknown = shape[axis];
+      hash = Math.imul(hash, 31) + (typeof extent === 'number' ? extent : 0);
+    }
+    const known = layouts[hash & 255];
+    if (known !== null && sameShape(known.shape, shape as readonly number[])) return known;
+  }
+  const sizes = checkShape(fn, shape);
+  const layout = {
+    shape: Object.freeze(sizes), strides: Object.freeze(rowMajorStrides(sizes)), size: sizeOf(sizes),
+  };
+  layouts[hash & 255] = layout;
+  return layout;
+}
+
 /** True when the elements lie one after another in row-major order. Strides of axes of size 1 do not matter. */
 export function isRowMajor(shape: readonly number[], strides: readonly number[]): boolean {
   let expected = 1;

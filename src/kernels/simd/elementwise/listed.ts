@@ -22,7 +22,9 @@ type NumbersOf<Types extends MapTypes> = {
 
 /** A kernel over lists, with what it computes. */
 export interface ListedKernel<Types extends MapTypes> {
-  readonly types: Types;
+  /** arrays of a set, and how many of them are inputs */
+  readonly arrays: number;
+  readonly inputs: number;
   readonly kernels: FloatKernels<typeof listTables & NumbersOf<Types>>;
   emit(kernels: KernelBuilder, float: FloatKind): void;
 }
@@ -33,7 +35,10 @@ export function listed<const Types extends MapTypes>(
 ): ListedKernel<Types> {
   const numbers = Object.fromEntries(namesOf(types, 'f64').map((each) => [each, 'f64'])) as NumbersOf<Types>;
   const kernels = floatKernels(name, { ...listTables, ...numbers });
-  return { types, kernels, emit: (builder, float) => emitListed(builder, float, kernels, types, step) };
+  return {
+    arrays: arraysOf(types).length, inputs: namesOf(types, 'input').length, kernels,
+    emit: (builder, float) => emitListed(builder, float, kernels, types, step),
+  };
 }
 
 /** Arrays that a row has an address in, in its order. */
@@ -68,20 +73,18 @@ function emitListed<Types extends MapTypes>(
  * inputs. Gives the job, which still wants its numbers, and how many tasks to run it with.
  */
 export function overEach<Types extends MapTypes>(
-  { types, kernels }: ListedKernel<Types>, sets: ReadonlyArray<readonly FloatArray[]>,
+  { arrays: width, inputs, kernels }: ListedKernel<Types>, sets: ReadonlyArray<readonly FloatArray[]>,
 ): readonly [job: Job<NumbersOf<Types>>, tasks: number] {
-  const inputs = namesOf(types, 'input').length;
-  const width = 1 + arraysOf(types).length;
   const most = elementwiseTuning.elementsPerTask;
   let pieces = 0;
   for (const [{ length }] of sets) pieces += Math.ceil(length / most);
-  const rows = new Int32Array(pieces * width);
+  const rows = new Int32Array(pieces * (1 + width));
   const starts = [0];
   let [row, elements, inPlace] = [0, 0, false];
-  const addresses = new Array<number>(width - 1);
+  const addresses = new Array<number>(width);
   for (const arrays of sets) {
     const [{ length, BYTES_PER_ELEMENT: bytes }] = arrays;
-    for (let i = 0; i < width - 1; i++) {
+    for (let i = 0; i < width; i++) {
       addresses[i] = staged(arrays[i], i < inputs, i >= inputs);
       if (i >= inputs) inPlace ||= addresses.indexOf(addresses[i]) < inputs;
     }
@@ -92,8 +95,9 @@ export function overEach<Types extends MapTypes>(
         elements = 0;
       }
       elements += count;
-      rows[row * width] = count;
-      for (let i = 0; i < width - 1; i++) rows[row * width + 1 + i] = addresses[i] + first * bytes;
+      const at = row * (1 + width);
+      rows[at] = count;
+      for (let i = 0; i < width; i++) rows[at + 1 + i] = addresses[i] + first * bytes;
     }
   }
   const tasks = row === 0 ? 0 : starts.length;
