@@ -176,9 +176,11 @@ function samplesSection(samples: readonly SamplePrediction[]): string {
     );
   });
   const rightCount = samples.filter((sample) => sample.actual === sample.predicted).length;
+  const [heading, note] = rightCount === 0
+    ? ['Mistakes', `What the network said of ${samples.length === 1 ? 'a test image' : `${samples.length} test images`}, and what they are.`]
+    : ['Sample predictions', `${rightCount} of these ${samples.length} test images are recognised.`];
   return (
-    '<section class="card"><h2>Sample predictions</h2>' +
-    `<p class="note">${rightCount} of these ${samples.length} test images are recognised.</p>` +
+    `<section class="card"><h2>${heading}</h2><p class="note">${note}</p>` +
     `<ul class="samples">${items.join('')}</ul></section>`
   );
 }

@@ -118,6 +118,7 @@ describe('tilegrad evaluate', () => {
     expect(out.endsWith(`\n\npage: ${at('page.html')}\n`)).toBe(true);
     const page = await readFile(at('page.html'), 'utf8');
     expect(page).toContain('the mistakes that the model was surest of');
+    expect(page).toContain('<h2>Mistakes</h2>');
     expect(page.match(/data:image\/png/g)!.length).toBe(Math.round(20 * (1 - testAccuracy)));
     const again = ['evaluate', at('run'), '--data', tiny.data, '--num-test', '5', '--out', at('page.html')];
     expect(await run(...again)).toMatchObject({ code: 2, err: expect.stringContaining('page.html is there already') as string });
