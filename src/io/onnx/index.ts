@@ -3,4 +3,5 @@
 export { decodeOnnx, verifyOnnx, type DecodeOnnxOptions } from './decode.ts';
 export { encodeOnnx, type EncodeOnnxOptions } from './encode.ts';
 export { onnxMetadata } from './file.ts';
-export type { OnnxMetadata, OnnxSample } from './metadata.ts';
+export type { OnnxMetadata } from './metadata.ts';
+export type { Sample as OnnxSample } from '../sample.ts';

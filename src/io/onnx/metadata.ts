@@ -9,9 +9,6 @@ import { parseJson } from '../json.ts';
 import type { Sample } from '../sample.ts';
 import type { Message } from './messages.ts';
 
-/** What goes in and what comes out, one tensor an input and an output of the graph. */
-export type OnnxSample = Sample;
-
 export interface OnnxMetadata {
   /** the names of the classes in the order of the scores; null where the file has none */
   readonly classNames: readonly string[] | null;
@@ -21,7 +18,7 @@ export interface OnnxMetadata {
   /** whether the graph itself does that */
   readonly preprocessingInGraph: boolean;
   /** an input and the output that the exported model had for it; null where the file has none */
-  readonly sample: OnnxSample | null;
+  readonly sample: Sample | null;
   /** all entries of the file by key, as text */
   readonly entries: Readonly<Record<string, string>>;
 }
