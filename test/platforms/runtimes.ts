@@ -1,38 +1,22 @@
 /** The runtimes that the platform test runs in, as the npm registry has them, and Chromium. */
 
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
+import { bunBinary, denoBinary, nodeBinary } from '../../scripts/runtime-binaries.ts';
 
 const run = promisify(execFile);
-const machine = `${process.platform}-${process.arch}`;
 const minutes = 5;
 
 export interface Runtime {
   readonly name: string;
   /** Evaluates `await (await import('./program.mjs'))[fn]()` in the folder, and ends by itself. Throws otherwise. */
   call(folder: string, fn: string): Promise<unknown>;
-}
-
-/** Kept between runs, because binaries are large. */
-const kept = join(tmpdir(), 'tilegrad-runtimes');
-
-/** Installs a package without its scripts, and gives the path of a file in it. */
-async function binary(name: string, version: string, file: string): Promise<string> {
-  const folder = join(kept, `${name.replace('/', '-')}-${version}`);
-  const path = join(folder, 'node_modules', name, file);
-  if (!existsSync(path)) {
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, 'package.json'), '{ "private": true }');
-    await run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--force', `${name}@${version}`], { cwd: folder });
-  }
-  return path;
 }
 
 function inConsole(name: string, find: () => Promise<string>, options: readonly string[]): Runtime {
@@ -47,12 +31,11 @@ function inConsole(name: string, find: () => Promise<string>, options: readonly 
   };
 }
 
-const node = (version: string): Runtime => inConsole(`node ${version}`, () => binary(`node-${machine}`, version, 'bin/node'), []);
+const node = (version: string): Runtime => inConsole(`node ${version}`, () => nodeBinary(version), []);
 
 /** No permission is asked for and none is given: computing must not need any. */
-const deno = inConsole('deno', () => binary(`@deno/${machine}${process.platform === 'linux' ? '-glibc' : ''}`, 'latest', 'deno'),
-  ['run', '--no-prompt']);
-const bun = inConsole('bun', () => binary(`@oven/bun-${machine}`, 'latest', 'bin/bun'), []);
+const deno = inConsole('deno', denoBinary, ['run', '--no-prompt']);
+const bun = inConsole('bun', bunBinary, []);
 
 const types: Readonly<Record<string, string>> = { '.js': 'text/javascript', '.mjs': 'text/javascript', '.html': 'text/html' };
 
