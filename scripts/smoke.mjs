@@ -45,7 +45,6 @@ const exported = {
   'tilegrad/train': ['sgd', 'sgdMomentum', 'nesterov', 'rmsprop', 'adam', 'adagrad', 'adamW', 'Solver', 'evalNumericalGradient', 'evalNumericalGradientArray', 'relError'],
   'tilegrad/data': ['parseCifar10', 'makeShapes'],
   'tilegrad/io': ['encodeSafetensors', 'decodeSafetensors', 'encodeNpy', 'decodeNpy', 'encodeNpz', 'decodeNpz'],
-  'tilegrad/viz': [],
   'tilegrad/node': ['loadCifar10', 'getCifar10Data'],
 };
 
@@ -86,7 +85,10 @@ await check('the tarball installs with nothing beside it', () => {
   return `${(statSync(file).size / 1024).toFixed(0)} KiB packed, ${(packed.unpackedSize / 1024).toFixed(0)} KiB unpacked`;
 });
 
-for (const [subpath, names] of Object.entries(exported)) {
+const subpaths = Object.keys(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).exports)
+  .filter((subpath) => !subpath.endsWith('.json')).map((subpath) => `tilegrad${subpath.slice(1)}`);
+for (const subpath of subpaths) {
+  const names = exported[subpath] ?? [];
   await check(`${subpath} imports, with the ${names.length} names that programs rely on`, () => {
     const source = `const m = await import(${JSON.stringify(subpath)}); const missing = ${JSON.stringify(names)}.filter((n) => m[n] === undefined);
       if (missing.length > 0) throw new Error('missing ' + missing); console.log(Object.keys(m).length)`;
@@ -96,23 +98,32 @@ for (const [subpath, names] of Object.entries(exported)) {
 
 const installed = join(folder, 'node_modules/tilegrad');
 
-/** The packages with all that they depend on. */
-function closure(names, found = new Set()) {
-  for (const name of names.filter((name) => !found.has(name))) {
-    found.add(name);
-    closure(Object.keys(JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8')).dependencies ?? {}), found);
-  }
-  return [...found].sort();
+/** The packages that the packed sources import, or resolve by name. */
+function imported() {
+  const files = readdirSync(join(installed, 'src'), { recursive: true }).filter((path) => path.endsWith('.ts'));
+  const place = /^(?:import|export) [^;]*?from |\bimport\(|createRequire\(import\.meta\.url\)(?:\.resolve)?\(/.source;
+  const named = new RegExp(`(?:${place})'((?:@[\\w.-]+/)?\\w[\\w.:-]*)[/']`, 'gm');
+  const found = files.flatMap((path) => {
+    return [...readFileSync(join(installed, 'src', path), 'utf8').matchAll(named)].map((match) => match[1]);
+  });
+  return [...new Set(found)].filter((name) => !name.startsWith('node:'));
 }
 
 await check('the licence of every bundled package is in the tarball, word for word', () => {
   const notices = readFileSync(join(installed, 'dist/THIRD-PARTY-LICENSES.txt'), 'utf8');
-  const names = closure(['commander', 'fast-png', 'fflate', 'piscina']);
-  for (const name of names) {
-    const license = readFileSync(join(root, 'node_modules', name, 'LICENSE'), 'utf8').trim();
-    assert(notices.includes(`${name} `) && notices.includes(license), `the notices lack ${name}`);
+  const sections = notices.split(`\n${'-'.repeat(80)}\n`).map((text) => text.replace(/^.*packages:$/m, '').trim());
+  const named = new Map(sections.map((text) => [text.slice(0, text.indexOf(' ')), text]));
+  const missing = imported().filter((name) => !named.has(name));
+  assert(named.size > 0 && missing.length === 0, `the notices lack ${missing}`);
+  for (const [name, text] of named) {
+    const packageFolder = join(root, 'node_modules', name);
+    const license = readdirSync(packageFolder).find((entry) => /^licen[cs]e(\.|$)/i.test(entry));
+    const { version } = JSON.parse(readFileSync(join(packageFolder, 'package.json'), 'utf8'));
+    assert(text.startsWith(`${name} ${version}\n`), `the notices have another version of ${name} than ${version}`);
+    const words = license === undefined ? 'licence' : readFileSync(join(packageFolder, license), 'utf8').trim();
+    assert(text.includes(words), `the notices lack the licence of ${name}`);
   }
-  return names.join(', ');
+  return [...named.keys()].join(', ');
 });
 
 await check('the tarball carries the commented sources and says where they come from', () => {
@@ -135,7 +146,6 @@ await check('every link and picture of the packed README is absolute or within t
   return `${targets.length} links`;
 });
 
-const subpaths = Object.keys(exported);
 for (const compiler of ['typescript-5.6', 'typescript']) {
   for (const resolution of ['nodenext', 'bundler']) {
     const tsc = join(root, 'node_modules', compiler, 'bin/tsc');
