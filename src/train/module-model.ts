@@ -1,5 +1,6 @@
 /** A module of tilegrad/nn as a model that the Solver trains: its parameters by name, its loss and their gradients. */
 
+import type { Variable } from '../autograd/variable.ts';
 import { crossEntropy } from '../nn/losses.ts';
 import { inputsOf, Module } from '../nn/module.ts';
 import type { StateTree, TrainableModel } from '../models/model.ts';
@@ -16,10 +17,15 @@ export function modelOf(model: unknown): unknown {
 class ModuleModel implements TrainableModel {
   readonly params: Record<string, Tensor> = {};
   readonly #module: Module;
+  // found once: walking the fields of a deep network at every step takes longer than its smaller kernels
+  readonly #parts: readonly Module[];
+  readonly #parameters: ReadonlyArray<readonly [name: string, parameter: Variable]>;
 
   constructor(module: Module) {
     this.#module = module;
-    for (const [name, parameter] of module.namedParameters().filter(([, { requiresGrad }]) => requiresGrad)) {
+    this.#parts = module.modules();
+    this.#parameters = module.namedParameters();
+    for (const [name, parameter] of this.#parameters.filter(([, { requiresGrad }]) => requiresGrad)) {
       Object.defineProperty(this.params, name, {
         enumerable: true,
         configurable: true,
@@ -34,12 +40,12 @@ class ModuleModel implements TrainableModel {
   loss(X: Tensor, y?: Labels): Tensor | [loss: number, grads: Record<string, Tensor>] {
     const module = this.#module;
     if (y === undefined) return module.testing(() => module.forward(...inputsOf(module, X)).value.clone());
-    module.train();
-    module.zeroGrad();
+    if (this.#parts.some(({ training }) => !training)) module.train();
+    for (const [, parameter] of this.#parameters) parameter.zeroGrad();
     const loss = crossEntropy(module.forward(...inputsOf(module, X)), y);
     loss.backward();
     const grads: Record<string, Tensor> = {};
-    for (const [name, parameter] of module.namedParameters()) if (parameter.grad !== null) grads[name] = parameter.grad;
+    for (const [name, { grad }] of this.#parameters) if (grad !== null) grads[name] = grad;
     return [loss.item(), grads];
   }
 
