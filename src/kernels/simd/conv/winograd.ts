@@ -1,19 +1,18 @@
 /** The host's side of Winograd convolution: sizes, scratch and jobs (the kernels are in winograd-kernels.ts). */
 
 import type { ConvGeometry, Epilogue, FloatArray } from '../../contract.ts';
-import { residentArray, type TypedArray } from '../../memory/allocate.ts';
 import { alignBlock } from '../../memory/blocks.ts';
-import { currentEngine } from '../../team/engine.ts';
 import { launch, launched, scratch } from '../launch.ts';
 import {
-  type FilterGradient, gradientGroupBytes, gradientGroups, keptFiltersMost, keptFiltersMostBatch, leastTasks,
+  type FilterGradient, gradientGroupBytes, gradientGroups, keptFiltersMostBatch, leastTasks,
   winogradChunkBytes, winogradGradientLeastTiles, winogradLeastTiles,
 } from './choose.ts';
 import { epilogueTable } from './epilogue.ts';
+import { keptFilters } from './kept-filters.ts';
 import { inputSize, points, type Taps, tileSize } from './winograd-algebra.ts';
 import { winogradGradient, winogradReduce } from './winograd-gradient-kernels.ts';
 import {
-  chunkSizes, keptBlockBytes, windowBytes, winogradFilters, winogradFiltersRotated, winogradForward as forwardKernel,
+  chunkSizes, windowBytes, winogradFilters, winogradFiltersRotated, winogradForward as forwardKernel,
 } from './winograd-kernels.ts';
 import { pixelBytes, temporaryBytes } from './winograd-transforms.ts';
 
@@ -65,43 +64,6 @@ function cut(p: Problem, taps: Taps, leastTiles: number): Chunks {
   };
 }
 
-/** A layer's filters, transformed, and a copy of what they were transformed from; both in the heap. */
-interface KeptFilters {
-  readonly u: TypedArray;
-  readonly copy: TypedArray;
-}
-
-/** By the buffer that filters lie in, and by their place and shape there; null where there was no room for them. */
-let keptFilters: WeakMap<ArrayBufferLike, Map<string, KeptFilters | null>> = new WeakMap();
-let keptCount = 0;
-
-/**
- * Room that stays from call to call for these filters' transforms: with few images they take longer to transform than
- * to use, and at test time they are the same at every call (which the kernel checks, bit by bit). Null where there is
- * none.
- */
-function keepFilters(w: FloatArray, p: Problem, taps: Taps, transformedBytes: number): KeptFilters | null {
-  if (p.batch > keptFiltersMostBatch) return null;
-  const places = keptFilters.get(w.buffer) ?? new Map<string, KeptFilters | null>();
-  const key = `${w.byteOffset} ${p.filters} ${p.channels} ${taps}`;
-  const known = places.get(key);
-  if (known !== undefined) return known;
-  if (keptCount >= keptFiltersMost) {
-    keptFilters = new WeakMap();
-    keptCount = 0;
-    return null;
-  }
-  const { heap } = currentEngine();
-  const copy = residentArray('uint8', keptBlockBytes(p.channels, taps) * Math.ceil(p.filters / 8));
-  const u = residentArray('uint8', transformedBytes);
-  // null where residents have no room: not asked for again at every call
-  const kept = heap.owns(copy) && heap.owns(u) ? { copy: copy.fill(0), u } : null;
-  places.set(key, kept);
-  keptFilters.set(w.buffer, places);
-  keptCount++;
-  return kept;
-}
-
 /**
  * out = epilogue(x conv w). rotated: the filters turned by 180 degrees, channels and filters changing roles in w.
  */
@@ -111,7 +73,9 @@ const convolve = launched((
 ): void => {
   const chunks = cut(p, taps, winogradLeastTiles);
   const transformedBytes = points * chunks.uPointBytes;
-  const kept = rotated ? null : keepFilters(w, p, taps, transformedBytes);
+  const kept = rotated || p.batch > keptFiltersMostBatch
+    ? null
+    : keptFilters(w, p.channels, p.filters, taps, transformedBytes);
   const u = kept === null ? scratch(transformedBytes) : kept.u;
   const [apart, filterApart] = [windowBytes(taps), windowBytes(taps) * (rotated ? p.filters : p.channels)];
   launch((rotated ? winogradFiltersRotated : winogradFilters)[taps])
