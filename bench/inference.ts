@@ -2,10 +2,10 @@
  * npm run bench:inference -- [a] [c] [d]
  *   [--ways naive,js,simd1,simd2,...] [--relaxed] [--time MS] [--rounds N] [--peers DIR] [--profile] [--save]
  *
- * Class scores at test time, `loss(X)`, in batches of 100 and one by one, after a training step, which gives the
+ * Class scores at test time, `loss(X)`, in batches of 1 to 1,000, after a training step, which gives the
  * batchnorms their running averages and moves the parameters to where kernels reach them. Scores are compared with
- * those of the js backend before anything is timed. With --peers ONNX Runtime Web and PyTorch classify in turns with
- * us, so many rounds.
+ * those of the js backend before anything is timed. With --peers ONNX Runtime, for the web and native, and PyTorch
+ * classify in turns with us, batches of 100 and one by one, so many rounds.
  */
 
 import { parseArgs } from 'node:util';
@@ -43,6 +43,8 @@ const most: Partial<Record<WayName, number>> = { naive: 1e9, js: 5e9 };
 
 /** Scores may lie so far from the definition's, as a share of the largest. */
 const allowed = 1e-4;
+
+const comparedPeers = ['ort', 'ortNative', 'torch'] as const;
 
 const served = networks.filter(({ inferenceBatches }) => inferenceBatches.length > 0);
 
@@ -105,7 +107,7 @@ function resultOf({ network, batch, times }: Entry, medians: PeerMedians): Infer
   return {
     network: network.key, name: network.name, batch, times: own,
     imagesPerSecond: Object.fromEntries(Object.entries(own).map(([way, time]) => [way, rate(time.median)])),
-    peers: (['ort', 'torch'] as const).flatMap((peer) => {
+    peers: comparedPeers.flatMap((peer) => {
       const found = medians.rounds(peer, 2, network.peer, 'infer', batch);
       if (found.length === 0 || ours === undefined) return [];
       const theirs = median(found);
@@ -116,7 +118,7 @@ function resultOf({ network, batch, times }: Entry, medians: PeerMedians): Infer
 
 function print(results: readonly InferenceResult[]): void {
   const present = new Set(results.flatMap((result) => result.peers.map(({ peer }) => peer)));
-  const shown = (['ort', 'torch'] as const).filter((peer) => present.has(peer));
+  const shown = comparedPeers.filter((peer) => present.has(peer));
   const heads = ['images a second', 'batch', ...ways, ...shown.flatMap((peer) => [peerTitles[peer], 'ratio'])];
   const rate = (value: number | undefined): string =>
     (value === undefined ? '' : value.toLocaleString('en', { maximumFractionDigits: 0 }));
@@ -136,7 +138,7 @@ const medians = new PeerMedians();
 for (let round = 0; round < rounds; round++) {
   for (const entry of entries) await timeRound(entry, round);
   if (peers === null) continue;
-  medians.add('ort', peers.ort(['INF'], 2));
+  for (const peer of ['ort', 'ortNative'] as const) medians.add(peer, peers.ort(['INF'], 2, peer));
   medians.add('torch', peers.torch(['INF'], 2, [...new Set(entries.map(({ network }) => network.peer))]));
 }
 if (values.profile) {

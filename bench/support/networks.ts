@@ -95,9 +95,9 @@ export const networks: readonly NetworkCase[] = [
   deep('b', 'b_deep', 'deep convnet', 'deep convnet [8,16,32,64], four pools',
     [8, 16, 32, 64], [0, 1, 2, 3], false, [10, 100], []),
   deep('c', 'c_deepbn', 'deep with batchnorm', 'deep convnet with batchnorm [16,32,32,64,64], five pools',
-    [16, 32, 32, 64, 64], [0, 1, 2, 3, 4], true, [100], [100, 1]),
+    [16, 32, 32, 64, 64], [0, 1, 2, 3, 4], true, [100], [1000, 100, 8, 1]),
   deep('d', 'd_vgg', 'VGG-like with batchnorm', 'VGG-like with batchnorm [64,64,128,128,256,256], three pools',
-    [64, 64, 128, 128, 256, 256], [1, 3, 5], true, [128], [100, 1]),
+    [64, 64, 128, 128, 256, 256], [1, 3, 5], true, [128], [100, 8, 1]),
   {
     key: 'e', peer: 'e_mlp', name: 'fully connected', title: 'fully connected 3072-1000-10',
     rule: 'sgd', batches: [100], inferenceBatches: [],

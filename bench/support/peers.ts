@@ -2,8 +2,8 @@
  * Other libraries, measured by their own scripts in child processes while this process sleeps, between rounds of ours,
  * so that both sides of a ratio meet the same machine in the same minutes.
  *
- * A peers folder holds py.sh, bench_torch.py (PyTorch) and node/bench_ort.mjs (ONNX Runtime Web), each installed beside
- * its script. They print one JSON object a line.
+ * A peers folder holds py.sh, bench_torch.py (PyTorch) and node/bench_ort.mjs (ONNX Runtime, web and native), each
+ * installed beside its script. They print one JSON object a line.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -26,12 +26,12 @@ export interface PeerRow {
   readonly n: number;
 }
 
-/** PyTorch as it comes and tuned as far as it goes, ONNX Runtime Web. */
-export type PeerName = 'torch' | 'tuned' | 'ort';
+/** PyTorch as it comes and tuned as far as it goes, ONNX Runtime Web and native. */
+export type PeerName = 'torch' | 'tuned' | 'ort' | 'ortNative';
 
 /** What tables call a peer. */
 export const peerTitles: Readonly<Record<PeerName, string>> = {
-  torch: 'PyTorch', tuned: 'PyTorch tuned', ort: 'ONNX Runtime Web',
+  torch: 'PyTorch', tuned: 'PyTorch tuned', ort: 'ONNX Runtime Web', ortNative: 'ONNX Runtime native',
 };
 
 /** Scripts of ours for what the peers' folder has none for, found beside this folder. */
@@ -72,10 +72,11 @@ export class Peers {
     return this.#run(peer, './py.sh', all, '.');
   }
 
-  /** Runs ONNX Runtime Web's script, in this runtime. */
-  ort(workloads: readonly string[], threads: number): PeerRow[] {
-    const options = ['bench_ort.mjs', '--rt', 'web', '--threads', String(threads), '--w', workloads.join()];
-    return this.#run('ort', process.execPath, options, 'node');
+  /** Runs ONNX Runtime's script, in this runtime: with the package for the web or the native one. */
+  ort(workloads: readonly string[], threads: number, peer: 'ort' | 'ortNative' = 'ort'): PeerRow[] {
+    const kind = peer === 'ort' ? 'web' : 'node';
+    const options = ['bench_ort.mjs', '--rt', kind, '--threads', String(threads), '--w', workloads.join()];
+    return this.#run(peer, process.execPath, options, 'node');
   }
 
   #run(
