@@ -195,6 +195,7 @@ describe('convolution', () => {
     const shapes: Array<[FloatType, ConvGeometry]> = [
       ['float32', geometry(11, 16, 13, 16, 24, 3, 3, 1, 1)], ['float32', geometry(9, 3, 20, 17, 10, 5, 5, 1, 2)],
       ['float32', geometry(9, 13, 20, 17, 10, 5, 5, 1, 2)],
+      ['float32', geometry(1, 16, 4, 4, 60, 3, 3, 1, 1)], // one row of tiles, cut by filters
       ['float32', geometry(1, 7, 40, 33, 9, 3, 3, 2, 1)], ['float32', geometry(50, 64, 2, 2, 64, 3, 3, 1, 1)],
       ['float64', geometry(10, 8, 9, 9, 8, 3, 3, 1, 1)],
       ...(['float32', 'float64'] as const).flatMap((type): Array<[FloatType, ConvGeometry]> => [

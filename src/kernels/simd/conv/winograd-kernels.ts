@@ -50,7 +50,9 @@ export const winogradFilters: WinogradKernels<typeof filterArguments> =
 export const winogradFiltersRotated: WinogradKernels<typeof filterArguments> =
   winogradKernels('filters_rotated', filterArguments);
 
-const forwardArguments = { u: 'input', table: 'input', relu: 'flag', out: 'output', scratch: 'perThread' } as const;
+const forwardArguments = {
+  u: 'input', table: 'input', relu: 'flag', parts: 'i32', blocksPerPart: 'i32', out: 'output', scratch: 'perThread',
+} as const;
 export const winogradForward: WinogradKernels<typeof gatherArguments & typeof forwardArguments> =
   winogradKernels('forward', { ...gatherArguments, ...forwardArguments });
 
@@ -175,14 +177,20 @@ function emitPad(module: ModuleBuilder): FunctionReference {
   });
 }
 
-/** Task: a chunk of tile rows from x to out. */
+/**
+ * Task: a chunk of tile rows from x to out, or one of so many parts of its filters. Every part transforms the input
+ * anew, which a chunk of few tiles and many filters hardly notices.
+ */
 function emitForward(
   kernels: KernelBuilder, taps: Taps,
   { gather, pad, product, outputRow }: Readonly<Record<'gather' | 'pad' | 'product' | 'outputRow', FunctionReference>>,
 ): void {
   kernels.define(winogradForward[taps], (f, s, task, leading) => {
     const v = s.scratch;
-    const [firstRow, lastRow] = shareOf(f, task, s.rowsPerTask, f.let(s.batch.mul(s.tilesY)));
+    const chunk = f.let(task.divU(s.parts));
+    const firstBlock = f.let(task.sub(chunk.mul(s.parts)).mul(s.blocksPerPart));
+    const blocks = f.let(least(s.blocksPerPart, f.let(s.filterBlocks.sub(firstBlock))));
+    const [firstRow, lastRow] = shareOf(f, chunk, s.rowsPerTask, f.let(s.batch.mul(s.tilesY)));
     f.call(gather, leading(gatherArguments), firstRow, lastRow, v);
     f.call(pad, v, s.channelGroups, s.groupBytes, s.vPointBytes, lastRow.sub(firstRow).mul(s.tilesX));
 
@@ -191,25 +199,27 @@ function emitForward(
     const tileBlocks = f.let(lastRow.sub(firstRow).mul(s.tilesX).add(3).shrU(2));
     const [vAt, uAt, mAt, point] = f.locals('i32', 4);
     f.set(vAt, v);
-    f.set(uAt, s.u);
+    f.set(uAt, s.u.add(firstBlock.mul(s.channelGroups).shl(7)));
     f.set(mAt, m);
     f.set(point, points);
     f.countdown(point, () => {
-      f.call(product, vAt, uAt, mAt, s.channelGroups, s.filterBlocks, tileBlocks, s.groupBytes);
+      f.call(product, vAt, uAt, mAt, s.channelGroups, blocks, tileBlocks, s.groupBytes);
       f.increase(vAt, s.vPointBytes);
       f.increase(uAt, s.uPointBytes);
       f.increase(mAt, s.mPointBytes);
     });
 
+    const firstFilter = f.let(firstBlock.shl(3));
+    const filters = f.let(least(f.let(s.filters.sub(firstFilter)), f.let(blocks.shl(3))));
     const planeBytes = f.let(s.outHeight.mul(s.outWidth).shl(2));
     const [row, image, y, to, lanes, epilogue] = f.locals('i32', 6);
     f.for(row, firstRow, lastRow, 1, () => {
       f.set(image, row.div(s.tilesY));
       f.set(y, row.sub(image.mul(s.tilesY)).mul(tileSize(taps)));
-      f.set(to, s.out.add(image.mul(s.filters).mul(planeBytes)).add(y.mul(s.outWidth).shl(2)));
+      f.set(to, s.out.add(image.mul(s.filters).add(firstFilter).mul(planeBytes)).add(y.mul(s.outWidth).shl(2)));
       f.set(mAt, m);
-      f.set(epilogue, s.table.add(nothingBytes));
-      f.set(lanes, s.filters);
+      f.set(epilogue, s.table.add(nothingBytes).add(firstFilter.shl(3)));
+      f.set(lanes, filters);
       f.doWhile(() => {
         f.call(outputRow, mAt, s.mPointBytes, s.tilesX, temporary, to, planeBytes, lanes, s.outHeight.sub(y),
           s.outWidth, epilogue, s.relu);

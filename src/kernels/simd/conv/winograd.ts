@@ -5,7 +5,7 @@ import { alignBlock } from '../../memory/blocks.ts';
 import { launch, launched, scratch } from '../launch.ts';
 import {
   type FilterGradient, gradientGroupBytes, gradientGroups, keptFiltersMostBatch, leastTasks,
-  winogradChunkBytes, winogradGradientLeastTiles, winogradLeastTiles,
+  winogradChunkBytes, winogradGradientLeastTiles, winogradLeastTasks, winogradLeastTiles,
 } from './choose.ts';
 import { epilogueTable } from './epilogue.ts';
 import { keptFilters } from './kept-filters.ts';
@@ -82,8 +82,10 @@ const convolve = launched((
     .filters(p.filters).channels(p.channels).channelGroups(chunks.channelGroups).uPointBytes(chunks.uPointBytes)
     .outStride(rotated ? apart : filterApart).inStride(rotated ? filterApart : apart).w(w).table(table)
     .kept(kept === null ? null : kept.copy).u(u).run(chunks.filterBlocks);
-  launch(forwardKernel[taps]).from(chunkSizes, chunks).x(x).u(u).table(table).relu(relu).out(out)
-    .scratch(chunks.scratchBytes).run(chunks.chunks);
+  const blocksPerPart = Math.ceil(chunks.filterBlocks / Math.ceil(winogradLeastTasks / chunks.chunks));
+  const parts = Math.ceil(chunks.filterBlocks / blocksPerPart);
+  launch(forwardKernel[taps]).from(chunkSizes, chunks).x(x).u(u).table(table).relu(relu).parts(parts)
+    .blocksPerPart(blocksPerPart).out(out).scratch(chunks.scratchBytes).run(chunks.chunks * parts);
 });
 
 /** convForward of the contract, for convolutions that `takesWinograd` (choose.ts) accepts. */
