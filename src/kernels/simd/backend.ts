@@ -6,6 +6,7 @@ import type { Kernels } from '../contract.ts';
 import { type Heap, HeapExhausted, sharedHeap } from '../memory/heap.ts';
 import { Engine, installEngine } from '../team/engine.ts';
 import { emitTeam } from '../team/loop.ts';
+import type { KernelForm } from '../team/part.ts';
 import { whyGivenUp } from '../team/team.ts';
 import { convolutionKernels } from './conv/index.ts';
 import { elementwiseKernels } from './elementwise/index.ts';
@@ -14,6 +15,7 @@ import { lossKernels } from './loss/index.ts';
 import { normalisationKernels } from './norm/index.ts';
 import { poolKernels } from './pool/index.ts';
 import { kernelSource } from './module.ts';
+import { widens } from './wide.ts';
 
 /** Adding a family is one line here. */
 const kernels: Partial<Kernels> = {
@@ -25,8 +27,8 @@ const kernels: Partial<Kernels> = {
   ...lossKernels,
 };
 
-/** Kernels with multiply and add apart, and kernels with both fused: made when they are asked for. */
-const loaded: { plain: Engine | null; relaxed: Engine | null } = { plain: null, relaxed: null };
+/** An engine for each form of the kernels that has been asked for. */
+const loaded: Map<string, Engine> = new Map();
 /** The team's loops, compiled. */
 let loops: WebAssembly.Module | null = null;
 /** Why they cannot be compiled in the background either; null until that has been tried in vain. */
@@ -35,8 +37,8 @@ let refusal: string | null = null;
 /** Where a thread may not block, compiling at once may be limited too; larger than any kernel that is emitted alone. */
 const largestPart = 64 * 1024;
 
-/** Where the backend can run, and in which variant; else why it cannot. */
-function requirements(): { heap: Heap; variant: keyof typeof loaded } | string {
+/** Where the backend can run, and in which form; else why it cannot. */
+function requirements(): { heap: Heap; form: KernelForm } | string {
   const found = features();
   if (!found.webAssembly) return 'simd: this runtime has no WebAssembly';
   if (!found.simd) return 'simd: the WebAssembly of this runtime has no 128-bit vectors';
@@ -45,29 +47,27 @@ function requirements(): { heap: Heap; variant: keyof typeof loaded } | string {
   if (unusable !== null) return unusable;
   const heap = sharedHeap();
   if (typeof heap === 'string') return `simd: ${heap}`;
-  return { heap, variant: settings().relaxedSimd && found.relaxedSimd ? 'relaxed' : 'plain' };
+  return { heap, form: { relaxed: settings().relaxedSimd && found.relaxedSimd, wide: widens() } };
 }
 
 /**
  * Makes the SIMD backend ready and gives its kernels, or says why this machine cannot run them. What is compiled at
- * once is only the team's loops, kernels when they are launched; later calls follow the settings (relaxedSimd).
+ * once is only the team's loops, kernels when they are launched; later calls follow the settings (relaxedSimd,
+ * wideSimd).
  */
 export function loadSimd(): Partial<Kernels> | string {
   const required = requirements();
   if (typeof required === 'string') return required;
-  const { heap, variant } = required;
-  if (loaded[variant] === null) {
-    if (refusal !== null) return refusal;
-    try {
-      loops ??= new WebAssembly.Module(emitTeam(features().mayBlock ? 0 : largestPart));
-      loaded[variant] = engineOn(heap, loops, variant);
-    } catch (error) {
-      // main threads of some browsers compile large modules only in the background
-      return mayCompile() ? `simd: the kernels cannot be compiled here at once (${String(error)}); await ready() tries ` +
-        'it in the background' : refused(error);
-    }
+  const { heap, form } = required;
+  if (loops === null && refusal !== null) return refusal;
+  try {
+    loops ??= new WebAssembly.Module(emitTeam(features().mayBlock ? 0 : largestPart));
+    installEngine(engineOn(heap, loops, form));
+  } catch (error) {
+    // main threads of some browsers compile large modules only in the background
+    return mayCompile() ? `simd: the kernels cannot be compiled here at once (${String(error)}); await ready() tries ` +
+      'it in the background' : refused(error);
   }
-  installEngine(loaded[variant]);
   return kernels;
 }
 
@@ -75,19 +75,24 @@ export function loadSimd(): Partial<Kernels> | string {
 export async function prepareSimd(): Promise<void> {
   const required = requirements();
   if (typeof required === 'string') return;
-  const { heap, variant } = required;
+  const { heap, form } = required;
   try {
     heap.warm();
     loops ??= await WebAssembly.compile(emitTeam());
-    const engine = (loaded[variant] ??= engineOn(heap, loops, variant));
-    await engine.addAll();
+    await engineOn(heap, loops, form).addAll();
   } catch (error) {
     if (!(error instanceof HeapExhausted)) refusal = refused(error);
   }
 }
 
-function engineOn(heap: Heap, module: WebAssembly.Module, variant: keyof typeof loaded): Engine {
-  return new Engine(module, heap, kernelSource(variant === 'relaxed'));
+/** The engine for kernels of a form. */
+function engineOn(heap: Heap, module: WebAssembly.Module, form: KernelForm): Engine {
+  const key = JSON.stringify(form);
+  const known = loaded.get(key);
+  if (known !== undefined) return known;
+  const engine = new Engine(module, heap, kernelSource(form));
+  loaded.set(key, engine);
+  return engine;
 }
 
 function refused(error: unknown): string {

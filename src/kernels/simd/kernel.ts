@@ -22,7 +22,7 @@ import {
   type Body, defineFunction, type FloatKind, type GlobalReference, globalValue, load, type Local, type ModuleBuilder,
   type Value,
 } from '../../wasm/index.ts';
-import type { PartBuilder } from '../team/part.ts';
+import type { KernelForm, PartBuilder } from '../team/part.ts';
 
 /**
  * What an argument is to the host; to the kernel it is an i32 (an f64 where it says so).
@@ -92,6 +92,8 @@ export class KernelBuilder {
   readonly module: ModuleBuilder;
   /** multiply and add in one instruction where that is allowed (see multiplyAdd in ../../wasm/values.ts) */
   readonly relaxed: boolean;
+  /** in tiles of pairs of vectors (see wide.ts) */
+  readonly wide: boolean;
   /** every kernel that there is a writer for */
   readonly defined: Set<Kernel<ArgumentTypes>> = new Set();
   /** positions in the function table of those that were asked for */
@@ -100,9 +102,10 @@ export class KernelBuilder {
   readonly #wanted: ReadonlySet<object>;
 
   /** Of the kernels that are defined, the module gets those that are wanted, with the functions that they call. */
-  constructor({ module, participant }: PartBuilder, relaxed: boolean, wanted: ReadonlySet<object>) {
+  constructor({ module, participant }: PartBuilder, { relaxed, wide }: KernelForm, wanted: ReadonlySet<object>) {
     this.module = module;
     this.relaxed = relaxed;
+    this.wide = wide;
     this.#participant = participant;
     this.#wanted = wanted;
   }
@@ -120,7 +123,7 @@ export class KernelBuilder {
       }
       return args;
     };
-    const written = defineFunction(this.module, `${name}__${this.relaxed ? 'relaxed' : 'simd128'}`, ['i32', 'i32'], [],
+    const written = defineFunction(this.module, `${name}__${this.relaxed ? 'relaxed' : 'simd128'}${this.wide ? '_wide' : ''}`, ['i32', 'i32'], [],
       (f, args, task) => write(f, this.read(f, args, types), task, leading(args)));
     this.positions.set(kernel, this.module.addToTable(written));
   }

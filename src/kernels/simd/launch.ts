@@ -21,6 +21,7 @@ import type { TypedArray } from '../memory/allocate.ts';
 import { alignBlock } from '../memory/blocks.ts';
 import { argumentFrames } from '../team/control.ts';
 import { currentEngine, type Engine } from '../team/engine.ts';
+import type { KernelForm } from '../team/part.ts';
 import { runJob } from '../team/run.ts';
 import { currentTeam } from '../team/team.ts';
 import { type ArgumentType, type ArgumentTypes, type Kernel, place, type Placed } from './kernel.ts';
@@ -126,6 +127,11 @@ function finish(returned: boolean): void {
 function enter(level: number): void {
   depth = level;
   frame = (argumentFrames.address + (level - 1) * argumentFrames.bytes) / 4;
+}
+
+/** How the kernels of the launch under way are written. */
+export function form(): KernelForm {
+  return engine.form;
 }
 
 /** The address of so many bytes of scratch, 64-byte aligned, until the launch ends. Its contents are unspecified. */

@@ -1,6 +1,6 @@
 /** All SIMD kernels, to be emitted into modules by ones or many. */
 
-import { beginPart, type KernelSource, type PartBytes } from '../team/part.ts';
+import { beginPart, type KernelForm, type KernelSource, type PartBytes } from '../team/part.ts';
 import { emitConvolution } from './conv/index.ts';
 import { emitElementwise } from './elementwise/index.ts';
 import { emitGemm } from './gemm/gemm-kernels.ts';
@@ -21,22 +21,22 @@ const families: readonly Family[] = [
   emitLosses,
 ];
 
-/** The kernels; relaxed: with fused multiply-add, which not every engine has and which rounds differently. */
-export function kernelSource(relaxed: boolean): KernelSource {
+/** The kernels in a form. Fused multiply-add is not in every engine, and rounds differently; wide ones do not. */
+export function kernelSource(form: KernelForm): KernelSource {
   /** whose writer each kernel's is */
   const familyOf = new Map<object, Family>();
   for (const family of families) {
-    const builder = new KernelBuilder(beginPart(0), relaxed, new Set());
+    const builder = new KernelBuilder(beginPart(0), form, new Set());
     family(builder);
     for (const kernel of builder.defined) familyOf.set(kernel, family);
   }
 
   function emit(kernels: readonly object[], first: number): PartBytes {
     const part = beginPart(first);
-    const builder = new KernelBuilder(part, relaxed, new Set(kernels));
+    const builder = new KernelBuilder(part, form, new Set(kernels));
     for (const family of new Set(kernels.map((kernel) => familyOf.get(kernel)))) family?.(builder);
     return { bytes: part.module.build(), positions: builder.positions };
   }
 
-  return { relaxed, kernels: [...familyOf.keys()], emit };
+  return { form, kernels: [...familyOf.keys()], emit };
 }

@@ -7,13 +7,12 @@ export const gemmTuning = {
   /** rows of the register tile */
   tileRows: 4,
   /**
-   * vectors across the tile: with packed rows of one pointer, two take 8 of 16 registers for sums. On a Zen 5 core with
+   * Vectors across the tile, and across the widest, which takes the last columns where that saves a narrow one.
+   * Plain: with packed rows of one pointer, two take 8 of 16 registers for sums. On a Zen 5 core with
    * Node 24 (and 20) that gives 55 GFLOP/s in float32 and 29 in float64, of 67 and 33; three make the engine spill: 34
-   * and 16
+   * and 16. Wide (see wide.ts): a pair of vectors is one register and one instruction
    */
-  tileVectors: 2,
-  /** vectors across the widest tile, which takes the last columns where that saves a narrow one */
-  widestTile: 3,
+  tiles: { plain: { tileVectors: 2, widestTile: 3 }, wide: { tileVectors: 4, widestTile: 4 } },
   /** depth (k) of a block: a panel of the vector operand then takes 12 KiB of the first-level cache, 6 KiB
    * a tile of the other; 256 was 2 to 4% slower, 512 no faster */
   depthBlock: 384,

@@ -11,7 +11,7 @@ import { ScratchStack } from '../memory/scratch.ts';
 import { HeapStepMemory } from '../memory/step.ts';
 import { argumentFrames, control } from './control.ts';
 import type { TeamExports } from './loop.ts';
-import { type KernelSource, partBlock, type PartBytes, tableSize, teamImports } from './part.ts';
+import { type KernelForm, type KernelSource, partBlock, type PartBytes, tableSize, teamImports } from './part.ts';
 
 /** What the heap's error of exhaustion calls this memory. */
 const partHolder = 'kernels';
@@ -51,7 +51,7 @@ export class Engine implements HeapUse {
   /** the compiled module of `emitTeam` */
   readonly module: WebAssembly.Module;
   readonly exports: TeamExports;
-  readonly relaxed: boolean;
+  readonly form: KernelForm;
   readonly #source: KernelSource;
   readonly #positions: Map<object, number> = new Map();
   /** entries of the table that are taken */
@@ -66,7 +66,7 @@ export class Engine implements HeapUse {
     this.module = module;
     const imports = { [teamImports]: { memory: heap.memory, learn: () => this.#latest | 0 } };
     this.exports = new WebAssembly.Instance(module, imports).exports as unknown as TeamExports;
-    this.relaxed = source.relaxed;
+    this.form = source.form;
     this.#source = source;
   }
 

@@ -48,10 +48,17 @@ export const partBlock = {
   bytes: 8,
 } as const;
 
+/** How kernels are written. */
+export interface KernelForm {
+  /** with fused multiply-add, with which some kernels are built in another shape */
+  readonly relaxed: boolean;
+  /** in tiles of pairs of vectors, for an engine that makes one vector of two (see ../simd/wide.ts) */
+  readonly wide: boolean;
+}
+
 /** Kernels, as the engine asks for them. The values that stand for them are the source's own. */
 export interface KernelSource {
-  /** emitted with fused multiply-add, with which some kernels are built in another shape */
-  readonly relaxed: boolean;
+  readonly form: KernelForm;
   /** all that there are */
   readonly kernels: readonly object[];
   /** A module of those of these kernels that there are, placed in the table from `first` on. */

@@ -12,7 +12,7 @@ import {
 } from '../../../wasm/index.ts';
 import { type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
 import { eachPiece, eachRun, least, mostSummed, zero } from '../vectors.ts';
-import { planeSizes, tapBytes } from './direct-kernels.ts';
+import { edgeBytes, planeSizes, tapBytes } from './direct-kernels.ts';
 
 const forwardArguments = {
   perTask: 'i32', x: 'input', w: 'input', parts: 'input', partCount: 'i32', scales: 'input?', bias: 'input?',
@@ -56,6 +56,7 @@ function emitForward(
   const bytes = bytesOf(float);
   const lanes = lanesOf(kind);
   kernels.define(depthwise[float], (f, s, task, leading) => {
+    const planes = f.let(s.scratch.add(edgeBytes));
     const rowStep = f.let(scale(s.strideY.mul(s.strideX).mul(s.partColumns), bytes));
     const [plane, last, channel, weights, part, taps, tapCount, outWidth] = f.locals('i32', 8);
     const [row, pixels, to, column, tap, left, rowsOfPart] = f.locals('i32', 7);
@@ -71,7 +72,7 @@ function emitForward(
       f.if(s.scales, () => f.set(factor, loadSplat(kind, s.scales.add(scale(channel, bytes)))));
       f.set(bias, zero(kind));
       f.if(s.bias, () => f.set(bias, loadSplat(kind, s.bias.add(scale(channel, bytes)))));
-      f.call(copyPlanes, leading(planeSizes), s.x.add(scale(plane.mul(s.height).mul(s.width), bytes)), s.scratch, 0,
+      f.call(copyPlanes, leading(planeSizes), s.x.add(scale(plane.mul(s.height).mul(s.width), bytes)), planes, 0,
         s.planeRows);
       f.set(part, s.parts);
       f.repeat(f.let(s.partCount), () => {
@@ -92,7 +93,7 @@ function emitForward(
 
     /** So many rows from `row` on, written from their first pixel by `write`, which goes on while columns are left. */
     function eachRow(count: number, write: () => void): void {
-      f.set(pixels, s.scratch.add(row.mul(rowStep)));
+      f.set(pixels, planes.add(row.mul(rowStep)));
       f.set(to, s.out.add(plane.mul(s.outPlaneBytes)).add(load('i32', part, depthwisePart.outOffset))
         .add(row.mul(s.outRowBytes)));
       f.set(column, outWidth);
@@ -125,10 +126,11 @@ function emitForward(
       f.if(column.ge(vectors * lanes).and(s.outPixelBytes.eq(bytes)), () => {
         tiles.forEach((each, i) => f.store(targets[each.row], sums[i], 16 * each.vector));
       }, () => {
-        tiles.forEach((each, i) => {
-          const first = targets[each.row].add(s.outPixelBytes.mul(each.vector * lanes));
-          f.call(storePixels, first, sums[i], column.sub(each.vector * lanes), s.outPixelBytes);
-        });
+        tiles.forEach((_, i) => f.store(s.scratch, sums[i], 16 * i));
+        const count = f.let(least(column, constant('i32', vectors * lanes)));
+        for (let i = 0; i < rows; i++) {
+          f.call(storePixels, s.scratch.add(16 * vectors * i), count, targets[i], s.outPixelBytes);
+        }
       });
       f.increase(pixels, 16 * vectors);
       f.increase(to, s.outPixelBytes.mul(vectors * lanes));

@@ -12,7 +12,7 @@ import { depthwiseQuads, depthwiseQuadsGradient, depthwiseQuadsInput } from './d
 import { depthwiseRows, depthwiseRowsGradient } from './depthwise-row-kernels.ts';
 import { sumBytes } from './depthwise-taps.ts';
 import { columnsOfPart, forwardPass, inputGradientPass, type Pass, tapTable } from './direct.ts';
-import { planeSizes } from './direct-kernels.ts';
+import { edgeBytes, planeSizes } from './direct-kernels.ts';
 
 /** Runs a pass of one channel on every plane, inside a launch. `filters` stands for the taps of a filter here. */
 function runPlanes(
@@ -36,7 +36,7 @@ function runPlanes(
   launch(depthwise[float]).from(planeSizes, { ...pass, filters: taps, planeRows, partColumns }).perTask(perTask)
     .x(x).w(w).parts(Int32Array.from(entries)).partCount(pass.parts.length).scales(scales).bias(bias).relu(relu)
     .out(out).outPlaneBytes(pass.outPlane * bytes).outRowBytes(pass.outRow * bytes).outPixelBytes(pass.outPixel * bytes)
-    .scratch(planeRows * pass.strideX * partColumns * bytes + tileOverhang)
+    .scratch(edgeBytes + planeRows * pass.strideX * partColumns * bytes + tileOverhang)
     .run(Math.ceil(pass.batch * pass.imageChannels / perTask));
 }
 

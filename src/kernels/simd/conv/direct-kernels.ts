@@ -46,6 +46,9 @@ const forwardArguments = {
 export const directForward: FloatKernels<typeof planeSizes & typeof forwardArguments> =
   floatKernels('conv_direct', { ...planeSizes, ...forwardArguments });
 
+/** Bytes at the head of a thread's scratch: room for the sums of a tile's row that cannot be stored as vectors. */
+export const edgeBytes = 64;
+
 /** Bytes of an entry of the tap table. */
 export const tapBytes = 8;
 
@@ -215,7 +218,7 @@ function emitForward(
   const lanes = lanesOf(kind);
   const none = zero(vectorOf(float));
   kernels.define(directForward[float], (f, s, task, leading) => {
-    const planes = s.scratch;
+    const planes = f.let(s.scratch.add(edgeBytes));
     const image = f.let(task.div(s.tasksPerImage));
     const firstRow = f.let(task.sub(image.mul(s.tasksPerImage)).mul(s.rowsPerTask));
     const rows = f.let(s.outHeight.sub(firstRow));
@@ -295,9 +298,9 @@ function emitForward(
             f.store(pixelTo, sums[2 * i]);
             f.store(pixelTo, sums[2 * i + 1], 16);
           }, () => {
-            f.call(storePixels, pixelTo, sums[2 * i], count, s.outPixelBytes);
-            const next = pixelTo.add(s.outPixelBytes.mul(lanes));
-            f.call(storePixels, next, sums[2 * i + 1], count.sub(lanes), s.outPixelBytes);
+            f.store(s.scratch, sums[2 * i]);
+            f.store(s.scratch, sums[2 * i + 1], 16);
+            f.call(storePixels, s.scratch, least(count, constant('i32', 2 * lanes)), pixelTo, s.outPixelBytes);
           });
         });
         f.increase(pixelTo, s.outPlaneBytes);
@@ -306,15 +309,15 @@ function emitForward(
   });
 }
 
-/** storePixels(to, vector, count, pixelBytes): the first `count` lanes, pixelBytes apart. */
+/** storePixels(from, count, to, pixelBytes): so many numbers that lie side by side, pixelBytes apart. */
 function emitStorePixels(module: ModuleBuilder, float: FloatKind): FunctionReference {
-  const kind = vectorOf(float);
-  return defineFunction(module, `${float}_store_pixels__simd128`, ['i32', kind, 'i32', 'i32'], [], (
-    f, to, vector, count, pixelBytes,
+  return defineFunction(module, `${float}_store_pixels`, ['i32', 'i32', 'i32', 'i32'], [], (
+    f, from, count, to, pixelBytes,
   ) => {
-    for (let lane = 0; lane < lanesOf(kind); lane++) {
-      f.if(count.gt(lane), () => f.storeLane(to, vector, lane));
+    f.repeat(count, () => {
+      f.store(to, load(float, from));
+      f.increase(from, bytesOf(float));
       f.increase(to, pixelBytes);
-    }
+    });
   });
 }

@@ -11,7 +11,7 @@ import {
   directPlaneBytes, type FilterGradient, gradientGroupBytes, gradientGroups, type InputGradient, leastTasks,
 } from './choose.ts';
 import { directGradient, directReduce } from './direct-gradient-kernels.ts';
-import { directForward as forwardKernel, directPack, planeSizes } from './direct-kernels.ts';
+import { directForward as forwardKernel, directPack, edgeBytes, planeSizes } from './direct-kernels.ts';
 import { epilogueTable } from './epilogue.ts';
 
 /**
@@ -140,7 +140,7 @@ function runPass(
     .table(table).tableOffset(offsets.table * bytes).relu(relu)
     .out(out).outHeight(outHeight).outImageBytes(pass.outImage * bytes).outPlaneBytes(pass.outPlane * bytes)
     .outRowBytes(pass.outRow * bytes).outPixelBytes(pass.outPixel * bytes)
-    .rowsPerTask(rowsPerTask).tasksPerImage(tasksPerImage).scratch(planeRows * rowBytes).run(batch * tasksPerImage);
+    .rowsPerTask(rowsPerTask).tasksPerImage(tasksPerImage).scratch(edgeBytes + planeRows * rowBytes).run(batch * tasksPerImage);
 }
 
 /** Runs a pass for every group. */

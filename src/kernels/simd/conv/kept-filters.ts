@@ -23,6 +23,8 @@ interface Entry {
   readonly channels: number;
   readonly filters: number;
   readonly taps: Taps;
+  /** the form of the kernels, which pad the channels differently */
+  readonly wide: boolean;
   kept: KeptFilters | null;
   /** calls until room is asked for */
   wait: number;
@@ -38,11 +40,13 @@ export function keptFilters(
   w: FloatArray, channels: number, filters: number, taps: Taps, transformedBytes: number,
 ): KeptFilters | null {
   const entry = entries.get(w);
-  if (entry === undefined || entry.channels !== channels || entry.filters !== filters || entry.taps !== taps) {
-    entries.set(w, { channels, filters, taps, kept: null, wait: 0 });
+  const { heap, form: { wide } } = currentEngine();
+  const isSame = entry !== undefined && entry.channels === channels && entry.filters === filters
+    && entry.taps === taps && entry.wide === wide;
+  if (!isSame) {
+    entries.set(w, { channels, filters, taps, wide, kept: null, wait: 0 });
     return null;
   }
-  const { heap } = currentEngine();
   const { kept } = entry;
   if (kept !== null && heap.owns(kept.u)) return kept;
   if (entry.wait-- > 0) return null;

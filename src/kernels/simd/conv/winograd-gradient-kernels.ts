@@ -4,13 +4,13 @@
  */
 
 import {
-  constant, defineFunction, type FunctionReference, load, loadSplat, type Local, type ModuleBuilder, multiplyAdd,
+  constant, defineFunction, type FunctionReference, load, loadSplat, type Local, multiplyAdd,
 } from '../../../wasm/index.ts';
 import type { KernelBuilder } from '../kernel.ts';
 import { eachOfShare, shareOf } from '../vectors.ts';
 import { everyTaps, filterGradientTransform, inputSize, points, type Taps, tileSize } from './winograd-algebra.ts';
 import { gatherArguments, windowBytes, type WinogradKernels, winogradKernels } from './winograd-kernels.ts';
-import { emitOutputGradientRow, pixelBytes, zero } from './winograd-transforms.ts';
+import { emitOutputGradientRow, pixelShape, zero } from './winograd-transforms.ts';
 
 /** A group is some chunks, whose dU (`u`) and bias sums are added up one after another. */
 const gradientArguments = {
@@ -30,7 +30,7 @@ export const winogradReduce: WinogradKernels<typeof reduceArguments> =
 export function emitWinogradGradient(
   kernels: KernelBuilder, strip: FunctionReference, gather: FunctionReference,
 ): void {
-  const product = emitGradientProduct(kernels.module, kernels.relaxed);
+  const product = emitGradientProduct(kernels);
   for (const taps of everyTaps) {
     emitGradient(kernels, taps, strip, gather, product);
     emitFilterGradient(kernels, taps);
@@ -41,37 +41,48 @@ export function emitWinogradGradient(
  * gradientProduct(v, z, du, channelGroups, filterBlocks, tiles, groupBytes): dU += V^T Z at one point. The sum over the
  * tiles is made apart and then added: one long chain through all chunks would lose precision.
  */
-function emitGradientProduct(module: ModuleBuilder, relaxed: boolean): FunctionReference {
+function emitGradientProduct(kernels: KernelBuilder): FunctionReference {
+  const { module, relaxed, wide } = kernels;
+  const { lanes, bytes } = pixelShape(kernels);
   return defineFunction(module, 'f32_winograd_gradient_gemm_4x8__simd128', new Array<'i32'>(7).fill('i32'), [], (
     f, v, z, du, channelGroups, filterBlocks, tiles, groupBytes,
   ) => {
-    const [vAt, z0, z1, zBlock, blocks, left] = f.locals('i32', 6);
-    const sums = f.locals('f32x4', 8);
+    const [vAt, z0, z1, zBlock, blocks, left, duAt, duNext] = f.locals('i32', 8);
+    const blockBytes = f.let(filterBlocks.shl(7));
+    const sums = f.locals('f32x4', 2 * lanes);
     const [b0, b1, a] = f.locals('f32x4', 3);
     f.countdown(channelGroups, () => {
       f.set(zBlock, z);
       f.set(blocks, filterBlocks);
+      f.set(duAt, du);
       f.countdown(blocks, () => {
         sums.forEach((sum) => f.set(sum, zero));
         f.set(vAt, v);
         f.set(z0, zBlock);
-        f.set(z1, zBlock.add(groupBytes));
+        f.set(z1, wide ? zBlock.add(16) : zBlock.add(groupBytes));
         f.set(left, tiles);
         f.countdown(left, () => {
           f.set(b0, load('f32x4', z0));
-          f.set(b1, load('f32x4', z1));
-          for (let lane = 0; lane < 4; lane++) {
+          f.set(b1, wide ? load('f32x4', z0, 16) : load('f32x4', z1));
+          for (let lane = 0; lane < lanes; lane++) {
             f.set(a, loadSplat('f32x4', vAt, lane * 4));
             f.set(sums[2 * lane], multiplyAdd(a, b0, sums[2 * lane], relaxed));
             f.set(sums[2 * lane + 1], multiplyAdd(a, b1, sums[2 * lane + 1], relaxed));
           }
-          for (const pointer of [vAt, z0, z1]) f.increase(pointer, pixelBytes);
+          for (const pointer of wide ? [vAt, z0] : [vAt, z0, z1]) f.increase(pointer, bytes);
         });
-        sums.forEach((sum, i) => f.store(du, sum.add(load('f32x4', du, i * 16)), i * 16));
-        f.increase(du, 128);
-        f.increase(zBlock, groupBytes.shl(1));
+        f.set(duNext, duAt);
+        for (let channel = 0; channel < lanes; channel += 4) {
+          const added = sums.slice(2 * channel, 2 * channel + 8);
+          added.forEach((sum, i) => f.set(sum, sum.add(load('f32x4', duNext, i * 16))));
+          added.forEach((sum, i) => f.store(duNext, sum, i * 16));
+          f.increase(duNext, blockBytes);
+        }
+        f.increase(duAt, 128);
+        f.increase(zBlock, groupBytes.mul(8 / lanes));
       });
       f.increase(v, groupBytes);
+      f.increase(du, blockBytes.mul(lanes / 4));
     });
   });
 }
@@ -84,7 +95,8 @@ function emitGradient(
   kernels: KernelBuilder, taps: Taps, strip: FunctionReference, gather: FunctionReference, product: FunctionReference,
 ): void {
   const outputs = tileSize(taps);
-  const outputGradientRow = emitOutputGradientRow(kernels.module, taps);
+  const shape = pixelShape(kernels);
+  const outputGradientRow = emitOutputGradientRow(kernels.module, shape, taps);
   kernels.define(winogradGradient[taps], (f, s, task, leading) => {
     const v = s.scratch;
     const z = f.let(v.add(s.mOffset));
@@ -112,26 +124,28 @@ function emitGradient(
         f.set(lanes, s.filters);
         f.set(to, toRow);
         f.set(sumAt, sums);
-        f.set(group, s.filterBlocks.shl(1));
+        f.set(group, s.filterBlocks.mul(8 / shape.lanes));
         f.countdown(group, () => {
           f.if(lanes.gt(0), () => {
-            f.call(strip, from, planeBytes, lanes, tileRow.mul(outputs), outputs, s.outHeight, s.outWidth, 0, stripAt,
-              stripWidth);
+            for (let vector = 0; vector < shape.vectors; vector++) {
+              f.call(strip, from.add(planeBytes.mul(4 * vector)), planeBytes, lanes.sub(4 * vector),
+                tileRow.mul(outputs), outputs, s.outHeight, s.outWidth, 0, stripAt.add(16 * vector), stripWidth);
+            }
             f.call(outputGradientRow, stripAt, stripWidth, s.tilesX, to, s.mPointBytes, temporary, sumAt);
           }, () => { // the half of the last block that has no filters
             f.set(zAt, to);
             f.set(point, points);
             f.countdown(point, () => {
-              f.fill(zAt, 0, s.tilesX.shl(4));
+              f.fill(zAt, 0, s.tilesX.mul(shape.bytes));
               f.increase(zAt, s.mPointBytes);
             });
           });
-          f.increase(from, planeBytes.shl(2));
-          f.set(lanes, lanes.sub(4));
+          f.increase(from, planeBytes.mul(shape.lanes));
+          f.set(lanes, lanes.sub(shape.lanes));
           f.increase(to, s.groupBytes);
-          f.increase(sumAt, pixelBytes);
+          f.increase(sumAt, shape.bytes);
         });
-        f.increase(toRow, s.tilesX.shl(4));
+        f.increase(toRow, s.tilesX.mul(shape.bytes));
       });
 
       f.set(vAt, v);

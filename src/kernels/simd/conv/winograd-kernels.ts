@@ -8,18 +8,20 @@
  * tiles x 8 filters broadcasts one channel of each tile against a row of the transformed filters.
  *
  * Layouts (innermost last): V (point, channel group, tile, 4), U (point, filter block, channel, 8), M and Z (point,
- * filter group, tile, 4), dU (point, channel group, filter block, 4 channels, 8 filters).
+ * filter group, tile, 4), dU (point, channel group, filter block, 4 channels, 8 filters). The wide form (../wide.ts) has
+ * groups of 8 channels and filters in place of 4 in all but dU, and takes 8 tiles together.
  */
 
 import {
   callValue, constant, defineFunction, type FunctionReference, load, loadSplat, loadZero, type ModuleBuilder,
   multiplyAdd, type Value,
 } from '../../../wasm/index.ts';
+import type { KernelForm } from '../../team/part.ts';
 import { type ArgumentTypes, Kernel, type KernelBuilder } from '../kernel.ts';
 import { least, shareOf, transpose } from '../vectors.ts';
 import { nothingBytes } from './epilogue.ts';
 import { everyTaps, filterTransform, inputSize, points, type Taps, tileSize } from './winograd-algebra.ts';
-import { emitInputRow, emitOutputRow, emitStoreEdge, emitStrip, pixelBytes, zero } from './winograd-transforms.ts';
+import { emitInputRow, emitOutputRow, emitStoreEdge, emitStrip, pixelShape, zero } from './winograd-transforms.ts';
 
 /** A kernel for each size of filters. */
 export type WinogradKernels<Types extends ArgumentTypes> = Readonly<Record<Taps, Kernel<Types>>>;
@@ -56,17 +58,23 @@ const forwardArguments = {
 export const winogradForward: WinogradKernels<typeof gatherArguments & typeof forwardArguments> =
   winogradKernels('forward', { ...gatherArguments, ...forwardArguments });
 
+/** Tiles that a product takes together, a power of 2. */
+export function tilesTogether({ wide }: Pick<KernelForm, 'wide'>): number {
+  return wide ? 8 : 4;
+}
+
 /** Adds the kernels to the module; gives the functions that the gradient's kernels share. */
 export function emitWinograd(kernels: KernelBuilder): { strip: FunctionReference; gather: FunctionReference } {
   const { module } = kernels;
-  const strip = emitStrip(module);
+  const shape = pixelShape(kernels);
+  const strip = emitStrip(module, shape);
   const gather = emitGather(kernels, strip);
-  const product = emitProduct(module, kernels.relaxed);
-  const pad = emitPad(module);
+  const product = emitProduct(kernels);
+  const pad = emitPad(kernels);
   const storeEdge = emitStoreEdge(module);
   const unchanged = emitUnchanged(module);
   for (const taps of everyTaps) {
-    emitForward(kernels, taps, { gather, pad, product, outputRow: emitOutputRow(module, storeEdge, taps) });
+    emitForward(kernels, taps, { gather, pad, product, outputRow: emitOutputRow(module, shape, storeEdge, taps) });
     emitFilters(kernels, taps, unchanged);
     emitFilters(kernels, taps, null);
   }
@@ -78,14 +86,15 @@ export function emitWinograd(kernels: KernelBuilder): { strip: FunctionReference
  * all images.
  */
 function emitGather(kernels: KernelBuilder, strip: FunctionReference): FunctionReference {
-  const inputRow = emitInputRow(kernels.module);
+  const shape = pixelShape(kernels);
+  const inputRow = emitInputRow(kernels.module, shape);
   return defineFunction(kernels.module, 'f32_winograd_gather__simd128', ['i32', 'i32', 'i32', 'i32'], [], (
     f, args, firstRow, lastRow, scratch,
   ) => {
     const s = kernels.read(f, args, gatherArguments);
     const planeBytes = f.let(s.height.mul(s.width).shl(2));
     const stripWidth = f.let(s.tilesX.sub(1).mul(s.tileSize).add(inputSize));
-    const tileBytes = f.let(s.tileSize.shl(4));
+    const tileBytes = f.let(s.tileSize.mul(shape.bytes));
     const stripAt = f.let(scratch.add(s.stripOffset));
     const [row, image, tileRow, source, lanes, to, toRow, groups] = f.locals('i32', 8);
     f.set(toRow, scratch);
@@ -98,25 +107,30 @@ function emitGather(kernels: KernelBuilder, strip: FunctionReference): FunctionR
       f.set(groups, s.channelGroups);
       f.countdown(groups, () => {
         const row = tileRow.mul(s.tileSize).sub(s.padTop);
-        f.call(strip, source, planeBytes, lanes, row, inputSize, s.height, s.width, s.padLeft,
-          stripAt, stripWidth);
+        for (let vector = 0; vector < shape.vectors; vector++) {
+          f.call(strip, source, planeBytes, lanes, row, inputSize, s.height, s.width, s.padLeft,
+            stripAt.add(16 * vector), stripWidth);
+          f.increase(source, planeBytes.shl(2));
+          f.set(lanes, lanes.sub(4));
+        }
         f.call(inputRow, stripAt, stripWidth, s.tilesX, tileBytes, to, s.vPointBytes);
-        f.increase(source, planeBytes.shl(2));
-        f.set(lanes, lanes.sub(4));
         f.increase(to, s.groupBytes);
       });
-      f.increase(toRow, s.tilesX.shl(4));
+      f.increase(toRow, s.tilesX.mul(shape.bytes));
     });
   });
 }
 
 /** product(v, u, m, channelGroups, filterBlocks, tileBlocks, groupBytes): M = V U at one point. */
-function emitProduct(module: ModuleBuilder, relaxed: boolean): FunctionReference {
-  return defineFunction(module, 'f32_winograd_gemm_4x8__simd128', new Array<'i32'>(7).fill('i32'), [], (
+function emitProduct(kernels: KernelBuilder): FunctionReference {
+  const { module, relaxed, wide } = kernels;
+  const { lanes, bytes } = pixelShape(kernels);
+  const tiles = tilesTogether(kernels);
+  return defineFunction(module, `f32_winograd_gemm_${tiles}x8__simd128`, new Array<'i32'>(7).fill('i32'), [], (
     f, v, u, m, channelGroups, filterBlocks, tileBlocks, groupBytes,
   ) => {
     const [vBlock, vAt, uAt, mAt, blocks, groups] = f.locals('i32', 6);
-    const sums = f.locals('f32x4', 8);
+    const sums = f.locals('f32x4', 2 * tiles);
     const [b0, b1, a] = f.locals('f32x4', 3);
     f.countdown(filterBlocks, () => {
       f.set(vBlock, v);
@@ -128,49 +142,52 @@ function emitProduct(module: ModuleBuilder, relaxed: boolean): FunctionReference
         f.set(uAt, u);
         f.set(groups, channelGroups);
         f.countdown(groups, () => {
-          for (let lane = 0; lane < 4; lane++) {
+          for (let lane = 0; lane < lanes; lane++) {
             f.set(b0, load('f32x4', uAt, lane * 32));
             f.set(b1, load('f32x4', uAt, lane * 32 + 16));
-            for (let tile = 0; tile < 4; tile++) {
-              f.set(a, loadSplat('f32x4', vAt, tile * pixelBytes + lane * 4));
+            for (let tile = 0; tile < tiles; tile++) {
+              f.set(a, loadSplat('f32x4', vAt, tile * bytes + lane * 4));
               f.set(sums[2 * tile], multiplyAdd(a, b0, sums[2 * tile], relaxed));
               f.set(sums[2 * tile + 1], multiplyAdd(a, b1, sums[2 * tile + 1], relaxed));
             }
           }
           f.increase(vAt, groupBytes);
-          f.increase(uAt, 128);
+          f.increase(uAt, 32 * lanes);
         });
-        for (let tile = 0; tile < 4; tile++) {
-          f.store(mAt, sums[2 * tile], tile * pixelBytes);
-          f.store(mAt.add(groupBytes), sums[2 * tile + 1], tile * pixelBytes);
+        for (let tile = 0; tile < tiles; tile++) {
+          f.store(mAt, sums[2 * tile], tile * bytes);
+          if (wide) f.store(mAt, sums[2 * tile + 1], tile * bytes + 16);
+          else f.store(mAt.add(groupBytes), sums[2 * tile + 1], tile * bytes);
         }
-        f.increase(vBlock, 4 * pixelBytes);
-        f.increase(mAt, 4 * pixelBytes);
+        f.increase(vBlock, tiles * bytes);
+        f.increase(mAt, tiles * bytes);
       });
-      f.increase(u, channelGroups.shl(7));
-      f.increase(m, groupBytes.shl(1));
+      f.increase(u, channelGroups.mul(32 * lanes));
+      f.increase(m, groupBytes.mul(8 / lanes));
     });
   });
 }
 
 /**
- * pad(v, channelGroups, groupBytes, vPointBytes, tiles): zeros in V up to a whole block of 4 tiles. Their products are
+ * pad(v, channelGroups, groupBytes, vPointBytes, tiles): zeros in V up to a whole block of tiles. Their products are
  * thrown away, but left as they are they may hold anything, and numbers that happen to be subnormal make the whole
  * block up to ninety times slower.
  */
-function emitPad(module: ModuleBuilder): FunctionReference {
+function emitPad(kernels: KernelBuilder): FunctionReference {
+  const { module } = kernels;
+  const { bytes, vectors } = pixelShape(kernels);
   return defineFunction(module, 'f32_winograd_pad__simd128', new Array<'i32'>(5).fill('i32'), [], (
     f, v, channelGroups, groupBytes, vPointBytes, tiles,
   ) => {
-    const missing = f.let(constant('i32', 0).sub(tiles).and(3));
+    const missing = f.let(constant('i32', 0).sub(tiles).and(tilesTogether(kernels) - 1));
     f.if(missing, () => {
       const [point, group, at, left] = f.locals('i32', 4);
       f.for(point, 0, points, 1, () => f.for(group, 0, channelGroups, 1, () => {
-        f.set(at, v.add(point.mul(vPointBytes)).add(group.mul(groupBytes)).add(tiles.shl(4)));
-        f.set(left, missing);
+        f.set(at, v.add(point.mul(vPointBytes)).add(group.mul(groupBytes)).add(tiles.mul(bytes)));
+        f.set(left, missing.mul(vectors));
         f.countdown(left, () => {
           f.store(at, zero);
-          f.increase(at, pixelBytes);
+          f.increase(at, 16);
         });
       }));
     });
@@ -185,6 +202,7 @@ function emitForward(
   kernels: KernelBuilder, taps: Taps,
   { gather, pad, product, outputRow }: Readonly<Record<'gather' | 'pad' | 'product' | 'outputRow', FunctionReference>>,
 ): void {
+  const shape = pixelShape(kernels);
   kernels.define(winogradForward[taps], (f, s, task, leading) => {
     const v = s.scratch;
     const chunk = f.let(task.divU(s.parts));
@@ -196,10 +214,11 @@ function emitForward(
 
     const m = f.let(v.add(s.mOffset));
     const temporary = f.let(v.add(s.temporaryOffset));
-    const tileBlocks = f.let(lastRow.sub(firstRow).mul(s.tilesX).add(3).shrU(2));
+    const together = tilesTogether(kernels);
+    const tileBlocks = f.let(lastRow.sub(firstRow).mul(s.tilesX).add(together - 1).shrU(Math.log2(together)));
     const [vAt, uAt, mAt, point] = f.locals('i32', 4);
     f.set(vAt, v);
-    f.set(uAt, s.u.add(firstBlock.mul(s.channelGroups).shl(7)));
+    f.set(uAt, s.u.add(firstBlock.mul(s.channelGroups).mul(32 * shape.lanes)));
     f.set(mAt, m);
     f.set(point, points);
     f.countdown(point, () => {
@@ -223,12 +242,12 @@ function emitForward(
       f.doWhile(() => {
         f.call(outputRow, mAt, s.mPointBytes, s.tilesX, temporary, to, planeBytes, lanes, s.outHeight.sub(y),
           s.outWidth, epilogue, s.relu);
-        f.increase(to, planeBytes.shl(2));
+        f.increase(to, planeBytes.mul(shape.lanes));
         f.increase(mAt, s.groupBytes);
-        f.increase(epilogue, 32);
-        f.set(lanes, lanes.sub(4));
+        f.increase(epilogue, 8 * shape.lanes);
+        f.set(lanes, lanes.sub(shape.lanes));
       }, () => lanes.gt(0));
-      f.increase(m, s.tilesX.shl(4));
+      f.increase(m, s.tilesX.mul(shape.bytes));
     });
   });
 }
@@ -300,11 +319,12 @@ function emitFilters(kernels: KernelBuilder, taps: Taps, unchanged: FunctionRefe
         f.if(callValue(unchanged, 'i32', block, first, present.mul(s.outStride)), () => f.return());
       });
     }
-    const u = f.let(s.u.add(task.mul(s.channelGroups).shl(7)));
+    const { lanes: groupLanes } = pixelShape(kernels);
+    const u = f.let(s.u.add(task.mul(s.channelGroups).mul(32 * groupLanes)));
     const [half, channel, filter, padded, to] = f.locals('i32', 5);
     const sources = f.locals('i32', 4);
     const strides = f.locals('i32', 4);
-    f.set(padded, s.channelGroups.shl(2));
+    f.set(padded, s.channelGroups.mul(groupLanes));
     f.for(half, 0, 2, 1, () => {
       for (let lane = 0; lane < 4; lane++) {
         f.set(filter, task.shl(3).add(half.shl(2)).add(lane));

@@ -1,5 +1,6 @@
 /**
- * Winograd's transforms over rows of tiles, float32, four channels (or filters) a vector.
+ * Winograd's transforms over rows of tiles, float32, on pixels of four channels (or filters): one vector. In the wide
+ * form (../wide.ts) a pixel is a pair of vectors, eight channels, and the layouts have groups of 8 where they say 4.
  *
  * Images are channel by channel in memory (NCHW), but a transform works best on vectors whose lanes do not meet. So a
  * strip, the few image rows under one row of tiles, is first copied into pixels of four channels each, zeros standing
@@ -15,38 +16,50 @@ import {
   type Body, constant, defineFunction, type FunctionReference, load, loadLane, loadZero, type Local,
   type ModuleBuilder, type Value,
 } from '../../../wasm/index.ts';
+import type { KernelForm } from '../../team/part.ts';
 import { transpose } from '../vectors.ts';
 import {
   inputSize, inputTransform, outputGradientTransform, outputTransform, type Taps, tileSize,
 } from './winograd-algebra.ts';
 
-/** Bytes of one pixel of four channels. */
-export const pixelBytes = 16;
-/** Bytes of scratch between the two one-dimensional passes of 4 rows of output, or 4 columns of its gradient. */
-export const temporaryBytes: number = 4 * inputSize * pixelBytes;
+/** What a pixel of a group of channels is. */
+export interface PixelShape {
+  readonly vectors: number;
+  readonly lanes: number;
+  readonly bytes: number;
+}
+
+/** The pixels of a form of the kernels. */
+export function pixelShape({ wide }: Pick<KernelForm, 'wide'>): PixelShape {
+  const vectors = wide ? 2 : 1;
+  return { vectors, lanes: 4 * vectors, bytes: 16 * vectors };
+}
+
+/** Pixels of scratch between the two one-dimensional passes of 4 rows of output, or 4 columns of its gradient. */
+export const temporaryPixels: number = 4 * inputSize;
 
 /** A vector of zeros. */
 export const zero: Value = constant('f32x4', 0);
 
 /**
  * strip(source, planeBytes, lanes, firstRow, rows, height, width, pad, strip, stripWidth): copies rows firstRow..
- * (which may lie outside the image) of `lanes` planes into a strip; column c of the strip is column c - pad of the
- * image.
+ * (which may lie outside the image) of `lanes` planes into one vector of a strip's pixels; column c of the strip is
+ * column c - pad of the image. Zeros stand where there are no planes at all.
  */
-export function emitStrip(module: ModuleBuilder): FunctionReference {
+export function emitStrip(module: ModuleBuilder, { bytes }: PixelShape): FunctionReference {
   return defineFunction(module, 'f32_strip__simd128', new Array<'i32'>(10).fill('i32'), [], (
     f, source, planeBytes, lanes, firstRow, rows, height, width, pad, strip, stripWidth,
   ) => {
     const [row, from, to, left, end] = f.locals('i32', 5);
     const planes = f.locals('i32', 4);
     f.for(row, 0, rows, 1, () => {
-      f.set(to, strip.add(row.mul(stripWidth).shl(4)));
-      f.set(end, to.add(stripWidth.shl(4)));
-      f.if(firstRow.add(row).ltU(height), () => {
+      f.set(to, strip.add(row.mul(stripWidth).mul(bytes)));
+      f.set(end, to.add(stripWidth.mul(bytes)));
+      f.if(firstRow.add(row).ltU(height).and(lanes.gt(0)), () => {
         f.set(left, pad);
         f.repeat(left, () => {
           f.store(to, zero);
-          f.increase(to, pixelBytes);
+          f.increase(to, bytes);
         });
         f.set(from, source.add(firstRow.add(row).mul(width).shl(2)));
         planes.forEach((plane, i) => f.set(plane, i === 0 ? from : planes[i - 1].add(planeBytes)));
@@ -54,9 +67,9 @@ export function emitStrip(module: ModuleBuilder): FunctionReference {
         f.if(lanes.ge(4), () => {
           f.while(() => left.ge(4), () => {
             const pixels = transpose(f, planes.map((plane) => f.let(load('f32x4', plane))));
-            pixels.forEach((pixel, i) => f.store(to, pixel, i * pixelBytes));
+            pixels.forEach((pixel, i) => f.store(to, pixel, i * bytes));
             planes.forEach((plane) => f.increase(plane, 16));
-            f.increase(to, 4 * pixelBytes);
+            f.increase(to, 4 * bytes);
             f.set(left, left.sub(4));
           });
         });
@@ -67,12 +80,12 @@ export function emitStrip(module: ModuleBuilder): FunctionReference {
           }
           f.store(to, pixel);
           planes.forEach((plane) => f.increase(plane, 4));
-          f.increase(to, pixelBytes);
+          f.increase(to, bytes);
         });
       });
       f.while(() => to.ltU(end), () => {
         f.store(to, zero);
-        f.increase(to, pixelBytes);
+        f.increase(to, bytes);
       });
     });
   });
@@ -83,121 +96,139 @@ export function emitStrip(module: ModuleBuilder): FunctionReference {
  * used up: its columns are transformed where they lie, once for all the tiles that share them. A tile begins tileBytes
  * after the one before.
  */
-export function emitInputRow(module: ModuleBuilder): FunctionReference {
+export function emitInputRow(module: ModuleBuilder, shape: PixelShape): FunctionReference {
   return defineFunction(module, 'f32_winograd_input__simd128', new Array<'i32'>(6).fill('i32'), [], (
     f, strip, stripWidth, tiles, tileBytes, v, pointBytes,
   ) => {
-    const rows = stripRows(f, strip, stripWidth, inputSize);
+    const rows = stripRows(f, strip, stripWidth, inputSize, shape);
     const [left, to] = f.locals('i32', 2);
     f.set(left, stripWidth);
     f.countdown(left, () => {
-      const column = rows.map((row) => f.let(load('f32x4', row)));
-      inputTransform(f, column).forEach((value, y) => f.store(rows[y], value));
-      rows.forEach((row) => f.increase(row, pixelBytes));
+      const column = rows.map((row) => loadPixel(f, shape, row));
+      transformed(column, (line) => inputTransform(f, line)).forEach((pixel, y) => storePixel(f, rows[y], pixel));
+      rows.forEach((row) => f.increase(row, shape.bytes));
     });
-    rows.forEach((row) => f.set(row, row.sub(stripWidth.shl(4))));
+    rows.forEach((row) => f.set(row, row.sub(stripWidth.mul(shape.bytes))));
     f.countdown(tiles, () => {
       f.set(to, v);
       for (const row of rows) {
-        const line = loadLine(f, row, inputSize);
-        for (const value of inputTransform(f, line)) {
-          f.store(to, value);
+        for (const pixel of transformed(loadLine(f, shape, row, inputSize), (line) => inputTransform(f, line))) {
+          storePixel(f, to, pixel);
           f.increase(to, pointBytes);
         }
         f.increase(row, tileBytes);
       }
-      f.increase(v, pixelBytes);
+      f.increase(v, shape.bytes);
     });
   });
 }
 
 /**
  * outputGradientRow(strip, stripWidth, tiles, z, pointBytes, temporary, sums): Z of one row of tiles, from a strip of
- * a tile's rows of dout; the sum over all pixels (the gradient at the bias) is added to the vector at `sums`.
+ * a tile's rows of dout; the sum over all pixels (the gradient at the bias) is added to the pixel at `sums`.
  */
-export function emitOutputGradientRow(module: ModuleBuilder, taps: Taps): FunctionReference {
+export function emitOutputGradientRow(module: ModuleBuilder, shape: PixelShape, taps: Taps): FunctionReference {
   const outputs = tileSize(taps);
   return defineFunction(module, `f32_winograd_output_gradient_${taps}x${taps}__simd128`, new Array<'i32'>(7).fill('i32'), [], (
     f, strip, stripWidth, tiles, z, pointBytes, temporary, sums,
   ) => {
-    const rows = stripRows(f, strip, stripWidth, outputs);
+    const rows = stripRows(f, strip, stripWidth, outputs, shape);
     const to = f.local('i32');
-    const sum = f.local('f32x4', zero); // of this row alone, to be added to those before: long chains lose precision
+    // of this row alone, to be added to those before: long chains lose precision
+    const sum = Array.from({ length: shape.vectors }, () => f.local('f32x4', zero));
+    const transform = (line: readonly Value[]): Value[] => outputGradientTransform(f, line);
     f.countdown(tiles, () => {
       for (let x = 0; x < outputs; x++) {
-        const column = rows.map((row) => f.let(load('f32x4', row, x * pixelBytes)));
-        outputGradientTransform(f, column).forEach((value, i) =>
-          f.store(temporary, value, (i * outputs + x) * pixelBytes));
+        const column = rows.map((row) => loadPixel(f, shape, row, x));
+        transformed(column, transform).forEach((pixel, i) =>
+          storePixel(f, temporary, pixel, (i * outputs + x) * shape.bytes));
       }
-      rows.forEach((row) => f.increase(row, outputs * pixelBytes));
+      rows.forEach((row) => f.increase(row, outputs * shape.bytes));
       f.set(to, z);
       for (let y = 0; y < inputSize; y++) {
-        const line = loadLine(f, temporary, outputs, y * outputs);
-        outputGradientTransform(f, line).forEach((value, x) => {
-          const kept = f.let(value);
-          f.store(to, kept);
+        transformed(loadLine(f, shape, temporary, outputs, y * outputs), transform).forEach((pixel, x) => {
+          const kept = pixel.map((value) => f.let(value));
+          storePixel(f, to, kept);
           f.increase(to, pointBytes);
           // point (1, 1) has weight 1 everywhere: it is the sum over the tile
-          if (y === 1 && x === 1) f.set(sum, sum.add(kept));
+          if (y === 1 && x === 1) sum.forEach((each, vector) => f.set(each, each.add(kept[vector])));
         });
       }
-      f.increase(z, pixelBytes);
+      f.increase(z, shape.bytes);
     });
-    f.store(sums, sum.add(load('f32x4', sums)));
+    const before = loadPixel(f, shape, sums);
+    storePixel(f, sums, sum.map((each, vector) => each.add(before[vector])));
   });
 }
 
 /**
  * outputRow(m, pointBytes, tiles, temporary, out, planeBytes, lanes, rows, width, epilogue, relu): one row of output
  * tiles of `lanes` planes from M. `rows` of the tiles' rows lie inside the image; epilogue points to 4 scales and 4
- * biases. Goes 4 pixels at a time, whose last tile may be one too many: M has rests of whole vectors there.
+ * biases, and so on for every vector of a pixel. Goes 4 pixels at a time, whose last tile may be one too many: M has rests of whole vectors there.
  */
-export function emitOutputRow(module: ModuleBuilder, storeEdge: FunctionReference, taps: Taps): FunctionReference {
+export function emitOutputRow(
+  module: ModuleBuilder, shape: PixelShape, storeEdge: FunctionReference, taps: Taps,
+): FunctionReference {
   const outputs = tileSize(taps);
   const together = 4 / outputs;
   const name = `f32_winograd_output_${taps}x${taps}__simd128`;
   return defineFunction(module, name, new Array<'i32'>(11).fill('i32'), [], (
     f, m, pointBytes, tiles, temporary, out, planeBytes, lanes, rows, width, epilogue, relu,
   ) => {
-    const scale = f.let(load('f32x4', epilogue));
-    const bias = f.let(load('f32x4', epilogue, 16));
+    const each = Array.from({ length: shape.vectors }, (_, vector) => vector);
+    const scale = each.map((vector) => f.let(load('f32x4', epilogue, 32 * vector)));
+    const bias = each.map((vector) => f.let(load('f32x4', epilogue, 32 * vector + 16)));
     const floor = f.local('f32x4', constant('f32x4', -Infinity));
     f.if(relu, () => f.set(floor, zero));
     const from = f.locals('i32', inputSize);
-    const to = f.locals('i32', 4);
+    const to = f.locals('i32', shape.lanes);
     const left = f.local('i32', width);
     const line = together * inputSize;
+    const transform = (values: readonly Value[]): Value[] => outputTransform(f, values, outputs);
     f.doWhile(() => {
       from.forEach((pointer, i) => f.set(pointer, i === 0 ? m : from[i - 1].add(pointBytes.mul(inputSize))));
       for (let x = 0; x < inputSize; x++) {
         for (let tile = 0; tile < together; tile++) {
-          const column = from.map((pointer) => f.let(load('f32x4', pointer, tile * pixelBytes)));
-          outputTransform(f, column, outputs).forEach((value, y) =>
-            f.store(temporary, value, (y * line + tile * inputSize + x) * pixelBytes));
+          const column = from.map((pointer) => loadPixel(f, shape, pointer, tile));
+          transformed(column, transform).forEach((pixel, y) =>
+            storePixel(f, temporary, pixel, (y * line + tile * inputSize + x) * shape.bytes));
         }
         from.forEach((pointer) => f.increase(pointer, pointBytes));
       }
       to.forEach((pointer, i) => f.set(pointer, i === 0 ? out : to[i - 1].add(planeBytes)));
       for (let y = 0; y < outputs; y++) {
-        const pixels = Array.from({ length: together }, (_, tile) =>
-          outputTransform(f, loadLine(f, temporary, inputSize, y * line + tile * inputSize), outputs).map((value) =>
+        const pixels = Array.from({ length: together }, (_, tile) => {
+          const values = loadLine(f, shape, temporary, inputSize, y * line + tile * inputSize);
+          return transformed(values, transform).map((pixel) => pixel.map((value, vector) =>
             // floor < value ? value : floor would turn NaN into the floor; this way round NaN stays
-            f.let(f.let(value.mul(scale).add(bias)).pmax(floor))));
-        const planes = transpose(f, pixels.flat());
-        f.if(left.ge(4).and(lanes.ge(4)), () => {
-          f.if(rows.gt(y), () => planes.forEach((plane, i) => f.store(to[i], plane)));
-        }, () => {
-          f.if(rows.gt(y), () => planes.forEach((plane, i) => {
-            f.if(lanes.gt(i), () => f.call(storeEdge, to[i], plane, left));
-          }));
-        });
+            f.let(f.let(value.mul(scale[vector]).add(bias[vector])).pmax(floor))));
+        }).flat();
+        const row = apart(pixels);
+        for (const vector of each) {
+          const planes = transpose(f, row.map((pixel) => pixel[vector]));
+          const targets = to.slice(4 * vector, 4 * vector + 4);
+          f.if(left.ge(4).and(lanes.ge(4 * vector + 4)), () => {
+            f.if(rows.gt(y), () => planes.forEach((plane, i) => f.store(targets[i], plane)));
+          }, () => {
+            f.if(rows.gt(y), () => planes.forEach((plane, i) => {
+              f.if(lanes.gt(4 * vector + i), () => f.call(storeEdge, targets[i], plane, left));
+            }));
+          });
+        }
         to.forEach((pointer) => f.increase(pointer, width.shl(2)));
       }
       f.increase(out, 16);
-      f.increase(m, together * pixelBytes);
+      f.increase(m, together * shape.bytes);
       f.set(left, left.sub(4));
       f.set(tiles, tiles.sub(together));
     }, () => tiles.gt(0));
+
+    /** Pairs taken apart, in memory: transposing needs single vectors. */
+    function apart(pixels: readonly Pixel[]): readonly Pixel[] {
+      if (shape.vectors === 1) return pixels;
+      pixels.forEach((pixel, x) => storePixel(f, temporary, pixel, x * shape.bytes));
+      return pixels.map((_, x) => loadPixel(f, shape, temporary, x));
+    }
   });
 }
 
@@ -210,14 +241,34 @@ export function emitStoreEdge(module: ModuleBuilder): FunctionReference {
   });
 }
 
+/** A pixel's vectors. */
+type Pixel = readonly Value[];
+
 /** Pointers to the rows of a strip. */
-function stripRows(f: Body, strip: Value, stripWidth: Value, count: number): Local[] {
+function stripRows(f: Body, strip: Value, stripWidth: Value, count: number, { bytes }: PixelShape): Local[] {
   const rows = f.locals('i32', count);
-  rows.forEach((row, i) => f.set(row, i === 0 ? strip : rows[i - 1].add(stripWidth.shl(4))));
+  rows.forEach((row, i) => f.set(row, i === 0 ? strip : rows[i - 1].add(stripWidth.mul(bytes))));
   return rows;
 }
 
-/** So many vectors, from one on. */
-function loadLine(f: Body, from: Value, length: number, first: number = 0): Local[] {
-  return Array.from({ length }, (_, x) => f.let(load('f32x4', from, (first + x) * pixelBytes)));
+/** The pixel so many places after an address. */
+function loadPixel(f: Body, { vectors, bytes }: PixelShape, from: Value, place: number = 0): Local[] {
+  return Array.from({ length: vectors }, (_, vector) => f.let(load('f32x4', from, place * bytes + 16 * vector)));
+}
+
+/** So many pixels, from one on. */
+function loadLine(f: Body, shape: PixelShape, from: Value, length: number, first: number = 0): Pixel[] {
+  return Array.from({ length }, (_, x) => loadPixel(f, shape, from, first + x));
+}
+
+/** Stores a pixel. Both vectors of a pair are there before one is stored: else the engine would not join them. */
+function storePixel(f: Body, to: Value, pixel: Pixel, offset: number = 0): void {
+  const values = pixel.length === 1 ? pixel : pixel.map((value) => f.let(value));
+  values.forEach((value, vector) => f.store(to, value, offset + 16 * vector));
+}
+
+/** A transform of vectors, done to each vector of a line of pixels. */
+function transformed(line: readonly Pixel[], transform: (values: readonly Value[]) => Value[]): Pixel[] {
+  const byVector = line[0].map((_, vector) => transform(line.map((pixel) => pixel[vector])));
+  return byVector[0].map((_, i) => byVector.map((values) => values[i]));
 }

@@ -1,8 +1,9 @@
 /** The host's side of Winograd convolution: sizes, scratch and jobs (the kernels are in winograd-kernels.ts). */
 
+import { roundUp } from '../../../runtime/numbers.ts';
 import type { ConvGeometry, Epilogue, FloatArray } from '../../contract.ts';
 import { alignBlock } from '../../memory/blocks.ts';
-import { launch, launched, scratch } from '../launch.ts';
+import { form, launch, launched, scratch } from '../launch.ts';
 import {
   type FilterGradient, gradientGroupBytes, gradientGroups, keptFiltersMostBatch, leastTasks,
   winogradChunkBytes, winogradGradientLeastTiles, winogradLeastTasks, winogradLeastTiles,
@@ -12,9 +13,10 @@ import { keptFilters } from './kept-filters.ts';
 import { inputSize, points, type Taps, tileSize } from './winograd-algebra.ts';
 import { winogradGradient, winogradReduce } from './winograd-gradient-kernels.ts';
 import {
-  chunkSizes, windowBytes, winogradFilters, winogradFiltersRotated, winogradForward as forwardKernel,
+  chunkSizes, tilesTogether, windowBytes, winogradFilters, winogradFiltersRotated,
+  winogradForward as forwardKernel,
 } from './winograd-kernels.ts';
-import { pixelBytes, temporaryBytes } from './winograd-transforms.ts';
+import { pixelShape, temporaryPixels } from './winograd-transforms.ts';
 
 /** One convolution with stride 1, as the kernels see it: also the one that gives the gradient at x. */
 type Problem = Pick<
@@ -43,24 +45,26 @@ function cut(p: Problem, taps: Taps, leastTiles: number): Chunks {
   const tilesX = Math.ceil(p.outWidth / size);
   const tilesY = Math.ceil(p.outHeight / size);
   const rows = p.batch * tilesY;
-  const channelGroups = Math.ceil(p.channels / 4);
+  const { lanes, bytes } = pixelShape(form());
+  const channelGroups = Math.ceil(p.channels / lanes);
   const filterBlocks = Math.ceil(p.filters / 8);
-  const tileBytes = points * pixelBytes * (channelGroups + 2 * filterBlocks);
+  // by vectors, so that chunks, and with them the order of sums, are the same in every form
+  const tileBytes = points * 16 * (Math.ceil(p.channels / 4) + 2 * filterBlocks);
   const tiles = Math.max(leastTiles, Math.floor(winogradChunkBytes / tileBytes));
   const rowsPerTask = Math.max(1, Math.min(Math.floor(tiles / tilesX), Math.ceil(rows / leastTasks)));
 
-  const groupBytes = 4 * pixelBytes * Math.ceil((rowsPerTask * tilesX) / 4);
+  const groupBytes = bytes * roundUp(rowsPerTask * tilesX, tilesTogether(form()));
   const vPointBytes = pointBytes(channelGroups * groupBytes);
-  const mPointBytes = pointBytes(2 * filterBlocks * groupBytes);
-  const uPointBytes = pointBytes(channelGroups * filterBlocks * 128);
+  const mPointBytes = pointBytes((8 / lanes) * filterBlocks * groupBytes);
+  const uPointBytes = pointBytes(channelGroups * filterBlocks * 32 * lanes);
   const mOffset = points * vPointBytes;
   const stripOffset = mOffset + points * mPointBytes;
-  const stripBytes = pixelBytes * inputSize * ((tilesX - 1) * size + inputSize);
+  const stripBytes = bytes * inputSize * ((tilesX - 1) * size + inputSize);
   const temporaryOffset = stripOffset + alignBlock(stripBytes);
   return {
     ...p, tileSize: size, tilesX, tilesY, rowsPerTask, channelGroups, filterBlocks, groupBytes, vPointBytes,
     mPointBytes, uPointBytes, mOffset, stripOffset, temporaryOffset, chunks: Math.ceil(rows / rowsPerTask),
-    scratchBytes: temporaryOffset + temporaryBytes + 64,
+    scratchBytes: temporaryOffset + temporaryPixels * bytes + 64,
   };
 }
 
@@ -110,14 +114,15 @@ export function winogradInputGradient(dout: FloatArray, w: FloatArray, dx: Float
 export const winogradFilterGradient: FilterGradient = launched((dout, x, dw, db, g) => {
   const taps = tapsOf(g);
   const chunks = cut(g, taps, winogradGradientLeastTiles);
-  const groupBytes = points * chunks.uPointBytes;
+  // by vectors, as in `cut`
+  const groupBytes = points * pointBytes(Math.ceil(g.channels / 4) * chunks.filterBlocks * 128);
   const most = Math.max(2, Math.min(gradientGroups, Math.floor(gradientGroupBytes / groupBytes)));
   const chunksPerTask = Math.ceil(chunks.chunks / most);
   const groups = Math.ceil(chunks.chunks / chunksPerTask);
-  const u = scratch(groups * groupBytes);
+  const u = scratch(groups * points * chunks.uPointBytes);
   const sums = scratch(groups * chunks.filterBlocks * 32);
   launch(winogradGradient[taps]).from(chunkSizes, chunks).x(x).dout(dout).chunks(chunks.chunks)
     .chunksPerTask(chunksPerTask).u(u).sums(sums).scratch(chunks.scratchBytes).run(groups);
   launch(winogradReduce[taps]).channels(g.channels).filters(g.filters).filterBlocks(chunks.filterBlocks)
-    .uPointBytes(chunks.uPointBytes).groups(groups).u(u).sums(sums).dw(dw).db(db).run(chunks.channelGroups);
+    .uPointBytes(chunks.uPointBytes).groups(groups).u(u).sums(sums).dw(dw).db(db).run(Math.ceil(g.channels / 4));
 });

@@ -16,13 +16,25 @@ import {
   type Body, bytesOf, constant, defineFunction, type FloatKind, type FunctionReference, lanesOf, load, type Local,
   type ModuleBuilder, scale, select, vectorOf,
 } from '../../../wasm/index.ts';
+import type { KernelForm } from '../../team/part.ts';
 import { type Arguments, type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
 import { gemmTuning } from '../tuning.ts';
 import { eachPiece, least, shareOf, zero } from '../vectors.ts';
 import { emitPacking, type Packing } from './packing.ts';
 import { emitStrips, gemmFlags, type Strips } from './strips.ts';
 
-const { tileRows, tileVectors, widestTile } = gemmTuning;
+const { tileRows } = gemmTuning;
+
+/** How many vectors a tile has across. */
+interface TileShape {
+  readonly tileVectors: number;
+  readonly widestTile: number;
+}
+
+/** The tiles of a form of the kernels. */
+export function tileShape({ wide }: Pick<KernelForm, 'wide'>): TileShape {
+  return wide ? gemmTuning.tiles.wide : gemmTuning.tiles.plain;
+}
 
 /** How the vector operand reaches the strips. */
 export const vectorOperand = {
@@ -68,14 +80,16 @@ export const columnSums: FloatKernels<typeof columnSumArguments> = floatKernels(
 /** Bytes between packed panels, so that they do not compete for the same sets of a cache. */
 export const panelPadding = 64;
 
-/** Room for the widest tile. */
-export const edgeBytes: number = tileRows * widestTile * 16;
+/** Room for the widest tile of any form. */
+export const edgeBytes: number = tileRows * gemmTuning.tiles.wide.widestTile * 16;
 
 /** Adds the kernels of the family: gemm and column sums for float32 and float64. */
 export function emitGemm(kernels: KernelBuilder): void {
-  const { module, relaxed } = kernels;
+  const { module } = kernels;
+  const shape = tileShape(kernels);
+  const { tileVectors, widestTile } = shape;
   for (const float of ['f32', 'f64'] as const) {
-    const strips = emitStrips(module, float, relaxed, tileRows, widestTile);
+    const strips = emitStrips(module, float, kernels, tileRows, widestTile);
     const packing = emitPacking(module, float, tileRows, tileVectors);
     const packRows = emitPackRows(module, float, packing);
     // Task: tilesPerTask tiles.
@@ -85,7 +99,7 @@ export function emitGemm(kernels: KernelBuilder): void {
       const to = a.to.add(task.mul(a.tilesPerTask).mul(a.packedTile));
       f.call(packRows, from, a.stride, a.along, end.sub(row), a.depth, to, a.packedTile);
     });
-    kernels.define(gemm[float], (f, a, task) => writeGemm(f, a, task, float, strips, packing, packRows));
+    kernels.define(gemm[float], (f, a, task) => writeGemm(f, a, task, float, shape, { strips, packing, packRows }));
     kernels.define(columnSums[float], (f, a, task) => writeColumnSums(f, a, task, float));
   }
 }
@@ -130,8 +144,8 @@ function emitPackRows(module: ModuleBuilder, float: FloatKind, packing: Packing)
  * wherever a task is not the last of its column, and that columnsPerTask is a multiple of a tile's columns.
  */
 function writeGemm(
-  f: Body, a: Arguments<typeof gemmArguments>, task: Local, float: FloatKind, strips: Strips,
-  packing: Packing, packRows: FunctionReference,
+  f: Body, a: Arguments<typeof gemmArguments>, task: Local, float: FloatKind, { tileVectors, widestTile }: TileShape,
+  { strips, packing, packRows }: { strips: Strips; packing: Packing; packRows: FunctionReference },
 ): void {
   const bytes = bytesOf(float);
   const lanes = lanesOf(vectorOf(float));

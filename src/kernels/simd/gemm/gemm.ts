@@ -4,9 +4,9 @@
 
 import { bytesOf, type FloatKind } from '../../../wasm/index.ts';
 import type { MatrixKernels } from '../../contract.ts';
-import { floatKind, launch, launched, type Place, scratch } from '../launch.ts';
+import { floatKind, form, launch, launched, type Place, scratch } from '../launch.ts';
 import { gemmTuning } from '../tuning.ts';
-import { columnSums, edgeBytes, gemm, gemmPack, panelPadding, vectorOperand } from './gemm-kernels.ts';
+import { columnSums, edgeBytes, gemm, gemmPack, panelPadding, tileShape, vectorOperand } from './gemm-kernels.ts';
 import { gemmFlags } from './strips.ts';
 
 /** The size of each of so many parts, all but the last a multiple of `multiple`. There may turn out to be fewer. */
@@ -70,7 +70,8 @@ export function launchProduct(float: FloatKind, product: Product): void {
   const vAlong = swap ? !transposeA : transposeB;
 
   const depthBlock = evenShare(k, Math.ceil(k / gemmTuning.depthBlock), 4);
-  const tileBytes = 16 * gemmTuning.tileVectors;
+  const { tileVectors, widestTile } = tileShape(form());
+  const tileBytes = 16 * tileVectors;
   // Columns are cut first: that repeats no packing where S is read directly.
   const { count: products = 1, summed = 1 } = many ?? {};
   const sums = Math.ceil(products / summed);
@@ -116,7 +117,7 @@ export function launchProduct(float: FloatKind, product: Product): void {
     .rowsPerTask(rowsPerTask).columnsPerTask(columnsPerTask).rowTasks(rowTasks)
     .sumTasks(sumTasks).products(products).summed(summed).sNext(sNext * bytes)
     .vNext(((swap ? many?.a : many?.b) ?? 0) * bytes).outNext((many?.out ?? 0) * bytes)
-    .scratch(edgeBytes + depthBlock * gemmTuning.widestTile * 16 + blockBytes + packedBytes)
+    .scratch(edgeBytes + depthBlock * widestTile * 16 + blockBytes + packedBytes)
     .run(sums * sumTasks);
 }
 

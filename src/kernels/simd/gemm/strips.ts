@@ -7,7 +7,8 @@
  * the columns.
  *
  * A strip is the column of tiles that share one panel of V (which stays in the first-level cache): one function call.
- * Strips exist for 1 to 4 rows and 1 to 3 vectors a tile. The blocking around them follows
+ * Strips exist for 1 to 4 rows and 1 to 3 vectors a tile (1 to 4 in the
+ * wide form). The blocking around them follows
  * K. Goto and R. van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008.
  */
 
@@ -15,6 +16,7 @@ import {
   type Body, bytesOf, defineFunction, type FloatKind, type FunctionReference, lanesOf, load, loadSplat, type Local,
   type ModuleBuilder, multiplyAdd, select, type Value, vectorConstant, vectorOf,
 } from '../../../wasm/index.ts';
+import type { KernelForm } from '../../team/part.ts';
 import { transpose } from '../vectors.ts';
 
 /** Bits of a strip's `flags`. */
@@ -67,12 +69,12 @@ export interface Strips {
 
 /** Adds the strips for one element type to a module. */
 export function emitStrips(
-  module: ModuleBuilder, float: FloatKind, relaxed: boolean, tileRows: number, widest: number,
+  module: ModuleBuilder, float: FloatKind, how: KernelForm, tileRows: number, widest: number,
 ): Strips {
   const merge = emitMerge(module, float);
   const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1);
   const strips = (rows: number, form: Form): FunctionReference[] =>
-    range(widest).map((vectors) => emitStrip(module, float, relaxed, rows, vectors, form, merge));
+    range(widest).map((vectors) => emitStrip(module, float, how, rows, vectors, form, merge));
   return {
     straight: range(tileRows).map((rows) => strips(rows, { transposed: false, packed: false })),
     transposed: strips(tileRows, { transposed: true, packed: false }),
@@ -82,7 +84,7 @@ export function emitStrips(
 }
 
 function emitStrip(
-  module: ModuleBuilder, float: FloatKind, relaxed: boolean, rows: number, vectors: number,
+  module: ModuleBuilder, float: FloatKind, { relaxed, wide }: KernelForm, rows: number, vectors: number,
   { transposed, packed }: Form, merge: FunctionReference,
 ): FunctionReference {
   const vector = vectorOf(float);
@@ -124,12 +126,14 @@ function emitStrip(
         if (packed) f.increase(sAt[0], rows * bytes);
       });
 
-      if (transposed) storeTransposed(f, sums, { out, outColumn, flags, columns });
+      if (transposed) storeTransposed(f, sums, { out, outColumn, flags, columns, edge });
       else {
         f.if(flags.and(gemmFlags.scattered), () => mergeVectors(0), () => {
           f.if(columns.eq(vectors * lanes), () => storeStraight(vectors), () => {
-            if (vectors > 1) storeStraight(vectors - 1); // only the last vector of a panel can be incomplete
-            mergeVectors(vectors - 1);
+            // Only the last vector of a panel can be incomplete. Pairs go the same way, in every store.
+            const complete = wide ? (vectors - 1) & ~1 : vectors - 1;
+            if (complete > 0) storeStraight(complete);
+            mergeVectors(complete);
           });
         });
       }
@@ -163,12 +167,18 @@ function emitStrip(
    */
   function storeTransposed(
     f: Body, sums: Local[][],
-    { out, outColumn, flags, columns }: Record<'out' | 'outColumn' | 'flags' | 'columns', Local>,
+    { out, outColumn, flags, columns, edge }: Record<'out' | 'outColumn' | 'flags' | 'columns' | 'edge', Local>,
   ): void {
     const at = f.let(out);
+    // Pairs are taken apart in memory.
+    if (wide) sums.forEach((row, i) => row.forEach((sum, j) => f.store(edge, sum, (i * vectors + j) * 16)));
+    const sumAt = (i: number, j: number): Value =>
+      wide ? f.let(load(vector, edge, (i * vectors + j) * 16)) : sums[i][j];
     for (let j = 0; j < vectors; j++) {
       const groups: Local[][] = [];
-      for (let i = 0; i < rows; i += lanes) groups.push(transpose(f, sums.slice(i, i + lanes).map((row) => row[j])));
+      for (let i = 0; i < rows; i += lanes) {
+        groups.push(transpose(f, Array.from({ length: lanes }, (_, k) => sumAt(i + k, j))));
+      }
       for (let lane = 0; lane < lanes; lane++) {
         const storeColumn = (): void => {
           f.if(flags.and(gemmFlags.accumulate), () => {
