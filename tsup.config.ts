@@ -19,6 +19,7 @@ const entry = {
   'gpu/index': 'src/gpu/index.ts',
   'node/index': 'src/node/index.ts',
   'node/cli': 'src/node/cli.ts',
+  'node/wide-simd-test': 'src/node/wide-simd-test.ts', // no entry for users: a process of its own
 };
 
 /**
@@ -46,7 +47,7 @@ export function packageOptions(outDir: string): Options {
       embedWorker(), lateArrival(), nodeModules(),
       writeLicenses(`${outDir}/THIRD-PARTY-LICENSES.txt`, embeddedPackages),
     ],
-    onSuccess: () => writeEagerEntries(outDir, Object.keys(entry).filter((name) => name !== 'node/cli')),
+    onSuccess: () => writeEagerEntries(outDir, Object.keys(entry).filter((name) => !['node/cli', 'node/wide-simd-test'].includes(name))),
   };
 }
 

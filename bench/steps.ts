@@ -1,13 +1,13 @@
 /**
  * npm run bench:steps -- [a] [b] [c] [d] [e] [f] [resnet]
- *   [--ways naive,js,simd1,simd2,relaxed1,relaxed2] [--relaxed] [--time MS] [--rounds N] [--peers DIR] [--profile]
- *   [--save] [--readme]
+ *   [--ways naive,js,simd1,simd2,relaxed1,relaxed2,wide1,wide2] [--relaxed] [--time MS] [--rounds N] [--peers DIR]
+ *   [--profile] [--save] [--readme]
  *
  * Whole training steps: draw a batch, forward, loss, backward, update, by Solver.step. Gradients are compared with the
  * definition's before anything is timed. With --peers PyTorch, as it comes and tuned, takes the same steps in turns
- * with us, ours first, plain and relaxed on two threads unless --ways says otherwise, so many rounds; its images are at
- * hand, it draws no batch. --profile shows which kernels the time goes to; --readme puts the comparison into README's
- * table.
+ * with us, ours first, plain, relaxed and wide on two threads unless --ways says otherwise, so many rounds; its images
+ * are at hand, it draws no batch. --profile shows which kernels the time goes to; --readme puts the comparison into
+ * README's table.
  *
  * Naive is timed where a step takes seconds at most, js where it does not take minutes.
  */
@@ -43,6 +43,8 @@ export interface StepResult {
   readonly tuned?: Comparison | null;
   /** multiply-add fused (relaxed): how many times as fast as apart */
   readonly relaxedGain?: number;
+  /** pairs of vectors joined (wide): how many times as fast as single ones */
+  readonly wideGain?: number;
 }
 
 /** A peer's milliseconds, peer / ours, and the lowest and highest of that ratio over the rounds. */
@@ -66,7 +68,7 @@ const { values, positionals } = parseArgs({
 const milliseconds = numberOption('time', values.time, 1, 60_000);
 const rounds = numberOption('rounds', values.rounds ?? (values.peers === undefined ? '1' : '3'), 1, 100);
 const keys = pick('network', positionals, networkKeys);
-const ways = pickWays(values.ways ?? (values.peers === undefined ? undefined : 'simd2,relaxed2'), values.relaxed);
+const ways = pickWays(values.ways ?? (values.peers === undefined ? undefined : 'simd2,relaxed2,wide2'), values.relaxed);
 const peers = values.peers === undefined ? null : new Peers(values.peers);
 
 function optionsOf(way: WayName): ManyOptions {
@@ -115,12 +117,11 @@ function resultOf(network: NetworkCase, { batch, times }: Entry, medians: PeerMe
     const middle = median(theirs);
     return { median: middle, ratio: middle / ours.median, range: [Math.min(...ratios), Math.max(...ratios)] };
   };
-  const relaxed = own.simd2 === undefined || own.relaxed2 === undefined
-    ? {}
-    : { relaxedGain: own.simd2.median / own.relaxed2.median };
+  const gain = (way: 'relaxed2' | 'wide2'): number | undefined =>
+    own.simd2 === undefined || own[way] === undefined ? undefined : own.simd2.median / own[way].median;
   return {
     network: network.key, name: network.name, title: network.title, batch, times: own,
-    torch: compared('torch'), tuned: compared('tuned'), ...relaxed,
+    torch: compared('torch'), tuned: compared('tuned'), relaxedGain: gain('relaxed2'), wideGain: gain('wide2'),
     rate: ours === undefined ? NaN : stepOperations(network, batch) / ours.median / 1e6,
     scaling: own.simd1 === undefined || own.simd2 === undefined ? null : own.simd1.median / own.simd2.median,
   };
@@ -163,6 +164,10 @@ function timeText(found: { readonly median: number } | null | undefined): string
   return found ? formatMilliseconds(found.median) : '';
 }
 
+function gainText(gain: number | undefined): string {
+  return gain === undefined ? '' : gain.toFixed(2);
+}
+
 function print(results: readonly StepResult[]): void {
   const compared = results.some(({ torch }) => torch !== null);
   const heads = ['training step', 'batch', ...ways, '1 to 2 threads', 'GFLOP/s'];
@@ -177,13 +182,13 @@ function print(results: readonly StepResult[]): void {
 
 /** README's table of training steps. */
 function readmeTable(results: readonly StepResult[]): string {
-  const lines = results.map(({ network, title, batch, times, torch, tuned, relaxedGain }) => [
+  const lines = results.map(({ network, title, batch, times, torch, tuned, relaxedGain, wideGain }) => [
     `${network}: ${title}, batch ${batch}`, timeText(times.simd2), timeText(torch), ratioText(torch),
-    timeText(tuned), ratioText(tuned), relaxedGain === undefined ? '' : relaxedGain.toFixed(2),
+    timeText(tuned), ratioText(tuned), gainText(relaxedGain), gainText(wideGain),
   ]);
   const heads = [
     'training step: forward, loss, backward, update', 'tilegrad', 'PyTorch', 'PyTorch / ours', 'PyTorch tuned',
-    'tuned / ours', 'gain by relaxed',
+    'tuned / ours', 'gain by relaxed', 'by wide',
   ];
   return [heads, heads.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }

@@ -15,7 +15,7 @@ export function nodeModules(): Plugin {
   return {
     name: 'node-modules',
     setup(build) {
-      build.onResolve({ filter: /^(node:)?[a-z_/]+$/ }, ({ path, kind }) => {
+      build.onResolve({ filter: /^(node:)?[a-z0-9_/]+$/ }, ({ path, kind }) => {
         const name = path.replace(/^node:/, '');
         if (!names.has(name)) return undefined;
         return kind === 'require-call'

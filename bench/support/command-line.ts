@@ -24,9 +24,12 @@ export function pick<Name extends string>(what: string, given: readonly string[]
   return given.length === 0 ? [...all] : all.filter((name) => given.includes(name));
 }
 
-/** The ways that --ways names, else all but the relaxed ones (those too with --relaxed), if this machine has them. */
+/**
+ * The ways that --ways names, else all but the relaxed ones (those too with --relaxed) and the wide ones, after which
+ * V8's flag would stay on, if this machine has them.
+ */
 export function pickWays(ways: string | undefined, relaxed: boolean): WayName[] {
-  const plain = wayNames.filter((way) => relaxed || !way.startsWith('relaxed'));
+  const plain = wayNames.filter((way) => relaxed || !way.startsWith('relaxed')).filter((way) => !way.startsWith('wide'));
   return possibleWays(pick('way', ways === undefined ? plain : ways.split(','), wayNames));
 }
 

@@ -112,7 +112,7 @@ function build(): Probes | string {
   if (typeof heap === 'string') return heap;
   let positions: ReadonlyMap<ProbeName, number> = new Map();
   const engine = new Engine(new WebAssembly.Module(emitTeam()), heap, {
-    relaxed: false,
+    form: { relaxed: false, wide: false },
     kernels: [allProbes],
     emit(_kernels, first) {
       const { bytes, probes } = emitProbes(first);

@@ -1,18 +1,23 @@
 /** The ways in which the same work is done, to be compared: each backend, and SIMD on one and two threads. */
 
+import { setFlagsFromString } from 'node:v8';
 import { activeKernels, selection } from '../../src/kernels/registry.ts';
 import { info, ready } from '../../src/kernels/status.ts';
 import { currentTeam, existingTeam } from '../../src/kernels/team/team.ts';
 import { features } from '../../src/runtime/features.ts';
 import { configure } from '../../src/runtime/settings.ts';
 import type { Settings } from '../../src/runtime/settings.ts';
+import { provideWideSimd, wideFlag } from '../../src/node/wide-simd.ts';
 
-export type WayName = 'naive' | 'js' | 'simd1' | 'simd2' | 'relaxed1' | 'relaxed2';
+provideWideSimd();
+
+export type WayName = 'naive' | 'js' | 'simd1' | 'simd2' | 'relaxed1' | 'relaxed2' | 'wide1' | 'wide2';
 
 interface Way {
   readonly backend: Exclude<Settings['backend'], 'auto'>;
   readonly threads: number;
   readonly relaxedSimd: boolean;
+  readonly wideSimd?: boolean;
 }
 
 const table: Readonly<Record<WayName, Way>> = {
@@ -22,6 +27,8 @@ const table: Readonly<Record<WayName, Way>> = {
   simd2: { backend: 'simd', threads: 2, relaxedSimd: false },
   relaxed1: { backend: 'simd', threads: 1, relaxedSimd: true },
   relaxed2: { backend: 'simd', threads: 2, relaxedSimd: true },
+  wide1: { backend: 'simd', threads: 1, relaxedSimd: false, wideSimd: true },
+  wide2: { backend: 'simd', threads: 2, relaxedSimd: false, wideSimd: true },
 };
 
 export const wayNames: readonly WayName[] = Object.keys(table) as WayName[];
@@ -55,13 +62,17 @@ export function possibleWays(asked: readonly WayName[]): WayName[] {
  * compute instead: a figure under the wrong name is worse than none.
  */
 export async function enter(way: WayName): Promise<void> {
-  configure(table[way]);
+  const { wideSimd = false } = table[way];
+  configure({ ...table[way], wideSimd });
+  // each form is optimised as it is alone: functions are while they are warmed up
+  if (features().runtime === 'node') setFlagsFromString(wideSimd ? wideFlag : wideFlag.replace('--', '--no-'));
   activeKernels();
   if (isSimd(way)) currentTeam(); // workers are started by the first job otherwise, in the middle of what is timed
   await ready();
   const { name } = selection();
   const joined = isSimd(way) ? 1 + (existingTeam()?.joined ?? 0) : 1;
-  if (name !== table[way].backend || joined !== table[way].threads || info().relaxedSimd !== isRelaxed(way)) {
+  if (name !== table[way].backend || joined !== table[way].threads || info().relaxedSimd !== isRelaxed(way)
+    || info().wideSimd !== wideSimd) {
     throw new Error(`bench: asked for ${way}, got ${name} on ${joined} threads: ${info().why.join('; ')}`);
   }
 }

@@ -1,6 +1,7 @@
 /** What computes now, and how to have everything ready before the first computation. */
 
 import { describeComputing, type Info } from '../runtime/info.ts';
+import { settings } from '../runtime/settings.ts';
 import { fetchSimdCode, simdCode } from './arrival.ts';
 import { rehearse } from './rehearsal.ts';
 import { activeKernels, reselect, selection } from './registry.ts';
@@ -17,7 +18,12 @@ export function info(): Info {
   const fallbacks = Object.entries(computedBy).filter(([, by]) => by !== name).map(([kernel, by]) => `${kernel}: ${by}`);
   const code = name === 'simd' ? simdCode() : null;
   const { threads, why: whyThreads } = code?.expectedThreads() ?? { threads: 1, why: [] };
-  return describeComputing({ backend: name, threads, fallbacks, why: [...why, ...whyThreads] });
+  const whyNotWide = code?.whyNotWide() ?? null;
+  const whyNarrow = settings().wideSimd && whyNotWide !== null ? [whyNotWide] : [];
+  return describeComputing({
+    backend: name, threads, fallbacks, wide: code !== null && whyNotWide === null,
+    why: [...why, ...whyThreads, ...whyNarrow],
+  });
 }
 
 /**

@@ -1,7 +1,11 @@
-/** Files, downloads and data sets on the disk. Importing this makes checkpoints go to files. */
+/**
+ * Files, downloads and data sets on the disk. Importing this makes checkpoints go to files, and wide
+ * SIMD possible.
+ */
 
 import { setDefaultCheckpointStore } from '../train/checkpoint-store.ts';
 import { fileCheckpointStore } from './checkpoints.ts';
+import { provideWideSimd } from './wide-simd.ts';
 
 export { loadImageFolder } from './data-sets/image-folder.ts';
 export type { ImageFolder, ImageFolderOptions } from './data-sets/image-folder.ts';
@@ -21,3 +25,4 @@ export type { DownloadOptions, DownloadProgress } from './download.ts';
 export { DataFileError, DecoderThreadError, DownloadError } from './errors.ts';
 
 setDefaultCheckpointStore(fileCheckpointStore());
+provideWideSimd();

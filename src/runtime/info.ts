@@ -15,6 +15,8 @@ export interface Info {
   readonly simd: boolean;
   /** fused multiply-add, which rounds differently from machine to machine, is in use */
   readonly relaxedSimd: boolean;
+  /** kernels in tiles of pairs of vectors, which V8 joins into 256-bit ones, are in use */
+  readonly wideSimd: boolean;
   /** memory can be shared between threads here */
   readonly sharedMemory: boolean;
   /** node, deno, bun, browser or unknown */
@@ -33,6 +35,7 @@ export interface Info {
 export interface Computing {
   readonly backend: string;
   readonly threads: number;
+  readonly wide: boolean;
   readonly fallbacks: readonly string[];
   readonly why: readonly string[];
 }
@@ -61,6 +64,7 @@ export function describeComputing(computing: Computing): Info {
     threads: computing.threads,
     simd,
     relaxedSimd: simd && found.relaxedSimd && wanted.relaxedSimd,
+    wideSimd: computing.wide,
     sharedMemory: found.sharedMemory,
     runtime: found.runtime,
     version: found.version,

@@ -26,7 +26,7 @@ afterEach(async () => {
 describe('info', () => {
   it('tells backend, threads and machine', () => {
     expect(info()).toEqual({
-      backend: 'simd', threads: cores, simd: true, relaxedSimd: false, sharedMemory: true, runtime: 'node', version,
+      backend: 'simd', threads: cores, simd: true, relaxedSimd: false, wideSimd: false, sharedMemory: true, runtime: 'node', version,
       cores, fallbacks: expect.any(Array) as string[], why: expect.any(Array) as string[],
     });
     expect(version).toBe(process.versions.node);

@@ -15,7 +15,7 @@ import { lossKernels } from './loss/index.ts';
 import { normalisationKernels } from './norm/index.ts';
 import { poolKernels } from './pool/index.ts';
 import { kernelSource } from './module.ts';
-import { widens } from './wide.ts';
+import { whyNotWide } from './wide.ts';
 
 /** Adding a family is one line here. */
 const kernels: Partial<Kernels> = {
@@ -47,7 +47,7 @@ function requirements(): { heap: Heap; form: KernelForm } | string {
   if (unusable !== null) return unusable;
   const heap = sharedHeap();
   if (typeof heap === 'string') return `simd: ${heap}`;
-  return { heap, form: { relaxed: settings().relaxedSimd && found.relaxedSimd, wide: widens() } };
+  return { heap, form: { relaxed: settings().relaxedSimd && found.relaxedSimd, wide: whyNotWide() === null } };
 }
 
 /**

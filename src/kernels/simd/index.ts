@@ -3,3 +3,4 @@
 export { HeapExhausted } from '../memory/heap.ts';
 export { currentTeam, existingTeam, expectedThreads, shutdown } from '../team/team.ts';
 export { loadSimd, prepareSimd } from './backend.ts';
+export { setWideProof, whyNotWide } from './wide.ts';

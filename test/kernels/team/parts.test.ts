@@ -120,8 +120,9 @@ describe('parts', () => {
 
 describe('the kernels of the library', () => {
   it('come one by one, with nothing that they do not call', () => {
-    for (const relaxed of features().relaxedSimd ? [false, true] : [false]) {
-      const source = kernelSource(relaxed);
+    const forms = [false, true].flatMap((relaxed) => [false, true].map((wide) => ({ relaxed, wide })));
+    for (const form of forms.filter(({ relaxed }) => !relaxed || features().relaxedSimd)) {
+      const source = kernelSource(form);
       const all = source.emit(source.kernels, 0);
       expect([...all.positions.keys()]).toEqual(source.kernels);
       const alone = source.kernels.map((kernel) => source.emit([kernel], 100));
@@ -135,7 +136,7 @@ describe('the kernels of the library', () => {
   });
 
   it('are the same bytes each time, which engines compile once', () => {
-    const [one, other] = [kernelSource(false), kernelSource(false)];
+    const [one, other] = [0, 1].map(() => kernelSource({ relaxed: false, wide: false }));
     expect(other.kernels).toEqual(one.kernels);
     for (const kernel of one.kernels) expect(other.emit([kernel], 3).bytes).toEqual(one.emit([kernel], 3).bytes);
   });

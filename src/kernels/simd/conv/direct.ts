@@ -140,7 +140,8 @@ function runPass(
     .table(table).tableOffset(offsets.table * bytes).relu(relu)
     .out(out).outHeight(outHeight).outImageBytes(pass.outImage * bytes).outPlaneBytes(pass.outPlane * bytes)
     .outRowBytes(pass.outRow * bytes).outPixelBytes(pass.outPixel * bytes)
-    .rowsPerTask(rowsPerTask).tasksPerImage(tasksPerImage).scratch(edgeBytes + planeRows * rowBytes).run(batch * tasksPerImage);
+    .rowsPerTask(rowsPerTask).tasksPerImage(tasksPerImage)
+    .scratch(edgeBytes + planeRows * rowBytes).run(batch * tasksPerImage);
 }
 
 /** Runs a pass for every group. */

@@ -8,8 +8,8 @@
  * tiles x 8 filters broadcasts one channel of each tile against a row of the transformed filters.
  *
  * Layouts (innermost last): V (point, channel group, tile, 4), U (point, filter block, channel, 8), M and Z (point,
- * filter group, tile, 4), dU (point, channel group, filter block, 4 channels, 8 filters). The wide form (../wide.ts) has
- * groups of 8 channels and filters in place of 4 in all but dU, and takes 8 tiles together.
+ * filter group, tile, 4), dU (point, channel group, filter block, 4 channels, 8 filters). The wide form (../wide.ts)
+ * has groups of 8 channels and filters in place of 4 in all but dU, and takes 8 tiles together.
  */
 
 import {

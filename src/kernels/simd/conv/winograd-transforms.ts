@@ -164,7 +164,8 @@ export function emitOutputGradientRow(module: ModuleBuilder, shape: PixelShape, 
 /**
  * outputRow(m, pointBytes, tiles, temporary, out, planeBytes, lanes, rows, width, epilogue, relu): one row of output
  * tiles of `lanes` planes from M. `rows` of the tiles' rows lie inside the image; epilogue points to 4 scales and 4
- * biases, and so on for every vector of a pixel. Goes 4 pixels at a time, whose last tile may be one too many: M has rests of whole vectors there.
+ * biases, and so on for every vector of a pixel. Goes 4 pixels at a time, whose last tile may be one too many: M has
+ * rests of whole vectors there.
  */
 export function emitOutputRow(
   module: ModuleBuilder, shape: PixelShape, storeEdge: FunctionReference, taps: Taps,
