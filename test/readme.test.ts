@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodePng } from '../src/viz/index.ts';
 import { execute, linesOf, programsOf } from './support/programs.ts';
 
-const [readme] = await programsOf('README.md');
+const [readme, modules] = await programsOf('README.md');
 const recipes = await programsOf('docs/recipes.md');
 const titles = recipes.map(({ title }) => title);
 
@@ -23,7 +23,7 @@ describe('a program of the pages', () => {
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   it('is there', () => {
-    expect(readme.title).toBe('Thirty seconds');
+    expect([readme.title, modules.title]).toEqual(['Thirty seconds', "In PyTorch's manner"]);
     expect(titles).toEqual([
       'A layer, and a check of its gradient', 'Filters as a picture', 'Three solvers in one picture',
       'A layer and a network of your own', 'A residual network by its levels, with a schedule, saved',
@@ -69,6 +69,12 @@ describe('a program of the pages', () => {
     const stdout = await execute(code, folder);
     expect(linesOf(stdout)).toEqual(linesOf(output));
     await results[title]?.(stdout);
+  });
+
+  it('README: a gradient, and a network as a list of layers', { timeout: 120_000 }, async () => {
+    const lines = (await execute(modules.code, folder)).trim().split('\n');
+    expect([lines[0], lines.length]).toEqual(['[ 2, 4, 6 ]', 5]);
+    expect(Number(lines[4])).toBeGreaterThan(0.7);
   });
 
   const archive = process.env['CIFAR10'] ?? '';

@@ -19,7 +19,7 @@ import type { PadWidth } from '../tensor/joining.ts';
 import type { Axes } from '../tensor/reductions.ts';
 import { promoteNumber } from '../tensor/dtype.ts';
 import { Tensor, type NestedNumbers } from '../tensor/tensor.ts';
-import { normalizeAxis } from '../tensor/shape.ts';
+import { normalizeAxis, numbers } from '../tensor/shape.ts';
 import { expandDims, type Range, squeeze } from '../tensor/views.ts';
 import type { Operation } from './operation.ts';
 import * as arithmetic from './operations/arithmetic.ts';
@@ -212,9 +212,16 @@ export class Variable implements Target {
   max(axis?: Axes, keepDims?: boolean): Variable { return apply('max', reduction.max, [this], axis, keepDims); }
   min(axis?: Axes, keepDims?: boolean): Variable { return apply('min', reduction.min, [this], axis, keepDims); }
 
-  reshape(...shape: number[]): Variable { return apply('reshape', shapes.reshape, [this], shape); }
+  /** This and the other two that are told sizes or axes take numbers or one array, as tensors do. */
+  reshape(...shape: number[] | [readonly number[]]): Variable {
+    return apply('reshape', shapes.reshape, [this], numbers(shape));
+  }
+
   flatten(): Variable { return apply('flatten', shapes.reshape, [this], [-1]); }
-  transpose(...axes: number[]): Variable { return apply('transpose', shapes.transpose, [this], axes); }
+  transpose(...axes: number[] | [readonly number[]]): Variable {
+    return apply('transpose', shapes.transpose, [this], numbers(axes));
+  }
+
   expandDims(axis: number): Variable { return this.#reshaped('expandDims', expandDims(this.value, axis)); }
   squeeze(axes?: number | readonly number[]): Variable { return this.#reshaped('squeeze', squeeze(this.value, axes)); }
   #reshaped(fn: string, like: Tensor): Variable { return apply(fn, shapes.reshape, [this], like.shape); }
@@ -227,7 +234,10 @@ export class Variable implements Target {
     return apply('rot90', shapes.rot90, [this], turns, axes);
   }
 
-  broadcastTo(...shape: number[]): Variable { return apply('broadcastTo', shapes.broadcastTo, [this], shape); }
+  broadcastTo(...shape: number[] | [readonly number[]]): Variable {
+    return apply('broadcastTo', shapes.broadcastTo, [this], numbers(shape));
+  }
+
   flip(axes?: number | readonly number[]): Variable { return apply('flip', shapes.flip, [this], axes); }
   slice(...ranges: Range[]): Variable { return apply('slice', shapes.slice, [this], ranges); }
   pad(width: PadWidth, value: number = 0): Variable { return apply('pad', shapes.pad, [this], width, value); }

@@ -75,9 +75,10 @@ export interface FitOptions<X extends Inputs = Tensor> {
   callbacks?: Callbacks | readonly Callbacks[];
   /** stops once the best figure has not improved for so many epochs */
   patience?: number;
-  /** the figure by which weights are the best, and the higher the better unless it ends in loss; valAccuracy, valLoss
-   * or
-   * loss, whichever there is, unless given */
+  /**
+   * the figure by which weights are the best, and the higher the better unless it ends in loss; valAccuracy, valLoss or
+   * loss, whichever there is, unless given
+   */
   monitor?: string;
   /**
    * puts the best epoch's weights back at the end, however it came; true unless given where there is validation data

@@ -18,7 +18,7 @@ import { prepareImages, prepareOptionNames } from '../data/preprocess.ts';
 import type { PreparedImages, PrepareOptions } from '../data/preprocess.ts';
 import { readTar } from '../data/tar.ts';
 import { samplesSvg } from '../viz/index.ts';
-import { DataFileError, systemErrorCode } from './errors.ts';
+import { DataFileError, explainSystemError, systemErrorCode } from './errors.ts';
 import { chunkBytes, explainedFileError, inflatedBytes, isGzip, isTar, readHead } from './inflated-file.ts';
 
 /** The folder inside the archive. */
@@ -77,7 +77,11 @@ export async function getCifar10Data(
 type Place = { folder: string; file?: undefined } | { folder?: undefined; file: string };
 
 async function locate(path: string): Promise<Place> {
-  const found = await stat(path);
+  const found = await stat(path).catch((error: unknown) => {
+    if (systemErrorCode(error) !== 'ENOENT') throw error;
+    const why = `${explainSystemError(error)}; npx tilegrad data cifar10 downloads the archive and says where it lies`;
+    throw new DataFileError(`loadCifar10: cannot read ${path}: ${why}`, path, error);
+  });
   if (found.isFile()) return { file: path };
   if (!found.isDirectory()) throw new DataFileError(`loadCifar10: ${path} is neither a file nor a folder`, path);
   for (const folder of [path, join(path, releaseFolder)]) {
@@ -110,7 +114,11 @@ async function readFolder(folder: string, collector: Cifar10Collector): Promise<
   for (const name of batchFileNames) {
     const path = join(folder, name);
     if (!(await exists(path))) continue;
-    const found = await stat(path);
+    const found = await stat(path).catch((error: unknown) => {
+      if (systemErrorCode(error) !== 'ENOENT') throw error;
+      const why = `${explainSystemError(error)}; npx tilegrad data cifar10 downloads the archive and says where it lies`;
+      throw new DataFileError(`loadCifar10: cannot read ${path}: ${why}`, path, error);
+    });
     if (!found.isFile()) throw new DataFileError(`loadCifar10: ${path} must be a file`, path);
     const decoder = collector.start(name, found.size);
     for await (const chunk of createReadStream(path, { highWaterMark: chunkBytes })) decoder.push(chunk as Buffer);

@@ -191,3 +191,8 @@ export function checkIndex(fn: string, index: unknown, extent: number, axis: num
   }
   return index < 0 ? index + extent : index;
 }
+
+/** Numbers given one by one or as one array. */
+export function numbers(given: readonly number[] | readonly [readonly number[]]): readonly number[] {
+  return given.length === 1 && Array.isArray(given[0]) ? given[0] : given as readonly number[];
+}

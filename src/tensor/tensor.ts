@@ -22,6 +22,7 @@ import { toNdarray } from './ndarray.ts';
 import type { NdarrayView } from './ndarray.ts';
 import * as reductions from './reductions.ts';
 import type { Axes } from './reductions.ts';
+import { numbers } from './shape.ts';
 import * as unary from './unary.ts';
 import * as views from './views.ts';
 import type { Range } from './views.ts';
@@ -184,8 +185,3 @@ export class Tensor extends TensorCore {
 }
 
 makeTensorsOf(Tensor);
-
-/** Numbers given one by one or as one array. */
-function numbers(given: readonly number[] | readonly [readonly number[]]): readonly number[] {
-  return given.length === 1 && Array.isArray(given[0]) ? given[0] : given as readonly number[];
-}

@@ -140,6 +140,24 @@ describeOnEveryBackend('operations', () => {
     });
   });
 
+  it('sizes and axes as numbers or as one array', () => {
+    const a = nn.variable(new RandomState(0).randn(1, 3, 4), { requiresGrad: true });
+    const computed: ReadonlyArray<readonly [one: Variable, other: Variable]> = [
+      [a.reshape([4, -1]), a.reshape(4, -1)], [a.transpose([2, 0, 1]), a.transpose(2, 0, 1)],
+      [a.broadcastTo([2, 3, 4]), a.broadcastTo(2, 3, 4)],
+    ];
+    for (const [one, other] of computed) {
+      expect(one.shape).toEqual(other.shape);
+      expect(one.toArray()).toEqual(other.toArray());
+      a.zeroGrad();
+      one.sum().backward();
+      const gradient = a.grad!.clone();
+      a.zeroGrad();
+      other.sum().backward();
+      expect(gradient.toArray()).toEqual(a.grad!.toArray());
+    }
+  });
+
   it('a value used many times, through views', () => {
     const a = nn.variable(new RandomState(0).randn(3, 4), { requiresGrad: true });
     const compute = (x: Variable): Variable => {

@@ -93,7 +93,7 @@ describe('tilegrad predict', () => {
     expect((await run('predict', at('seen.safetensors'), at('link.jpg'))).code).toBe(0);
     await writeFile(at('open.safetensors'), saveModel(sequential(new Flatten(), new Linear(3 * 24 * 16, 2))));
     expect(await run('predict', at('open.safetensors'), at('link.jpg'), at('seen'))).toMatchObject({
-      code: 1, err: expect.stringMatching(/seen: it is no plain file/) as string,
+      code: 1, err: expect.stringMatching(/seen: it is a folder, not a picture/) as string,
       out: expect.stringMatching(/link\.jpg {2}[01] /) as string,
     });
   });
@@ -144,7 +144,7 @@ describe('tilegrad evaluate', () => {
     const { testAccuracy } = JSON.parse(await readFile(join(at('own-run'), 'history.json'), 'utf8')) as Record<string, number>;
     const { code, out, err } = await run('evaluate', at('own-run'), ...options, '--out', at('own.html'));
     expect([code, err]).toEqual([0, '']);
-    expect(out).toContain(`pictures from ${at('own')}: 6 images`);
+    expect(out).toContain(`pictures from ${at('own')}: 6 test images`);
     expect(out).toContain('1 file is left out');
     expect(out).toContain(`accuracy ${(100 * testAccuracy).toFixed(1)}%`);
     for (const name of classes) expect(out).toMatch(new RegExp(`^${name} +2 `, 'm'));

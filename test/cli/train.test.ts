@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { main } from '../../src/node/commands/program.ts';
 import { findRecipe } from '../../src/node/commands/recipes.ts';
 import { solverOptions } from '../../src/node/commands/run-solver.ts';
+import { settingsFromOptions } from '../../src/node/commands/run-settings.ts';
 import { decodeSafetensors } from '../../src/io/index.ts';
 import { decodePng } from '../../src/viz/index.ts';
 import { recording } from './terminal.ts';
@@ -212,6 +213,8 @@ describe('tilegrad train', () => {
     expect([0, 19.2, 100].map((step) => options.schedule?.(step, 101))).toEqual(
       [expect.closeTo(0.2, 6), expect.closeTo(1, 2), expect.closeTo(0, 6)],
     );
+    expect(settingsFromOptions({ out: 'out' })).toMatchObject({ recipe: 'quick', time: 45, epochs: 200 });
+    expect(settingsFromOptions({ out: 'out', time: 50 })).toMatchObject({ time: 50, epochs: null });
     const [, course] = findRecipe('course', undefined);
     const none = undefined;
     expect(solverOptions({ ...course, seed: 0 })).toMatchObject({ timeBudget: none, schedule: none, numEpochs: 1 });

@@ -82,7 +82,7 @@ describe('loadCifar10', () => {
 
   it('says what is missing', async () => {
     const files = batchFiles(perBatch);
-    await expectRefused(join(temporaryFolder(), 'nowhere.tar.gz'), 'no such file or folder (ENOENT)');
+    await expectRefused(join(temporaryFolder(), 'nowhere.tar.gz'), 'no such file or folder (ENOENT); npx tilegrad data cifar10 downloads');
     await expectRefused(temporaryFolder(),
       /holds neither data_batch_1.bin, .*test_batch.bin nor cifar-10-binary.tar.gz/);
     const without = { ...files };

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
+import ts from 'typescript';
 import { expect } from 'vitest';
 import { embedWorker } from '../../scripts/embed-worker.ts';
 
@@ -39,8 +40,19 @@ export async function programsOf(page: string, all: boolean = false): Promise<Pr
   });
 }
 
+/** What in a program Node, which only leaves types out, cannot run: `node program.mts` is what the pages promise. */
+function unerasable(code: string): string[] {
+  const options = { erasableSyntaxOnly: true, noLib: true, noResolve: true, target: ts.ScriptTarget.ESNext };
+  const source = ts.createSourceFile('program.mts', code, options.target);
+  const host = { ...ts.createCompilerHost(options), getSourceFile: () => source };
+  const found = ts.createProgram([source.fileName], options, host).getSemanticDiagnostics(source);
+  return found.filter((each) => each.code === 1294)
+    .map(({ start = 0, length = 0 }) => code.slice(start, start + length));
+}
+
 /** Runs a program in a folder and returns what it prints; anything on stderr fails the test. */
 export async function execute(code: string, folder: string): Promise<string> {
+  expect(unerasable(code)).toEqual([]);
   const bundled = await build({
     stdin: { contents: code, loader: 'ts', resolveDir: root }, bundle: true, write: false, platform: 'node',
     format: 'esm', target: 'es2022', alias, plugins: [embedWorker()], logLevel: 'silent',

@@ -60,7 +60,7 @@ export async function runEvaluate(
     const predicted = Int32Array.from(found, ({ index }) => index);
     const counts = confusionMatrix(labels, predicted, names.length);
     const accuracy = accuracyOf(predicted, labels);
-    line.print(`${set.source}: ${labels.length.toLocaleString('en-US')} images`);
+    line.print(`${set.source}: ${labels.length.toLocaleString('en-US')} test images`);
     unreadableLines(set.unreadable).forEach((text) => line.print(text));
     line.print(`accuracy ${percent(accuracy)}`);
     surroundings.stdout.write(`\n${classTable(counts, names)}\n`);

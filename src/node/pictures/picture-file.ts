@@ -16,6 +16,7 @@ export function readPictureFile(path: string, maxPixels: number): Uint8Array {
   const file = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
   try {
     const found = fstatSync(file);
+    if (found.isDirectory()) throw new Error('it is a folder, not a picture file');
     if (!found.isFile()) throw new Error('it is no plain file');
     const most = 8 * maxPixels + 2 ** 20; // four channels of 16 bits, and what stands around them
     if (found.size > most) throw new Error(`the file has ${found.size} bytes, more than a picture of ${maxPixels} pixels needs`);
