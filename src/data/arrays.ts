@@ -37,7 +37,7 @@ const maxClasses = 65_536;
  * train_images, train_labels, ...; capitals do not matter).
  *
  * @param arrays images (N,H,W), (N,H,W,C) or (N,C,H,W) with 1 to 4 channels: uint8, or other numbers from 0 to 255, or
- * fractions from 0 to 1, which become round(255 x); labels (N), (N,1), or one-hot (N, classes)
+ * fractions from 0 to 1 in all of them, which become round(255 x); labels (N), (N,1), or one-hot (N, classes)
  * @returns uint8 images (N,C,H,W), labels, class names
  * @throws TypeError for what are no tensors, RangeError for missing names, shapes whose layout cannot be told, other
  * ranges, NaN, and labels that are no classes
@@ -64,9 +64,11 @@ export function datasetFromArrays(arrays: Record<string, Tensor>, options: Datas
   };
   const parts = [[need('xTrain'), need('yTrain')]];
   if (find('xTest') !== undefined) parts.push([need('xTest'), need('yTest')]);
+  const clear = parts.map(([[, { shape }]]) => (shape.length === 4 ? layoutOf(shape) : undefined))
+    .find((each) => each !== undefined);
   const scale = scaleOf(fn, parts.map(([x]) => x));
   const read = parts.map(([[xName, x], [yName, y]]): LabelledImages => {
-    const images = toBytes(channelsFirst(fn, xName, x, layout), scale);
+    const images = toBytes(channelsFirst(fn, xName, x, layout, clear), scale);
     return { images, labels: labelsOf(fn, yName, y, images.shape[0]) };
   });
   const highest = read.reduce((most, { labels }) => labels.reduce((a, b) => Math.max(a, b), most), 0);
@@ -84,39 +86,56 @@ function splitOff({ images, labels }: LabelledImages, share: number, seed: numbe
     ({ images: take(images, Array.from(rows)), labels: Int32Array.from(rows, (row) => labels[row]) }));
 }
 
-/** The images as (N,C,H,W), a view where axes change places. */
-function channelsFirst(fn: string, name: string, x: Tensor, layout: DatasetOptions['layout']): Tensor {
+/** Where the channels are, as the shape tells; undefined where none or both of the axes can be theirs. */
+function layoutOf(shape: readonly number[]): DatasetOptions['layout'] {
+  const [first, last] = [shape[1], shape[3]].map((extent) => extent >= 1 && extent <= 4);
+  return first === last ? undefined : first ? 'NCHW' : 'NHWC';
+}
+
+/**
+ * The images as (N,C,H,W), a view where axes change places: by the layout that is given, by their own shape, or by what
+ * is clear of the other images.
+ */
+function channelsFirst(
+  fn: string, name: string, x: Tensor, given: DatasetOptions['layout'], clear: DatasetOptions['layout'],
+): Tensor {
   if (x.ndim === 3) return x.reshape(x.shape[0], 1, x.shape[1], x.shape[2]);
   if (x.ndim !== 4 || x.size === 0) {
     throw new RangeError(`${fn}: ${name} must be (N,H,W), (N,H,W,C) or (N,C,H,W), not empty, got ${shapeText(x.shape)}`);
   }
-  const [first, last] = [x.shape[1], x.shape[3]].map((extent) => extent >= 1 && extent <= 4);
-  if (layout === undefined && first === last) {
-    const why = first ? 'may be channels first or last' : 'has no axis of 1 to 4 channels';
+  const layout = given ?? layoutOf(x.shape) ?? clear;
+  if (layout === undefined) {
+    const why = x.shape[1] <= 4 ? 'may be channels first or last' : 'has no axis of 1 to 4 channels';
     throw new RangeError(`${fn}: ${name} of shape ${shapeText(x.shape)} ${why}; layout says which`);
   }
-  return (layout ?? (first ? 'NCHW' : 'NHWC')) === 'NCHW' ? x : x.transpose(0, 3, 1, 2);
+  return layout === 'NCHW' ? x : x.transpose(0, 3, 1, 2);
 }
 
 /** What makes the images bytes: 255 where all are fractions, else 1. */
 function scaleOf(fn: string, images: ReadonlyArray<readonly [name: string, array: Tensor]>): number {
   let scale = 255;
+  let fractions: string | null = null;
   for (const [name, array] of images) {
     if (array.dtype === 'uint8') {
       scale = 1;
       continue;
     }
-    let [low, high] = [Infinity, -Infinity];
+    let [low, high, whole] = [Infinity, -Infinity, true];
     const values = contiguousData(array);
     for (let i = 0; i < values.length; i++) {
       if (Number.isNaN(values[i])) throw new RangeError(`${fn}: ${name} holds NaN, expected numbers from 0 to 255 or to 1`);
       if (values[i] < low) low = values[i];
       if (values[i] > high) high = values[i];
+      whole &&= Number.isInteger(values[i]);
     }
     if (low < 0 || high > 255) {
       throw new RangeError(`${fn}: ${name} must hold numbers from 0 to 255, or fractions from 0 to 1, got ${low} to ${high}`);
     }
     if (high > 1) scale = 1;
+    else if (!whole) fractions ??= name;
+  }
+  if (scale === 1 && fractions !== null) {
+    throw new RangeError(`${fn}: ${fractions} must have the range of the other images, 0 to 255, got fractions from 0 to 1`);
   }
   return scale;
 }

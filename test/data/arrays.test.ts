@@ -31,14 +31,36 @@ describe('datasetFromArrays', () => {
     const set = datasetFromArrays({ x_train: x, y_train: oneHot, x_test: x, y_test: oneHot });
     expect([set.train.images.dtype, set.train.images.flatten().toArray()]).toEqual(['uint8', [0, 128, 255, 64]]);
     expect(Array.from(set.train.labels)).toEqual([1, 0]);
-    const wide = datasetFromArrays({ x_train: x.mul(200), y_train: oneHot, x_test: x, y_test: oneHot });
+    const dark = tensor([0, 1, 1, 0]).reshape(2, 1, 2); // one scale for both parts
+    const wide = datasetFromArrays({ x_train: x.mul(200), y_train: oneHot, x_test: dark, y_test: oneHot });
     expect(wide.train.images.flatten().toArray()).toEqual([0, 100, 200, 50]);
-    expect(wide.test.images.flatten().toArray()).toEqual([0, 1, 1, 0]); // one scale for both parts
+    expect(wide.test.images.flatten().toArray()).toEqual([0, 1, 1, 0]);
+  });
+
+  it('takes the layout of one part for the other, where a shape alone does not tell', () => {
+    const x_train = pixels([4, 6, 6, 3]);
+    const tiny = pixels([2, 4, 4, 3]);
+    const last = datasetFromArrays({ ...rest, x_train, x_test: tiny });
+    expect([last.train.images.shape, last.test.images.shape]).toEqual([[4, 3, 6, 6], [2, 3, 4, 4]]);
+    expect(last.test.images.get(1, 2, 3, 0)).toBe(tiny.get(1, 3, 0, 2));
+    const first = datasetFromArrays({ ...rest, x_train: pixels([4, 3, 4, 4]), x_test: pixels([2, 3, 6, 6]) });
+    expect([first.train.images.shape, first.test.images.shape]).toEqual([[4, 3, 4, 4], [2, 3, 6, 6]]);
+  });
+
+  it('refuses fractions in one part beside bytes in the other, which would come out black', () => {
+    const [bytes, fractions] = [pixels([2, 4, 4]), pixels([2, 4, 4]).astype('float32').div(255)];
+    const of = (x_train: Tensor, x_test: Tensor) => (): unknown =>
+      datasetFromArrays({ x_train, y_train: labels(0, 1), x_test, y_test: labels(0, 1) });
+    const must = 'must have the range of the other images, 0 to 255, got fractions from 0 to 1';
+    expect(of(bytes, fractions)).toThrow(`arrays.x_test ${must}`);
+    expect(of(fractions, bytes)).toThrow(`arrays.x_train ${must}`);
+    expect(of(fractions, bytes.astype('float64'))).toThrow(`arrays.x_train ${must}`);
   });
 
   it('refuses what cannot be told or is no picture', () => {
     const of = (x: Tensor, y = labels(0, 1)): (() => unknown) => () => datasetFromArrays({ x_train: x, y_train: y });
     expect(of(pixels([2, 3, 8, 3]))).toThrow('of shape 2x3x8x3 may be channels first or last; layout says which');
+    expect(of(pixels([2, 9, 8, 5]))).toThrow('of shape 2x9x8x5 has no axis of 1 to 4 channels; layout says which');
     expect(of(pixels([2, 8, 8, 8]))).toThrow('has no axis of 1 to 4 channels');
     expect(of(pixels([2, 784]))).toThrow('must be (N,H,W), (N,H,W,C) or (N,C,H,W)');
     expect(of(tensor([-1, 1, 2, 3]).reshape(2, 1, 2))).toThrow('or fractions from 0 to 1, got -1 to 3');
