@@ -125,12 +125,17 @@ function checkStatistic(
     const shapes = [...new Set([`${channels}x1x1`, known.join('x')])].join(' or ');
     throw new RangeError(`${fn}: ${name} must have shape ${shapes}, got ${shapeText(found.shape)}`);
   }
+  const least = name === 'std' ? Number.MIN_VALUE : -Number.MAX_VALUE;
+  const odd = contiguousDataAs(found, 'float64').find((value) => !(value >= least && value < Infinity));
+  if (odd !== undefined) {
+    throw new RangeError(`${fn}: ${name} must hold finite numbers${name === 'std' ? ' above 0' : ''}, got ${odd}`);
+  }
   return found;
 }
 
 /**
  * A network ready to be asked what is on pictures. Throws TypeError for what is no network and for options of the wrong
- * kind, RangeError for statistics that do not fit its input.
+ * kind, RangeError for statistics that do not fit its input or that no image can have.
  */
 export function classifier(model: Module | Network, options: ClassifierOptions = {}): Classifier {
   const fn = 'classifier';

@@ -89,6 +89,20 @@ it('reads files that hold a course network without a version', () => {
   expect(found.inputShape).toEqual(inputShape);
 });
 
+it('refuses a deviation or mean by which every score would be no number', () => {
+  const network = networks.DeepConvNet();
+  for (const odd of [0, -1, NaN, Infinity]) {
+    const std = zeros([inputShape[0], 1, 1]).add(odd);
+    expect(() => saveModel(network, { std })).toThrow(`saveModel: std must hold finite numbers above 0, got ${odd}`);
+  }
+  expect(() => saveModel(network, { mean: [0, 0, 0].map(() => NaN) })).toThrow(/mean/);
+  const mean = zeros([inputShape[0], 1, 1]).add(NaN);
+  expect(() => saveModel(network, { mean })).toThrow('saveModel: mean must hold finite numbers, got NaN');
+  const file = decodeSafetensors(saveModel(network, { std: [1, 2, 3] }));
+  const edited = encodeSafetensors({ ...file.tensors, 'input/std': zeros([3, 1, 1]) }, file.metadata);
+  expect(() => loadModel(edited)).toThrow('loadModel: the file: std must hold finite numbers above 0, got 0');
+});
+
 describe('predict', () => {
   const set = makeShapes({ numTrain: 40, numTest: 12 });
   const data = prepareImages(set, { normalize: true, numValidation: 0 });
