@@ -1,5 +1,6 @@
 /** predict, evaluate, summary, export and verify, on what train has left. */
 
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -108,6 +109,48 @@ describe('tilegrad predict', () => {
   });
 });
 
+describe('commands on models', () => {
+  it('end with 1 where what they say could not be written', async () => {
+    const full = (...argv: string[]): Promise<number> => main(argv, { ...recording(), outputError: () => 'no space left' });
+    const commands = [
+      ['predict', model(), pictures[0]], ['summary', model()], ['verify', model()], ['data', 'inspect', tiny.data],
+      ['evaluate', model(), '--data', tiny.data, '--out', at('unsaid.html')], ['ensemble', at('run')],
+      ['summary', '--help'], ['lab', '--list'],
+    ];
+    for (const command of commands) expect([...command, await full(...command)]).toEqual([...command, 1]);
+  });
+
+  it('take no empty text for a path', async () => {
+    const commands = [
+      ['train', '--data', '', '--out', at('empty')], ['train', '--out', ''], ['predict', '', pictures[0]], ['predict', model(), ''],
+      ['evaluate', model(), '--data', ''], ['evaluate', model(), '--out', ''], ['export', model(), '--onnx', ''],
+      ['verify', ''], ['ensemble', ''], ['data', 'inspect', ''], ['search', ''], ['search', 'plan', ''],
+      ['search', 'collect', '--out', ''], ['lab', 'gradients', '--quick', '--out', ''],
+    ];
+    for (const command of commands) {
+      const { code, out, err } = await run(...command);
+      expect([...command, code, out]).toEqual([...command, 2, '']);
+      expect(err).toMatch(/^tilegrad: (option|argument) '[^']+' is empty\n$/);
+    }
+  });
+
+  it.skipIf(process.platform === 'win32')('neither wait for pipes nor read devices without an end', async () => {
+    const folder = at('pipes');
+    await mkdir(folder);
+    const pipes = ['model.safetensors', 'history.json', 'checkpoint.safetensors', 'search.json'].map((name) => join(folder, name));
+    execFileSync('mkfifo', pipes);
+    const commands = [
+      ['predict', '/dev/zero', pictures[0]], ['predict', folder, pictures[0]], ['summary', pipes[0]], ['verify', pipes[0]],
+      ['ensemble', folder], ['train', '--resume', '--out', folder], ['search', pipes[0], '--out', at('none')],
+      ['search', '/dev/zero', '--out', at('none')], ['search', 'collect', '--out', folder],
+    ];
+    for (const command of commands) {
+      const { code, err } = await run(...command);
+      expect([...command, code, err]).toEqual([...command, 1, expect.stringContaining('it is no plain file')]);
+    }
+  });
+});
+
 describe('tilegrad evaluate', () => {
   it('gives the accuracy that train measured, a table of the classes, and a page', async () => {
     const { testAccuracy } = JSON.parse(await readFile(join(at('run'), 'history.json'), 'utf8')) as Record<string, number>;
@@ -183,6 +226,17 @@ describe('tilegrad export and verify', () => {
     expect([again.code, again.err]).toEqual([2, expect.stringContaining('is there already: --overwrite replaces it')]);
     expect((await run('export', model(), '--npz', at('out.npz'), '--overwrite')).code).toBe(0);
     expect((await run('export', model())).code).toBe(2);
+  });
+
+  it('writes no form over another, nor over the model', async () => {
+    const before = await readFile(model());
+    const two = await run('export', model(), '--onnx', at('both'), '--npz', join(at('run'), '..', 'both'));
+    expect([two.code, two.err]).toEqual([2, expect.stringContaining('both is the file of --onnx too')]);
+    for (const given of [model(), at('run')]) {
+      const over = await run('export', given, '--onnx', join(at('run'), '.', 'model.safetensors'), '--overwrite');
+      expect([over.code, over.err]).toEqual([2, expect.stringContaining('is the model itself')]);
+    }
+    expect(await readFile(model())).toEqual(before);
   });
 
   it('does the same for a graph of two inputs', async () => {

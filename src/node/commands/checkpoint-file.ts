@@ -4,13 +4,13 @@
  * (atomicWriteFile): a kill at any moment leaves the previous checkpoint or the new one.
  */
 
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseJson } from '../../io/json.ts';
 import { decodeSafetensors } from '../../io/index.ts';
 import type { CheckpointStore } from '../../train/index.ts';
 import { atomicWriteFile } from '../atomic-write.ts';
 import { DataFileError, explainSystemError, systemErrorCode } from '../errors.ts';
+import { readPlainFile } from '../plain-file.ts';
 import { checkpointName } from './run-folder.ts';
 
 /** The metadata entry that holds the settings, as JSON. */
@@ -64,7 +64,7 @@ export async function readCheckpoint(folder: string): Promise<{ settings: unknow
   const path = join(folder, checkpointName);
   let bytes: Uint8Array;
   try {
-    bytes = await readFile(path);
+    bytes = await readPlainFile(path);
   } catch (error) {
     const why = systemErrorCode(error) === 'ENOENT' ? 'there is none' : explainSystemError(error);
     throw new DataFileError(`cannot go on from the checkpoint ${path}: ${why}`, path, error);

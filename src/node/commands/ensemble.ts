@@ -1,7 +1,6 @@
 /** `tilegrad ensemble`: how well the networks of several runs do, each alone and all together. */
 
 import { join } from 'node:path';
-import { readFile } from 'node:fs/promises';
 import { parseJson } from '../../io/json.ts';
 import { loadModel } from '../../io/index.ts';
 import { describeNetwork, Network } from '../../models/index.ts';
@@ -9,6 +8,7 @@ import { printable } from '../../runtime/text.ts';
 import { add, argmax, type Tensor } from '../../tensor/index.ts';
 import { ensemble } from '../../train/index.ts';
 import { DataFileError, explainSystemError } from '../errors.ts';
+import { readPlainFile } from '../plain-file.ts';
 import { accuracyOf } from './evaluation.ts';
 import { isRecord } from './json.ts';
 import { percent } from './outputs.ts';
@@ -87,7 +87,7 @@ async function readNetwork(folder: string, settings: RunSettings, { XVal, classN
 /** What read makes of a file. Rejects with DataFileError, which names it, for one that is missing or is not a run's. */
 async function reading<T>(path: string, read: (bytes: Uint8Array) => T): Promise<T> {
   try {
-    return read(await readFile(path));
+    return read(await readPlainFile(path));
   } catch (error) {
     throw new DataFileError(`cannot use ${path}: ${explainSystemError(error)}`, path, error);
   }

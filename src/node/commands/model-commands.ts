@@ -12,7 +12,9 @@ import type { Surroundings } from './terminal.ts';
 const modelArgument = 'a model file, or the folder of a run';
 
 /** Adds the commands to the program; exit is told the code of what ran. */
-export function addModelCommands(program: Command, surroundings: Surroundings, exit: (code: number) => void): void {
+export function addModelCommands(
+  program: Command, surroundings: Surroundings, exit: (code: number) => Promise<void>,
+): void {
   program
     .command('predict')
     .description('say what is on pictures: a line each with file, label and probability')
@@ -21,7 +23,7 @@ export function addModelCommands(program: Command, surroundings: Surroundings, e
     .option('--top <n>', 'the n likeliest labels', atLeast(1))
     .option('--json', 'a line of JSON a picture')
     .action(async (model: string, pictures: string[], options: PredictCommandOptions) => {
-      exit(await runPredict(model, pictures, options, surroundings));
+      await exit(await runPredict(model, pictures, options, surroundings));
     });
   program
     .command('evaluate')
@@ -33,7 +35,7 @@ export function addModelCommands(program: Command, surroundings: Surroundings, e
     .option('--out <file>', 'where the page goes', 'evaluation.html')
     .option('--overwrite', 'replace that file where it is there already')
     .action(async (model: string, options: EvaluateCommandOptions) => {
-      exit(await runEvaluate(model, options, surroundings));
+      await exit(await runEvaluate(model, options, surroundings));
     });
   program
     .command('summary')

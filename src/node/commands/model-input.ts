@@ -1,15 +1,16 @@
 /** Reading what commands on trained models are given: a model file, or the folder of a run that holds one. */
 
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadModel } from '../../io/index.ts';
 import type { LoadedModel } from '../../io/index.ts';
 import { DataFileError, explainSystemError } from '../errors.ts';
+import { readPlainFile } from '../plain-file.ts';
 
 /** The bytes of a file. Rejects with DataFileError, which says why there are none. */
 async function bytesOf(path: string): Promise<Uint8Array> {
   try {
-    return await readFile(path);
+    return await readPlainFile(path);
   } catch (error) {
     throw new DataFileError(`cannot read ${path}: ${explainSystemError(error)}`, path, error);
   }
@@ -17,8 +18,13 @@ async function bytesOf(path: string): Promise<Uint8Array> {
 
 /** The model file at a path, or in the folder of a run. Rejects with DataFileError where there is none. */
 export async function modelBytes(path: string): Promise<Uint8Array> {
+  return bytesOf(await modelPath(path));
+}
+
+/** Where that file is, if there is one. */
+export async function modelPath(path: string): Promise<string> {
   const isFolder = await stat(path).then((found) => found.isDirectory(), () => false);
-  return bytesOf(isFolder ? join(path, 'model.safetensors') : path);
+  return isFolder ? join(path, 'model.safetensors') : path;
 }
 
 /** The model in a file. Rejects with DataFileError for one that is missing or is no model. */

@@ -43,10 +43,24 @@ export async function main(
     return code;
   } catch (error) {
     // Commander has already written its message.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof CommanderError) return error.exitCode === 0 ? outputCode(surroundings) : 2;
     surroundings.stderr.write(`tilegrad: ${oneLine(error instanceof Error ? error.message : String(error))}\n`);
     return error instanceof UsageError ? 2 : 1;
   }
+}
+
+/** 1 where standard output could not be written, which streams say a moment later. */
+async function outputCode({ outputError }: Surroundings): Promise<number> {
+  await new Promise((resolve) => setImmediate(resolve));
+  return outputError?.() ? 1 : 0;
+}
+
+/** Throws UsageError for an empty value, as a shell makes of a variable that is not set: it names no file. */
+function refuseEmpty(command: Command): void {
+  const option = command.options.find((each) => command.getOptionValue(each.attributeName()) === '');
+  if (option !== undefined) throw new UsageError(`option '${option.flags}' is empty`);
+  const at = command.processedArgs.findIndex((value) => [value].flat().includes(''));
+  if (at >= 0) throw new UsageError(`argument '${command.registeredArguments[at].name()}' is empty`);
 }
 
 /** train is told the options of `tilegrad train`, and runs it unless it is another. */
@@ -55,16 +69,14 @@ function buildProgram(
   train: (options: TrainOptions) => Promise<number> = (options) => runTrain(options, surroundings),
 ): Command {
   const { stdout, stderr } = surroundings;
-  // Where the output is the result, it must have been written; streams say a moment later that it was not.
-  const outputCode = async (): Promise<number> => {
-    await new Promise((resolve) => setImmediate(resolve));
-    return surroundings.outputError?.() ? 1 : 0;
-  };
+  // Where the output is the result, it must have been written.
+  const told = async (code: number): Promise<void> => exit(code === 0 ? await outputCode(surroundings) : code);
   const program = new Command('tilegrad')
     .description('Convolutional networks in pure TypeScript: train them, look at them, measure them.')
     .version(packageVersion())
     .exitOverride()
     .enablePositionalOptions()
+    .hook('preAction', (_, command) => refuseEmpty(command))
     .configureOutput({
       writeOut: (text) => stdout.write(text),
       writeErr: (text) => stderr.write(text),
@@ -124,7 +136,7 @@ function buildProgram(
     .action(async ({ listRecipes, ...options }: TrainOptions & { listRecipes?: boolean }) => {
       if (listRecipes) {
         stdout.write(recipesTable());
-        return exit(await outputCode());
+        return told(0);
       }
       if (options.threads !== undefined) configure({ threads: options.threads });
       exit(await train(options));
@@ -140,7 +152,7 @@ function buildProgram(
     .option('--split-seed <n>', 'draws the test images of data that have none (default: 0)', integer(0))
     .option('--samples <file>', 'write a grid of samples, a row a class, as a PNG file')
     .option('--overwrite', 'replace that file where it is there already')
-    .action(async (path: string, options: InspectOptions) => exit(await runInspect(path, options, surroundings)));
+    .action(async (path: string, options: InspectOptions) => told(await runInspect(path, options, surroundings)));
   data
     .command('cifar10')
     .description('download CIFAR-10 (binary version, 170 MB), going on from what is there, and verify its checksum')
@@ -157,7 +169,7 @@ function buildProgram(
     .action(async ({ dtype, time }: { dtype: 'float32' | 'float64' | 'both'; time: number }) => {
       const results = await runComparisons(dtype === 'both' ? ['float64', 'float32'] : [dtype], time);
       stdout.write(`${backendLine()}\n\n${comparisonTable(results)}`);
-      exit(await outputCode());
+      await told(0);
     });
 
   program
@@ -165,7 +177,7 @@ function buildProgram(
     .description('say what computes on this machine, and why it is not faster')
     .action(async () => {
       await runInfo(stdout);
-      exit(await outputCode());
+      await told(0);
     });
 
   program
@@ -174,7 +186,7 @@ function buildProgram(
     .argument('<folder...>', 'folders that train has written')
     .option('--data <path>', "where the runs' images are now, if no longer where they were")
     .action(async (folders: string[], options: { data?: string }) => {
-      exit(await runEnsemble(folders, options, surroundings));
+      await told(await runEnsemble(folders, options, surroundings));
     });
 
   program
@@ -193,14 +205,14 @@ function buildProgram(
     .action(async (name: string | undefined, { list, ...options }: LabOptions & { list?: boolean }) => {
       if (list) {
         stdout.write(experimentsTable());
-        return exit(await outputCode());
+        return told(0);
       }
       if (name === undefined) throw new UsageError('lab: which experiment? --list names them');
       if (options.threads !== undefined) configure({ threads: options.threads });
       exit(await runLab(name, options, surroundings));
     });
 
-  addModelCommands(program, surroundings, exit);
+  addModelCommands(program, surroundings, told);
 
   const search = program
     .command('search')
@@ -220,7 +232,7 @@ function buildProgram(
   planned(search.command('plan').argument('<space>', 'the space file'))
     .description('write the trials that can be known so far, for a scheduler to run')
     .action(async (space: string, options: PlanOptions) => {
-      exit(await runPlan(space, options, trainOptions, surroundings));
+      await told(await runPlan(space, options, trainOptions, surroundings));
     });
   search
     .command('run')
@@ -236,7 +248,7 @@ function buildProgram(
     .command('collect')
     .description('gather the results that there are into a table and a page')
     .option('--out <folder>', "the search's folder", 'search')
-    .action(async ({ out }: { out: string }) => exit(await collect(out, surroundings)));
+    .action(async ({ out }: { out: string }) => told(await collect(out, surroundings)));
   return program;
 }
 

@@ -11,7 +11,7 @@
  */
 
 import { createHash } from 'node:crypto';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseJson } from '../../io/json.ts';
 import { checkInteger, checkNumber, checkOneOf, checkRecord, checkString, describe } from '../../runtime/check.ts';
@@ -24,6 +24,7 @@ import type { Definition } from './plan.ts';
 import { checkSettings, parseSpace } from './space.ts';
 import type { Settings } from './space.ts';
 import { makeFolder } from '../make-folder.ts';
+import { readPlainFile } from '../plain-file.ts';
 
 export interface Search extends Definition {
   readonly id: string;
@@ -67,12 +68,10 @@ const resultPathOf = (folder: string, index: number): string => join(folder, 're
 /** The text of a file; null where there is none. Rejects with DataFileError for one that cannot be read or is huge. */
 export async function readText(path: string): Promise<string | null> {
   try {
-    const { size } = await stat(path);
-    if (size > mostBytes) throw new DataFileError(`${path} has ${size} bytes, and was not written by a search`, path);
-    return await readFile(path, 'utf8');
+    return new TextDecoder().decode(await readPlainFile(path, mostBytes));
   } catch (error) {
     if (systemErrorCode(error) === 'ENOENT') return null;
-    throw error instanceof DataFileError ? error : new DataFileError(`cannot read ${path}: ${explainSystemError(error)}`, path, error);
+    throw new DataFileError(`cannot read ${path}: ${explainSystemError(error)}`, path, error);
   }
 }
 
