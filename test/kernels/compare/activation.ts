@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { FloatArray, Kernels } from '../../../src/kernels/contract.ts';
+import type { ActivationKernels, FloatArray, Kernels } from '../../../src/kernels/contract.ts';
 import { naiveKernels as naive } from '../../../src/kernels/naive/index.ts';
 import { kernelCase, type AnyCase } from './case.ts';
 import { lengths } from './elementwise.ts';
@@ -27,8 +27,7 @@ function inputs(bench: Workbench, s: Shape): { x: FloatArray; dout: FloatArray }
 
 /** A forward: out from x. The output is x itself when aliased. */
 function forward(
-  kernel: 'reluForward' | 'leakyReluForward' | 'eluForward' | 'sigmoidForward' | 'tanhForward' | 'geluForward' |
-    'siluForward', aliasAllowed = false,
+  kernel: Extract<keyof ActivationKernels, `${string}Forward`>, aliasAllowed = false,
 ): AnyCase {
   return kernelCase({
     kernel, shapes,
@@ -46,7 +45,7 @@ function forward(
 
 /** A backward from dout and one saved array: relu's input or output, or the output of a smooth activation. */
 function backward(
-  kernel: 'reluBackward' | 'leakyReluBackward' | 'sigmoidBackward' | 'tanhBackward' | 'geluBackward' | 'siluBackward',
+  kernel: Exclude<Extract<keyof ActivationKernels, `${string}Backward`>, 'eluBackward'>,
   from: 'x' | 'reluForward' | 'sigmoidForward' | 'tanhForward', aliasAllowed = false,
 ): AnyCase {
   return kernelCase({
