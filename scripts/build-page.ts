@@ -11,6 +11,7 @@ import { build } from 'esbuild';
 
 import { embedWorker } from './embed-worker.ts';
 import { lateArrival } from './late-arrival.ts';
+import { onlyUsedInstructions } from './used-instructions.ts';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const source = join(root, 'examples', 'browser');
@@ -26,7 +27,7 @@ export async function buildPage(): Promise<void> {
     entryPoints: ['page.ts', 'worker.ts', 'style.css'].map((name) => join(source, name)), outdir: pageFolder,
     bundle: true, splitting: true, minify: true, format: 'esm', platform: 'browser', target: 'es2022',
     chunkNames: '[name]-[hash]', logLevel: 'warning',
-    tsconfig: join(root, 'tsconfig.json'), plugins: [embedWorker({ forBrowsers: true }), lateArrival()],
+    tsconfig: join(root, 'tsconfig.json'), plugins: [embedWorker({ forBrowsers: true }), lateArrival(), onlyUsedInstructions()],
   });
   await copyFile(join(source, 'index.html'), join(pageFolder, 'index.html'));
 }
