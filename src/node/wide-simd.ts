@@ -12,7 +12,7 @@ import { setFlagsFromString } from 'node:v8';
 import { setWideProof } from '../kernels/simd/wide.ts';
 import { features } from '../runtime/features.ts';
 
-/** V8's flag. */
+/** V8's flag. The test switches it on by itself; on the command line an engine that does not know it says so. */
 export const wideFlag = '--experimental-wasm-revectorize';
 /** Optimises a function when it is first called, so that a test of a second reaches what training reaches later. */
 const atOnce = ['--wasm-sync-tier-up', '--wasm-tiering-budget=1'];

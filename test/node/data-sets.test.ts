@@ -1,7 +1,7 @@
 /** Data sets recognised by their contents, read, and looked through. */
 
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -13,6 +13,7 @@ import { inspectDataSet } from '../../src/node/data-sets/inspect.ts';
 import { loadDataSet, recogniseDataSet } from '../../src/node/index.ts';
 import { Rng, tensor, Tensor } from '../../src/tensor/index.ts';
 import { decodePng, encodePng, tensorToPicture } from '../../src/viz/index.ts';
+import { writeFolder } from '../support/folder.ts';
 
 let root: string;
 
@@ -29,14 +30,8 @@ const images = (seed: number, ...shape: number[]): Tensor => new Rng(seed).unifo
 const labels = (count: number, classes: number): Tensor =>
   tensor(Array.from({ length: count }, (_, i) => i % classes), null, 'int32');
 
-async function folderOf(name: string, files: Readonly<Record<string, Uint8Array | string>>): Promise<string> {
-  const folder = join(root, name);
-  for (const [path, contents] of Object.entries(files)) {
-    await mkdir(join(folder, path, '..'), { recursive: true });
-    await writeFile(join(folder, path), contents);
-  }
-  return folder;
-}
+const folderOf = (name: string, files: Readonly<Record<string, Uint8Array | string>>): Promise<string> =>
+  writeFolder(join(root, name), files);
 
 const mnist = (): Record<string, Uint8Array> => ({
   'train-images-idx3-ubyte': encodeIdx(images(1, 40, 9, 8)), 'train-labels-idx1-ubyte': encodeIdx(labels(40, 4).astype('uint8')),

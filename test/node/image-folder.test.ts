@@ -1,6 +1,6 @@
 /** Folders of pictures: what is found, what is left out and named, splits, the cache. */
 
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -10,6 +10,7 @@ import type { ImageFolderOptions } from '../../src/node/index.ts';
 import { Rng, type Tensor } from '../../src/tensor/index.ts';
 import { encodePng, pictureToTensor } from '../../src/viz/index.ts';
 import type { Picture } from '../../src/viz/index.ts';
+import { writeFolder } from '../support/folder.ts';
 
 let root: string;
 const cache = (): string => join(root, 'cache');
@@ -21,14 +22,8 @@ function drawn(seed: number, width: number, height: number, channels = 3): Pictu
   return { width, height, channels, data };
 }
 
-async function folderOf(name: string, files: Readonly<Record<string, Uint8Array | string>>): Promise<string> {
-  const folder = join(root, name);
-  for (const [path, contents] of Object.entries(files)) {
-    await mkdir(join(folder, path, '..'), { recursive: true });
-    await writeFile(join(folder, path), contents);
-  }
-  return folder;
-}
+const folderOf = (name: string, files: Readonly<Record<string, Uint8Array | string>>): Promise<string> =>
+  writeFolder(join(root, name), files);
 
 /** So many pictures of each class, the class in every file's first pixel. */
 function classes(counts: Readonly<Record<string, number>>): Record<string, Uint8Array> {
