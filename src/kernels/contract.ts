@@ -207,10 +207,13 @@ export interface ActivationKernels {
 export interface NormKernels {
   /** mean (channels), variance (channels; uncorrected, computed from deviations, not from E[x^2] - mean^2). */
   batchnormStatistics(x: FloatArray, mean: FloatArray, variance: FloatArray, g: ChannelGeometry): void;
-  /** out = gamma * (x - mean) / sqrt(variance + eps) + beta per channel, then max(0, .) with relu. out may be x. */
+  /**
+   * out = gamma * (x - mean) / sqrt(variance + eps) + beta per channel, plus `added`, an array like x, where there is
+   * one, then max(0, .) with relu. out may be x, but not added.
+   */
   batchnormApply(
     x: FloatArray, gamma: FloatArray, beta: FloatArray, mean: FloatArray, variance: FloatArray, out: FloatArray,
-    g: ChannelGeometry, eps: number, relu: boolean,
+    g: ChannelGeometry, eps: number, relu: boolean, added?: FloatArray | null,
   ): void;
   /**
    * Gradients when mean and variance were computed from x (training). reluOut is the output of a fused relu: where it

@@ -113,17 +113,18 @@ export function spatialBatchnormBackward(dout: Tensor, cache: BatchnormCache): N
 }
 
 /**
- * The forward pass for x (N, D) or (N, C, H, W) under the caller's name, followed by max(0, .) in the same pass over
- * memory where relu is set.
+ * The forward pass for x (N, D) or (N, C, H, W) under the caller's name, followed in the same pass over memory by the
+ * addition of `added`, a tensor like x, where there is one, and by max(0, .) where relu is set.
  */
 export function batchnorm(
   fn: string, x: Tensor, gamma: Tensor, beta: Tensor, bnParam: BatchnormParam, relu: boolean,
+  added: Tensor | null = null,
 ): [out: Tensor, cache: BatchnormCache] {
   const norm = batchnormStatistics(fn, x, gamma, beta, bnParam);
   const out = emptyTensor(x.shape, norm.x.dtype);
   activeKernels().batchnormApply(
     floats(norm.x), floats(norm.gamma), floats(norm.beta), floats(norm.mean), floats(norm.variance), floats(out),
-    norm.geometry, norm.eps, relu,
+    norm.geometry, norm.eps, relu, added === null ? null : floats(added),
   );
   return [out, new Cache('batchnorm', norm)];
 }

@@ -52,16 +52,17 @@ function eachRun(
   }
 }
 
-/** out = (x - mean) (gamma / sqrt(variance + eps)) + beta per channel, then relu if asked. */
+/** out = (x - mean) (gamma / sqrt(variance + eps)) + beta per channel, plus added, then relu if asked. */
 export function batchnormApply(
   x: FloatArray, gamma: FloatArray, beta: FloatArray, mean: FloatArray, variance: FloatArray, out: FloatArray,
-  g: ChannelGeometry, eps: number, relu: boolean,
+  g: ChannelGeometry, eps: number, relu: boolean, added: FloatArray | null = null,
 ): void {
   const scale = factors.take(g.channels);
   for (let c = 0; c < g.channels; c++) scale[c] = gamma[c] / Math.sqrt(variance[c] + eps);
   eachRun(g, (start, c) => { scaleRun(x, out, start, g.inner, mean[c], scale[c], beta[c]); }, (start) => {
     for (let c = 0; c < g.channels; c++) out[start + c] = (x[start + c] - mean[c]) * scale[c] + beta[c];
   });
+  if (added !== null) for (let i = 0; i < out.length; i++) out[i] += added[i];
   if (relu) reluForward(out, out);
 }
 

@@ -39,17 +39,20 @@ export function batchnormStatistics(x: FloatArray, mean: FloatArray, variance: F
   }
 }
 
-/** out = gamma (x - mean) / sqrt(variance + eps) + beta per channel, then max(0, .) with relu. out may be x. */
+/**
+ * out = gamma (x - mean) / sqrt(variance + eps) + beta per channel, plus added, then max(0, .) with relu. out may be x.
+ */
 export function batchnormApply(
   x: FloatArray, gamma: FloatArray, beta: FloatArray, mean: FloatArray, variance: FloatArray, out: FloatArray,
-  g: ChannelGeometry, eps: number, relu: boolean,
+  g: ChannelGeometry, eps: number, relu: boolean, added: FloatArray | null = null,
 ): void {
   for (let c = 0; c < g.channels; c++) {
     const inverseDeviation = 1 / Math.sqrt(variance[c] + eps);
     for (let o = 0; o < g.outer; o++) {
       for (let i = 0; i < g.inner; i++) {
         const at = (o * g.channels + c) * g.inner + i;
-        const value = gamma[c] * ((x[at] - mean[c]) * inverseDeviation) + beta[c];
+        const shifted = gamma[c] * ((x[at] - mean[c]) * inverseDeviation) + beta[c];
+        const value = added === null ? shifted : shifted + added[at];
         out[at] = relu && value < 0 ? 0 : value;
       }
     }

@@ -67,8 +67,8 @@ export class BasicBlock extends Module {
   }
 
   forward(x: Variable): Variable {
-    const out = this.bn2.forward(this.conv2.forward(this.#first.forward(x)));
-    return out.add(this.downsample === null ? x : this.downsample.forward(x)).relu();
+    const out = this.conv2.forward(this.#first.forward(x));
+    return this.bn2._residualEnd(out, this.downsample === null ? x : this.downsample.forward(x));
   }
 }
 

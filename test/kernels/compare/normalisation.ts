@@ -17,11 +17,14 @@ interface Shape {
   /** mean of the data, far from zero as well: what a formula with E[x^2] - mean^2 does not survive */
   shift: number;
   relu: boolean;
+  /** batchnormApply adds another array */
+  added: boolean;
   alias: boolean;
 }
 
 const shapes: fc.Arbitrary<Shape> = fc.record({
-  g: channelSizes, shift: fc.constantFrom(0, 5, 100), relu: fc.boolean(), alias: fc.boolean(),
+  g: channelSizes, shift: fc.constantFrom(0, 5, 100), relu: fc.boolean(), added: fc.boolean(),
+  alias: fc.boolean(),
 });
 
 /** The channel of every element, in memory order. */
@@ -70,11 +73,12 @@ function checkApply(bench: Workbench, tested: Kernels, s: Shape): void {
   const { x, gamma, beta, mean, variance } = prepare(bench, s);
   const out = s.alias ? bench.inPlace('out', x) : bench.output('out', x.length);
   const expected = bench.expected(x.length);
-  tested.batchnormApply(s.alias ? out : x, gamma, beta, mean, variance, out, s.g, eps, s.relu);
-  naive.batchnormApply(x, gamma, beta, mean, variance, expected, s.g, eps, s.relu);
+  const added = s.added ? bench.random('added', x.length) : null;
+  tested.batchnormApply(s.alias ? out : x, gamma, beta, mean, variance, out, s.g, eps, s.relu, added);
+  naive.batchnormApply(x, gamma, beta, mean, variance, expected, s.g, eps, s.relu, added);
   const magnitude = normalisedMagnitude(x, mean, variance, s.g).map((value, at) => {
     const c = channelOf(s.g, at);
-    return Math.abs(gamma[c]) * value + Math.abs(beta[c]);
+    return Math.abs(gamma[c]) * value + Math.abs(beta[c]) + Math.abs(added?.[at] ?? 0);
   });
   bench.close('out', out, expected, magnitude);
 }

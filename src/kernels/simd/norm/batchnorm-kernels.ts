@@ -7,7 +7,7 @@
  */
 
 import {
-  bytesOf, constant, type FloatKind, type Kind, load, scale, select, splat, toFloat, type Value, vectorOf,
+  bytesOf, constant, type FloatKind, type Kind, load, type Local, scale, select, splat, toFloat, type Value, vectorOf,
 } from '../../../wasm/index.ts';
 import { type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
 import {
@@ -20,11 +20,11 @@ import { Moments } from './moments.ts';
 export const channelSizes = { outer: 'i32', channels: 'i32', inner: 'i32' } as const;
 
 // The kernels over planes and those over columns take the same arguments. perTask is in channels, of apply in planes;
-// a task of the other plane kernels is one channel.
+// a task of the other plane kernels is one channel. `added` is for planes alone.
 const statistics = { perTask: 'i32', x: 'input', mean: 'output', variance: 'output' } as const;
 const apply = {
   perTask: 'i32', x: 'input', gamma: 'input', beta: 'input', mean: 'input', variance: 'input', eps: 'f64', relu: 'flag',
-  out: 'output',
+  added: 'input?', out: 'output',
 } as const;
 const backward = {
   perTask: 'i32', dout: 'input', x: 'input', reluOut: 'input?', gamma: 'input', mean: 'input', variance: 'input',
@@ -90,7 +90,7 @@ function emitStatistics(kernels: KernelBuilder, float: FloatKind): void {
 function emitApply(kernels: KernelBuilder, float: FloatKind): void {
   const vector = vectorOf(float);
   kernels.define(planes.apply[float], (f, s, task) => {
-    const [channel, from, to] = f.locals('i32', 3);
+    const [channel, from, to, plus] = f.locals('i32', 4);
     const floors = { [vector]: f.local(vector), [float]: f.local(float) } as Record<Kind, ReturnType<typeof f.local>>;
     for (const kind of [vector, float]) {
       f.set(floors[kind], spread(kind, constant(float, -Infinity)));
@@ -100,6 +100,7 @@ function emitApply(kernels: KernelBuilder, float: FloatKind): void {
     const distance = f.let(scale(plane.mul(s.inner), bytesOf(float)));
     f.set(from, s.x.add(distance));
     f.set(to, s.out.add(distance));
+    f.set(plus, s.added.add(distance));
     f.for(plane, plane, last, 1, () => {
       f.set(channel, scale(plane.rem(s.channels), bytesOf(float)));
       const mean = f.let(load(float, s.mean.add(channel)));
@@ -107,12 +108,15 @@ function emitApply(kernels: KernelBuilder, float: FloatKind): void {
       const factor = f.let(fromFloat64(float, inverse.mul(toFloat64(load(float, s.gamma.add(channel))))));
       const shift = f.let(load(float, s.beta.add(channel)));
       const wide = [mean, factor, shift].map((scalar) => f.let(splat(vector, scalar)));
-      eachRun(f, float, [from, to], s.inner, (kind) => {
-        const [m, k, b] = kind === vector ? wide : [mean, factor, shift];
-        const value = f.let(at(kind, from).sub(m).mul(k).add(b));
-        // value < floor ? floor : value keeps NaN
-        f.store(to, kind === vector ? value.pmax(floors[kind]) : select(value.lt(floors[kind]), floors[kind], value));
-      });
+      const applyTo = (pointers: readonly Local[], last: (value: Value, kind: Kind) => Value): void =>
+        eachRun(f, float, pointers, s.inner, (kind) => {
+          const [m, k, b] = kind === vector ? wide : [mean, factor, shift];
+          const value = f.let(last(at(kind, from).sub(m).mul(k).add(b), kind));
+          // value < floor ? floor : value keeps NaN
+          f.store(to, kind === vector ? value.pmax(floors[kind]) : select(value.lt(floors[kind]), floors[kind], value));
+        });
+      f.if(s.added, () => applyTo([from, to, plus], (value, kind) => value.add(at(kind, plus))), () =>
+        applyTo([from, to], (value) => value));
     });
   });
 }

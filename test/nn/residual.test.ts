@@ -1,0 +1,73 @@
+/** The end of a residual block is computed at once: to the last bit what batchnorm, sum and relu give singly. */
+
+import { afterEach, describe, expect, it } from 'vitest';
+import { configure, Rng, type Tensor } from '../../src/index.ts';
+import * as nn from '../../src/nn/index.ts';
+import { watchLayers } from '../../src/nn/watch.ts';
+import { BasicBlock } from '../../src/nn/zoo/res-net.ts';
+
+interface Answer {
+  readonly out: Tensor;
+  readonly gradients: readonly Tensor[];
+  readonly state: unknown;
+}
+
+interface Settings {
+  readonly dtype: 'float32' | 'float64';
+  readonly size: number;
+  readonly stride: number;
+  readonly training: boolean;
+  readonly inputGradient: boolean;
+}
+
+/** What a block, always the same, makes of the same x; layer by layer where somebody watches them. */
+function answer({ dtype, size, stride, training, inputGradient }: Settings, singly: boolean): Answer {
+  const rng = new Rng(7);
+  const downsample = stride === 1 ? null : new nn.Conv2d(6, 6, 1, { stride, dtype, rng });
+  const block = new BasicBlock(6, 6, stride, downsample, { dtype, rng });
+  for (const each of block.parameters()) each.value.assign(rng.normal(0.1, 0.5, each.shape).astype(dtype));
+  if (training) block.train();
+  else block.eval();
+  const x = nn.variable(rng.normal(0, 1, [3, 6, size, size]).astype(dtype), { requiresGrad: inputGradient });
+  const stop = singly ? watchLayers(() => undefined) : () => undefined;
+  try {
+    const out = block.forward(x);
+    const kept = out.value.clone();
+    out.backward(rng.normal(0, 1, out.shape).astype(dtype));
+    const leaves = inputGradient ? [x, ...block.parameters()] : block.parameters();
+    const state = [block.bn2.runningMean.toArray(), block.bn2.runningVar.toArray()];
+    return { out: kept, gradients: leaves.map(({ grad }) => grad!.clone()), state };
+  } finally {
+    stop();
+  }
+}
+
+afterEach(() => configure({ backend: 'auto', threads: 'auto' }));
+
+const cases: Settings[] = (['float32', 'float64'] as const).flatMap((dtype) => [
+  { dtype, size: 9, stride: 1, training: true, inputGradient: true },
+  { dtype, size: 8, stride: 2, training: true, inputGradient: true },
+  { dtype, size: 34, stride: 1, training: true, inputGradient: false },
+  { dtype, size: 2, stride: 2, training: true, inputGradient: true }, // batchnorm over columns
+  { dtype, size: 6, stride: 1, training: false, inputGradient: true },
+]);
+
+describe.each([1, 2, 3])('a residual block on %i threads', (threads) => {
+  it.each(cases)('ends as its parts do: $dtype, side $size, stride $stride, training $training', (settings) => {
+    configure({ backend: 'simd', threads });
+    const together = answer(settings, false);
+    const singly = answer(settings, true);
+    expect(together.out.toArray()).toEqual(singly.out.toArray());
+    together.gradients.forEach((gradient, i) => expect(gradient.toArray()).toEqual(singly.gradients[i].toArray()));
+    expect(together.state).toEqual(singly.state);
+  });
+});
+
+it('a residual block ends as its parts do where these are of no common shape, and refuses as they do', () => {
+  const norm = new nn.BatchNorm2d(4);
+  const [x, one] = [[2, 4, 3, 3], [1, 4, 1, 1]].map((shape) => nn.variable(new Rng(1).normal(0, 1, shape)));
+  const wanted = new nn.BatchNorm2d(4).forward(x).add(one).relu();
+  expect(norm._residualEnd(x, one).value.toArray()).toEqual(wanted.value.toArray());
+  expect(() => norm._residualEnd(one, one)).toThrow(/BatchNorm2d: x must have more than 1 value per channel/);
+  expect(() => norm._residualEnd(nn.variable(new Rng(1).normal(0, 1, [2, 5, 3, 3])), x)).toThrow(/channels|gamma/);
+});
