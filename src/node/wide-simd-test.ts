@@ -19,7 +19,7 @@ import { wideFlag, wideVerdict } from './wide-simd.ts';
 const convolutions: ReadonlyArray<readonly [number, number, number, number, number, number, number]> = [
   [3, 10, 13, 9, 3, 1, 1], [2, 16, 24, 12, 5, 1, 1], [40, 8, 8, 4, 3, 1, 1], [2, 3, 5, 11, 7, 1, 1],
   [2, 5, 9, 10, 3, 2, 1], [16, 24, 40, 2, 3, 1, 1], [3, 24, 40, 6, 1, 1, 1], [2, 6, 6, 16, 3, 1, 6],
-  [2, 6, 6, 16, 3, 2, 6], [2, 6, 6, 2, 3, 1, 6], [2, 6, 6, 9, 5, 1, 6],
+  [2, 6, 6, 16, 3, 2, 6], [2, 6, 6, 2, 3, 1, 6], [2, 6, 6, 9, 5, 1, 6], [3, 3, 8, 10, 3, 1, 1], [2, 4, 11, 9, 5, 1, 1],
 ];
 /** [rows, columns, depth] of products: tiles of every width, packed and not. */
 const products = [[5, 3, 7], [37, 61, 33], [64, 100, 400], [200, 130, 50], [4, 16, 9], [70, 8, 70], [33, 12, 64]];

@@ -2,9 +2,9 @@
  * Which convolution takes which path. The figures behind the choice are repeated by `npm run bench:tune`.
  *
  * Winograd's products are a quarter of the direct ones, but its transforms cost the same whether there are many filters
- * and channels to share them or few. Forward, on one core, effective GFLOP/s of Winograd : direct, batch 100 (the last,
- * 16): 4 -> 4 at 16x16 28 : 31, 6 -> 6 30 : 26, 8 -> 16 70 : 36, 16 -> 32 99 : 38, 32 -> 64 at 4x4 103 : 19, 64 -> 64
- * at 32x32 123 : 39.
+ * and channels to share them or few. Forward, on one core, effective GFLOP/s of Winograd : direct: 3 -> 8 at 32x32
+ * 32 : 27, 3 -> 16 35 : 27, 3 -> 64 30 : 24, 3 -> 64 with 5x5 38 : 27 (in the wide form 33 : 36, 42 : 38, 42 : 38, 48 :
+ * 43), 16 -> 32 at 16x16 99 : 38, 32 -> 64 at 4x4 103 : 19, 64 -> 64 at 32x32 123 : 39.
  *
  * Under strict no convolution takes Winograd or the dense form: they multiply and add pixels that the definition keeps
  * apart, and so hand NaN and infinity to more outputs. Nor do scaled convolutions become products of 1x1 windows then:
@@ -80,26 +80,17 @@ export function takesDense(g: ConvGeometry): boolean {
   return isTiny && isSquare && isPlain(g) && g.batch >= denseLeastBatch && !settings().strict;
 }
 
-/** Fewest channels, and fewest filters, for which Winograd is taken. */
-const winogradLeast = 6;
-/** The gradient at the filters needs no transform back of whole images, so three channels are enough. */
-const winogradLeastOfGradient = 3;
+/** Fewest channels and filters for which Winograd is taken: those of an image, and most of a block of 8. */
+const winogradLeastChannels = 3;
+const winogradLeastFilters = 6;
 
-/** True when the convolution, and its gradient at the input, take Winograd's method; else the direct kernels. */
+/** True when the convolution and its gradients take Winograd's method; else the direct kernels. */
 export function takesWinograd(x: FloatArray, g: ConvGeometry): boolean {
-  return fitsWinograd(x, g) && g.channels >= winogradLeast && g.filters >= winogradLeast;
-}
-
-/** The same for the gradient at the filters. */
-export function takesWinogradGradient(x: FloatArray, g: ConvGeometry): boolean {
-  return fitsWinograd(x, g) && g.channels >= winogradLeastOfGradient && g.filters >= winogradLeast;
-}
-
-function fitsWinograd(x: FloatArray, g: ConvGeometry): boolean {
   const taps = g.kernelHeight;
   const isSquare = (taps === 3 || taps === 5) && g.kernelWidth === taps && g.strideY === 1 && g.strideX === 1;
   const fits = isSquare && g.padTop < taps && g.padLeft < taps && isPlain(g);
-  return fits && x instanceof Float32Array && !settings().strict;
+  const isWorth = g.channels >= winogradLeastChannels && g.filters >= winogradLeastFilters;
+  return fits && isWorth && x instanceof Float32Array && !settings().strict;
 }
 
 /** Bytes of transformed tiles that a Winograd task works on at a time: what stays in the second-level cache. */

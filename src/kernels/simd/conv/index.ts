@@ -5,7 +5,7 @@ import type { ConvGeometry, ConvKernels } from '../../contract.ts';
 import { isMostlyPadding } from '../../geometry.ts';
 import { HeapExhausted } from '../../memory/heap.ts';
 import type { KernelBuilder } from '../kernel.ts';
-import { takesDense, takesDepthwise, takesPointwise, takesWinograd, takesWinogradGradient } from './choose.ts';
+import { takesDense, takesDepthwise, takesPointwise, takesWinograd } from './choose.ts';
 import { denseBackward, denseForward } from './dense.ts';
 import { emitDense } from './dense-kernels.ts';
 import { depthwiseBackward, depthwiseForward } from './depthwise.ts';
@@ -59,11 +59,8 @@ export const convolutionKernels: ConvKernels = {
     if (takesPointwise(g)) return pointwiseBackward(dout, x, w, dx, dw, db, g);
     if (takesDense(g)) return denseBackward(dout, x, w, dx, dw, db, g);
     if (takesDepthwise(g)) return depthwiseBackward(dout, x, w, dx, dw, db, g);
-    if (dx !== null) {
-      if (takesWinograd(x, g)) winogradInputGradient(dout, w, dx, g);
-      else directInputGradient(dout, w, dx, g);
-    }
-    if (takesWinogradGradient(x, g)) winogradFilterGradient(dout, x, dw, db, g);
-    else directFilterGradient(dout, x, dw, db, g);
+    const winograd = takesWinograd(x, g);
+    if (dx !== null) (winograd ? winogradInputGradient : directInputGradient)(dout, w, dx, g);
+    (winograd ? winogradFilterGradient : directFilterGradient)(dout, x, dw, db, g);
   },
 };

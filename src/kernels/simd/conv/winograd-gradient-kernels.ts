@@ -5,6 +5,7 @@
 
 import {
   constant, defineFunction, type FunctionReference, load, loadSplat, type Local, multiplyAdd,
+  type Value,
 } from '../../../wasm/index.ts';
 import type { KernelBuilder } from '../kernel.ts';
 import { eachOfShare, shareOf } from '../vectors.ts';
@@ -30,26 +31,35 @@ export const winogradReduce: WinogradKernels<typeof reduceArguments> =
 export function emitWinogradGradient(
   kernels: KernelBuilder, strip: FunctionReference, gather: FunctionReference,
 ): void {
-  const product = emitGradientProduct(kernels);
+  const { lanes } = pixelShape(kernels);
+  // the last group may have few channels: an image has three
+  const products = [...new Set([3, 4, lanes])].map((rows) => ({ rows, product: emitGradientProduct(kernels, rows) }));
   for (const taps of everyTaps) {
-    emitGradient(kernels, taps, strip, gather, product);
+    emitGradient(kernels, taps, strip, gather, products);
     emitFilterGradient(kernels, taps);
   }
 }
 
+/** dU += V^T Z of groups of which so many channels count. */
+interface Product {
+  readonly rows: number;
+  readonly product: FunctionReference;
+}
+
 /**
- * gradientProduct(v, z, du, channelGroups, filterBlocks, tiles, groupBytes): dU += V^T Z at one point. The sum over the
- * tiles is made apart and then added: one long chain through all chunks would lose precision.
+ * gradientProduct(v, z, du, channelGroups, filterBlocks, tiles, groupBytes): dU += V^T Z at one point, for the first
+ * `rows` channels of each group. The sum over the tiles is made apart and then added: one long chain through all chunks
+ * would lose precision.
  */
-function emitGradientProduct(kernels: KernelBuilder): FunctionReference {
+function emitGradientProduct(kernels: KernelBuilder, rows: number): FunctionReference {
   const { module, relaxed, wide } = kernels;
   const { lanes, bytes } = pixelShape(kernels);
-  return defineFunction(module, 'f32_winograd_gradient_gemm_4x8__simd128', new Array<'i32'>(7).fill('i32'), [], (
+  return defineFunction(module, `f32_winograd_gradient_gemm_${rows}x8__simd128`, new Array<'i32'>(7).fill('i32'), [], (
     f, v, z, du, channelGroups, filterBlocks, tiles, groupBytes,
   ) => {
     const [vAt, z0, z1, zBlock, blocks, left, duAt, duNext] = f.locals('i32', 8);
     const blockBytes = f.let(filterBlocks.shl(7));
-    const sums = f.locals('f32x4', 2 * lanes);
+    const sums = f.locals('f32x4', 2 * rows);
     const [b0, b1, a] = f.locals('f32x4', 3);
     f.countdown(channelGroups, () => {
       f.set(zBlock, z);
@@ -64,7 +74,7 @@ function emitGradientProduct(kernels: KernelBuilder): FunctionReference {
         f.countdown(left, () => {
           f.set(b0, load('f32x4', z0));
           f.set(b1, wide ? load('f32x4', z0, 16) : load('f32x4', z1));
-          for (let lane = 0; lane < lanes; lane++) {
+          for (let lane = 0; lane < rows; lane++) {
             f.set(a, loadSplat('f32x4', vAt, lane * 4));
             f.set(sums[2 * lane], multiplyAdd(a, b0, sums[2 * lane], relaxed));
             f.set(sums[2 * lane + 1], multiplyAdd(a, b1, sums[2 * lane + 1], relaxed));
@@ -72,7 +82,7 @@ function emitGradientProduct(kernels: KernelBuilder): FunctionReference {
           for (const pointer of wide ? [vAt, z0] : [vAt, z0, z1]) f.increase(pointer, bytes);
         });
         f.set(duNext, duAt);
-        for (let channel = 0; channel < lanes; channel += 4) {
+        for (let channel = 0; channel < rows; channel += 4) {
           const added = sums.slice(2 * channel, 2 * channel + 8);
           added.forEach((sum, i) => f.set(sum, sum.add(load('f32x4', duNext, i * 16))));
           added.forEach((sum, i) => f.store(duNext, sum, i * 16));
@@ -92,7 +102,7 @@ function emitGradientProduct(kernels: KernelBuilder): FunctionReference {
  * here), `sums` to their bias sums, one vector a filter group.
  */
 function emitGradient(
-  kernels: KernelBuilder, taps: Taps, strip: FunctionReference, gather: FunctionReference, product: FunctionReference,
+  kernels: KernelBuilder, taps: Taps, strip: FunctionReference, gather: FunctionReference, products: readonly Product[],
 ): void {
   const outputs = tileSize(taps);
   const shape = pixelShape(kernels);
@@ -110,6 +120,9 @@ function emitGradient(
     const planeBytes = f.let(s.outHeight.mul(s.outWidth).shl(2));
     const stripWidth = f.let(s.tilesX.mul(outputs));
     const totalRows = f.let(s.batch.mul(s.tilesY));
+    const whole = f.let(s.channels.shrU(Math.log2(shape.lanes)));
+    const rest = f.let(s.channels.and(shape.lanes - 1));
+    const tiles = f.local('i32');
     const [row, image, tileRow, from, lanes, to, toRow, sumAt, group, point] = f.locals('i32', 10);
     const [vAt, zAt, duAt] = f.locals('i32', 3);
     eachOfShare(f, task, s.chunksPerTask, s.chunks, (chunk) => {
@@ -148,13 +161,24 @@ function emitGradient(
         f.increase(toRow, s.tilesX.mul(shape.bytes));
       });
 
+      f.set(tiles, lastRow.sub(firstRow).mul(s.tilesX));
       f.set(vAt, v);
       f.set(zAt, z);
       f.set(duAt, du);
       f.set(point, points);
       f.countdown(point, () => {
-        const tiles = lastRow.sub(firstRow).mul(s.tilesX);
-        f.call(product, vAt, zAt, duAt, s.channelGroups, s.filterBlocks, tiles, s.groupBytes);
+        const call = (product: FunctionReference, groups: Value, group: Value): void =>
+          f.call(product, vAt.add(group.mul(s.groupBytes)), zAt,
+            duAt.add(group.mul(s.filterBlocks).mul(32 * shape.lanes)), groups, s.filterBlocks, tiles, s.groupBytes);
+        f.if(whole.gt(0), () => call(products[products.length - 1].product, whole, constant('i32', 0)));
+        f.if(rest.gt(0), () => f.block((done) => {
+          for (const { rows, product } of products) {
+            f.if(rest.le(rows), () => {
+              call(product, constant('i32', 1), whole);
+              f.break(done);
+            });
+          }
+        }));
         f.increase(vAt, s.vPointBytes);
         f.increase(zAt, s.mPointBytes);
         f.increase(duAt, s.uPointBytes);

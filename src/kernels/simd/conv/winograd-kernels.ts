@@ -21,7 +21,7 @@ import { type ArgumentTypes, Kernel, type KernelBuilder } from '../kernel.ts';
 import { least, shareOf, transpose } from '../vectors.ts';
 import { nothingBytes } from './epilogue.ts';
 import { everyTaps, filterTransform, inputSize, points, type Taps, tileSize } from './winograd-algebra.ts';
-import { emitInputRow, emitOutputRow, emitStoreEdge, emitStrip, pixelShape, zero } from './winograd-transforms.ts';
+import { emitInputRow, emitOutputRow, emitStoreBand, emitStrip, pixelShape, temporaryPixels, zero } from './winograd-transforms.ts';
 
 /** A kernel for each size of filters. */
 export type WinogradKernels<Types extends ArgumentTypes> = Readonly<Record<Taps, Kernel<Types>>>;
@@ -71,10 +71,10 @@ export function emitWinograd(kernels: KernelBuilder): { strip: FunctionReference
   const gather = emitGather(kernels, strip);
   const product = emitProduct(kernels);
   const pad = emitPad(kernels);
-  const storeEdge = emitStoreEdge(module);
+  const storeBand = emitStoreBand(module, shape);
   const unchanged = emitUnchanged(module);
   for (const taps of everyTaps) {
-    emitForward(kernels, taps, { gather, pad, product, outputRow: emitOutputRow(module, shape, storeEdge, taps) });
+    emitForward(kernels, taps, { gather, pad, product, storeBand, outputRow: emitOutputRow(module, shape, taps) });
     emitFilters(kernels, taps, unchanged);
     emitFilters(kernels, taps, null);
   }
@@ -121,17 +121,26 @@ function emitGather(kernels: KernelBuilder, strip: FunctionReference): FunctionR
   });
 }
 
-/** product(v, u, m, channelGroups, filterBlocks, tileBlocks, groupBytes): M = V U at one point. */
+/** product(v, u, m, channels, channelGroups, filterBlocks, tileBlocks, groupBytes): M = V U at one point. */
 function emitProduct(kernels: KernelBuilder): FunctionReference {
   const { module, relaxed, wide } = kernels;
   const { lanes, bytes } = pixelShape(kernels);
   const tiles = tilesTogether(kernels);
-  return defineFunction(module, `f32_winograd_gemm_${tiles}x8__simd128`, new Array<'i32'>(7).fill('i32'), [], (
-    f, v, u, m, channelGroups, filterBlocks, tileBlocks, groupBytes,
+  return defineFunction(module, `f32_winograd_gemm_${tiles}x8__simd128`, new Array<'i32'>(8).fill('i32'), [], (
+    f, v, u, m, channels, channelGroups, filterBlocks, tileBlocks, groupBytes,
   ) => {
-    const [vBlock, vAt, uAt, mAt, blocks, groups] = f.locals('i32', 6);
+    const [vBlock, vAt, uAt, mAt, blocks, left] = f.locals('i32', 6);
     const sums = f.locals('f32x4', 2 * tiles);
     const [b0, b1, a] = f.locals('f32x4', 3);
+    const addChannel = (lane: number): void => {
+      f.set(b0, load('f32x4', uAt, lane * 32));
+      f.set(b1, load('f32x4', uAt, lane * 32 + 16));
+      for (let tile = 0; tile < tiles; tile++) {
+        f.set(a, loadSplat('f32x4', vAt, tile * bytes + lane * 4));
+        f.set(sums[2 * tile], multiplyAdd(a, b0, sums[2 * tile], relaxed));
+        f.set(sums[2 * tile + 1], multiplyAdd(a, b1, sums[2 * tile + 1], relaxed));
+      }
+    };
     f.countdown(filterBlocks, () => {
       f.set(vBlock, v);
       f.set(mAt, m);
@@ -140,19 +149,17 @@ function emitProduct(kernels: KernelBuilder): FunctionReference {
         sums.forEach((sum) => f.set(sum, zero));
         f.set(vAt, vBlock);
         f.set(uAt, u);
-        f.set(groups, channelGroups);
-        f.countdown(groups, () => {
-          for (let lane = 0; lane < lanes; lane++) {
-            f.set(b0, load('f32x4', uAt, lane * 32));
-            f.set(b1, load('f32x4', uAt, lane * 32 + 16));
-            for (let tile = 0; tile < tiles; tile++) {
-              f.set(a, loadSplat('f32x4', vAt, tile * bytes + lane * 4));
-              f.set(sums[2 * tile], multiplyAdd(a, b0, sums[2 * tile], relaxed));
-              f.set(sums[2 * tile + 1], multiplyAdd(a, b1, sums[2 * tile + 1], relaxed));
-            }
-          }
+        f.set(left, channels.shrU(Math.log2(lanes)));
+        f.repeat(left, () => {
+          for (let lane = 0; lane < lanes; lane++) addChannel(lane);
           f.increase(vAt, groupBytes);
           f.increase(uAt, 32 * lanes);
+        });
+        f.set(left, channels.and(lanes - 1));
+        f.repeat(left, () => {
+          addChannel(0);
+          f.increase(vAt, 4);
+          f.increase(uAt, 32);
         });
         for (let tile = 0; tile < tiles; tile++) {
           f.store(mAt, sums[2 * tile], tile * bytes);
@@ -200,48 +207,54 @@ function emitPad(kernels: KernelBuilder): FunctionReference {
  */
 function emitForward(
   kernels: KernelBuilder, taps: Taps,
-  { gather, pad, product, outputRow }: Readonly<Record<'gather' | 'pad' | 'product' | 'outputRow', FunctionReference>>,
+  { gather, pad, product, outputRow, storeBand }:
+  Readonly<Record<'gather' | 'pad' | 'product' | 'outputRow' | 'storeBand', FunctionReference>>,
 ): void {
   const shape = pixelShape(kernels);
   kernels.define(winogradForward[taps], (f, s, task, leading) => {
     const v = s.scratch;
     const chunk = f.let(task.divU(s.parts));
-    const firstBlock = f.let(task.sub(chunk.mul(s.parts)).mul(s.blocksPerPart));
-    const blocks = f.let(least(s.blocksPerPart, f.let(s.filterBlocks.sub(firstBlock))));
+    const [block, lastBlock] = shareOf(f, f.let(task.sub(chunk.mul(s.parts))), s.blocksPerPart, s.filterBlocks);
+    const blocks = f.let(lastBlock.sub(block));
     const [firstRow, lastRow] = shareOf(f, chunk, s.rowsPerTask, f.let(s.batch.mul(s.tilesY)));
     f.call(gather, leading(gatherArguments), firstRow, lastRow, v);
     f.call(pad, v, s.channelGroups, s.groupBytes, s.vPointBytes, lastRow.sub(firstRow).mul(s.tilesX));
 
     const m = f.let(v.add(s.mOffset));
-    const temporary = f.let(v.add(s.temporaryOffset));
     const together = tilesTogether(kernels);
     const tileBlocks = f.let(lastRow.sub(firstRow).mul(s.tilesX).add(together - 1).shrU(Math.log2(together)));
     const [vAt, uAt, mAt, point] = f.locals('i32', 4);
     f.set(vAt, v);
-    f.set(uAt, s.u.add(firstBlock.mul(s.channelGroups).mul(32 * shape.lanes)));
+    f.set(uAt, s.u.add(block.mul(s.channelGroups).mul(32 * shape.lanes)));
     f.set(mAt, m);
     f.set(point, points);
     f.countdown(point, () => {
-      f.call(product, vAt, uAt, mAt, s.channelGroups, blocks, tileBlocks, s.groupBytes);
+      f.call(product, vAt, uAt, mAt, s.channels, s.channelGroups, blocks, tileBlocks, s.groupBytes);
       f.increase(vAt, s.vPointBytes);
       f.increase(uAt, s.uPointBytes);
       f.increase(mAt, s.mPointBytes);
     });
 
-    const firstFilter = f.let(firstBlock.shl(3));
+    const firstFilter = f.let(block.shl(3));
     const filters = f.let(least(f.let(s.filters.sub(firstFilter)), f.let(blocks.shl(3))));
     const planeBytes = f.let(s.outHeight.mul(s.outWidth).shl(2));
-    const [row, image, y, to, lanes, epilogue] = f.locals('i32', 6);
+    // A band of rows is finished as pixels, and then stored, plane by plane: pixels of eight planes by turns are more
+    // streams than the processor foresees.
+    const temporary = f.let(v.add(s.temporaryOffset));
+    const band = f.let(temporary.add(temporaryPixels * shape.bytes));
+    const bandRow = f.let(s.tilesX.mul(tileSize(taps) * shape.bytes));
+    const [row, image, y, to, rows, lanes, epilogue] = f.locals('i32', 7);
     f.for(row, firstRow, lastRow, 1, () => {
       f.set(image, row.div(s.tilesY));
       f.set(y, row.sub(image.mul(s.tilesY)).mul(tileSize(taps)));
       f.set(to, s.out.add(image.mul(s.filters).add(firstFilter).mul(planeBytes)).add(y.mul(s.outWidth).shl(2)));
+      f.set(rows, least(f.let(s.outHeight.sub(y)), constant('i32', tileSize(taps))));
       f.set(mAt, m);
       f.set(epilogue, s.table.add(nothingBytes).add(firstFilter.shl(3)));
       f.set(lanes, filters);
       f.doWhile(() => {
-        f.call(outputRow, mAt, s.mPointBytes, s.tilesX, temporary, to, planeBytes, lanes, s.outHeight.sub(y),
-          s.outWidth, epilogue, s.relu);
+        f.call(outputRow, mAt, s.mPointBytes, s.tilesX, temporary, band, bandRow, epilogue, s.relu);
+        f.call(storeBand, band, bandRow, to, planeBytes, lanes, rows, s.outWidth);
         f.increase(to, planeBytes.mul(shape.lanes));
         f.increase(mAt, s.groupBytes);
         f.increase(epilogue, 8 * shape.lanes);

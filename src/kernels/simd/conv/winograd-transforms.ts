@@ -14,10 +14,10 @@
 
 import {
   type Body, constant, defineFunction, type FunctionReference, load, loadLane, loadZero, type Local,
-  type ModuleBuilder, type Value,
+  type ModuleBuilder, select, type Value,
 } from '../../../wasm/index.ts';
 import type { KernelForm } from '../../team/part.ts';
-import { transpose } from '../vectors.ts';
+import { least, transpose } from '../vectors.ts';
 import {
   inputSize, inputTransform, outputGradientTransform, outputTransform, type Taps, tileSize,
 } from './winograd-algebra.ts';
@@ -35,7 +35,7 @@ export function pixelShape({ wide }: Pick<KernelForm, 'wide'>): PixelShape {
   return { vectors, lanes: 4 * vectors, bytes: 16 * vectors };
 }
 
-/** Pixels of scratch between the two one-dimensional passes of 4 rows of output, or 4 columns of its gradient. */
+/** Pixels of scratch between the two one-dimensional passes of a tile. */
 export const temporaryPixels: number = 4 * inputSize;
 
 /** A vector of zeros. */
@@ -62,23 +62,20 @@ export function emitStrip(module: ModuleBuilder, { bytes }: PixelShape): Functio
           f.increase(to, bytes);
         });
         f.set(from, source.add(firstRow.add(row).mul(width).shl(2)));
-        planes.forEach((plane, i) => f.set(plane, i === 0 ? from : planes[i - 1].add(planeBytes)));
+        // the last plane stands for those that are not there: what becomes of it is never read
+        planes.forEach((plane, i) => f.set(plane, i === 0 ? from : select(
+          lanes.gt(i), planes[i - 1].add(planeBytes), planes[i - 1])));
         f.set(left, width);
-        f.if(lanes.ge(4), () => {
-          f.while(() => left.ge(4), () => {
-            const pixels = transpose(f, planes.map((plane) => f.let(load('f32x4', plane))));
-            pixels.forEach((pixel, i) => f.store(to, pixel, i * bytes));
-            planes.forEach((plane) => f.increase(plane, 16));
-            f.increase(to, 4 * bytes);
-            f.set(left, left.sub(4));
-          });
+        f.while(() => left.ge(4), () => {
+          const pixels = transpose(f, planes.map((plane) => f.let(load('f32x4', plane))));
+          pixels.forEach((pixel, i) => f.store(to, pixel, i * bytes));
+          planes.forEach((plane) => f.increase(plane, 16));
+          f.increase(to, 4 * bytes);
+          f.set(left, left.sub(4));
         });
         f.repeat(left, () => {
-          const pixel = f.let(loadZero('f32x4', planes[0]));
-          for (let lane = 1; lane < 4; lane++) {
-            f.if(lanes.gt(lane), () => f.set(pixel, loadLane(pixel, lane, planes[lane])));
-          }
-          f.store(to, pixel);
+          const first: Value = loadZero('f32x4', planes[0]);
+          f.store(to, planes.slice(1).reduce((pixel, plane, i) => loadLane(pixel, i + 1, plane), first));
           planes.forEach((plane) => f.increase(plane, 4));
           f.increase(to, bytes);
         });
@@ -162,19 +159,15 @@ export function emitOutputGradientRow(module: ModuleBuilder, shape: PixelShape, 
 }
 
 /**
- * outputRow(m, pointBytes, tiles, temporary, out, planeBytes, lanes, rows, width, epilogue, relu): one row of output
- * tiles of `lanes` planes from M. `rows` of the tiles' rows lie inside the image; epilogue points to 4 scales and 4
- * biases, and so on for every vector of a pixel. Goes 4 pixels at a time, whose last tile may be one too many: M has
- * rests of whole vectors there.
+ * outputRow(m, pointBytes, tiles, temporary, band, bandRow, epilogue, relu): one row of output tiles from M, as pixels
+ * of a band, whose rows lie bandRow bytes apart; epilogue points to 4 scales and 4 biases, and so on for every vector
+ * of a pixel.
  */
-export function emitOutputRow(
-  module: ModuleBuilder, shape: PixelShape, storeEdge: FunctionReference, taps: Taps,
-): FunctionReference {
+export function emitOutputRow(module: ModuleBuilder, shape: PixelShape, taps: Taps): FunctionReference {
   const outputs = tileSize(taps);
-  const together = 4 / outputs;
   const name = `f32_winograd_output_${taps}x${taps}__simd128`;
-  return defineFunction(module, name, new Array<'i32'>(11).fill('i32'), [], (
-    f, m, pointBytes, tiles, temporary, out, planeBytes, lanes, rows, width, epilogue, relu,
+  return defineFunction(module, name, new Array<'i32'>(8).fill('i32'), [], (
+    f, m, pointBytes, tiles, temporary, band, bandRow, epilogue, relu,
   ) => {
     const each = Array.from({ length: shape.vectors }, (_, vector) => vector);
     const scale = each.map((vector) => f.let(load('f32x4', epilogue, 32 * vector)));
@@ -182,62 +175,70 @@ export function emitOutputRow(
     const floor = f.local('f32x4', constant('f32x4', -Infinity));
     f.if(relu, () => f.set(floor, zero));
     const from = f.locals('i32', inputSize);
-    const to = f.locals('i32', shape.lanes);
-    const left = f.local('i32', width);
-    const line = together * inputSize;
+    const to = f.local('i32');
     const transform = (values: readonly Value[]): Value[] => outputTransform(f, values, outputs);
-    f.doWhile(() => {
+    f.countdown(tiles, () => {
       from.forEach((pointer, i) => f.set(pointer, i === 0 ? m : from[i - 1].add(pointBytes.mul(inputSize))));
       for (let x = 0; x < inputSize; x++) {
-        for (let tile = 0; tile < together; tile++) {
-          const column = from.map((pointer) => loadPixel(f, shape, pointer, tile));
-          transformed(column, transform).forEach((pixel, y) =>
-            storePixel(f, temporary, pixel, (y * line + tile * inputSize + x) * shape.bytes));
-        }
+        transformed(from.map((pointer) => loadPixel(f, shape, pointer)), transform).forEach((pixel, y) =>
+          storePixel(f, temporary, pixel, (y * inputSize + x) * shape.bytes));
         from.forEach((pointer) => f.increase(pointer, pointBytes));
       }
-      to.forEach((pointer, i) => f.set(pointer, i === 0 ? out : to[i - 1].add(planeBytes)));
+      f.set(to, band);
       for (let y = 0; y < outputs; y++) {
-        const pixels = Array.from({ length: together }, (_, tile) => {
-          const values = loadLine(f, shape, temporary, inputSize, y * line + tile * inputSize);
-          return transformed(values, transform).map((pixel) => pixel.map((value, vector) =>
-            // floor < value ? value : floor would turn NaN into the floor; this way round NaN stays
-            f.let(f.let(value.mul(scale[vector]).add(bias[vector])).pmax(floor))));
-        }).flat();
-        const row = apart(pixels);
-        for (const vector of each) {
-          const planes = transpose(f, row.map((pixel) => pixel[vector]));
-          const targets = to.slice(4 * vector, 4 * vector + 4);
-          f.if(left.ge(4).and(lanes.ge(4 * vector + 4)), () => {
-            f.if(rows.gt(y), () => planes.forEach((plane, i) => f.store(targets[i], plane)));
-          }, () => {
-            f.if(rows.gt(y), () => planes.forEach((plane, i) => {
-              f.if(lanes.gt(4 * vector + i), () => f.call(storeEdge, targets[i], plane, left));
-            }));
-          });
-        }
-        to.forEach((pointer) => f.increase(pointer, width.shl(2)));
+        const line = loadLine(f, shape, temporary, inputSize, y * inputSize);
+        transformed(line, transform).forEach((pixel, x) => storePixel(f, to, pixel.map((value, vector) =>
+          // floor < value ? value : floor would turn NaN into the floor; this way round NaN stays
+          f.let(value.mul(scale[vector]).add(bias[vector])).pmax(floor)), x * shape.bytes));
+        f.increase(to, bandRow);
       }
-      f.increase(out, 16);
-      f.increase(m, together * shape.bytes);
-      f.set(left, left.sub(4));
-      f.set(tiles, tiles.sub(together));
-    }, () => tiles.gt(0));
-
-    /** Pairs taken apart, in memory: transposing needs single vectors. */
-    function apart(pixels: readonly Pixel[]): readonly Pixel[] {
-      if (shape.vectors === 1) return pixels;
-      pixels.forEach((pixel, x) => storePixel(f, temporary, pixel, x * shape.bytes));
-      return pixels.map((_, x) => loadPixel(f, shape, temporary, x));
-    }
+      f.increase(band, outputs * shape.bytes);
+      f.increase(m, shape.bytes);
+    });
   });
 }
 
-/** storeEdge(to, vector, count): the first `count` lanes, all four when count is larger. */
-export function emitStoreEdge(module: ModuleBuilder): FunctionReference {
-  return defineFunction(module, 'f32_store_edge__simd128', ['i32', 'f32x4', 'i32'], [], (f, to, vector, count) => {
-    f.if(count.ge(4), () => f.store(to, vector), () => {
-      for (let lane = 0; lane < 3; lane++) f.if(count.gt(lane), () => f.storeLane(to, vector, lane, lane * 4));
+/**
+ * storeBand(band, bandRow, out, planeBytes, lanes, rows, width): the rows of a finished band to the `lanes` planes of
+ * the output that there are. The last vector of a row may be incomplete.
+ */
+export function emitStoreBand(module: ModuleBuilder, { bytes, vectors }: PixelShape): FunctionReference {
+  return defineFunction(module, 'f32_store_band__simd128', new Array<'i32'>(7).fill('i32'), [], (
+    f, band, bandRow, out, planeBytes, lanes, rows, width,
+  ) => {
+    const [vectorsLeft, row, from, left] = f.locals('i32', 4);
+    const to = f.locals('i32', 4);
+    f.set(vectorsLeft, vectors);
+    f.countdown(vectorsLeft, () => {
+      to.forEach((pointer, i) => f.set(pointer, i === 0 ? out : to[i - 1].add(planeBytes)));
+      f.for(row, 0, select(lanes.gt(0), rows, constant('i32', 0)), 1, () => {
+        f.set(from, band.add(row.mul(bandRow)));
+        f.set(left, width);
+        const planes = (): Local[] =>
+          transpose(f, Array.from({ length: 4 }, (_, x) => f.let(load('f32x4', from, x * bytes))));
+        f.while(() => left.ge(4).and(lanes.ge(4)), () => {
+          planes().forEach((plane, i) => f.store(to[i], plane));
+          for (const pointer of to) f.increase(pointer, 16);
+          f.increase(from, 4 * bytes);
+          f.set(left, left.sub(4));
+        });
+        f.while(() => left.gt(0), () => {
+          const count = f.let(least(left, constant('i32', 4)));
+          planes().forEach((plane, i) => {
+            f.if(lanes.gt(i), () => {
+              f.if(count.eq(4), () => f.store(to[i], plane), () => {
+                for (let x = 0; x < 3; x++) f.if(count.gt(x), () => f.storeLane(to[i], plane, x, 4 * x));
+              });
+            });
+            f.increase(to[i], count.shl(2));
+          });
+          f.increase(from, 4 * bytes);
+          f.set(left, left.sub(4));
+        });
+      });
+      f.increase(band, 16);
+      f.increase(out, planeBytes.shl(2));
+      f.set(lanes, lanes.sub(4));
     });
   });
 }
