@@ -8,7 +8,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeShapes } from '../../src/data/index.ts';
 import { tensor } from '../../src/index.ts';
 import { decodeSafetensors, encodeSafetensors, loadModel, saveModel } from '../../src/io/index.ts';
-import { Concatenate, Flatten, input, Linear, model as graph, sequential } from '../../src/nn/index.ts';
+import { BatchNorm2d, Concatenate, Conv2d, Flatten, input, Linear, model as graph, sequential } from '../../src/nn/index.ts';
+import { decodeMessage } from '../../src/io/onnx/protobuf.ts';
 import { loadCifar10, loadImageFolder } from '../../src/node/index.ts';
 import { main } from '../../src/node/commands/program.ts';
 import { Rng } from '../../src/tensor/index.ts';
@@ -226,6 +227,22 @@ describe('tilegrad export and verify', () => {
     expect([again.code, again.err]).toEqual([2, expect.stringContaining('is there already: --overwrite replaces it')]);
     expect((await run('export', model(), '--npz', at('out.npz'), '--overwrite')).code).toBe(0);
     expect((await run('export', model())).code).toBe(2);
+  });
+
+  it('keeps batchnorm in an ONNX file, or folds it where asked', async () => {
+    const net = sequential(new Conv2d(3, 4, 3, { padding: 1 }), new BatchNorm2d(4), new Flatten(), new Linear(4 * 8 * 8, 2));
+    await writeFile(at('norm.safetensors'), saveModel(net, { inputShape: [3, 8, 8] }));
+    const operators = async (...options: string[]): Promise<string[]> => {
+      expect(await run('export', at('norm.safetensors'), '--onnx', at('norm.onnx'), '--overwrite', ...options))
+        .toMatchObject({ code: 0, err: '' });
+      expect((await run('verify', at('norm.onnx'))).code).toBe(0);
+      const file = decodeMessage('test', 'Model', await readFile(at('norm.onnx')));
+      return file.graph!.node!.map(({ opType }) => opType!);
+    };
+    expect(await operators()).toEqual(['Conv', 'BatchNormalization', 'Flatten', 'Gemm']);
+    expect(await operators('--fold')).toEqual(['Conv', 'Flatten', 'Gemm']);
+    const { code, err } = await run('export', at('norm.safetensors'), '--npz', at('norm.npz'), '--fold');
+    expect([code, err]).toEqual([2, expect.stringContaining('--fold is of ONNX')]);
   });
 
   it('writes no form over another, nor over the model', async () => {

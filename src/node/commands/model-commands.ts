@@ -49,6 +49,7 @@ export function addModelCommands(
     .option('--onnx <file>', 'ONNX, opset 17, of any batch size')
     .option('--safetensors <file>', "PyTorch's state_dict as safetensors")
     .option('--npz <file>', "PyTorch's state_dict as NumPy's npz")
+    .option('--fold', 'with --onnx: make batchnorm part of the layer before it')
     .option('--overwrite', 'replace files that are there')
     .action(async (model: string, options: ExportOptions) => exit(await runExport(model, options, surroundings)));
   program

@@ -36,6 +36,7 @@ export interface ExportOptions {
   readonly onnx?: string;
   readonly safetensors?: string;
   readonly npz?: string;
+  readonly fold?: boolean;
   readonly overwrite?: boolean;
 }
 
@@ -43,7 +44,7 @@ const forms = ['onnx', 'safetensors', 'npz'] as const;
 
 /** The bytes of a model in a form. Throws as encodeOnnx and saveStateDict do. */
 function encode(
-  form: typeof forms[number], { model, classNames, inputShape, mean, std }: LoadedModel,
+  form: typeof forms[number], { model, classNames, inputShape, mean, std }: LoadedModel, fold: boolean,
 ): Uint8Array {
   const shape = inputShape === null ? {} : { inputShape };
   if (form !== 'onnx') return saveStateDict(model, { format: form, ...shape });
@@ -51,17 +52,19 @@ function encode(
     ...(model instanceof GraphModel ? {} : shape), // a graph knows the shape of each of its inputs
     ...(classNames === null ? {} : { classNames }), ...(mean === null ? {} : { mean }),
     ...(std === null ? {} : { std }),
+    batchnorm: fold ? 'fold' : 'keep',
   });
 }
 
 /**
  * Writes a model for other systems, as ONNX or its state as PyTorch names it, with a sample input and its output.
- * Rejects with DataFileError, and with UsageError where no form was asked for, where a file is there already, and where
- * two forms, or a form and the model, would be one file.
+ * Rejects with DataFileError, and with UsageError where no form was asked for, where batchnorm is to be folded and no
+ * form is ONNX, where a file is there already, and where two forms, or a form and the model, would be one file.
  */
 export async function runExport(path: string, options: ExportOptions, { stdout }: Surroundings): Promise<number> {
   const wanted = forms.flatMap((form) => (options[form] === undefined ? [] : [[form, options[form]] as const]));
   if (wanted.length === 0) throw new UsageError('export: in which form? --onnx FILE, --safetensors FILE, --npz FILE');
+  if (options.fold === true && options.onnx === undefined) throw new UsageError('export: --fold is of ONNX: --onnx FILE');
   const taken = new Map([[await placeOf(await modelPath(path)), 'the model itself']]);
   for (const [form, file] of wanted) {
     const place = await placeOf(file);
@@ -71,7 +74,7 @@ export async function runExport(path: string, options: ExportOptions, { stdout }
   }
   for (const [, file] of wanted) await refuseExisting('export', file, options.overwrite);
   const loaded = await readModelFile(path);
-  const encoded = wanted.map(([form, file]) => [file, using(path, () => encode(form, loaded))] as const);
+  const encoded = wanted.map(([form, file]) => [file, using(path, () => encode(form, loaded, options.fold === true))] as const);
   for (const [file, bytes] of encoded) {
     await atomicWriteFile(file, bytes);
     stdout.write(`${printable(file, file.length)}\n`);
