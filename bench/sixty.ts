@@ -90,7 +90,7 @@ const [, sixty] = findRecipe('sixty', undefined);
 const data = await loadRunData(
   {
     data: null, numTrain: null, numVal, numTest: values.test ? null : 1, normalize: sixty.normalize, size: null,
-    splitSeed: 0, onUnreadable: 'error',
+    splitSeed: 0, layout: null, onUnreadable: 'error',
   }, process.env,
 );
 const kept: Result[] = out !== undefined && existsSync(out)

@@ -5,6 +5,7 @@ import { checkRank, checkTensor, shapeText } from '../tensor/check.ts';
 import { contiguousData, emptyTensor } from '../tensor/internal.ts';
 import { checkRandomSource, type RandomSource } from '../tensor/random/source.ts';
 import { Tensor } from '../tensor/tensor.ts';
+import type { TypedArray } from '../kernels/memory/allocate.ts';
 import type { BatchInfo, TransformOptions } from '../runtime/batch-info.ts';
 import { resample } from './resample.ts';
 
@@ -15,10 +16,14 @@ function startOf(fn: string, X: Tensor, rng: RandomSource) {
   return { count, channels, height, width, plane: height * width, from: contiguousData(X) };
 }
 
-/** What makes numbers fit a batch's element type. */
-function fitting({ dtype }: Tensor): (value: number) => number {
-  if (dtype === 'uint8') return (value) => Math.min(255, Math.max(0, Math.round(value)));
-  return dtype === 'int32' ? Math.round : (value) => value;
+/** Writes numbers to their place in a batch: rounded, and clamped to bytes, where it holds whole numbers. */
+function store(values: Float64Array, to: TypedArray, start: number): void {
+  if (to instanceof Float32Array || to instanceof Float64Array) {
+    to.set(values, start);
+    return;
+  }
+  const [least, most] = to instanceof Uint8Array ? [0, 255] : [-Infinity, Infinity];
+  for (let i = 0; i < values.length; i++) to[start + i] = Math.min(most, Math.max(least, Math.round(values[i])));
 }
 
 export interface CropOptions extends TransformOptions {
@@ -42,8 +47,8 @@ export function randomCrop(X: Tensor, rng: RandomSource, options: CropOptions = 
   checkOptions(fn, options, ['minArea', 'maxRatio', 'batch']);
   const minArea = checkNumber(fn, 'minArea', options.minArea ?? 0.5, 0, 1);
   const stretch = Math.log(checkNumber(fn, 'maxRatio', options.maxRatio ?? 4 / 3, 1, 100));
-  const fit = fitting(X);
   const out = emptyTensor(X.shape, X.dtype);
+  const to = out.data;
   const side = (extent: number, share: number): number => Math.min(extent, Math.max(1, Math.round(extent * share)));
   for (let n = 0; n < count; n++) {
     const area = Math.sqrt(minArea + (1 - minArea) * rng.random());
@@ -56,8 +61,7 @@ export function randomCrop(X: Tensor, rng: RandomSource, options: CropOptions = 
     const picture = resample(
       { values: from, starts, height: cropHeight, width: cropWidth, rowStride: width, columnStride: 1 }, height, width,
     );
-    const to = n * channels * plane;
-    for (let i = 0; i < picture.length; i++) out.data[to + i] = fit(picture[i]);
+    store(picture, to, n * channels * plane);
   }
   return out;
 }
@@ -88,28 +92,38 @@ export function colorJitter(X: Tensor, rng: RandomSource, options: JitterOptions
     .map((name) => checkNumber(fn, name, options[name] ?? 0.2, 0, 1));
   const mean = statistic(fn, 'mean', options.mean, X, 0);
   const std = statistic(fn, 'std', options.std, X, 1);
-  const fit = fitting(X);
   const size = channels * plane;
   const pixels = new Float64Array(size);
   const out = emptyTensor(X.shape, X.dtype);
+  const to = out.data;
   const factor = (reach: number): number => 1 + reach * (2 * rng.random() - 1);
-  const clamp = (value: number): number => (value < 0 ? 0 : value > 255 ? 255 : value);
   for (let n = 0; n < count; n++) {
-    const [bright, apart, colourful] = [factor(brightness), factor(contrast), factor(saturation)];
-    for (let i = 0; i < size; i++) pixels[i] = clamp(bright * (from[n * size + i] * std[i] + mean[i]));
-    let middle = 0;
-    for (let p = 0; p < plane; p++) middle += greyOf(pixels, p, plane, channels);
-    middle /= plane;
-    for (let i = 0; i < size; i++) pixels[i] = clamp(middle + apart * (pixels[i] - middle));
-    if (channels === 3) {
-      for (let p = 0; p < plane; p++) {
-        const grey = greyOf(pixels, p, plane, channels);
-        for (let i = p; i < size; i += plane) pixels[i] = clamp(grey + colourful * (pixels[i] - grey));
-      }
-    }
-    for (let i = 0; i < size; i++) out.data[n * size + i] = fit((pixels[i] - mean[i]) / std[i]);
+    const factors = [factor(brightness), factor(contrast), factor(saturation)] as const;
+    for (let i = 0; i < size; i++) pixels[i] = from[n * size + i] * std[i] + mean[i];
+    jitter(pixels, channels, plane, factors);
+    for (let i = 0; i < size; i++) pixels[i] = (pixels[i] - mean[i]) / std[i];
+    store(pixels, to, n * size);
   }
   return out;
+}
+
+const clamp = (value: number): number => (value < 0 ? 0 : value > 255 ? 255 : value);
+
+/** Changes one image of pixels from 0 to 255. */
+function jitter(
+  pixels: Float64Array, channels: number, plane: number,
+  [brightness, contrast, saturation]: readonly [number, number, number],
+): void {
+  for (let i = 0; i < pixels.length; i++) pixels[i] = clamp(brightness * pixels[i]);
+  let middle = 0;
+  for (let p = 0; p < plane; p++) middle += greyOf(pixels, p, plane, channels);
+  middle /= plane;
+  for (let i = 0; i < pixels.length; i++) pixels[i] = clamp(middle + contrast * (pixels[i] - middle));
+  if (channels !== 3) return;
+  for (let p = 0; p < plane; p++) {
+    const grey = greyOf(pixels, p, plane, channels);
+    for (let i = p; i < pixels.length; i += plane) pixels[i] = clamp(grey + saturation * (pixels[i] - grey));
+  }
 }
 
 /** A pixel's grey: the luma of ITU-R BT.601 of three channels, else the mean of all. */
@@ -132,8 +146,10 @@ function statistic(
     throw new RangeError(`${fn}: ${name} must be ${allowed.join(' or ')}, got ${shapeText(value.shape)}`);
   }
   const plane = height * width;
-  return Float64Array.from({ length: channels * plane }, (_, i) =>
-    (values.length === channels ? values[Math.floor(i / plane)] : values[i]));
+  if (values.length !== channels) return Float64Array.from(values);
+  const all = new Float64Array(channels * plane);
+  for (let c = 0; c < channels; c++) all.fill(values[c], c * plane, (c + 1) * plane);
+  return all;
 }
 
 export interface CutoutOptions extends TransformOptions {
@@ -157,14 +173,15 @@ export function cutout(X: Tensor, rng: RandomSource, options: CutoutOptions = {}
   const size = checkInteger(fn, 'size', options.size ?? 8, 0, 2 ** 16);
   const fill = checkNumber(fn, 'fill', options.fill ?? 0);
   const out = emptyTensor(X.shape, X.dtype);
-  out.data.set(from);
+  const to = out.data;
+  to.set(from);
   for (let n = 0; n < count; n++) {
     const top = Math.floor(rng.random() * height) - (size >> 1);
     const left = Math.floor(rng.random() * width) - (size >> 1);
     const [first, last] = [Math.max(0, left), Math.min(width, left + size)];
     for (let start = n * channels * plane; start < (n + 1) * channels * plane; start += plane) {
       for (let y = Math.max(0, top); y < Math.min(height, top + size); y++) {
-        out.data.fill(fill, start + y * width + first, start + y * width + last);
+        to.fill(fill, start + y * width + first, start + y * width + last);
       }
     }
   }
@@ -200,16 +217,16 @@ export function mixup(X: Tensor, rng: RandomSource, options: MixupOptions = {}):
   const from = contiguousData(X);
   const before = labels.slice();
   const partner = contiguousData(rng.permutation(count));
-  const fit = fitting(X);
   const size = count === 0 ? 0 : X.size / count;
+  const mixed = new Float64Array(size);
   const out = emptyTensor(X.shape, X.dtype);
+  const to = out.data;
   for (let n = 0; n < count; n++) {
     const share = betaShare(alpha, rng);
     const other = partner[n];
     if (rng.random() >= share) labels[n] = before[other];
-    for (let i = 0; i < size; i++) {
-      out.data[n * size + i] = fit(share * from[n * size + i] + (1 - share) * from[other * size + i]);
-    }
+    for (let i = 0; i < size; i++) mixed[i] = share * from[n * size + i] + (1 - share) * from[other * size + i];
+    store(mixed, to, n * size);
   }
   return out;
 }

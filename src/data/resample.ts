@@ -54,17 +54,18 @@ export function resample(planes: Planes, outHeight: number, outWidth: number): F
   const { values, starts, height, width, rowStride, columnStride } = planes;
   const rows = footprints(height, outHeight);
   const columns = footprints(width, outWidth);
+  const { first, weights, counts, reach } = columns;
   const out = new Float64Array(starts.length * outHeight * outWidth);
   const narrow = new Float64Array(height * outWidth);
   for (let plane = 0; plane < starts.length; plane++) {
     for (let row = 0; row < height; row++) {
       const from = starts[plane] + row * rowStride;
       for (let ox = 0; ox < outWidth; ox++) {
-        const weight = ox * columns.reach;
-        const count = columns.counts[ox];
-        let at = from + columns.first[ox] * columnStride;
+        const weight = ox * reach;
+        const count = counts[ox];
+        let at = from + first[ox] * columnStride;
         let sum = 0;
-        for (let i = 0; i < count; i++, at += columnStride) sum += columns.weights[weight + i] * values[at];
+        for (let i = 0; i < count; i++, at += columnStride) sum += weights[weight + i] * values[at];
         narrow[row * outWidth + ox] = sum;
       }
     }

@@ -90,6 +90,7 @@ export function checkPreprocessing(fn: string, model: Module | Network, options:
   if (classNames !== null && !(Array.isArray(classNames) && classNames.every((name) => typeof name === 'string'))) {
     throw new TypeError(`${fn}: classNames must be an array of strings, got ${describe(classNames)}`);
   }
+  if (model instanceof Network) checkNamesEach(fn, classNames, model.numClasses);
   const shape = inputShape === undefined ? shapeTakenBy(model) : checkShape(fn, inputShape, 'inputShape');
   if (shape !== null && shape.reduce((a, b) => a * b, 1) > mostNumbers) {
     throw new RangeError(`${fn}: inputShape must have at most ${mostNumbers} numbers, got ${shapeText(shape)}`);
@@ -99,6 +100,12 @@ export function checkPreprocessing(fn: string, model: Module | Network, options:
     mean: checkStatistic(fn, 'mean', mean, shape),
     std: checkStatistic(fn, 'std', std, shape === null ? null : shape.map((size, axis) => (axis > 0 ? 1 : size))),
   };
+}
+
+/** Throws RangeError where there are names, but not one an output. */
+export function checkNamesEach(fn: string, classNames: readonly string[] | null, outputs: number): void {
+  if (classNames === null || classNames.length === outputs) return;
+  throw new RangeError(`${fn}: classNames must name each of the model's ${outputs} outputs, got ${classNames.length} names`);
 }
 
 /** The shape of one example as the model itself knows it. */

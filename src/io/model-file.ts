@@ -21,7 +21,7 @@ import { sameShape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkBytes, type Bytes } from './bytes.ts';
 import {
-  checkPreprocessing, type Classifier, type ClassifierOptions, predict, type Preprocessing,
+  checkNamesEach, checkPreprocessing, type Classifier, type ClassifierOptions, predict, type Preprocessing,
 } from './classifier.ts';
 import { parseJson } from './json.ts';
 import { decodeSafetensors, encodeSafetensors, type SafetensorsContent } from './safetensors.ts';
@@ -47,7 +47,8 @@ export interface LoadedModel extends Classifier {
  * A network with all that is needed to use it, as one file. Class names, mean, std and the input's shape are as
  * `classifier` takes them; with a shape the file gets a sample, by which `verifyModel` tells whether it still computes
  * the same. Throws TypeError for what is no network, for options of the wrong kind and for modules that nobody has made
- * known (see registerLayer), RangeError for an input shape that the network does not take.
+ * known (see registerLayer), RangeError for an input shape that the network does not take and for class names that are
+ * not as many as its outputs.
  */
 export function saveModel(model: Module | Network, options: ClassifierOptions = {}): Bytes {
   const fn = 'saveModel';
@@ -59,7 +60,12 @@ export function saveModel(model: Module | Network, options: ClassifierOptions = 
     if (reserved !== undefined) throw new RangeError(`a parameter cannot be named ${describe(reserved)}`);
     if (mean !== null) tensors['input/mean'] = mean;
     if (std !== null) tensors['input/std'] = std;
-    if (inputShape !== null) Object.assign(tensors, sampleTensors(sampleOf(model, inputShape), sampleName));
+    if (inputShape !== null) {
+      const sample = sampleOf(model, inputShape);
+      const [{ ndim, shape: [, outputs] }] = sample.outputs;
+      if (ndim === 2) checkNamesEach(fn, classNames, outputs);
+      Object.assign(tensors, sampleTensors(sample, sampleName));
+    }
     return encodeSafetensors(tensors, {
       format: 'tilegrad', version: String(version), architecture: JSON.stringify(architectureOf(model)),
       ...(classNames === null ? {} : { classNames: JSON.stringify(classNames) }),

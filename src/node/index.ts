@@ -10,7 +10,7 @@ import { provideWideSimd } from './wide-simd.ts';
 export { loadImageFolder } from './data-sets/image-folder.ts';
 export type { ImageFolder, ImageFolderOptions } from './data-sets/image-folder.ts';
 export { loadDataSet } from './data-sets/load.ts';
-export type { LoadedDataSet } from './data-sets/load.ts';
+export type { LoadDataSetOptions, LoadedDataSet } from './data-sets/load.ts';
 export { recogniseDataSet } from './data-sets/recognise.ts';
 export type { DataSetPlace, IdxFiles } from './data-sets/recognise.ts';
 export type { UnreadableFile } from './pictures/list-folder.ts';

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { makeShapes, prepareImages } from '../../src/data/index.ts';
 import { Rng, tensor, type Tensor, zeros } from '../../src/index.ts';
 import {
-  classifier, decodeSafetensors, encodeSafetensors, loadModel, saveModel, type SafetensorsContent,
+  classifier, decodeSafetensors, encodeOnnx, encodeSafetensors, loadModel, saveModel, type SafetensorsContent,
 } from '../../src/io/index.ts';
 import * as models from '../../src/models/index.ts';
 import * as nn from '../../src/nn/index.ts';
@@ -153,6 +153,17 @@ describe('predict', () => {
     const broken = new models.TwoLayerNet({ inputDim: [3, 32, 32], hiddenDim: 2 });
     broken.params.b2.assign(tensor([NaN, ...Array.from({ length: 9 }, () => 0)]));
     expect(() => classifier(broken).predict(set.test.images)).toThrow('predict: picture 0 has scores that are not finite');
+  });
+
+  it('wants a name for every output, before a file is written', () => {
+    const wrong = /classNames must name each of the model's 3 outputs, got 2 names/;
+    const net = nn.sequential(new nn.Flatten(), new nn.Linear(12, 3));
+    const options = { classNames: ['a', 'b'], inputShape: [3, 2, 2] };
+    expect(() => saveModel(net, options)).toThrow(wrong);
+    expect(() => encodeOnnx(net, options)).toThrow(wrong);
+    const network = new models.TwoLayerNet({ inputDim: [3, 2, 2], hiddenDim: 2, numClasses: 3 });
+    expect(() => saveModel(network, options)).toThrow(wrong);
+    expect(() => classifier(network, { classNames: ['a', 'b'] })).toThrow(wrong);
   });
 
   it('takes the outputs of a network that ends in a Softmax as they are', () => {

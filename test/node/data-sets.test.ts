@@ -203,4 +203,34 @@ describe('the command line', () => {
       expect(text).toContain('54 training, 6 validation, 10 test images');
     }
   });
+
+  it('asks for the layout of arrays that do not tell it, and takes it by --layout', async () => {
+    const path = join(root, 'both.npz');
+    await writeFile(path, encodeNpz({ x_train: images(1, 40, 3, 8, 3), y_train: labels(40, 2) }));
+    const out = join(root, 'both');
+    const refused = await run('train', '--data', path, '--out', out);
+    expect([refused.code, refused.text]).toEqual([1, expect.stringContaining('may be channels first or last; layout says which')]);
+    const train = ['train', '--data', path, '--model', 'fc', '--epochs', '1', '--out', out, '--layout', 'NHWC'];
+    expect((await run(...train)).code).toBe(0);
+    const page = ['--data', path, '--out', join(root, 'both.html')];
+    expect((await run('evaluate', out, ...page)).code).toBe(1);
+    const shown = await run('evaluate', out, ...page, '--layout', 'NHWC');
+    expect([shown.code, shown.text]).toEqual([0, expect.stringContaining('8 test images')]);
+    const inspected = await run('data', 'inspect', path, '--layout', 'NCHW');
+    expect([inspected.code, inspected.text]).toEqual([0, expect.stringContaining('3 channels of 8x3')]);
+    await expect(loadDataSet(path, { layuot: 'NCHW' } as never)).rejects.toThrow('loadDataSet: unknown option "layuot"');
+  });
+
+  it('says so where there are too few images', async () => {
+    const picture = encodePng(tensorToPicture(images(1, 3, 8, 8)));
+    const out = join(root, 'few');
+    const one = await run('train', '--data', await folderOf('one', { 'a/1.png': picture }), '--out', out);
+    expect([one.code, one.text]).toEqual([1, expect.stringContaining('one has 1 training image, and none left to validate on')]);
+    const files = ['a/1.png', 'b/1.png'];
+    const two = await folderOf('two', Object.fromEntries(files.map((name) => [name, picture])));
+    const { code, text } = await run('train', '--data', two, '--model', 'two', '--epochs', '1', '--out', out);
+    expect([code, text]).toEqual([0, expect.stringMatching(/validation accuracy .*%, no test images/)]);
+    const shown = await run('evaluate', out, '--data', two, '--out', join(root, 'few.html'));
+    expect([shown.code, shown.text]).toEqual([2, expect.stringContaining('there are no test images')]);
+  });
 });

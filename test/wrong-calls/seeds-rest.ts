@@ -198,7 +198,7 @@ export const ioTable: Table = {
   ],
   encodeOnnx: [
     () => [onnxNet(), {
-      batchnorm: 'keep', dtype: 'float64', classNames: ['a', 'b'], mean: [1, 2, 3], std: tensor([2]), preprocessingInGraph: true,
+      batchnorm: 'keep', dtype: 'float64', classNames: [...'abcdefgh'], mean: [1, 2, 3], std: tensor([2]), preprocessingInGraph: true,
       sampleSeed: 3,
     }],
     () => [twoNet()],

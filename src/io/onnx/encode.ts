@@ -9,6 +9,7 @@ import { ones, tensorOf, zeros, type Values } from '../../tensor/creation.ts';
 import { checkShape, type ShapeLike } from '../../tensor/shape.ts';
 import { Tensor } from '../../tensor/tensor.ts';
 import type { Bytes } from '../bytes.ts';
+import { checkNamesEach } from '../classifier.ts';
 import { foldBatchnorms } from './fold.ts';
 import type { FloatType } from './graph-writer.ts';
 import { metadataEntries } from './metadata.ts';
@@ -26,9 +27,9 @@ export interface EncodeOnnxOptions {
   /** the same, one an input, for a module of several inputs */
   inputShapes?: readonly ShapeLike[];
   /**
-   * 'keep' (the default) writes batchnorm out: decodeOnnx gives the same outputs then, and a reader may train on; 'fold'
-   * makes it part of the convolution or linear layer before it, for systems that do not do so themselves, which rounds
-   * the weights once more (outputs differ by up to 3e-6 of the largest in the deepest of the reference networks)
+   * 'keep' (the default) writes batchnorm out: decodeOnnx gives the same outputs then, and a reader may train on;
+   * 'fold' makes it part of the convolution or linear layer before it, for systems that do not do so themselves, which
+   * rounds the weights once more (outputs differ by up to 3e-6 of the largest in the deepest of the reference networks)
    */
   batchnorm?: 'keep' | 'fold';
   /** element type of the file, that of the model's parameters unless given */
@@ -57,7 +58,7 @@ const known = [
  * ..., the first axis of each is the batch, of any length; parameters keep their names in stateDict. The file carries
  * in metadata_props a sample input with its output, class names and preprocessing (see onnxMetadata, verifyOnnx).
  * Throws TypeError for arguments of the wrong kind, a missing inputShape, and, under its path, for a layer or operation
- * that has no form in ONNX; RangeError for shapes that do not fit.
+ * that has no form in ONNX; RangeError for shapes that do not fit and class names that are not as many as the outputs.
  */
 export function encodeOnnx(model: Module | Network, options: EncodeOnnxOptions = {}): Bytes {
   const fn = 'encodeOnnx';
@@ -76,6 +77,8 @@ export function encodeOnnx(model: Module | Network, options: EncodeOnnxOptions =
   const preprocessing = !inGraph ? null : { mean: mean ?? zeros([], float), std: std ?? ones([], float) };
 
   const { graph, inputs, outputs, sample } = trace(model, shapes, float, seed, preprocessing);
+  const [{ ndim, shape: [, count] }] = sample.outputs;
+  if (ndim === 2) checkNamesEach(fn, classNames, count);
   if (batchnorm === 'fold') foldBatchnorms(graph);
   const cast = (list: readonly Tensor[]): Tensor[] => list.map((t) => t.astype(float));
   return encodeMessage('Model', {

@@ -18,6 +18,7 @@ export interface InspectOptions {
   /** side that pictures of a folder are brought to */
   readonly size?: number;
   readonly splitSeed?: number;
+  readonly layout?: 'NCHW' | 'NHWC';
   /** a PNG file for the grid of samples */
   readonly samples?: string;
   readonly overwrite?: boolean;
@@ -33,11 +34,11 @@ const [perClass, mostClasses] = [10, 40];
  * samples would replace a file unasked, and as loadDataSet does.
  */
 export async function runInspect(path: string, options: InspectOptions, { stdout }: Surroundings): Promise<number> {
-  const { size, splitSeed = 0, samples, overwrite } = options;
+  const { size, splitSeed = 0, layout, samples, overwrite } = options;
   if (samples !== undefined) await refuseExisting('data inspect', samples, overwrite);
   const line = new ProgressLine(stdout);
   const set = await loadDataSet(path, {
-    seed: splitSeed, ...(size === undefined ? {} : { size }),
+    seed: splitSeed, layout, ...(size === undefined ? {} : { size }),
     onProgress: (done, total) => line.show(() => `reading pictures ${done}/${total}`),
   });
   line.clear();

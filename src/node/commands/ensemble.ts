@@ -23,7 +23,7 @@ import type { Surroundings } from './terminal.ts';
 
 /** Nesting of a history.json, and the settings that say which images a run trained and validated on. */
 const depth = 16;
-const imageSettings = ['data', 'numTrain', 'numVal', 'numTest', 'size', 'splitSeed'] as const;
+const imageSettings = ['data', 'numTrain', 'numVal', 'numTest', 'size', 'splitSeed', 'layout'] as const;
 
 /**
  * Prints validation and test accuracy of each run's network and of the mean of their probabilities. Rejects with

@@ -22,6 +22,7 @@ export interface EvaluateCommandOptions {
   readonly numTest?: number;
   /** what drew the test images of data that have none: as in training; 0 unless told */
   readonly splitSeed?: number;
+  readonly layout?: 'NCHW' | 'NHWC';
   /** where the page goes; evaluation.html unless told */
   readonly out: string;
   /** replace a file that lies there */
@@ -35,14 +36,16 @@ const shownMistakes = 60;
 /**
  * Prints accuracy and a table of the classes, and writes a page with the confusion matrix and the mistakes that the
  * model was surest of. Returns the exit code. Rejects with DataFileError for what cannot be read, UsageError for data
- * with classes that the model does not know, and where the page would replace a file unasked.
+ * without test images or with classes that the model does not know, and where the page would replace a file unasked.
  */
 export async function runEvaluate(
-  model: string, { data, numTest, splitSeed, out, overwrite }: EvaluateCommandOptions, surroundings: Surroundings,
+  model: string, options: EvaluateCommandOptions, surroundings: Surroundings,
 ): Promise<number> {
+  const { data, numTest, splitSeed, layout, out, overwrite } = options;
   await refuseExisting('evaluate', out, overwrite);
   const loaded = await readModelFile(model);
-  const set = await evaluationImages({ data, numTest, splitSeed, shape: loaded.inputShape }, surroundings.env);
+  const set = await evaluationImages({ data, numTest, splitSeed, layout, shape: loaded.inputShape }, surroundings.env);
+  if (set.labels.length === 0) throw new UsageError(`evaluate: ${set.source}: there are no test images`);
   const order = classOrder(loaded, set);
   const labels = Int32Array.from(set.labels, (label) => order[label]);
   const names = loaded.classNames ?? set.classNames;

@@ -25,6 +25,8 @@ export interface EvaluationChoice {
   readonly numTest?: number;
   /** what draws the test images of data that have none; 0 where it is left out */
   readonly splitSeed?: number;
+  /** where arrays have their channels, where their shape does not tell */
+  readonly layout?: 'NCHW' | 'NHWC';
   /** what the model takes (C, H, W), which pictures of a folder are brought to; null where it takes any */
   readonly shape: readonly number[] | null;
 }
@@ -34,7 +36,7 @@ const shapesTest = 2000;
 
 /** The test images at a path. Rejects as loadDataSet does. */
 export async function evaluationImages(
-  { data, numTest, splitSeed = 0, shape }: EvaluationChoice, env: Readonly<Record<string, string | undefined>>,
+  { data, numTest, splitSeed = 0, layout, shape }: EvaluationChoice, env: Readonly<Record<string, string | undefined>>,
 ): Promise<EvaluationImages> {
   const path = data ?? await findCifar10({ env });
   if (path === null || path === 'shapes') {
@@ -43,7 +45,8 @@ export async function evaluationImages(
   }
   const [channels, ...size] = shape?.length === 3 ? shape : [3];
   const { name, test, classNames, unreadable } = await loadDataSet(path, {
-    seed: splitSeed, channels: channels === 1 ? 1 : 3, ...(size.length === 2 ? { size: [size[0], size[1]] } : {}),
+    seed: splitSeed, layout, channels: channels === 1 ? 1 : 3,
+    ...(size.length === 2 ? { size: [size[0], size[1]] } : {}),
   });
   const count = Math.min(numTest ?? test.labels.length, test.labels.length);
   return {

@@ -1,6 +1,6 @@
 /** The commands on trained models: predict, evaluate, summary, export, verify. */
 
-import { InvalidArgumentError, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import { runEvaluate } from './evaluate.ts';
 import type { EvaluateCommandOptions } from './evaluate.ts';
 import { runExport, runSummary, runVerify } from './model-files.ts';
@@ -32,6 +32,7 @@ export function addModelCommands(
     .option('--data <path>', 'the data set, as train takes it (default: as train finds one)')
     .option('--num-test <n>', 'the first n test images only', atLeast(1))
     .option('--split-seed <n>', 'what drew the test images of data that have none, as in training (default: 0)', atLeast(0))
+    .addOption(new Option('--layout <order>', 'where arrays have their channels, if their shape does not tell').choices(['NCHW', 'NHWC']))
     .option('--out <file>', 'where the page goes', 'evaluation.html')
     .option('--overwrite', 'replace that file where it is there already')
     .action(async (model: string, options: EvaluateCommandOptions) => {

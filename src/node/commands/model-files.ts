@@ -64,7 +64,7 @@ function encode(
 export async function runExport(path: string, options: ExportOptions, { stdout }: Surroundings): Promise<number> {
   const wanted = forms.flatMap((form) => (options[form] === undefined ? [] : [[form, options[form]] as const]));
   if (wanted.length === 0) throw new UsageError('export: in which form? --onnx FILE, --safetensors FILE, --npz FILE');
-  if (options.fold === true && options.onnx === undefined) throw new UsageError('export: --fold is of ONNX: --onnx FILE');
+  if (options.fold && options.onnx === undefined) throw new UsageError('export: --fold is of ONNX: --onnx FILE');
   const taken = new Map([[await placeOf(await modelPath(path)), 'the model itself']]);
   for (const [form, file] of wanted) {
     const place = await placeOf(file);
@@ -74,7 +74,8 @@ export async function runExport(path: string, options: ExportOptions, { stdout }
   }
   for (const [, file] of wanted) await refuseExisting('export', file, options.overwrite);
   const loaded = await readModelFile(path);
-  const encoded = wanted.map(([form, file]) => [file, using(path, () => encode(form, loaded, options.fold === true))] as const);
+  const fold = options.fold ?? false;
+  const encoded = wanted.map(([form, file]) => [file, using(path, () => encode(form, loaded, fold))] as const);
   for (const [file, bytes] of encoded) {
     await atomicWriteFile(file, bytes);
     stdout.write(`${printable(file, file.length)}\n`);

@@ -114,7 +114,7 @@ export function parameterCount(network: Network): number {
   return Object.values(network.params).reduce((sum, parameter) => sum + parameter.size, 0);
 }
 
-/** 0.451 -> "45.1%" */
+/** 0.451 -> "45.1%", a share of nothing -> "-" */
 export function percent(share: number): string {
-  return `${(100 * share).toFixed(1)}%`;
+  return Number.isNaN(share) ? '-' : `${(100 * share).toFixed(1)}%`;
 }

@@ -126,6 +126,7 @@ function buildProgram(
     .option('--num-test <n>', 'test on the first n images only', integer(1))
     .option('--size <n>', 'height and width that pictures of a folder are brought to (default: 32)', integer(1))
     .option('--split-seed <n>', 'draws the test images of data that have none (default: 0, whatever --seed is)', integer(0))
+    .addOption(new Option('--layout <order>', 'where arrays have their channels, if their shape does not tell').choices(['NCHW', 'NHWC']))
     .addOption(new Option('--on-unreadable <what>', 'what a picture that cannot be read does').choices(['skip', 'error']))
     .option('--threads <n>', 'threads that compute (default: one a core)', integer(1))
     .option('--out <folder>', 'where the results go', 'out')
@@ -150,6 +151,7 @@ function buildProgram(
     .argument('<path>', "what train's --data takes")
     .option('--size <n>', 'height and width that pictures of a folder are brought to (default: 32)', integer(1))
     .option('--split-seed <n>', 'draws the test images of data that have none (default: 0)', integer(0))
+    .addOption(new Option('--layout <order>', 'where arrays have their channels, if their shape does not tell').choices(['NCHW', 'NHWC']))
     .option('--samples <file>', 'write a grid of samples, a row a class, as a PNG file')
     .option('--overwrite', 'replace that file where it is there already')
     .action(async (path: string, options: InspectOptions) => told(await runInspect(path, options, surroundings)));

@@ -5,6 +5,7 @@ import type { PreparedImages } from '../../data/index.ts';
 import { printable } from '../../runtime/text.ts';
 import { settings as computing } from '../../runtime/settings.ts';
 import { findCifar10 } from '../cache.ts';
+import { DataFileError } from '../errors.ts';
 import { loadDataSet } from '../data-sets/load.ts';
 import type { UnreadableFile } from '../pictures/list-folder.ts';
 import type { RunSettings } from './run-settings.ts';
@@ -25,12 +26,12 @@ const shapesSeed = 0;
 
 /** What decides which images a run gets, and in which form. */
 export type DataSettings = Pick<
-  RunSettings, 'data' | 'numTrain' | 'numVal' | 'numTest' | 'normalize' | 'size' | 'splitSeed' | 'onUnreadable'
+  RunSettings, 'data' | 'numTrain' | 'numVal' | 'numTest' | 'normalize' | 'size' | 'splitSeed' | 'layout' | 'onUnreadable'
 >;
 
 /**
- * Loads, splits and normalises the images. Rejects with DataFileError for a path that leads nowhere or to something
- * else, RangeError where more images are asked for than there are.
+ * Loads, splits and normalises the images. Rejects with DataFileError for a path that leads nowhere, to something else
+ * or to a single training image, RangeError where more images are asked for than there are.
  *
  * @param onProgress told how many pictures of a folder have been read
  */
@@ -38,7 +39,7 @@ export async function loadRunData(
   settings: DataSettings, env: Readonly<Record<string, string | undefined>>,
   { signal, onProgress }: { signal?: AbortSignal; onProgress?: (done: number, total: number) => void } = {},
 ): Promise<RunData> {
-  const { data, numTrain, numVal, numTest, normalize, size, splitSeed, onUnreadable } = settings;
+  const { data, numTrain, numVal, numTest, normalize, size, splitSeed, layout, onUnreadable } = settings;
   const path = data === null ? await findCifar10({ env }) : data;
   if (path === null || path === 'shapes') {
     const training = numTrain ?? shapesSizes.training;
@@ -52,12 +53,16 @@ export async function loadRunData(
   const { threads } = computing();
   const set = await loadDataSet(path, {
     seed: splitSeed, onUnreadable, signal, onProgress,
-    ...(size === null ? {} : { size }), ...(threads === 'auto' ? {} : { threads }),
+    ...(layout === null ? {} : { layout }), ...(size === null ? {} : { size }), ...(threads === 'auto' ? {} : { threads }),
   });
   const prepared = prepareImages(set, {
     numTraining: numTrain ?? undefined, numValidation: numVal ?? undefined, numTest: numTest ?? undefined, normalize,
   });
   const { name, unreadable } = set;
+  const [training, validation] = [prepared.yTrain.length, prepared.yVal.length];
+  if (validation === 0) {
+    throw new DataFileError(`train: ${path} has ${training} training ${training === 1 ? 'image' : 'images'}, and none left to validate on`, path);
+  }
   return { ...prepared, name, source: `${name} from ${printable(path)}`, unreadable };
 }
 

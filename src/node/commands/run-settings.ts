@@ -24,6 +24,7 @@ export interface TrainOptions extends NetworkOptions {
   readonly numTest?: number;
   readonly size?: number;
   readonly splitSeed?: number;
+  readonly layout?: 'NCHW' | 'NHWC';
   readonly onUnreadable?: 'skip' | 'error';
   readonly out: string;
   readonly tensorboard?: boolean;
@@ -43,6 +44,8 @@ export interface RunSettings extends Recipe {
   readonly size: number | null;
   /** what test images are drawn with where the data have none: not the run's seed, so that runs can be compared */
   readonly splitSeed: number;
+  /** where the channels of arrays are; null where their shape tells */
+  readonly layout: 'NCHW' | 'NHWC' | null;
   readonly onUnreadable: 'skip' | 'error';
 }
 
@@ -64,6 +67,7 @@ export function settingsFromOptions(options: TrainOptions): RunSettings {
     numTest: options.numTest ?? null,
     size: options.size ?? null,
     splitSeed: options.splitSeed ?? 0,
+    layout: options.layout ?? null,
     onUnreadable: options.onUnreadable ?? 'skip',
   };
 }
@@ -89,7 +93,7 @@ async function hasDiverged(out: string): Promise<boolean> {
 
 /** What runs had before there were these settings. */
 const lateSettings: Partial<RunSettings> = {
-  size: null, splitSeed: 0, onUnreadable: 'skip', crop: 1, jitter: 0, cutout: 0, mixup: 0,
+  size: null, splitSeed: 0, layout: null, onUnreadable: 'skip', crop: 1, jitter: 0, cutout: 0, mixup: 0,
 };
 
 /**
@@ -105,6 +109,7 @@ export function checkResumedSettings(stored: unknown, options: TrainOptions): Ru
     ['recipe', 'model', 'updateRule', 'schedule', 'flips', 'onUnreadable'].every((name) => typeof saved[name] === 'string') &&
     ['seed', 'batchSize', 'lrDecay', 'shift', 'betaRate', 'splitSeed', 'crop', 'jitter', 'cutout', 'mixup'].every((name) => typeof saved[name] === 'number') &&
     ['epochs', 'time', 'numTrain', 'numVal', 'numTest', 'size'].every((name) => /number|object/.test(typeof saved[name])) &&
+    [null, 'NCHW', 'NHWC'].includes(saved.layout as string | null) &&
     modelNames.includes(saved.model as string) &&
     isRecord(saved.network) &&
     isRecord(saved.optimConfig);

@@ -194,7 +194,8 @@ async function report({ solver, network, data, settings, reason, out, line }: Fi
     `${reason === 'aborted' ? 'stopped after' : 'trained for'} ${solver.trainSeconds.toFixed(1)} s: ` +
     `${solver.iteration.toLocaleString('en-US')} iterations, ${formatRate(imagesPerSecond)} images/s`,
   );
-  line.print(`validation accuracy ${percent(valAccuracy)}, test accuracy ${percent(testAccuracy)}`);
+  const tested = data.yTest.length === 0 ? 'no test images' : `test accuracy ${percent(testAccuracy)}`;
+  line.print(`validation accuracy ${percent(valAccuracy)}, ${tested}`);
   line.print(`report: ${path}`);
 }
 

@@ -56,7 +56,8 @@ export interface ImageFolder extends ImageDataset {
   readonly unreadable: readonly UnreadableFile[];
 }
 
-const optionNames: readonly string[] = [
+/** The names of the options. */
+export const imageFolderOptionNames: readonly string[] = [
   'size', 'channels', 'fit', 'testShare', 'seed', 'onUnreadable', 'threads', 'cache', 'maxPixels', 'maxBytes', 'signal',
   'onProgress',
 ];
@@ -115,7 +116,7 @@ export async function loadImageFolder(path: string, options: ImageFolderOptions 
 type Plan = ReturnType<typeof checkPlan>;
 
 function checkPlan(fn: string, options: ImageFolderOptions) {
-  checkOptions(fn, options, optionNames);
+  checkOptions(fn, options, imageFolderOptionNames);
   const { size = 32, channels = 3, onProgress, cache = true } = options;
   const signal = options.signal as AbortSignal | undefined;
   const sides = typeof size === 'number' ? [size, size] : size;

@@ -2,8 +2,10 @@
 
 import { readFile, stat } from 'node:fs/promises';
 import { datasetFromArrays } from '../../data/arrays.ts';
+import type { DatasetOptions } from '../../data/arrays.ts';
 import type { ImageDataset, LabelledImages } from '../../data/cifar10.ts';
 import { stratifiedOrder } from '../../data/split.ts';
+import { checkOptions } from '../../runtime/check.ts';
 import { decodeIdx, decodeNpz } from '../../io/index.ts';
 import { Rng } from '../../tensor/random/rng.ts';
 import { take } from '../../tensor/indexing.ts';
@@ -13,7 +15,7 @@ import { DataFileError } from '../errors.ts';
 import { explainedFileError } from '../inflated-file.ts';
 import type { UnreadableFile } from '../pictures/list-folder.ts';
 import { loadCifar100 } from './cifar100.ts';
-import { loadImageFolder } from './image-folder.ts';
+import { imageFolderOptionNames, loadImageFolder } from './image-folder.ts';
 import type { ImageFolder, ImageFolderOptions } from './image-folder.ts';
 import { recogniseDataSet } from './recognise.ts';
 import type { DataSetPlace, IdxFiles } from './recognise.ts';
@@ -30,31 +32,40 @@ export interface LoadedDataSet extends ImageDataset {
   readonly folder?: ImageFolder;
 }
 
+export interface LoadDataSetOptions extends ImageFolderOptions {
+  /** where the channels of arrays (npz) are, for shapes that do not tell */
+  layout?: DatasetOptions['layout'];
+}
+
 /**
  * Recognises and reads a data set. Images from npz and IDX files and from folders come in an order in which the last
  * may be held back for validation (see loadImageFolder); CIFAR-10 and CIFAR-100 in the order of their files.
  *
- * @param options seed and testShare hold wherever a test set is drawn; the others are for folders of pictures
- * @throws DataFileError naming the path, as recogniseDataSet and the loaders do; the options' errors of loadImageFolder
+ * @param options seed and testShare hold wherever a test set is drawn; layout is for arrays, the others are for folders
+ * of pictures
+ * @throws TypeError for unknown options; DataFileError naming the path, as recogniseDataSet and the loaders do; the
+ * options' errors of loadImageFolder
  */
-export async function loadDataSet(path: string, options: ImageFolderOptions = {}): Promise<LoadedDataSet> {
+export async function loadDataSet(path: string, options: LoadDataSetOptions = {}): Promise<LoadedDataSet> {
+  const fn = 'loadDataSet';
+  checkOptions(fn, options, [...imageFolderOptionNames, 'layout']);
+  const { layout, ...folderOptions } = options;
   const place = await recogniseDataSet(path);
   if (place.kind === 'folder') {
-    const folder = await loadImageFolder(path, options);
+    const folder = await loadImageFolder(path, folderOptions);
     const { train, test, classNames, unreadable } = folder;
     return { kind: 'folder', name: 'pictures', train, test, classNames, unreadable, folder };
   }
   if (place.kind === 'cifar10') {
     return { kind: 'cifar10', name: 'CIFAR-10', unreadable: [], ...(await loadCifar10(place.path)) };
   }
-  const fn = 'loadDataSet';
   try {
     if (place.kind === 'cifar100') {
       return { kind: 'cifar100', name: 'CIFAR-100', unreadable: [], ...(await loadCifar100(fn, place.path, place.isFolder)) };
     }
     const { seed = 0, testShare } = options;
     const arrays = place.kind === 'npz' ? await npzArrays(fn, place.path) : await idxArrays(fn, place.files);
-    const { train, test, classNames } = datasetFromArrays(arrays, { seed, testShare });
+    const { train, test, classNames } = datasetFromArrays(arrays, { seed, testShare, layout });
     const name = place.kind === 'npz' ? 'arrays' : 'IDX files';
     return { kind: place.kind, name, unreadable: [], train: inOrder(train, seed), test, classNames };
   } catch (error) {
