@@ -1,7 +1,6 @@
 /** Layer records on the tape: the tape stores the way back that the record gives. */
 
-import { throughRelu } from '../layers/affine-sandwich.ts';
-import { batchnorm, batchnormGradients } from '../layers/batchnorm.ts';
+import { batchnorm, batchnormAddedGradients } from '../layers/batchnorm.ts';
 import type { LayerRecord, Mode } from '../layers/record.ts';
 import { batchnormParam, type BatchnormRecord } from '../layers/records/normalization.ts';
 import type { Operation } from './operation.ts';
@@ -33,10 +32,10 @@ export const residualEnd: Operation<[record: BatchnormRecord, fn: string, mode: 
   return {
     out,
     saved: [x, gamma, beta, out],
-    back(dout) {
-      const passed = throughRelu(fn, dout, out);
-      const [dx, dgamma, dbeta] = batchnormGradients(fn, passed, cache);
-      return [dx, passed, dgamma, dbeta];
+    takesParts: true,
+    back(dout, _wanted, more = null) {
+      const [dx, dgamma, dbeta, dshortcut] = batchnormAddedGradients(fn, dout, more, cache, out);
+      return [dx, dshortcut, dgamma, dbeta];
     },
   };
 };

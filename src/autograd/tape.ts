@@ -39,11 +39,13 @@ export class GraphNode {
   #saved: readonly Tensor[];
   readonly #versions: readonly number[];
   #loans: readonly Loan[];
+  readonly #takesParts: boolean;
   /** set where the output's own gradient is to be kept */
   keeper: Target | null = null;
 
   constructor(
     name: string, inputs: readonly Target[], back: WayBack, saved: readonly Tensor[], loans: readonly Loan[],
+    takesParts: boolean,
   ) {
     this.name = name;
     this.inputs = inputs;
@@ -52,6 +54,12 @@ export class GraphNode {
     this.#saved = saved;
     this.#versions = saved.map((tensor) => tensor.version);
     this.#loans = loans;
+    this.#takesParts = takesParts;
+  }
+
+  /** True where the gradient may come as two tensors whose sum it is. */
+  get takesParts(): boolean {
+    return this.#takesParts && this.keeper === null;
   }
 
   /** Throws unless the node can be gone back through: it is not spent, and what it saved is as it was. */
@@ -73,8 +81,8 @@ export class GraphNode {
   }
 
   /** One gradient an input, in its shape and its element type. */
-  goBack(dout: Tensor): ReadonlyArray<Tensor | null> {
-    const gradients = this.#back!(dout, this.wanted);
+  goBack(dout: Tensor, more: Tensor | null): ReadonlyArray<Tensor | null> {
+    const gradients = this.#back!(dout, this.wanted, more);
     return this.inputs.map(({ value }, i) => {
       const gradient = gradients[i] ?? null;
       if (gradient !== null && !sameShape(gradient.shape, value.shape)) {
@@ -114,36 +122,59 @@ export function leavesOf(root: GraphNode): Map<Target, string> {
   return leaves;
 }
 
+/** What has come for a node: its gradient, or that and one more part of it; `owned` says that the first may change. */
+interface Arrived {
+  gradient: Tensor;
+  owned: boolean;
+  more: Tensor | null;
+}
+
 /** The gradients that wait for their nodes, and how many of them use each piece of memory that was lent for them. */
 class Waiting {
-  readonly #gradients: Map<GraphNode, { gradient: Tensor; owned: boolean }> = new Map();
+  readonly #gradients: Map<GraphNode, Arrived> = new Map();
   readonly #uses: Map<Lease, number> = new Map();
 
-  /** The gradient of the node's output; null where none came. */
-  of(node: GraphNode): Tensor | null {
-    return this.#gradients.get(node)?.gradient ?? null;
+  /** The gradient of the node's output, or the two parts of it; null where none came. */
+  of(node: GraphNode): Readonly<Arrived> | null {
+    return this.#gradients.get(node) ?? null;
   }
 
   /**
-   * Adds to the node's gradient, in place where the sum is this walk's own (or `owned` says that the first part is).
+   * Adds to the node's gradient, whose first part is this walk's own where `owned` says so. What came last waits beside
+   * the sum where the node takes parts.
    */
   add(node: GraphNode, gradient: Tensor, owned: boolean): void {
-    const before = this.#gradients.get(node);
-    if (before?.owned === true) {
-      before.gradient.addInPlace(gradient);
+    const here = this.#gradients.get(node);
+    this.#hold(gradient.lease, 1);
+    if (here === undefined) {
+      this.#gradients.set(node, { gradient, owned, more: null });
       return;
     }
-    const sum = before === undefined ? gradient : before.gradient.add(gradient);
-    this.#hold(sum.lease, 1);
-    this.#gradients.set(node, { gradient: sum, owned: owned || before !== undefined });
-    if (before !== undefined) this.#hold(before.gradient.lease, -1);
+    if (here.more !== null) this.#addUp(here, here.more);
+    here.more = node.takesParts ? gradient : null;
+    if (here.more === null) this.#addUp(here, gradient);
+  }
+
+  /** Adds a part, which is let go, to the sum: in place where that is this walk's own. */
+  #addUp(here: Arrived, part: Tensor): void {
+    if (here.owned) here.gradient.addInPlace(part);
+    else {
+      const sum = here.gradient.add(part);
+      this.#hold(sum.lease, 1);
+      this.#hold(here.gradient.lease, -1);
+      here.gradient = sum;
+      here.owned = true;
+    }
+    this.#hold(part.lease, -1);
   }
 
   /** Notes that the node's gradient is not needed any more. */
   drop(node: GraphNode): void {
     const here = this.#gradients.get(node);
     this.#gradients.delete(node);
-    if (here !== undefined) this.#hold(here.gradient.lease, -1);
+    if (here === undefined) return;
+    this.#hold(here.gradient.lease, -1);
+    this.#hold(here.more?.lease ?? null, -1);
   }
 
   /** True where a gradient that waits lies in this memory. */
@@ -168,9 +199,9 @@ export function walkBack(fn: string, root: GraphNode, dout: Tensor, retain: bool
   waiting.add(root, dout, false);
   let lent: Loan[] = [];
   for (const node of nodes) {
-    const gradient = waiting.of(node);
-    if (gradient !== null) {
-      lend(lent, () => pass(node, gradient, waiting, retain));
+    const arrived = waiting.of(node);
+    if (arrived !== null) {
+      lend(lent, () => pass(node, arrived.gradient, arrived.more, waiting, retain));
       waiting.drop(node);
       lent = lent.filter((loan) => {
         const kept = waiting.uses(loan) || node.inputs.some((input) => input.grad?.lease === loan);
@@ -186,14 +217,14 @@ export function walkBack(fn: string, root: GraphNode, dout: Tensor, retain: bool
  * Hands the gradient at the node's output on to its inputs. One that is also another's, lies in dout's memory, or that
  * the way back may give again (retain) must be copied before anything is added to it.
  */
-function pass(node: GraphNode, dout: Tensor, waiting: Waiting, retain: boolean): void {
+function pass(node: GraphNode, dout: Tensor, more: Tensor | null, waiting: Waiting, retain: boolean): void {
   node.keeper?.accumulate(dout, false);
-  const gradients = node.goBack(dout);
+  const gradients = node.goBack(dout, more);
   node.inputs.forEach((input, i) => {
     const gradient = gradients[i];
     if (gradient === null || !input.requiresGrad) return;
     const sole = gradients.indexOf(gradient) === i && gradients.lastIndexOf(gradient) === i;
-    const owned = !retain && sole && !overlap(gradient, dout);
+    const owned = !retain && sole && !overlap(gradient, dout) && (more === null || !overlap(gradient, more));
     if (input.node === null) input.accumulate(gradient, owned);
     else waiting.add(input.node, gradient, owned);
   });

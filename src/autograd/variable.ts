@@ -259,8 +259,8 @@ export function apply<Options extends readonly unknown[]>(
     return result;
   }
   const loans: Loan[] = [];
-  const { out, back, saved } = lend(loans, () => operation(values, ...options));
-  return new Variable(out, true, new GraphNode(name, variables, back, saved, loans));
+  const { out, back, saved, takesParts = false } = lend(loans, () => operation(values, ...options));
+  return new Variable(out, true, new GraphNode(name, variables, back, saved, loans, takesParts));
 }
 
 /** The input as a variable; a number takes a type that leaves the other operand's as it is. */

@@ -217,11 +217,14 @@ export interface NormKernels {
   ): void;
   /**
    * Gradients when mean and variance were computed from x (training). reluOut is the output of a fused relu: where it
-   * is not positive, dout counts as 0; null without relu. dx may be dout.
+   * is not positive, dout counts as 0; null without relu. dx may be dout. passed, an array of its own, gets what the
+   * relu lets through of dout, the gradient of what was added before the relu; `more` is another part of dout, which
+   * is the sum of both. Both come with reluOut alone.
    */
   batchnormBackward(
     dout: FloatArray, x: FloatArray, gamma: FloatArray, mean: FloatArray, variance: FloatArray,
     reluOut: FloatArray | null, dx: FloatArray, dgamma: FloatArray, dbeta: FloatArray, g: ChannelGeometry, eps: number,
+    passed?: FloatArray | null, more?: FloatArray | null,
   ): void;
   /** Gradients when mean and variance are constants (test mode). */
   batchnormBackwardConstant(

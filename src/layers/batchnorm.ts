@@ -177,6 +177,33 @@ export function batchnormGradients(
 }
 
 /**
+ * The same where something was added before the ReLU: its gradient comes last. The gradient that arrives is dout, plus
+ * `more` unless that is null.
+ */
+export function batchnormAddedGradients(
+  fn: string, dout: Tensor, more: Tensor | null, cache: BatchnormCache, reluOut: Tensor,
+): [...NormGradients, dadded: Tensor] {
+  const { x, gamma, mean, variance, mode, eps, geometry } = Cache.open(fn, cache, 'batchnorm');
+  const parts = [dout, more].map((part) =>
+    (part === null ? null : floats(checkGradient(fn, part, x.shape, x.dtype as FloatType))));
+  const passed = emptyTensor(x.shape, x.dtype);
+  if (mode === 'test') {
+    const kernels = activeKernels();
+    if (parts[1] !== null) kernels.binary('add', parts[0]!, parts[1], floats(passed));
+    kernels.reluBackward(parts[1] === null ? parts[0]! : floats(passed), floats(reluOut), floats(passed));
+    return [...batchnormGradients(fn, passed, cache), passed];
+  }
+  const dx = emptyTensor(x.shape, x.dtype);
+  const dgamma = emptyTensor(gamma.shape, x.dtype);
+  const dbeta = emptyTensor(gamma.shape, x.dtype);
+  activeKernels().batchnormBackward(
+    parts[0]!, floats(x), floats(gamma), floats(mean), floats(variance), floats(reluOut), floats(dx), floats(dgamma),
+    floats(dbeta), geometry, eps, floats(passed), parts[1],
+  );
+  return [dx, dgamma, dbeta, passed];
+}
+
+/**
  * momentum running + (1 - momentum) correction sample, in memory that outlives a training step; running is 0 at
  * first.
  */

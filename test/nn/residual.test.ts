@@ -18,23 +18,35 @@ interface Settings {
   readonly stride: number;
   readonly training: boolean;
   readonly inputGradient: boolean;
+  readonly uses?: number;
 }
 
-/** What a block, always the same, makes of the same x; layer by layer where somebody watches them. */
-function answer({ dtype, size, stride, training, inputGradient }: Settings, singly: boolean): Answer {
+/**
+ * What two blocks, always the same, make of the same x; layer by layer where somebody watches them. The first one's
+ * output is used `uses` times beside the second; of one that is used once its own gradient is kept.
+ */
+function answer({ dtype, size, stride, training, inputGradient, uses = 0 }: Settings, singly: boolean): Answer {
   const rng = new Rng(7);
   const downsample = stride === 1 ? null : new nn.Conv2d(6, 6, 1, { stride, dtype, rng });
   const block = new BasicBlock(6, 6, stride, downsample, { dtype, rng });
-  for (const each of block.parameters()) each.value.assign(rng.normal(0.1, 0.5, each.shape).astype(dtype));
-  if (training) block.train();
-  else block.eval();
+  const second = new BasicBlock(6, 6, 1, null, { dtype, rng });
+  const parameters = [...block.parameters(), ...second.parameters()];
+  for (const each of parameters) each.value.assign(rng.normal(0.1, 0.5, each.shape).astype(dtype));
+  for (const each of [block, second]) {
+    if (training) each.train();
+    else each.eval();
+  }
   const x = nn.variable(rng.normal(0, 1, [3, 6, size, size]).astype(dtype), { requiresGrad: inputGradient });
   const stop = singly ? watchLayers(() => undefined) : () => undefined;
   try {
-    const out = block.forward(x);
+    const joint = block.forward(x);
+    if (uses === 1) joint.retainGrad();
+    const out = Array.from({ length: uses }).reduce<nn.Variable>((sum) => sum.add(joint), second.forward(joint));
     const kept = out.value.clone();
-    out.backward(rng.normal(0, 1, out.shape).astype(dtype));
-    const leaves = inputGradient ? [x, ...block.parameters()] : block.parameters();
+    const dout = rng.normal(0, 1, out.shape).astype(dtype);
+    out.backward(dout, { retainGraph: true });
+    out.backward(dout);
+    const leaves = [...(inputGradient ? [x] : []), ...(uses === 1 ? [joint] : []), ...parameters];
     const state = [block.bn2.runningMean.toArray(), block.bn2.runningVar.toArray()];
     return { out: kept, gradients: leaves.map(({ grad }) => grad!.clone()), state };
   } finally {
@@ -50,10 +62,12 @@ const cases: Settings[] = (['float32', 'float64'] as const).flatMap((dtype) => [
   { dtype, size: 34, stride: 1, training: true, inputGradient: false },
   { dtype, size: 2, stride: 2, training: true, inputGradient: true }, // batchnorm over columns
   { dtype, size: 6, stride: 1, training: false, inputGradient: true },
+  { dtype, size: 6, stride: 1, training: true, inputGradient: true, uses: 1 },
+  { dtype, size: 34, stride: 1, training: true, inputGradient: true, uses: 2 },
 ]);
 
 describe.each([1, 2, 3])('a residual block on %i threads', (threads) => {
-  it.each(cases)('ends as its parts do: $dtype, side $size, stride $stride, training $training', (settings) => {
+  it.each(cases)('ends as its parts do: $dtype, side $size, stride $stride, training $training, uses $uses', (settings) => {
     configure({ backend: 'simd', threads });
     const together = answer(settings, false);
     const singly = answer(settings, true);

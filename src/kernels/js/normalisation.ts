@@ -100,7 +100,12 @@ function parameterGradients(
 export function batchnormBackward(
   dout: FloatArray, x: FloatArray, gamma: FloatArray, mean: FloatArray, variance: FloatArray,
   reluOut: FloatArray | null, dx: FloatArray, dgamma: FloatArray, dbeta: FloatArray, g: ChannelGeometry, eps: number,
+  passed: FloatArray | null = null, more: FloatArray | null = null,
 ): void {
+  if (passed !== null) {
+    reluBackward(more === null ? dout : sumOf(dout, more, passed), reluOut!, passed);
+    return batchnormBackward(passed, x, gamma, mean, variance, null, dx, dgamma, dbeta, g, eps);
+  }
   const gradient = masked(dout, reluOut, dx);
   const { along, total } = parameterGradients(gradient, x, mean, variance, dgamma, dbeta, g, eps);
   const count = g.outer * g.inner;
@@ -136,6 +141,12 @@ export function batchnormBackwardConstant(
   }, (start) => {
     for (let c = 0; c < g.channels; c++) dx[start + c] = scale[c] * gradient[start + c];
   });
+}
+
+/** to = a + b, which it gives. */
+function sumOf(a: FloatArray, b: FloatArray, to: FloatArray): FloatArray {
+  for (let i = 0; i < to.length; i++) to[i] = a[i] + b[i];
+  return to;
 }
 
 /** dout itself without a fused relu, else dout where the relu let something through, written to dx. */

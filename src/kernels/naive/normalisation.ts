@@ -82,12 +82,20 @@ function parameterGradients(
 
 /**
  * Training: mean and variance came from x. With h = gamma dout, sum h = gamma dbeta and sum h xhat = gamma dgamma, so
- * the formula of the file's head becomes dx = gamma s (dout - dbeta / m - xhat dgamma / m). dx may be dout.
+ * the formula of the file's head becomes dx = gamma s (dout - dbeta / m - xhat dgamma / m). dx may be dout. passed gets
+ * what the relu lets through of dout and `more`.
  */
 export function batchnormBackward(
   dout: FloatArray, x: FloatArray, gamma: FloatArray, mean: FloatArray, variance: FloatArray,
   reluOut: FloatArray | null, dx: FloatArray, dgamma: FloatArray, dbeta: FloatArray, g: ChannelGeometry, eps: number,
+  passed: FloatArray | null = null, more: FloatArray | null = null,
 ): void {
+  if (passed !== null) {
+    for (let at = 0; at < dout.length; at++) {
+      passed[at] = reluOut === null || reluOut[at] > 0 ? dout[at] + (more === null ? 0 : more[at]) : 0;
+    }
+    return batchnormBackward(passed, x, gamma, mean, variance, null, dx, dgamma, dbeta, g, eps);
+  }
   const count = g.outer * g.inner;
   for (let c = 0; c < g.channels; c++) {
     const inverseDeviation = 1 / Math.sqrt(variance[c] + eps);

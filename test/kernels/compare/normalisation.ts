@@ -17,7 +17,7 @@ interface Shape {
   /** mean of the data, far from zero as well: what a formula with E[x^2] - mean^2 does not survive */
   shift: number;
   relu: boolean;
-  /** batchnormApply adds another array */
+  /** another array is added before the relu, and the gradient comes in two parts */
   added: boolean;
   alias: boolean;
 }
@@ -91,21 +91,26 @@ function checkBackward(kernel: 'batchnormBackward' | 'batchnormBackwardConstant'
     const dx = s.alias ? bench.inPlace('dx', dout) : bench.output('dx', x.length);
     const [dgamma, dbeta] = [bench.output('dgamma', g.channels), bench.output('dbeta', g.channels)];
     const wanted = [bench.expected(x.length), bench.expected(g.channels), bench.expected(g.channels)];
-    tested[kernel](s.alias ? dx : dout, x, gamma, mean, variance, reluOut, dx, dgamma, dbeta, g, eps);
-    naive[kernel](dout, x, gamma, mean, variance, reluOut, wanted[0], wanted[1], wanted[2], g, eps);
+    const passing = s.added && reluOut !== null && kernel === 'batchnormBackward';
+    const passed = passing ? [bench.output('passed', x.length), bench.expected(x.length)] : [null, null];
+    const more = passing && s.shift > 0 ? bench.random('more', x.length) : null;
+    tested[kernel](s.alias ? dx : dout, x, gamma, mean, variance, reluOut, dx, dgamma, dbeta, g, eps, passed[0], more);
+    naive[kernel](dout, x, gamma, mean, variance, reluOut, wanted[0], wanted[1], wanted[2], g, eps, passed[1], more);
+    const size = dout.map((d, at) => Math.abs(d) + Math.abs(more?.[at] ?? 0));
+    if (passing) bench.close('passed', passed[0]!, passed[1]!, Float64Array.from(size));
 
     const normalised = normalisedMagnitude(x, mean, variance, g);
     const absGamma = new Float64Array(g.channels);
     const absBeta = new Float64Array(g.channels);
-    dout.forEach((d, at) => {
-      absGamma[channelOf(g, at)] += Math.abs(d) * normalised[at];
-      absBeta[channelOf(g, at)] += Math.abs(d);
+    size.forEach((d, at) => {
+      absGamma[channelOf(g, at)] += d * normalised[at];
+      absBeta[channelOf(g, at)] += d;
     });
     const count = g.outer * g.inner;
     const magnitude = normalised.map((value, at) => {
       const c = channelOf(g, at);
       const indirect = kernel === 'batchnormBackward' ? (absBeta[c] + value * absGamma[c]) / count : 0;
-      return Math.abs(gamma[c]) / Math.sqrt(variance[c] + eps) * (Math.abs(dout[at]) + indirect);
+      return Math.abs(gamma[c]) / Math.sqrt(variance[c] + eps) * (size[at] + indirect);
     });
     bench.close('dx', dx, wanted[0], magnitude);
     bench.close('dgamma', dgamma, wanted[1], absGamma);

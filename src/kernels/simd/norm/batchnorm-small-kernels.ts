@@ -15,9 +15,13 @@ import {
 import { channelSizes } from './batchnorm-kernels.ts';
 
 const sums = {
-  perTask: 'i32', dout: 'input', x: 'input', reluOut: 'input?', mean: 'input', shares: 'scratch',
+  perTask: 'i32', dout: 'input', more: 'input?', x: 'input', reluOut: 'input?', mean: 'input', passed: 'output?',
+  shares: 'scratch',
 } as const;
-/** Task: the sums of perTask images for every channel, two float64 each: of dout (x - mean), of dout. */
+/**
+ * Task: the sums of perTask images for every channel, two float64 each: of dout (x - mean), of dout. Where there is
+ * `passed`, it gets what the relu lets through of dout, plus `more`.
+ */
 export const smallSums: FloatKernels<typeof channelSizes & typeof sums> =
   floatKernels('batchnorm_small_sums', { ...channelSizes, ...sums });
 
@@ -50,7 +54,7 @@ export function emitBatchnormSmall(kernels: KernelBuilder, float: FloatKind): vo
     const shareBytes = f.let(s.channels.shl(4));
     const share = f.let(s.shares.add(task.mul(shareBytes)));
     f.fill(share, 0, shareBytes);
-    const [channel, distance, x, dout, reluOut, to] = f.locals('i32', 6);
+    const [channel, distance, x, dout, reluOut, to, passed, more] = f.locals('i32', 8);
     const [product, sum] = f.locals('f64', 2);
     const mean = f.local(float);
     const runSums = new RunSums(f, float, 2);
@@ -59,15 +63,25 @@ export function emitBatchnormSmall(kernels: KernelBuilder, float: FloatKind): vo
         const g = f.let(gradient(kind, dout, mask, offset));
         return [at(kind, x, offset).sub(spread(kind, mean)).mul(g), g];
       });
+    const passPlane = (part: Local | null): void =>
+      runSums.add([x, dout, reluOut, passed, ...(part === null ? [] : [part])], s.inner, (kind, offset) => {
+        const whole = part === null ? at(kind, dout, offset) : at(kind, dout, offset).add(at(kind, part, offset));
+        const g = f.let(wherePositive(at(kind, reluOut, offset), whole));
+        f.store(passed, g, offset);
+        return [at(kind, x, offset).sub(spread(kind, mean)).mul(g), g];
+      });
     eachOfShare(f, task, s.perTask, s.outer, (image) => {
       f.set(distance, scale(image.mul(s.channels).mul(s.inner), bytes));
       f.set(x, s.x.add(distance));
       f.set(dout, s.dout.add(distance));
       f.set(reluOut, s.reluOut.add(distance));
+      f.set(passed, s.passed.add(distance));
+      f.set(more, s.more.add(distance));
       f.set(to, share);
       f.for(channel, 0, s.channels, 1, () => {
         f.set(mean, load(float, s.mean.add(scale(channel, bytes))));
-        f.if(s.reluOut, () => addPlane(reluOut), () => addPlane(null));
+        f.if(s.passed, () => f.if(s.more, () => passPlane(more), () => passPlane(null)), () =>
+          f.if(s.reluOut, () => addPlane(reluOut), () => addPlane(null)));
         f.set(product, load('f64', to));
         f.set(sum, load('f64', to, 8));
         runSums.fold([product, sum]);

@@ -18,18 +18,25 @@ function channelsPerTask({ inner }: ChannelGeometry): number {
   return inner === 1 ? normTuning.columnsPerTask : 1;
 }
 
-function backward(
+/** True for planes that the gradient of training goes through in the order of memory. */
+function takesSmall({ inner, outer }: ChannelGeometry): boolean {
+  return inner > 1 && inner <= mostSummed && outer > 1;
+}
+
+/** The gradients of the contract; passed and more are for small planes in training. */
+const backward = launched((
   training: boolean, dout: FloatArray, x: FloatArray, gamma: FloatArray, mean: FloatArray, variance: FloatArray,
   reluOut: FloatArray | null, dx: FloatArray, dgamma: FloatArray, dbeta: FloatArray, g: ChannelGeometry, eps: number,
-): void {
-  if (training && g.inner > 1 && g.inner <= mostSummed && g.outer > 1) {
-    return smallBackward(dout, x, gamma, mean, variance, reluOut, dx, dgamma, dbeta, g, eps);
+  passed: FloatArray | null, more: FloatArray | null,
+): void => {
+  if (training && takesSmall(g)) {
+    return smallBackward(dout, x, gamma, mean, variance, reluOut, dx, dgamma, dbeta, g, eps, passed, more);
   }
   const perTask = channelsPerTask(g);
   launch(backwardKernel(kernelsFor(g), floatKind(x), training, reluOut !== null)).from(channelSizes, g).perTask(perTask)
     .dout(dout).x(x).reluOut(reluOut).gamma(gamma).mean(mean).variance(variance).eps(eps)
     .out(dx).dgamma(dgamma).dbeta(dbeta).run(Math.ceil(g.channels / perTask));
-}
+});
 
 /**
  * The gradient over small planes, inside a launch. On one thread with batch 100, ms channel by channel and so: 128
@@ -38,22 +45,24 @@ function backward(
 function smallBackward(
   dout: FloatArray, x: FloatArray, gamma: FloatArray, mean: FloatArray, variance: FloatArray,
   reluOut: FloatArray | null, dx: FloatArray, dgamma: FloatArray, dbeta: FloatArray, g: ChannelGeometry, eps: number,
+  passed: FloatArray | null, more: FloatArray | null,
 ): void {
   const float = floatKind(x);
   const { outer, channels, inner } = g;
   const imagesPerTask = Math.ceil(outer / Math.min(normTuning.gradientTasks, outer));
   const shareCount = Math.ceil(outer / imagesPerTask);
   const shares = scratch(shareCount * channels * 16);
-  launch(smallSums[float]).from(channelSizes, g).perTask(imagesPerTask).dout(dout).x(x).reluOut(reluOut).mean(mean)
-    .shares(shares).run(shareCount);
+  launch(smallSums[float]).from(channelSizes, g).perTask(imagesPerTask).dout(dout).more(more).x(x).reluOut(reluOut)
+    .mean(mean).passed(passed).shares(shares).run(shareCount);
   const factors = scratch(3 * channels * bytesOf(float));
   const { columnsPerTask } = normTuning;
   launch(smallFactors[float]).from(channelSizes, g).perTask(columnsPerTask).shares(shares).shareCount(shareCount)
     .gamma(gamma).variance(variance).eps(eps).dgamma(dgamma).dbeta(dbeta).factors(factors)
     .run(Math.ceil(channels / columnsPerTask));
   const planesPerTask = Math.max(1, Math.floor(normTuning.elementsPerTask / inner));
-  launch(smallApply[float]).from(channelSizes, g).perTask(planesPerTask).dout(dout).x(x).reluOut(reluOut).mean(mean)
-    .factors(factors).dx(dx).run(Math.ceil(outer * channels / planesPerTask));
+  launch(smallApply[float]).from(channelSizes, g).perTask(planesPerTask).dout(passed ?? dout).x(x)
+    .reluOut(passed === null ? reluOut : null).mean(mean).factors(factors).dx(dx)
+    .run(Math.ceil(outer * channels / planesPerTask));
 }
 
 /** batchnormApply of the contract, but over columns without `added`. */
@@ -84,6 +93,15 @@ export const batchnormKernels: Pick<
     if (relu) arithmeticKernels.reluForward!(out, out);
   },
 
-  batchnormBackward: launched((...values) => backward(true, ...values)),
-  batchnormBackwardConstant: launched((...values) => backward(false, ...values)),
+  batchnormBackward(
+    dout, x, gamma, mean, variance, reluOut, dx, dgamma, dbeta, g, eps, passed = null, more = null,
+  ) {
+    if (passed === null || takesSmall(g)) {
+      return backward(true, dout, x, gamma, mean, variance, reluOut, dx, dgamma, dbeta, g, eps, passed, more);
+    }
+    if (more !== null) arithmeticKernels.binary!('add', dout, more, passed);
+    arithmeticKernels.reluBackward!(more === null ? dout : passed, reluOut!, passed);
+    backward(true, passed, x, gamma, mean, variance, null, dx, dgamma, dbeta, g, eps, null, null);
+  },
+  batchnormBackwardConstant: (...values) => backward(false, ...values, null, null),
 };
