@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { configure } from '../../../src/runtime/settings.ts';
-import { takesDense, takesWinograd } from '../../../src/kernels/simd/conv/choose.ts';
+import { takesBlocks, takesDense, takesWinograd } from '../../../src/kernels/simd/conv/choose.ts';
 import { shutdown } from '../../../src/kernels/team/team.ts';
 import type { ConvGeometry } from '../../../src/kernels/contract.ts';
 import { worstError } from '../../support/errors.ts';
@@ -34,6 +34,26 @@ const winogradShapes = (window: number): fc.Arbitrary<ConvGeometry> => fc.record
   width: between(1, 14), filters: between(6, 21), pad: between(0, window - 1),
 }).filter(({ height, width, pad }) => Math.min(height, width) + 2 * pad >= window)
   .map((s) => geometry(s.batch, s.channels, s.height, s.width, s.filters, window, window, 1, s.pad));
+
+/** Shapes of convolutions with large windows: these go through Winograd's transforms in blocks. */
+const blockShapes = fc.record({
+  batch: between(1, 4), channels: between(1, 7), height: between(1, 14), width: between(1, 14), filters: between(6, 19),
+  kernelHeight: between(6, 8), kernelWidth: between(6, 8), pad: between(0, 9),
+}).filter((s) => s.height + 2 * s.pad >= s.kernelHeight && s.width + 2 * s.pad >= s.kernelWidth)
+  .map((s) => geometry(s.batch, s.channels, s.height, s.width, s.filters, s.kernelHeight, s.kernelWidth, 1, s.pad));
+
+/** Holds what becomes of random numbers against the definition. */
+function checkErrors(g: ConvGeometry): void {
+  const found = gradients('float32', g, simd);
+  const expected = gradients('float32', g, naiveKernels as typeof simd);
+  // sums of products of numbers of size 1: the error grows with the root of how many there are
+  const outputs = g.batch * g.outHeight * g.outWidth;
+  const window = g.kernelHeight * g.kernelWidth;
+  const terms = [g.channels * window, g.filters * window, outputs, outputs];
+  found.forEach((array, i) => {
+    expect(worstError(array, expected[i])).toBeLessThan(5e-6 * Math.sqrt(terms[i]));
+  });
+}
 
 function gradients(type: FloatType, g: ConvGeometry, kernels: typeof simd): Float32Array[] {
   const x = randomFloats(type, g.batch * g.channels * g.height * g.width, 1);
@@ -84,14 +104,14 @@ describe('convolution', () => {
   it.each([3, 5])('of windows of %d through Winograd equals the definition', (window) => {
     fc.assert(fc.property(winogradShapes(window), (g) => {
       expect(takesWinograd(new Float32Array(), g)).toBe(true);
-      const found = gradients('float32', g, simd);
-      const expected = gradients('float32', g, naiveKernels as typeof simd);
-      // sums of products of numbers of size 1: the error grows with the root of how many there are
-      const outputs = g.batch * g.outHeight * g.outWidth;
-      const terms = [g.channels * window ** 2, g.filters * window ** 2, outputs, outputs];
-      found.forEach((array, i) => {
-        expect(worstError(array, expected[i])).toBeLessThan(5e-6 * Math.sqrt(terms[i]));
-      });
+      checkErrors(g);
+    }), { numRuns: 60 });
+  });
+
+  it('of windows of 6 to 8 through Winograd in blocks equals the definition', () => {
+    fc.assert(fc.property(blockShapes, (g) => {
+      expect(takesBlocks(new Float32Array(), g)).toBe(true);
+      checkErrors(g);
     }), { numRuns: 60 });
   });
 

@@ -5,7 +5,8 @@ import type { ConvGeometry, ConvKernels } from '../../contract.ts';
 import { isMostlyPadding } from '../../geometry.ts';
 import { HeapExhausted } from '../../memory/heap.ts';
 import type { KernelBuilder } from '../kernel.ts';
-import { takesDense, takesDepthwise, takesPointwise, takesWinograd } from './choose.ts';
+import { blockedFilterGradient, blockedForward, emitBlocks } from './blocks.ts';
+import { takesBlocks, takesDense, takesDepthwise, takesPointwise, takesWinograd } from './choose.ts';
 import { denseBackward, denseForward } from './dense.ts';
 import { emitDense } from './dense-kernels.ts';
 import { depthwiseBackward, depthwiseForward } from './depthwise.ts';
@@ -34,6 +35,7 @@ export function emitConvolution(kernels: KernelBuilder): void {
     emitPointwise(kernels, float);
   }
   emitDepthwiseQuads(kernels);
+  emitBlocks(kernels);
   const { strip, gather } = emitWinograd(kernels);
   emitWinogradGradient(kernels, strip, gather);
 }
@@ -51,6 +53,7 @@ export const convolutionKernels: ConvKernels = {
     else if (takesDense(g)) denseForward(x, w, b, out, g, epilogue);
     else if (takesDepthwise(g)) depthwiseForward(x, w, b, out, g, epilogue);
     else if (takesWinograd(x, g)) winogradForward(x, w, b, out, g, epilogue);
+    else if (takesBlocks(x, g)) blockedForward(x, w, b, out, g, epilogue);
     else directForward(x, w, b, out, g, epilogue);
   },
 
@@ -61,6 +64,7 @@ export const convolutionKernels: ConvKernels = {
     if (takesDepthwise(g)) return depthwiseBackward(dout, x, w, dx, dw, db, g);
     const winograd = takesWinograd(x, g);
     if (dx !== null) (winograd ? winogradInputGradient : directInputGradient)(dout, w, dx, g);
-    (winograd ? winogradFilterGradient : directFilterGradient)(dout, x, dw, db, g);
+    if (winograd) winogradFilterGradient(dout, x, dw, db, g);
+    else (takesBlocks(x, g) ? blockedFilterGradient : directFilterGradient)(dout, x, dw, db, g);
   },
 };

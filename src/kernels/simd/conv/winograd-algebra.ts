@@ -1,5 +1,5 @@
 /**
- * Winograd's minimal filtering F(4x4, 3x3) and F(2x2, 5x5): the one-dimensional transforms.
+ * Winograd's minimal filtering F(4x4, 3x3), F(3x3, 4x4) and F(2x2, 5x5): the one-dimensional transforms.
  *
  * A 3-tap filter over 6 inputs gives 4 outputs. Directly that takes 12 multiplications; as a product of polynomials,
  * evaluated at 6 points, multiplied point by point and interpolated, it takes 6:
@@ -10,8 +10,8 @@
  * the products at each of the 36 points are a matrix product (filters x channels) (channels x tiles).
  * (S. Winograd 1980; A. Lavin and S. Gray, "Fast Algorithms for Convolutional Neural Networks", 2016.)
  *
- * A 5-tap filter over 6 inputs gives 2 outputs by the same 6 products (36 instead of 100 in two dimensions): B depends
- * on the points alone, G has a column for each tap and A a column for each output.
+ * A 4-tap filter over 6 inputs gives 3 outputs, and one of 5 taps 2, by the same 6 products (36 instead of 144 and 100
+ * in two dimensions): B depends on the points alone, G has a column for each tap and A a column for each output.
  *
  * The points here are 0, 1, -1, 1/2, -2 and infinity. The customary 0, 1, -1, 2, -2 need a few operations less but lose
  * two to four times as much precision: over 128 channels the largest error is 1.2e-5 of the output's standard deviation
@@ -35,8 +35,8 @@
 import type { Body, Value } from '../../../wasm/index.ts';
 
 /** Taps of a filter in each direction, for which there are kernels. */
-export type Taps = 3 | 5;
-export const everyTaps: readonly Taps[] = [3, 5];
+export type Taps = 3 | 4 | 5;
+export const everyTaps: readonly Taps[] = [3, 4, 5];
 
 /** Inputs of a tile in each direction. */
 export const inputSize = 6;
@@ -62,7 +62,7 @@ export function inputTransform(f: Body, d: readonly Value[]): Value[] {
   ];
 }
 
-/** A^T m: 6 points to so many outputs; 18 operations to 4 of them, 9 to 2. */
+/** A^T m: 6 points to so many outputs; 18 operations to 4 of them, 13 to 3, 9 to 2. */
 export function outputTransform(f: Body, m: readonly Value[], outputs: number): Value[] {
   const sum = f.let(m[1].add(m[2]));
   const difference = f.let(m[1].sub(m[2]));
@@ -73,7 +73,10 @@ export function outputTransform(f: Body, m: readonly Value[], outputs: number): 
   });
 }
 
-/** A y: output gradients to 6 points, the transpose of outputTransform; 16 operations from 4 of them, 6 from 2. */
+/**
+ * A y: output gradients to 6 points, the transpose of outputTransform; 16 operations from 4 of them, 11 from 3, 6 from
+ * 2.
+ */
 export function outputGradientTransform(f: Body, y: readonly Value[]): Value[] {
   const [even, odd] = evenAndOdd(f, y);
   // Horner's scheme

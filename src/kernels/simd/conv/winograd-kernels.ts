@@ -1,8 +1,8 @@
 /**
- * Winograd convolution F(4x4, 3x3) and F(2x2, 5x5) as jobs: each task takes a chunk of tile rows through transform, 36
- * matrix products and transform back, in scratch of its own that stays in the second-level cache, so that neither a
- * column matrix nor the transformed images ever exist as a whole. The forms differ in the transforms of filters and
- * outputs alone; those of the input and the products are told the distance of tiles.
+ * Winograd convolution F(4x4, 3x3), F(3x3, 4x4) and F(2x2, 5x5) as jobs: each task takes a chunk of tile rows through
+ * transform, 36 matrix products and transform back, in scratch of its own that stays in the second-level cache, so that
+ * neither a column matrix nor the transformed images ever exist as a whole. The forms differ in the transforms of
+ * filters and outputs alone; those of the input and the products are told the distance of tiles.
  *
  * The matrix products need no packing. Each transformed tile is a vector of four channels, and a register tile of 4
  * tiles x 8 filters broadcasts one channel of each tile against a row of the transformed filters.
@@ -28,7 +28,8 @@ export type WinogradKernels<Types extends ArgumentTypes> = Readonly<Record<Taps,
 
 /** Declares a kernel for each size of filters. */
 export function winogradKernels<Types extends ArgumentTypes>(name: string, types: Types): WinogradKernels<Types> {
-  return { 3: new Kernel(`f32_winograd_${name}_3x3`, types), 5: new Kernel(`f32_winograd_${name}_5x5`, types) };
+  const kernel = (taps: Taps): Kernel<Types> => new Kernel(`f32_winograd_${name}_${taps}x${taps}`, types);
+  return { 3: kernel(3), 4: kernel(4), 5: kernel(5) };
 }
 
 /** How a transformed chunk lies in a thread's scratch. Sizes are in vectors of tiles, distances and places in bytes. */

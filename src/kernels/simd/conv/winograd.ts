@@ -3,7 +3,7 @@
 import { roundUp } from '../../../runtime/numbers.ts';
 import type { ConvGeometry, Epilogue, FloatArray } from '../../contract.ts';
 import { alignBlock } from '../../memory/blocks.ts';
-import { form, launch, launched, scratch } from '../launch.ts';
+import { form, launch, launched, type Place, scratch } from '../launch.ts';
 import {
   type FilterGradient, gradientGroupBytes, gradientGroups, keptFiltersMostBatch, leastTasks,
   winogradChunkBytes, winogradGradientLeastTiles, winogradLeastTasks, winogradLeastTiles,
@@ -19,7 +19,7 @@ import {
 import { pixelShape, temporaryPixels } from './winograd-transforms.ts';
 
 /** One convolution with stride 1, as the kernels see it: also the one that gives the gradient at x. */
-type Problem = Pick<
+export type Problem = Pick<
   ConvGeometry,
   'batch' | 'channels' | 'height' | 'width' | 'filters' | 'padTop' | 'padLeft' | 'outHeight' | 'outWidth'
 >;
@@ -71,10 +71,9 @@ function cut(p: Problem, taps: Taps, leastTiles: number): Chunks {
 /**
  * out = epilogue(x conv w). rotated: the filters turned by 180 degrees, channels and filters changing roles in w.
  */
-const convolve = launched((
-  x: FloatArray, w: FloatArray, out: FloatArray, table: FloatArray, relu: boolean, p: Problem, taps: Taps,
-  rotated: boolean,
-): void => {
+export const convolve: (
+  x: Place, w: FloatArray, out: FloatArray, table: FloatArray, relu: boolean, p: Problem, taps: Taps, rotated: boolean,
+) => void = launched((x, w, out, table, relu, p, taps, rotated) => {
   const chunks = cut(p, taps, winogradLeastTiles);
   const transformedBytes = points * chunks.uPointBytes;
   const kept = rotated || p.batch > keptFiltersMostBatch
@@ -111,8 +110,13 @@ export function winogradInputGradient(dout: FloatArray, w: FloatArray, dx: Float
 }
 
 /** The gradients at the filters and the bias. */
-export const winogradFilterGradient: FilterGradient = launched((dout, x, dw, db, g) => {
-  const taps = tapsOf(g);
+export const winogradFilterGradient: FilterGradient = (dout, x, dw, db, g) =>
+  filterGradient(dout, x, dw, db, g, tapsOf(g));
+
+/** The same of a problem whose input may lie in scratch. */
+export const filterGradient: (
+  dout: FloatArray, x: Place, dw: FloatArray, db: FloatArray, g: Problem, taps: Taps,
+) => void = launched((dout, x, dw, db, g, taps) => {
   const chunks = cut(g, taps, winogradGradientLeastTiles);
   // by vectors, as in `cut`
   const groupBytes = points * pointBytes(Math.ceil(g.channels / 4) * chunks.filterBlocks * 128);
