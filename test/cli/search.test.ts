@@ -163,6 +163,14 @@ describe('tilegrad search', () => {
       const { code, err } = await run(['run', '--out', out, '--index', '1']);
       expect([code, err]).toEqual([1, expect.stringMatching(message)]);
     }
+    // a plan that was cut off in the middle of a line says how to go on, and that way leads there
+    await writeFile(join(out, 'trials.jsonl'), trials.slice(0, -20));
+    const cut = await run(['run', '--out', out, '--index', '1']);
+    const advice = /line 2.*Without .*trials\.jsonl the same search plans its trials anew/;
+    expect([cut.code, cut.err]).toEqual([1, expect.stringMatching(advice)]);
+    await rm(join(out, 'trials.jsonl'));
+    expect((await run(['plan', await spaceFile('altered', { lr }), '--out', out, '--trials', '2'])).code).toBe(0);
+    expect(await text(out, 'trials.jsonl')).toBe(trials);
   });
 
   it('names damaged and foreign results, leaves them alone, and uses the others', async () => {

@@ -58,6 +58,27 @@ describe('a plan', () => {
     expect(planRound('test', definition, 1, [])).toEqual([]);
   });
 
+  it('draws nothing twice, and no more than a space has', () => {
+    const small = parseSpace('test', { space: { batch: { choices: [10, 20, 30] }, flips: { choices: ['none', 'random'] } } });
+    const all = (method: 'random' | 'coarse-to-fine', trials: number): string[] => {
+      const done: Scored[] = [];
+      for (let round = 0; ; round++) {
+        const next = planRound('test', { space: small, method, trials, seed: 3 }, round, done);
+        if (next.length === 0) return done.map(({ settings }) => JSON.stringify(settings));
+        for (const settings of next) done.push({ round, index: done.length, settings, valAccuracy: 0.5 });
+      }
+    };
+    for (const method of ['random', 'coarse-to-fine'] as const) {
+      for (const trials of [3, 6, 30]) {
+        const found = all(method, trials);
+        expect(new Set(found).size, `${method}, ${trials}`).toBe(found.length);
+        expect(found.length).toBeLessThanOrEqual(Math.min(trials, 6));
+      }
+    }
+    expect(all('random', 30)).toHaveLength(6);
+    expect(all('random', 6).slice(0, 3)).toEqual(all('random', 3));
+  });
+
   it.each(['random', 'grid', 'coarse-to-fine', 'halving'] as const)('of %s ends, whatever the trials come to', (method) => {
     const accuracy = fc.option(fc.double({ min: 0, max: 1, noNaN: true }));
     fc.assert(fc.property(fc.integer({ min: 24, max: 40 }), fc.infiniteStream(accuracy),

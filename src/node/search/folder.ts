@@ -138,14 +138,20 @@ export async function readTrials(folder: string, { id, space }: Search): Promise
   const path = pathOf(folder, 'trials');
   const text = await readText(path);
   if (text === null) return [];
-  return reading(path, () => text.trimEnd().split('\n').map((line, i) => {
+  const read = (line: string, i: number): Trial => {
     const trial = checkRecord(path, `line ${i + 1}`, parseJson(`${path}, line ${i + 1},`, line, 6));
     if (trial.search !== id || trial.index !== i || !isRecord(trial.settings) || !Number.isSafeInteger(trial.round)) {
       throw new RangeError(`${path}, line ${i + 1}, is no trial ${i} of this search`);
     }
     checkSettings(`${path}, line ${i + 1}`, space, trial.settings);
     return trial as unknown as Trial;
-  }));
+  };
+  try {
+    return text.trimEnd().split('\n').map(read);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new DataFileError(`${why}. Without ${path} the same search plans its trials anew, and keeps all results`, path, error);
+  }
 }
 
 export async function writeTrials(folder: string, trials: readonly Trial[]): Promise<void> {

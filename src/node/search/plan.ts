@@ -42,6 +42,24 @@ export function ranked<T extends Pick<Scored, 'index' | 'valAccuracy'>>(trials: 
   return [...trials].sort((a, b) => (b.valAccuracy ?? -1) - (a.valAccuracy ?? -1) || a.index - b.index);
 }
 
+/** So often in a row a setting may come that was tried already: after that, nearly all of the space was. */
+const attempts = 1000;
+
+/** So many settings, none of them twice nor among those known: the same settings would give the same bits. */
+function drawnApart(space: Space, count: number, rng: Rng, known: readonly Settings[]): Settings[] {
+  const seen = new Set(known.map((settings) => JSON.stringify(settings)));
+  const found: Settings[] = [];
+  for (let left = attempts; found.length < count && left > 0; left--) {
+    const settings = draw(space, rng);
+    const text = JSON.stringify(settings);
+    if (seen.has(text)) continue;
+    seen.add(text);
+    found.push(settings);
+    left = attempts + 1;
+  }
+  return found;
+}
+
 /**
  * The settings of the trials of a round, without the base, given all trials of the rounds before; none after the last
  * round. Throws RangeError, with `where` in front, for a definition that makes no search.
@@ -51,7 +69,8 @@ export function planRound(where: string, definition: Definition, round: number, 
   const count = checkInteger(where, 'trials', definition.trials ?? standardTrials, 1, mostTrials);
   const seeds = new Rng(seed);
   const rng = new Rng(Array.from({ length: round + 1 }, () => seeds.next32())[round]);
-  const drawn = (from: Space, length: number): Settings[] => Array.from({ length }, () => draw(from, rng));
+  const drawn = (from: Space, length: number): Settings[] =>
+    drawnApart(from, length, rng, before.map(({ settings }) => settings));
   switch (method) {
     case 'random': return round === 0 ? drawn(space, count) : [];
     case 'grid': return round === 0 ? grid(where, space, definition.trials ?? mostTrials) : [];
