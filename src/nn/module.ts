@@ -16,6 +16,7 @@ import { noGrad } from '../autograd/recording.ts';
 import { Variable } from '../autograd/variable.ts';
 import { inStep } from '../kernels/memory/allocate.ts';
 import { checkBoolean, checkFunction, checkOptions, describe } from '../runtime/check.ts';
+import { inspections } from '../runtime/text.ts';
 import { checkTensor, shapeText } from '../tensor/check.ts';
 import { zeros } from '../tensor/creation.ts';
 import type { RandomSource } from '../tensor/random/source.ts';
@@ -25,6 +26,7 @@ import type { Settings } from './architecture/types.ts';
 import { underPath } from './path.ts';
 import { renderModuleSummary } from './summary.ts';
 import { SymbolicValue } from './symbol.ts';
+import { moduleText } from './text.ts';
 
 /** Tensors by name. */
 export type StateDict = Record<string, Tensor>;
@@ -79,10 +81,16 @@ export abstract class Module {
       return out as Variable;
     });
     Object.defineProperty(this, 'forward', { value: run, writable: true, configurable: true });
+    for (const name of inspections) Object.defineProperty(this, name, { value: () => this.toString() });
   }
 
   /** The output for inputs xs. */
   abstract forward(...xs: Variable[]): Variable;
+
+  /** The layers and their settings, nested as PyTorch prints them: what console.log shows, too. */
+  toString(): string {
+    return moduleText<Module>(this, childrenOf);
+  }
 
   /** This module and all below it, by path ('' for this one), each once, in the order of the fields. */
   namedModules(): Array<[path: string, module: Module]> {
@@ -90,7 +98,7 @@ export abstract class Module {
     const walk = (module: Module, path: string): void => {
       if (found.has(module)) return;
       found.set(module, path);
-      for (const [name, value] of fieldsOf(module)) if (value instanceof Module) walk(value, join(path, name));
+      for (const [name, child] of childrenOf(module)) walk(child, join(path, name));
     };
     walk(this, '');
     return [...found].map(([module, path]) => [path, module]);
@@ -325,6 +333,11 @@ function fieldsOf(owner: object): Array<[name: string, value: Variable | Module]
   };
   for (const [name, value] of Object.entries(owner)) if (!name.startsWith('_')) add(name, value, deepest);
   return found;
+}
+
+/** The modules among a module's fields, by name. */
+function childrenOf(module: Module): Array<[name: string, child: Module]> {
+  return fieldsOf(module).filter((field): field is [string, Module] => field[1] instanceof Module);
 }
 
 /** How deeply arrays and objects of modules may be nested. */

@@ -18,3 +18,6 @@ export function printable(text: string, limit: number = 200): string {
 
 /** The length that a whole message is kept to: room for a path of the greatest length that systems allow. */
 export const longestMessage = 5000;
+
+/** Under these names Node and Bun, and Deno, look for what console.log shows. */
+export const inspections: readonly symbol[] = [Symbol.for('nodejs.util.inspect.custom'), Symbol.for('Deno.customInspect')];

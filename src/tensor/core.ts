@@ -9,6 +9,7 @@
 
 import type { DType, Lease, TypedArray } from '../kernels/memory/allocate.ts';
 import { describe } from '../runtime/check.ts';
+import { inspections } from '../runtime/text.ts';
 import { dtypeOf } from './dtype.ts';
 import { format } from './format.ts';
 import { checkIndex, checkView, isRowMajor, layoutOf, shapeText } from './shape.ts';
@@ -19,8 +20,6 @@ export type NestedNumbers = number | readonly NestedNumbers[];
 
 /** Found on the tensors of every copy of the library that a program holds, unlike the class. */
 const brand = Symbol.for('tilegrad.Tensor');
-/** Under these names Node and Bun, and Deno, look for what console.log shows. */
-const inspections = [Symbol.for('nodejs.util.inspect.custom'), Symbol.for('Deno.customInspect')];
 
 /** Shared by all views of one memory. */
 interface Writes {

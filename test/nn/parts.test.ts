@@ -1,5 +1,6 @@
 /** The smaller parts of the levels: initialisers, losses, clipping, averages. */
 
+import { format, inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { Rng, tensor, zeros } from '../../src/index.ts';
 import * as nn from '../../src/nn/index.ts';
@@ -196,6 +197,35 @@ describe('layers of few lines', () => {
     expect(conv).toMatch(/^body\.0 conv 3x3 +4x6x5 +148 +8,640$/);
     expect(prelu).toMatch(/^body\.1 prelu +4x6x5 +4 +240$/);
     expect(() => block.summary([3, 6, 5])).toThrow(/^body\.0: Conv2d: /);
+  });
+
+  it('any module is printed with all that it is made of', () => {
+    class Twice extends nn.Module {
+      readonly _gain = 2;
+      readonly parts: nn.Module[] = [new nn.BatchNorm2d(4, { momentum: null, dtype: 'float64' })];
+      again: nn.Module | null = null;
+      override forward(x: nn.Variable): nn.Variable { return this.parts[0].forward(x); }
+    }
+    const own = new Twice();
+    const net = nn.sequential(new nn.Conv2d(3, 4, 3, { padding: 'same' }), new nn.ReLU(), nn.sequential(new nn.MaxPool2d(2), own));
+    const lines = [
+      'Sequential(',
+      '  (0): Conv2d(inChannels=3, outChannels=4, kernelSize=[3, 3], stride=[1, 1], padding=same, dilation=[1, 1], groups=1, bias=true)',
+      '  (1): ReLU()',
+      '  (2): Sequential(',
+      '    (0): MaxPool2d(kernelSize=[2, 2], stride=[2, 2], padding=[0, 0])',
+      '    (1): Twice(',
+      '      (parts.0): BatchNorm2d(channels=4, eps=0.00001, momentum=null, affine=true, dtype=float64)',
+      '    )',
+      '  )',
+      ')',
+    ];
+    expect(String(net).split('\n')).toEqual(lines);
+    expect(inspect({ net }, { depth: 0 })).toContain(lines.join('\n  '));
+    expect(format('%s', new nn.ReLU())).toBe('ReLU()');
+    expect((net as unknown as Record<symbol, () => string>)[Symbol.for('Deno.customInspect')]()).toBe(lines.join('\n'));
+    own.again = own;
+    expect(String(own)).toMatch(/\n {2}\(again\): Twice\(\.\.\.\)\n\)$/);
   });
 
   it('Maxout, PReLU and Softmax', () => {
