@@ -18,11 +18,11 @@ function usedInstructions(): ReadonlySet<string> {
     return get(name);
   };
   try {
-    for (const length of [0, 64 * 1024]) emitTeam(length);
+    for (const length of [0, 64 * 1024]) emitTeam(1, length);
     for (const relaxed of [false, true]) {
       for (const wide of [false, true]) {
         const source = kernelSource({ relaxed, wide });
-        source.emit(source.kernels, 0);
+        source.emit(source.kernels, 0, 1);
       }
     }
   } finally {

@@ -76,8 +76,10 @@ function emitMeeting(f: Body, args: Value): void {
 /** What stands for the probes where the engine asks for kernels. */
 const allProbes = {};
 
-function emitProbes(first: number): { bytes: Uint8Array<ArrayBuffer>; probes: ReadonlyMap<ProbeName, number> } {
-  const { module } = beginPart(first);
+function emitProbes(
+  first: number, initialPages: number,
+): { bytes: Uint8Array<ArrayBuffer>; probes: ReadonlyMap<ProbeName, number> } {
+  const { module } = beginPart(first, initialPages);
   const probes = new Map<ProbeName, number>();
   const add = (name: ProbeName, write: (f: Body, args: Local, task: Local) => void): void => {
     probes.set(name, module.addToTable(defineFunction(module, name, ['i32', 'i32'], [], write)));
@@ -111,11 +113,11 @@ function build(): Probes | string {
   const heap = sharedHeap();
   if (typeof heap === 'string') return heap;
   let positions: ReadonlyMap<ProbeName, number> = new Map();
-  const engine = new Engine(new WebAssembly.Module(emitTeam()), heap, {
+  const engine = new Engine(new WebAssembly.Module(emitTeam(heap.initialPages)), heap, {
     form: { relaxed: false, wide: false },
     kernels: [allProbes],
-    emit(_kernels, first) {
-      const { bytes, probes } = emitProbes(first);
+    emit(_kernels, first, initialPages) {
+      const { bytes, probes } = emitProbes(first, initialPages);
       positions = probes;
       return { bytes, positions: new Map([[allProbes, first]]) };
     },

@@ -40,6 +40,12 @@ export interface Features {
   readonly crossOriginIsolated: boolean | null;
   /** this thread may sleep in Atomics.wait: everywhere but on a browser's main thread */
   readonly mayBlock: boolean;
+  /**
+   * compiled WebAssembly compares every address with the memory's size, as Deno's does: other runtimes leave a gap
+   * behind the memory and handle the fault. False on Windows, where a memory that is made whole (see heap.ts) takes
+   * room for all of it.
+   */
+  readonly checksAddresses: boolean;
   readonly runtime: RuntimeName;
   /** such as '24.1.0'; empty when the runtime does not say */
   readonly version: string;
@@ -49,7 +55,7 @@ export interface Features {
 
 /** The globals that tell runtimes apart; all of them may be absent. */
 export interface RuntimeGlobals {
-  readonly Deno?: { readonly version?: { readonly deno?: string } };
+  readonly Deno?: { readonly version?: { readonly deno?: string }; readonly build?: { readonly os?: string } };
   readonly Bun?: { readonly version?: string };
   readonly process?: {
     readonly versions?: { readonly node?: string };
@@ -87,6 +93,7 @@ export function probe(globals: RuntimeGlobals): Features {
     workers: globals.process?.permission?.has('worker') !== false,
     crossOriginIsolated: globals.crossOriginIsolated ?? null,
     mayBlock: globals.document === undefined,
+    checksAddresses: runtime === 'deno' && globals.Deno?.build?.os !== 'windows',
     runtime,
     version,
     cores: coreCount(globals),

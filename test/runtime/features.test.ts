@@ -54,6 +54,13 @@ describe('runtimes', () => {
     expect(probe({})).toMatchObject({ runtime: 'unknown', version: '', webAssembly: false, simd: false, threads: false });
   });
 
+  it('compare addresses with the size of the memory, or do not', () => {
+    const deno = (os: string): RuntimeGlobals => ({ ...node, Deno: { version: { deno: '2.9.0' }, build: { os } } });
+    expect(probe(deno('linux')).checksAddresses).toBe(true);
+    expect(probe(deno('windows')).checksAddresses).toBe(false);
+    for (const globals of [node, { Bun: {} }, { document: {} }]) expect(probe(globals).checksAddresses).toBe(false);
+  });
+
   it('give their cores, from navigator or from the os module, at least one', () => {
     expect(probe({ navigator: { hardwareConcurrency: 6 } }).cores).toBe(6);
     const process = { getBuiltinModule: (): unknown => ({ availableParallelism: () => 3 }) };

@@ -7,6 +7,11 @@
  * just stays as long as it was.
  *
  * A WebAssembly address has 32 bits, so 4 GiB is the limit.
+ *
+ * Where code compares every address with the memory's size (features().checksAddresses), a memory that may grow costs
+ * more: as other threads may grow it too, V8 fetches the size anew for every single access. There the memory is made
+ * whole, with all the pages it will ever have, and modules that declare it so keep the size in a register. That takes
+ * addresses alone: the system lays pages under what is written to.
  */
 
 import { features } from '../../runtime/features.ts';
@@ -41,26 +46,31 @@ export class HeapExhausted extends RangeError {}
 
 export class Heap {
   readonly memory: WebAssembly.Memory;
+  /** pages that the memory was made with: what modules declare that import it */
+  readonly initialPages: number;
   readonly #maximum: number;
   readonly #blocks: BlockList = new BlockList();
   /** who holds each block, and bytes by holder: what the error of an exhausted heap reports */
   readonly #holderOf: Map<number, string> = new Map();
   readonly #held: Map<string, number> = new Map();
   #buffer: ArrayBufferLike;
+  #size: number = pageBytes;
   /** buffer objects from before a growth; arrays over them are still ours */
   readonly #earlier: WeakSet<ArrayBufferLike> = new WeakSet();
 
   /**
-   * A heap of one page that may grow to `pages` (at most 65,536, that is 4 GiB; tests take fewer). Throws RangeError
-   * or TypeError, as the engine does, where shared memory of that size cannot be reserved.
+   * A heap of one page that may grow to `pages` (at most 65,536, that is 4 GiB; tests take fewer), on a memory that
+   * grows with it or is made whole. Throws RangeError or TypeError, as the engine does, where shared memory of that
+   * size cannot be reserved.
    */
-  constructor(pages: number = maximumPages) {
-    this.memory = new WebAssembly.Memory({ initial: 1, maximum: pages, shared: true });
+  constructor(pages: number = maximumPages, whole: boolean = false) {
+    this.initialPages = whole ? pages : 1;
+    this.memory = new WebAssembly.Memory({ initial: this.initialPages, maximum: pages, shared: true });
     this.#maximum = pages * pageBytes;
     this.#buffer = this.memory.buffer;
   }
 
-  /** The memory's current buffer, as long as the memory is now. */
+  /** The memory's current buffer, as long as the memory is now: at least `size`. */
   get buffer(): ArrayBufferLike {
     return this.#buffer;
   }
@@ -138,9 +148,9 @@ export class Heap {
     return this.#held.get(holder) ?? 0;
   }
 
-  /** Bytes of the memory as it has grown, the first page included. */
+  /** Bytes of the heap as it has grown, the first page included. */
   get size(): number {
-    return this.#buffer.byteLength;
+    return this.#size;
   }
 
   /** Bytes to which it may grow. */
@@ -165,8 +175,10 @@ export class Heap {
   /** Grows by this many bytes, or up to the limit where that is less; false when the engine cannot. */
   #tryGrow(bytes: number): boolean {
     const pages = Math.ceil(Math.min(bytes, this.#maximum - this.size) / pageBytes);
+    const size = this.size + pages * pageBytes;
     try {
-      this.memory.grow(pages);
+      if (size > this.#buffer.byteLength) this.memory.grow(pages);
+      this.#size = size;
       return true;
     } catch {
       return false;
@@ -192,7 +204,8 @@ let shared: Heap | string | null = null;
 
 /**
  * The heap of this program, reserved at first use: 4 GiB of addresses (not of memory), or the largest power of two
- * below that the engine grants. Gives the reason, in words, where it grants none.
+ * below that the engine grants, whole where that is faster and granted. Gives the reason, in words, where it grants
+ * none.
  */
 export function sharedHeap(): Heap | string {
   shared ??= reserve();
@@ -201,11 +214,14 @@ export function sharedHeap(): Heap | string {
 
 function reserve(): Heap | string {
   let reason = '';
-  for (let pages = maximumPages; pages >= 1024; pages /= 2) {
+  let whole = features().checksAddresses;
+  for (let pages = maximumPages; pages >= 1024;) {
     try {
-      return new Heap(pages);
+      return new Heap(pages, whole);
     } catch (error) {
       reason = error instanceof Error ? error.message : String(error);
+      if (whole) whole = false;
+      else pages /= 2;
     }
   }
   const help = features().runtime === 'node' ? '; where addresses are scarce (ulimit -v), ' +

@@ -61,7 +61,7 @@ export function loadSimd(): Partial<Kernels> | string {
   const { heap, form } = required;
   if (loops === null && refusal !== null) return refusal;
   try {
-    loops ??= new WebAssembly.Module(emitTeam(features().mayBlock ? 0 : largestPart));
+    loops ??= new WebAssembly.Module(emitTeam(heap.initialPages, features().mayBlock ? 0 : largestPart));
     installEngine(engineOn(heap, loops, form));
   } catch (error) {
     // main threads of some browsers compile large modules only in the background
@@ -78,7 +78,7 @@ export async function prepareSimd(): Promise<void> {
   const { heap, form } = required;
   try {
     heap.warm();
-    loops ??= await WebAssembly.compile(emitTeam());
+    loops ??= await WebAssembly.compile(emitTeam(heap.initialPages));
     await engineOn(heap, loops, form).addAll();
   } catch (error) {
     if (!(error instanceof HeapExhausted)) refusal = refused(error);

@@ -26,13 +26,13 @@ export function kernelSource(form: KernelForm): KernelSource {
   /** whose writer each kernel's is */
   const familyOf = new Map<object, Family>();
   for (const family of families) {
-    const builder = new KernelBuilder(beginPart(0), form, new Set());
+    const builder = new KernelBuilder(beginPart(0, 1), form, new Set());
     family(builder);
     for (const kernel of builder.defined) familyOf.set(kernel, family);
   }
 
-  function emit(kernels: readonly object[], first: number): PartBytes {
-    const part = beginPart(first);
+  function emit(kernels: readonly object[], first: number, initialPages: number): PartBytes {
+    const part = beginPart(first, initialPages);
     const builder = new KernelBuilder(part, form, new Set(kernels));
     for (const family of new Set(kernels.map((kernel) => familyOf.get(kernel)))) family?.(builder);
     return { bytes: part.module.build(), positions: builder.positions };

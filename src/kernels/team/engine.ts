@@ -111,7 +111,7 @@ export class Engine implements HeapUse {
   }
 
   #emit(kernels: readonly object[]): PartBytes {
-    const part = this.#source.emit(kernels, this.#taken);
+    const part = this.#source.emit(kernels, this.#taken, this.heap.initialPages);
     this.#taken += part.positions.size;
     if (this.#taken > tableSize) throw new RangeError(`engine: there is no room for more than ${tableSize} kernels`);
     return part;

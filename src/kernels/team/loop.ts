@@ -54,15 +54,16 @@ export interface TeamExports {
 }
 
 /**
- * The module that every thread has an instance of, with `TeamExports`. It imports the memory and `learn`, which makes
- * the parts that are in memory now known to the instance, and returns the address of the latest.
+ * The module that every thread has an instance of, with `TeamExports`. It imports the memory, a heap's of so many
+ * initial pages, and `learn`, which makes the parts that are in memory now known to the instance, and returns the
+ * address of the latest.
  *
  * On their main threads, browsers compile at once only modules of up to so many bytes. With `length` this one is made
  * as long, by zeros that nobody reads, so that it is refused there where the longest part would be.
  */
-export function emitTeam(length: number = 0): Uint8Array<ArrayBuffer> {
+export function emitTeam(initialPages: number, length: number = 0): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
-  importTeamMemory(module);
+  importTeamMemory(module, initialPages);
   module.table(tableSize);
   module.exportTable('table');
   const learn = module.importFunction(teamImports, 'learn', [], ['i32']);

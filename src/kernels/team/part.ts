@@ -26,17 +26,19 @@ export interface PartBuilder {
   readonly participant: GlobalReference;
 }
 
-/** Begins a part. `addToTable` of its module gives a kernel's position in the table. */
-export function beginPart(first: number): PartBuilder {
+/**
+ * Begins a part for a heap of so many initial pages. `addToTable` of its module gives a kernel's position in the table.
+ */
+export function beginPart(first: number, initialPages: number): PartBuilder {
   const module = new ModuleBuilder();
-  importTeamMemory(module);
+  importTeamMemory(module, initialPages);
   module.importTable(teamImports, 'table', tableSize, first);
   return { module, participant: module.importGlobal(teamImports, 'participant', 'i32', true) };
 }
 
-/** Takes the heap. */
-export function importTeamMemory(module: ModuleBuilder): void {
-  module.importMemory(teamImports, 'memory', { initial: 1, maximum: maximumPages, shared: true });
+/** Takes a heap of at least so many initial pages. */
+export function importTeamMemory(module: ModuleBuilder, initialPages: number): void {
+  module.importMemory(teamImports, 'memory', { initial: initialPages, maximum: maximumPages, shared: true });
 }
 
 /** Where a part's bytes lie in the heap. */
@@ -61,8 +63,11 @@ export interface KernelSource {
   readonly form: KernelForm;
   /** all that there are */
   readonly kernels: readonly object[];
-  /** A module of those of these kernels that there are, placed in the table from `first` on. */
-  emit(kernels: readonly object[], first: number): PartBytes;
+  /**
+   * A module of those of these kernels that there are, placed in the table from `first` on, for a heap of so many
+   * initial pages.
+   */
+  emit(kernels: readonly object[], first: number, initialPages: number): PartBytes;
 }
 
 export interface PartBytes {

@@ -126,6 +126,19 @@ describe('Heap', () => {
     expect(() => new Heap(maximumPages + 1)).toThrow();
   });
 
+  it('may lie in a memory that is made whole, and grows in it as any other', () => {
+    const heap = new Heap(1024, true);
+    expect([heap.initialPages, new Heap(1024).initialPages]).toEqual([1024, 1]);
+    expect([heap.buffer.byteLength, heap.size]).toEqual([64 * mebibyte, pageBytes]);
+    const first = heap.array('float64', heap.allocate(80, 'test'), 10);
+    expect(heap.size).toBe(pageBytes + 16 * mebibyte);
+    const second = heap.array('uint8', heap.allocate(47 * mebibyte, 'test'), 47 * mebibyte);
+    expect(first.buffer).toBe(second.buffer);
+    expect([first, second].every((array) => heap.owns(array))).toBe(true);
+    expect(() => heap.allocate(17 * mebibyte, 'a step')).toThrow(/of the limit of 64\.0 MiB only 16\.9 MiB are free/);
+    expect(() => heap.allocate(16 * mebibyte, 'a step')).not.toThrow();
+  });
+
   it('exists once for a program', () => {
     expect(sharedHeap()).toBeInstanceOf(Heap);
     expect(sharedHeap()).toBe(sharedHeap());

@@ -60,7 +60,6 @@ export const declared: {
 const names = Object.keys(kernels) as Array<keyof typeof kernels>;
 const others = names.filter((name) => !(name in declared)).map((name) => new Kernel(name, {}));
 const all: ReadonlyArray<Kernel<ArgumentTypes>> = [...Object.values(declared), ...others];
-const loops = new WebAssembly.Module(emitTeam());
 
 /** What stands for a kernel where an engine is asked for it. */
 export function kernelNamed(name: keyof typeof kernels): Kernel<ArgumentTypes> {
@@ -73,7 +72,7 @@ export function kernelNamed(name: keyof typeof kernels): Kernel<ArgumentTypes> {
  */
 export function testEngine(heap: Heap, atOnce: ReadonlyArray<keyof typeof kernels> = names): Engine {
   const source: KernelSource = { form: { relaxed: false, wide: false }, kernels: all, emit: emitPart };
-  const engine = new Engine(loops, heap, source);
+  const engine = new Engine(new WebAssembly.Module(emitTeam(heap.initialPages)), heap, source);
   for (const name of atOnce) {
     const position = engine.position(kernelNamed(name));
     if (position !== kernels[name]) throw new Error(`testEngine: ${name} is at ${position}`);
@@ -81,8 +80,8 @@ export function testEngine(heap: Heap, atOnce: ReadonlyArray<keyof typeof kernel
   return engine;
 }
 
-function emitPart(wanted: readonly object[], first: number): PartBytes {
-  const { module, participant } = beginPart(first);
+function emitPart(wanted: readonly object[], first: number, initialPages: number): PartBytes {
+  const { module, participant } = beginPart(first, initialPages);
   const positions = new Map<object, number>();
   const add = (name: keyof typeof kernels, write: (f: Body, args: Local, task: Local) => void): void => {
     const kernel = kernelNamed(name);

@@ -1,7 +1,7 @@
 import type { Worker } from 'node:worker_threads';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 
-import { Heap, HeapExhausted } from '../../../src/kernels/memory/heap.ts';
+import { Heap, HeapExhausted, maximumPages } from '../../../src/kernels/memory/heap.ts';
 import { kernelSource } from '../../../src/kernels/simd/module.ts';
 import { argumentFrames } from '../../../src/kernels/team/control.ts';
 import { type Engine, installEngine } from '../../../src/kernels/team/engine.ts';
@@ -106,6 +106,25 @@ describe('parts', () => {
     expect(heap.heldBy('kernels')).toBe(held);
   });
 
+  it('say that the memory never grows where it is made whole, to all threads', async () => {
+    const whole = new Heap(maximumPages, true);
+    const engine = testEngine(whole, []);
+    installEngine(engine);
+    const out = whole.allocate(64, 'test');
+    new Int32Array(whole.buffer, args, 2).set([out, 3]);
+    await teamOf(3);
+    runJob(engine.position(kernelNamed('barrier')), args, 3, true);
+    expect(new Int32Array(whole.buffer, out, 1)[0]).toBe(3);
+
+    const [kernel] = kernelSource(engine.form).kernels;
+    const { bytes } = kernelSource(engine.form).emit([kernel], 0, whole.initialPages);
+    const { table, participant } = engine.exports;
+    const onMemory = (memory: WebAssembly.Memory): unknown =>
+      new WebAssembly.Instance(new WebAssembly.Module(bytes), { team: { memory, table, participant } });
+    expect(() => onMemory(heap.memory)).toThrow(/smaller than the declared initial of 65536/);
+    expect(() => onMemory(whole.memory)).not.toThrow();
+  });
+
   it('leave the heap as it was where it has no room for their code', () => {
     const small = new Heap(2);
     const engine = testEngine(small, []);
@@ -123,9 +142,9 @@ describe('the kernels of the library', () => {
     const forms = [false, true].flatMap((relaxed) => [false, true].map((wide) => ({ relaxed, wide })));
     for (const form of forms.filter(({ relaxed }) => !relaxed || features().relaxedSimd)) {
       const source = kernelSource(form);
-      const all = source.emit(source.kernels, 0);
+      const all = source.emit(source.kernels, 0, 1);
       expect([...all.positions.keys()]).toEqual(source.kernels);
-      const alone = source.kernels.map((kernel) => source.emit([kernel], 100));
+      const alone = source.kernels.map((kernel) => source.emit([kernel], 100, 1));
       for (const { bytes, positions } of alone) {
         expect([...positions.values()]).toEqual([100]);
         expect(WebAssembly.validate(bytes)).toBe(true);
@@ -138,6 +157,6 @@ describe('the kernels of the library', () => {
   it('are the same bytes each time, which engines compile once', () => {
     const [one, other] = [0, 1].map(() => kernelSource({ relaxed: false, wide: false }));
     expect(other.kernels).toEqual(one.kernels);
-    for (const kernel of one.kernels) expect(other.emit([kernel], 3).bytes).toEqual(one.emit([kernel], 3).bytes);
+    for (const kernel of one.kernels) expect(other.emit([kernel], 3, 1).bytes).toEqual(one.emit([kernel], 3, 1).bytes);
   });
 });
