@@ -1,8 +1,6 @@
 /** Layer records on the tape: the tape stores the way back that the record gives. */
 
-import { batchnorm, batchnormAddedGradients } from '../layers/batchnorm.ts';
 import type { LayerRecord, Mode } from '../layers/record.ts';
-import { batchnormParam, type BatchnormRecord } from '../layers/records/normalization.ts';
 import type { Operation } from './operation.ts';
 import { isRecording } from './recording.ts';
 import { describe } from '../runtime/check.ts';
@@ -20,25 +18,6 @@ const layer: Operation<[record: LayerRecord, fn: string, mode: Mode]> = ([x, ...
 const inference: Operation<[record: LayerRecord, fn: string]> = ([x, ...parameters], record, fn) => ({
   out: record.infer(fn, x, parameters), saved: [], back: () => [],
 });
-
-/**
- * relu(batchnorm(x) + shortcut), as a residual block ends: the same numbers as the three operations give, but without
- * what lies between them, which is neither written nor kept.
- */
-export const residualEnd: Operation<[record: BatchnormRecord, fn: string, mode: Mode]> = (
-  [x, shortcut, gamma, beta], record, fn, mode,
-) => {
-  const [out, cache] = batchnorm(fn, x, gamma, beta, batchnormParam(record, mode), true, shortcut);
-  return {
-    out,
-    saved: [x, gamma, beta, out],
-    takesParts: true,
-    back(dout, _wanted, more = null) {
-      const [dx, dgamma, dbeta, dshortcut] = batchnormAddedGradients(fn, dout, more, cache, out);
-      return [dx, dshortcut, dgamma, dbeta];
-    },
-  };
-};
 
 /**
  * The layer's output for x, recorded where a gradient is wanted. `fn` stands in errors. Throws TypeError where x and

@@ -39,7 +39,8 @@ export class GraphNode {
   #saved: readonly Tensor[];
   readonly #versions: readonly number[];
   #loans: readonly Loan[];
-  readonly #takesParts: boolean;
+  /** whether the gradient may come as two tensors whose sum it is */
+  readonly takesParts: boolean;
   /** set where the output's own gradient is to be kept */
   keeper: Target | null = null;
 
@@ -54,12 +55,7 @@ export class GraphNode {
     this.#saved = saved;
     this.#versions = saved.map((tensor) => tensor.version);
     this.#loans = loans;
-    this.#takesParts = takesParts;
-  }
-
-  /** True where the gradient may come as two tensors whose sum it is. */
-  get takesParts(): boolean {
-    return this.#takesParts && this.keeper === null;
+    this.takesParts = takesParts;
   }
 
   /** Throws unless the node can be gone back through: it is not spent, and what it saved is as it was. */
@@ -151,7 +147,7 @@ class Waiting {
       return;
     }
     if (here.more !== null) this.#addUp(here, here.more);
-    here.more = node.takesParts ? gradient : null;
+    here.more = node.takesParts && node.keeper === null ? gradient : null;
     if (here.more === null) this.#addUp(here, gradient);
   }
 

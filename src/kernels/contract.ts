@@ -209,7 +209,7 @@ export interface NormKernels {
   batchnormStatistics(x: FloatArray, mean: FloatArray, variance: FloatArray, g: ChannelGeometry): void;
   /**
    * out = gamma * (x - mean) / sqrt(variance + eps) + beta per channel, plus `added`, an array like x, where there is
-   * one, then max(0, .) with relu. out may be x, but not added.
+   * one (only where inner is above 1), then max(0, .) with relu. out may be x, but not added.
    */
   batchnormApply(
     x: FloatArray, gamma: FloatArray, beta: FloatArray, mean: FloatArray, variance: FloatArray, out: FloatArray,
@@ -219,7 +219,7 @@ export interface NormKernels {
    * Gradients when mean and variance were computed from x (training). reluOut is the output of a fused relu: where it
    * is not positive, dout counts as 0; null without relu. dx may be dout. passed, an array of its own, gets what the
    * relu lets through of dout, the gradient of what was added before the relu; `more` is another part of dout, which
-   * is the sum of both. Both come with reluOut alone.
+   * is the sum of both. Both come with reluOut alone, where inner is above 1.
    */
   batchnormBackward(
     dout: FloatArray, x: FloatArray, gamma: FloatArray, mean: FloatArray, variance: FloatArray,

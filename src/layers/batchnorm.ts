@@ -114,7 +114,8 @@ export function spatialBatchnormBackward(dout: Tensor, cache: BatchnormCache): N
 
 /**
  * The forward pass for x (N, D) or (N, C, H, W) under the caller's name, followed in the same pass over memory by the
- * addition of `added`, a tensor like x, where there is one, and by max(0, .) where relu is set.
+ * addition of `added`, a tensor like x with planes of more than one pixel, where there is one, and by max(0, .) where
+ * relu is set.
  */
 export function batchnorm(
   fn: string, x: Tensor, gamma: Tensor, beta: Tensor, bnParam: BatchnormParam, relu: boolean,

@@ -3,6 +3,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { configure, Rng, type Tensor } from '../../src/index.ts';
 import * as nn from '../../src/nn/index.ts';
+import { residualEnd } from '../../src/nn/residual-end.ts';
 import { watchLayers } from '../../src/nn/watch.ts';
 import { BasicBlock } from '../../src/nn/zoo/res-net.ts';
 
@@ -81,7 +82,7 @@ it('a residual block ends as its parts do where these are of no common shape, an
   const norm = new nn.BatchNorm2d(4);
   const [x, one] = [[2, 4, 3, 3], [1, 4, 1, 1]].map((shape) => nn.variable(new Rng(1).normal(0, 1, shape)));
   const wanted = new nn.BatchNorm2d(4).forward(x).add(one).relu();
-  expect(norm._residualEnd(x, one).value.toArray()).toEqual(wanted.value.toArray());
-  expect(() => norm._residualEnd(one, one)).toThrow(/BatchNorm2d: x must have more than 1 value per channel/);
-  expect(() => norm._residualEnd(nn.variable(new Rng(1).normal(0, 1, [2, 5, 3, 3])), x)).toThrow(/channels|gamma/);
+  expect(residualEnd(norm, x, one).value.toArray()).toEqual(wanted.value.toArray());
+  expect(() => residualEnd(norm, one, one)).toThrow(/BatchNorm2d: x must have more than 1 value per channel/);
+  expect(() => residualEnd(norm, nn.variable(new Rng(1).normal(0, 1, [2, 5, 3, 3])), x)).toThrow(/channels|gamma/);
 });

@@ -8,6 +8,7 @@
  */
 
 import type { ChannelGeometry, FloatArray, GroupGeometry, NormKernels } from '../contract.ts';
+import { letThrough } from '../naive/normalisation.ts';
 import { reluBackward, reluForward } from './activation.ts';
 import { float64Scratch } from './scratch.ts';
 
@@ -103,7 +104,7 @@ export function batchnormBackward(
   passed: FloatArray | null = null, more: FloatArray | null = null,
 ): void {
   if (passed !== null) {
-    reluBackward(more === null ? dout : sumOf(dout, more, passed), reluOut!, passed);
+    letThrough(dout, more, reluOut, passed);
     return batchnormBackward(passed, x, gamma, mean, variance, null, dx, dgamma, dbeta, g, eps);
   }
   const gradient = masked(dout, reluOut, dx);
@@ -141,12 +142,6 @@ export function batchnormBackwardConstant(
   }, (start) => {
     for (let c = 0; c < g.channels; c++) dx[start + c] = scale[c] * gradient[start + c];
   });
-}
-
-/** to = a + b, which it gives. */
-function sumOf(a: FloatArray, b: FloatArray, to: FloatArray): FloatArray {
-  for (let i = 0; i < to.length; i++) to[i] = a[i] + b[i];
-  return to;
 }
 
 /** dout itself without a fused relu, else dout where the relu let something through, written to dx. */

@@ -80,6 +80,15 @@ function parameterGradients(
   return { dgamma, dbeta };
 }
 
+/** passed = dout + more where the output of a relu is positive, else 0. */
+export function letThrough(
+  dout: FloatArray, more: FloatArray | null, reluOut: FloatArray | null, passed: FloatArray,
+): void {
+  dout.forEach((first, at) => {
+    passed[at] = reluOut === null || reluOut[at] > 0 ? first + (more === null ? 0 : more[at]) : 0;
+  });
+}
+
 /**
  * Training: mean and variance came from x. With h = gamma dout, sum h = gamma dbeta and sum h xhat = gamma dgamma, so
  * the formula of the file's head becomes dx = gamma s (dout - dbeta / m - xhat dgamma / m). dx may be dout. passed gets
@@ -91,9 +100,7 @@ export function batchnormBackward(
   passed: FloatArray | null = null, more: FloatArray | null = null,
 ): void {
   if (passed !== null) {
-    for (let at = 0; at < dout.length; at++) {
-      passed[at] = reluOut === null || reluOut[at] > 0 ? dout[at] + (more === null ? 0 : more[at]) : 0;
-    }
+    letThrough(dout, more, reluOut, passed);
     return batchnormBackward(passed, x, gamma, mean, variance, null, dx, dgamma, dbeta, g, eps);
   }
   const count = g.outer * g.inner;

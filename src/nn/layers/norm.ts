@@ -1,7 +1,6 @@
 /** Normalisation layers, with PyTorch's names, defaults and running averages. */
 
-import { residualEnd } from '../../autograd/layer.ts';
-import { apply, parameter, variable, type Variable } from '../../autograd/variable.ts';
+import { parameter, variable, type Variable } from '../../autograd/variable.ts';
 import { spendParameters } from '../../layers/parameter-budget.ts';
 import type { LayerRecord } from '../../layers/record.ts';
 import {
@@ -9,13 +8,12 @@ import {
 } from '../../layers/records/normalization.ts';
 import { checkBoolean, checkInteger, checkNumber } from '../../runtime/check.ts';
 import { ones, tensor, zeros } from '../../tensor/creation.ts';
-import { checkShape, sameShape, shapeText, sizeOf } from '../../tensor/shape.ts';
+import { checkShape, shapeText, sizeOf } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { Settings } from '../architecture/types.ts';
 import { layerOptions, type LayerOptions } from '../defaults.ts';
 import { LayerModule } from '../layer-module.ts';
 import type { StateEntry } from '../module.ts';
-import { layerWatcher } from '../watch.ts';
 
 export interface NormOptions extends LayerOptions {
   /** added to the variance, 1e-5 unless given */
@@ -78,19 +76,6 @@ abstract class BatchNorm extends Norm {
     this._record.cumulative = options.momentum === null;
     const { affine = true } = options;
     this._settings = { channels, eps, momentum: options.momentum === null ? null : momentum, affine, dtype };
-  }
-
-  /**
-   * relu(the layer's output for x, plus shortcut), computed at once where shapes and types are the same and nobody
-   * wants to hear of the single layers. Throws as the three operations do.
-   */
-  _residualEnd(x: Variable, shortcut: Variable): Variable {
-    const inputs = [x, shortcut, ...this.layerParameters()];
-    const isPlain = this.takes(x) && x.size > 0 && sameShape(x.shape, shortcut.shape) && x.shape[1] === this.weight.size
-      && inputs.every(({ dtype }) => dtype === x.dtype) && layerWatcher() === null;
-    if (!isPlain) return this.forward(x).add(shortcut).relu();
-    const { name } = this.constructor;
-    return apply(name, residualEnd, inputs, this._record, name, this.training ? 'train' : 'test');
   }
 
   /** The running average of the means, (channels). */

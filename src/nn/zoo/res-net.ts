@@ -11,6 +11,7 @@ import { Linear } from '../layers/linear.ts';
 import { BatchNorm2d } from '../layers/norm.ts';
 import { AdaptiveAvgPool2d } from '../layers/pooling.ts';
 import { Module } from '../module.ts';
+import { residualEnd } from '../residual-end.ts';
 import { Trainable } from '../trainable.ts';
 import { drawNormal, kaimingScale, zooOptions, type ZooOptions } from './options.ts';
 
@@ -68,7 +69,7 @@ export class BasicBlock extends Module {
 
   forward(x: Variable): Variable {
     const out = this.conv2.forward(this.#first.forward(x));
-    return this.bn2._residualEnd(out, this.downsample === null ? x : this.downsample.forward(x));
+    return residualEnd(this.bn2, out, this.downsample === null ? x : this.downsample.forward(x));
   }
 }
 

@@ -40,9 +40,13 @@ const apply = {
 export const smallApply: FloatKernels<typeof channelSizes & typeof apply> =
   floatKernels('batchnorm_small_apply', { ...channelSizes, ...apply });
 
-/** dout of the elements at a pointer, or 0 where relu, if it came after, has cut them off. */
-function gradient(kind: Kind, dout: Value, reluOut: Value | null, offset: number = 0): Value {
-  return reluOut === null ? at(kind, dout, offset) : wherePositive(at(kind, reluOut, offset), at(kind, dout, offset));
+/** dout of the elements at a pointer, with another part of it, or 0 where relu, if it came after, has cut them off. */
+function gradient(
+  kind: Kind, dout: Value, reluOut: Value | null, offset: number = 0, part: Value | null = null,
+): Value {
+  const first = at(kind, dout, offset);
+  const whole = part === null ? first : first.add(at(kind, part, offset));
+  return reluOut === null ? whole : wherePositive(at(kind, reluOut, offset), whole);
 }
 
 /** Adds the kernels for one type to the module. */
@@ -58,16 +62,10 @@ export function emitBatchnormSmall(kernels: KernelBuilder, float: FloatKind): vo
     const [product, sum] = f.locals('f64', 2);
     const mean = f.local(float);
     const runSums = new RunSums(f, float, 2);
-    const addPlane = (mask: Local | null): void =>
-      runSums.add(mask === null ? [x, dout] : [x, dout, mask], s.inner, (kind, offset) => {
-        const g = f.let(gradient(kind, dout, mask, offset));
-        return [at(kind, x, offset).sub(spread(kind, mean)).mul(g), g];
-      });
-    const passPlane = (part: Local | null): void =>
-      runSums.add([x, dout, reluOut, passed, ...(part === null ? [] : [part])], s.inner, (kind, offset) => {
-        const whole = part === null ? at(kind, dout, offset) : at(kind, dout, offset).add(at(kind, part, offset));
-        const g = f.let(wherePositive(at(kind, reluOut, offset), whole));
-        f.store(passed, g, offset);
+    const addPlane = (mask: Local | null, part: Local | null, to: Local | null): void =>
+      runSums.add([x, dout, mask, part, to].filter((pointer) => pointer !== null), s.inner, (kind, offset) => {
+        const g = f.let(gradient(kind, dout, mask, offset, part));
+        if (to !== null) f.store(to, g, offset);
         return [at(kind, x, offset).sub(spread(kind, mean)).mul(g), g];
       });
     eachOfShare(f, task, s.perTask, s.outer, (image) => {
@@ -80,8 +78,9 @@ export function emitBatchnormSmall(kernels: KernelBuilder, float: FloatKind): vo
       f.set(to, share);
       f.for(channel, 0, s.channels, 1, () => {
         f.set(mean, load(float, s.mean.add(scale(channel, bytes))));
-        f.if(s.passed, () => f.if(s.more, () => passPlane(more), () => passPlane(null)), () =>
-          f.if(s.reluOut, () => addPlane(reluOut), () => addPlane(null)));
+        f.if(s.more, () => addPlane(reluOut, more, passed), () =>
+          f.if(s.passed, () => addPlane(reluOut, null, passed), () =>
+            f.if(s.reluOut, () => addPlane(reluOut, null, null), () => addPlane(null, null, null))));
         f.set(product, load('f64', to));
         f.set(sum, load('f64', to, 8));
         runSums.fold([product, sum]);

@@ -65,18 +65,6 @@ function smallBackward(
     .run(Math.ceil(outer * channels / planesPerTask));
 }
 
-/** batchnormApply of the contract, but over columns without `added`. */
-const apply = launched((
-  x: FloatArray, gamma: FloatArray, beta: FloatArray, mean: FloatArray, variance: FloatArray, out: FloatArray,
-  g: ChannelGeometry, eps: number, relu: boolean, added: FloatArray | null,
-): void => {
-  const columnwise = g.inner === 1;
-  const perTask = columnwise ? channelsPerTask(g) : Math.max(1, Math.floor(normTuning.elementsPerTask / g.inner));
-  launch(kernelsFor(g).apply[floatKind(x)]).from(channelSizes, g).perTask(perTask)
-    .x(x).gamma(gamma).beta(beta).mean(mean).variance(variance).eps(eps).relu(relu).added(added).out(out)
-    .run(Math.ceil((columnwise ? g.channels : g.outer * g.channels) / perTask));
-});
-
 export const batchnormKernels: Pick<
   NormKernels, 'batchnormStatistics' | 'batchnormApply' | 'batchnormBackward' | 'batchnormBackwardConstant'
 > = {
@@ -86,12 +74,13 @@ export const batchnormKernels: Pick<
       .x(x).mean(mean).variance(variance).run(Math.ceil(g.channels / perTask));
   }),
 
-  batchnormApply(x, gamma, beta, mean, variance, out, g, eps, relu, added = null) {
-    if (added === null || g.inner > 1) return apply(x, gamma, beta, mean, variance, out, g, eps, relu, added);
-    apply(x, gamma, beta, mean, variance, out, g, eps, false, null);
-    arithmeticKernels.binary!('add', out, added, out);
-    if (relu) arithmeticKernels.reluForward!(out, out);
-  },
+  batchnormApply: launched((x, gamma, beta, mean, variance, out, g, eps, relu, added = null) => {
+    const columnwise = g.inner === 1;
+    const perTask = columnwise ? channelsPerTask(g) : Math.max(1, Math.floor(normTuning.elementsPerTask / g.inner));
+    launch(kernelsFor(g).apply[floatKind(x)]).from(channelSizes, g).perTask(perTask)
+      .x(x).gamma(gamma).beta(beta).mean(mean).variance(variance).eps(eps).relu(relu).added(added).out(out)
+      .run(Math.ceil((columnwise ? g.channels : g.outer * g.channels) / perTask));
+  }),
 
   batchnormBackward(
     dout, x, gamma, mean, variance, reluOut, dx, dgamma, dbeta, g, eps, passed = null, more = null,
