@@ -133,7 +133,7 @@ describe.skipIf(!hasChromium)(`the page (in ${executablePath}; CHROMIUM names an
     await waitForButton(page, 'Train again');
   });
 
-  it('learns a folder of pictures, chosen or dropped, and names what it could not read', async () => {
+  it('learns a folder of pictures, and names what it could not read', async () => {
     const folder = folderOfPictures(20);
     try {
       page = await visits.open(quick);
@@ -146,6 +146,24 @@ describe.skipIf(!hasChromium)(`the page (in ${executablePath}; CHROMIUM names an
       expect(await page.locator('#own-bars > li').count()).toBe(3);
       await page.click('#use-shapes');
       await page.waitForSelector('#data-summary:text-is("Drawn shapes, 10 classes")');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('takes a folder that is dropped on it', async () => {
+    const folder = folderOfPictures(20);
+    try {
+      page = await visits.open(quick);
+      const devtools = await page.context().newCDPSession(page);
+      const data = { items: [], files: [folder], dragOperationsMask: 1 };
+      for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
+        await devtools.send('Input.dispatchDragEvent', { type, x: 300, y: 300, data });
+        if (type === 'dragOver') await page.waitForSelector('#drop:visible');
+      }
+      await page.waitForSelector('#drop', { state: 'hidden' });
+      await page.waitForSelector('#data-summary:text-is("Your pictures, 3 classes")');
+      expect(await textOf(page, 'data-text')).toMatch(/^48 pictures .* 12 to test with; 1 could not be read.*broken/);
     } finally {
       rmSync(folder, { recursive: true });
     }
