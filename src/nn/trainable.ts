@@ -2,7 +2,7 @@
 
 import type { Variable } from '../autograd/variable.ts';
 import type { Labels } from '../layers/loss.ts';
-import { checkInteger, checkOneOf, checkOptions, describe } from '../runtime/check.ts';
+import { checkInteger, checkNumber, checkOneOf, checkOptions, describe } from '../runtime/check.ts';
 import { concat } from '../tensor/joining.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkLoss } from './compiled.ts';
@@ -25,9 +25,11 @@ const losses: Readonly<Record<LossName, Loss>> = {
 
 export type OptimizerName = 'sgd' | 'adam' | 'adamW' | 'rmsprop' | 'adagrad';
 
-const optimizers: Readonly<Record<OptimizerName, new (parameters: Variable[]) => Optimizer>> = {
+type OptimizerClass = new (parameters: Variable[], options?: { lr?: number }) => Optimizer;
+
+const optimizers: Readonly<Record<OptimizerName, OptimizerClass>> = {
   sgd: SGD, adam: Adam, adamW: AdamW, rmsprop: RMSprop, adagrad: Adagrad,
-} as unknown as Record<OptimizerName, new (parameters: Variable[]) => Optimizer>;
+} as unknown as Record<OptimizerName, OptimizerClass>;
 
 export interface CompileOptions {
   /** 'crossEntropy' (of logits) unless given; 'categoricalCrossEntropy' behind a Softmax layer */
@@ -36,6 +38,8 @@ export interface CompileOptions {
    * a name, which takes its default settings, an optimiser, or what makes one of the parameters; 'adam' unless given
    */
   optimizer?: OptimizerName | Optimizer | ((parameters: Variable[]) => Optimizer);
+  /** the learning rate of an optimiser that is given by its name; its own standard one unless given */
+  learningRate?: number;
   /** what is reported beside the loss; ['accuracy'] unless given */
   metrics?: ReadonlyArray<Metric | 'accuracy'>;
 }
@@ -55,23 +59,30 @@ export abstract class Trainable extends Module {
    */
   compile(options: CompileOptions = {}): this {
     const fn = `${this.constructor.name}.compile`;
-    checkOptions(fn, options, ['loss', 'optimizer', 'metrics']);
-    const { loss = 'crossEntropy', optimizer = 'adam', metrics = ['accuracy'] } = options;
+    checkOptions(fn, options, ['loss', 'optimizer', 'learningRate', 'metrics']);
+    const { loss = 'crossEntropy', optimizer = 'adam', learningRate, metrics = ['accuracy'] } = options;
     const computed = typeof loss === 'function'
       ? loss
       : losses[checkOneOf(fn, 'loss (or a function)', loss, Object.keys(losses) as LossName[])];
     if (!Array.isArray(metrics)) throw new TypeError(`${fn}: metrics must be an array, got ${describe(metrics)}`);
     const found = metrics.map((metric) => metricOf(fn, metric as Metric | 'accuracy'));
-    this.#compiled = { loss: computed, metrics: found, optimizer: this.#optimizerOf(fn, optimizer) };
+    this.#compiled = { loss: computed, metrics: found, optimizer: this.#optimizerOf(fn, optimizer, learningRate) };
     return this;
   }
 
-  #optimizerOf(fn: string, given: NonNullable<CompileOptions['optimizer']>): Optimizer {
+  #optimizerOf(
+    fn: string, given: NonNullable<CompileOptions['optimizer']>, learningRate: number | undefined,
+  ): Optimizer {
+    if (learningRate !== undefined) {
+      checkNumber(fn, 'learningRate', learningRate, 0);
+      if (typeof given !== 'string') throw new TypeError(`${fn}: learningRate is for optimizers given by name, this one has its own`);
+    }
     if (given instanceof Optimizer) return given;
     const trained = this.parameters().filter(({ requiresGrad }) => requiresGrad);
     if (typeof given !== 'function') {
       const names = Object.keys(optimizers) as OptimizerName[];
-      return new optimizers[checkOneOf(fn, 'optimizer (or an Optimizer)', given, names)](trained);
+      const made = optimizers[checkOneOf(fn, 'optimizer (or an Optimizer)', given, names)];
+      return new made(trained, learningRate === undefined ? {} : { lr: learningRate });
     }
     const made: unknown = given(trained);
     if (!(made instanceof Optimizer)) throw new TypeError(`${fn}: optimizer must make an Optimizer, got ${describe(made)}`);

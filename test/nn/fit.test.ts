@@ -89,6 +89,19 @@ describe('fit', () => {
     expect(rest.state.optimizer.groups[0].lr).toBe(straight.state.optimizer.groups[0].lr);
   });
 
+  it('takes a learning rate for an optimiser by name', async () => {
+    const after = async (net: ReturnType<typeof network>): Promise<nn.StateDict> => {
+      await net.fit(X, train.labels, { ...options(), epochs: 1 });
+      return net.stateDict();
+    };
+    const named = await after(network().compile({ optimizer: 'adam', learningRate: 3e-3 }));
+    const made = network().compile({ optimizer: (parameters) => new nn.Adam(parameters, { lr: 3e-3 }) });
+    expect(named).toEqual(await after(made));
+    const both = { optimizer: new nn.SGD(made.parameters()), learningRate: 1 };
+    expect(() => network().compile(both)).toThrow('learningRate is for optimizers given by name');
+    expect(() => network().compile({ learningRate: -1 })).toThrow(RangeError);
+  });
+
   it('stops when the figure asked for no longer improves, and has the best weights then', async () => {
     const net = network();
     const seen: nn.StateDict[] = [];

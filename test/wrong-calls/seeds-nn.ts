@@ -40,7 +40,7 @@ const variableTable: Table = {
 
 const listed = [
   'namedModules', 'modules', 'namedParameters', 'parameters', 'zeroGrad', 'eval', 'stateEntries', 'generators',
-  'bufferDict', 'stateDict',
+  'bufferDict', 'stateDict', 'toString',
 ];
 const inherited = ['requiresGrad', 'freeze', 'train', 'apply', 'outputShape', 'probe', 'summary', 'testing', 'loadStateDict', ...listed];
 

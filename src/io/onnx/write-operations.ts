@@ -128,6 +128,7 @@ const writers: Readonly<Record<string, Writer>> = {
   silu: ({ graph, inputs: [x], shape }) => graph.add('Mul', [x, graph.add('Sigmoid', [x], shape)], shape),
   clip,
   reshape,
+  flatten: reshape,
   expandDims: reshape,
   squeeze: reshape,
   transpose,

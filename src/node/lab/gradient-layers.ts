@@ -70,6 +70,7 @@ const dense = { x: randn(2, 3, 4), w: randn(12, 10), b: randn(10) };
 const denseNorm = { x: randn(6, 3), w: randn(3, 4), b: randn(4), gamma: randn(4), beta: randn(4) };
 const convRelu = { x: randn(2, 3, 8, 8), w: randn(3, 3, 3, 3), b: randn(3) };
 const convNorm = { x: randn(2, 2, 6, 6), w: randn(3, 2, 3, 3), b: randn(3), gamma: randn(3), beta: randn(3) };
+const slopes = { x: randn(3, 2, 4, 4), slope: randn(2) };
 const keep = { keepProb: 0.6, mode: 'train', seed } as const;
 
 export const layerChecks: readonly LayerCheck[] = [
@@ -77,8 +78,13 @@ export const layerChecks: readonly LayerCheck[] = [
   check('reluBackward', square, layers.reluForward, layers.reluBackward),
   check('leakyReluBackward', square, (x) => layers.leakyReluForward(x, 0.01), layers.leakyReluBackward),
   check('eluBackward', square, (x) => layers.eluForward(x, 1), layers.eluBackward),
+  check('geluBackward', square, layers.geluForward, layers.geluBackward),
+  check('siluBackward', square, layers.siluForward, layers.siluBackward),
   check('sigmoidBackward', square, layers.sigmoidForward, layers.sigmoidBackward),
   check('tanhBackward', square, layers.tanhForward, layers.tanhBackward),
+  check('preluBackward', slopes, layers.preluForward, layers.preluBackward),
+  check('maxoutBackward', square, (x) => layers.maxoutForward(x, 2), layers.maxoutBackward),
+  check('softmaxBackward', square, (x) => layers.softmaxForward(x), layers.softmaxBackward),
   check(
     'convBackwardNaive', conv, (x, w, b) => layers.convForwardNaive(x, w, b, same), layers.convBackwardNaive, linear,
   ),
@@ -90,6 +96,7 @@ export const layerChecks: readonly LayerCheck[] = [
   check('maxPoolBackwardNaive', images, (x) => layers.maxPoolForwardNaive(x, pool2), layers.maxPoolBackwardNaive),
   check('maxPoolBackwardFast', images, (x) => layers.maxPoolForwardFast(x, pool2), layers.maxPoolBackwardFast),
   check('maxPoolBackward, overlapping', images, (x) => layers.maxPoolForward(x, overlapping), layers.maxPoolBackward),
+  check('adaptiveAvgPoolBackward', images, (x) => layers.adaptiveAvgPoolForward(x, 3), layers.adaptiveAvgPoolBackward, linear),
   check('avgPoolBackward', images, (x) => layers.avgPoolForward(x, overlapping), layers.avgPoolBackward),
   check('globalAvgPoolBackward', images, layers.globalAvgPoolForward, layers.globalAvgPoolBackward),
   check(

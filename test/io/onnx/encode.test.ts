@@ -98,6 +98,12 @@ describe('encodeOnnx', () => {
     expect(onnxMetadata(encodeOnnx(double, { inputShape: 3 })).sample!.outputs[0].dtype).toBe('float64');
   });
 
+  it('writes a variable that is laid out flat', () => {
+    class Flat extends nn.Module { forward(x: nn.Variable): nn.Variable { return x.mul(2).flatten(); } }
+    const bytes = encodeOnnx(nn.sequential(new nn.Linear(3, 1), new Flat()), { inputShape: 3 });
+    expect(operators(bytes)).toEqual(['Gemm', 'Mul', 'Reshape']);
+  });
+
   it('leaves the model as it was', () => {
     const net = small().train();
     const before = net.stateDict();
