@@ -12,6 +12,7 @@ import { build } from 'esbuild';
 import { embedWorker } from './embed-worker.ts';
 import { lateArrival } from './late-arrival.ts';
 import { onlyUsedInstructions } from './used-instructions.ts';
+import { withoutUnusedFamilies } from './unused-families.ts';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const source = join(root, 'examples', 'browser');
@@ -27,7 +28,10 @@ export async function buildPage(): Promise<void> {
     entryPoints: ['page.ts', 'worker.ts', 'style.css'].map((name) => join(source, name)), outdir: pageFolder,
     bundle: true, splitting: true, minify: true, format: 'esm', platform: 'browser', target: 'es2022',
     chunkNames: '[name]-[hash]', logLevel: 'warning',
-    tsconfig: join(root, 'tsconfig.json'), plugins: [embedWorker({ forBrowsers: true }), lateArrival(), onlyUsedInstructions()],
+    tsconfig: join(root, 'tsconfig.json'),
+    plugins: [
+      embedWorker({ forBrowsers: true }), lateArrival(), onlyUsedInstructions(), withoutUnusedFamilies(),
+    ],
   });
   await copyFile(join(source, 'index.html'), join(pageFolder, 'index.html'));
 }
