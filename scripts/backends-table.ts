@@ -14,7 +14,7 @@ export const backendsPage: string = fileURLToPath(new URL('../docs/guide/backend
 const families: Readonly<Record<string, string>> = {
   MatrixKernels: 'Matrix products', ConvKernels: 'Convolution', PoolKernels: 'Pooling', ActivationKernels: 'Activations',
   NormKernels: 'Normalisation', FusedKernels: 'Fused layers', LossKernels: 'Losses', UpdateKernels: 'Update rules',
-  ListKernels: 'Lists of parameters', ElementwiseKernels: 'Elementwise',
+  ListKernels: 'Lists of parameters', ElementwiseKernels: 'Elementwise', AugmentKernels: 'Augmentation',
 };
 
 /** A kernel, its family's interface, and the first sentence that the contract has on it. */

@@ -1,14 +1,16 @@
 /**
- * Leaves families of kernels out of a page whose networks cannot ask for them; the next simpler backend would stand in.
- * Each is two files: what emits the kernels, and what launches them.
+ * Leaves families of kernels out of a page that cannot ask for them. For group norm the next simpler backend would
+ * stand in; the page neither crops images nor changes their colours, and has no definition of that either.
  */
 
 import type { Plugin } from 'esbuild';
 
-/** Where each lies below src/kernels/simd, and what it is instead. */
+/** Files below src/kernels, by the last folder and name, and what each is instead. */
 const families: Readonly<Record<string, string>> = {
   'norm/groupnorm-kernels.ts': 'export function emitGroupnorm() {}',
   'norm/groupnorm.ts': 'export const groupnormKernels = {};',
+  'augment/index.ts': 'export function emitAugment() {} export const augmentKernels = {};',
+  'naive/augment.ts': 'export const naiveAugment = {};',
 };
 
 export function withoutUnusedFamilies(): Plugin {
@@ -16,7 +18,7 @@ export function withoutUnusedFamilies(): Plugin {
     name: 'unused-families',
     setup({ onLoad, onEnd }) {
       const left = new Set(Object.keys(families));
-      onLoad({ filter: /[\\/]kernels[\\/]simd[\\/].*\.ts$/ }, ({ path }) => {
+      onLoad({ filter: /[\\/]kernels[\\/].*\.ts$/ }, ({ path }) => {
         const file = path.split(/[\\/]/).slice(-2).join('/');
         if (!Object.hasOwn(families, file)) return null;
         left.delete(file);

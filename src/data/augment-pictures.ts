@@ -5,11 +5,12 @@ import { checkRank, checkTensor, shapeText } from '../tensor/check.ts';
 import { contiguousData, emptyTensor } from '../tensor/internal.ts';
 import { checkRandomSource, type RandomSource } from '../tensor/random/source.ts';
 import { Tensor } from '../tensor/tensor.ts';
-import type { TypedArray } from '../kernels/memory/allocate.ts';
+import type { FloatArray, ImageGeometry } from '../kernels/contract.ts';
+import { allocate, type TypedArray } from '../kernels/memory/allocate.ts';
+import { activeKernels } from '../kernels/registry.ts';
 import type { BatchInfo, TransformOptions } from '../runtime/batch-info.ts';
-import { resample } from './resample.ts';
 
-/** A batch's array before and after, and its sides. */
+/** A batch's array, and its sides. */
 function startOf(fn: string, X: Tensor, rng: RandomSource) {
   const [count, channels, height, width] = checkRank(fn, 'X', X, 4).shape;
   checkRandomSource(fn, 'rng', rng);
@@ -43,25 +44,45 @@ export interface CropOptions extends TransformOptions {
  */
 export function randomCrop(X: Tensor, rng: RandomSource, options: CropOptions = {}): Tensor {
   const fn = 'randomCrop';
-  const { count, channels, height, width, plane, from } = startOf(fn, X, rng);
+  const { count, height, width } = startOf(fn, X, rng);
   checkOptions(fn, options, ['minArea', 'maxRatio', 'batch']);
   const minArea = checkNumber(fn, 'minArea', options.minArea ?? 0.5, 0, 1);
   const stretch = Math.log(checkNumber(fn, 'maxRatio', options.maxRatio ?? 4 / 3, 1, 100));
-  const out = emptyTensor(X.shape, X.dtype);
-  const to = out.data;
   const side = (extent: number, share: number): number => Math.min(extent, Math.max(1, Math.round(extent * share)));
+  const boxes = allocate('int32', 4 * count) as Int32Array;
   for (let n = 0; n < count; n++) {
     const area = Math.sqrt(minArea + (1 - minArea) * rng.random());
     const ratio = Math.exp(stretch * (rng.random() - 0.5));
     const [cropHeight, cropWidth] = [side(height, area / ratio), side(width, area * ratio)];
     const top = Math.floor(rng.random() * (height - cropHeight + 1));
     const left = Math.floor(rng.random() * (width - cropWidth + 1));
-    const corner = n * channels * plane + top * width + left;
-    const starts = Array.from({ length: channels }, (_, c) => corner + c * plane);
-    const picture = resample(
-      { values: from, starts, height: cropHeight, width: cropWidth, rowStride: width, columnStride: 1 }, height, width,
-    );
-    store(picture, to, n * channels * plane);
+    boxes.set([top, left, cropHeight, cropWidth], 4 * n);
+  }
+  return changed(X, (from, to, first, g) =>
+    activeKernels().cropImages(from, boxes.subarray(4 * first, 4 * (first + g.batch)), to, g));
+}
+
+/**
+ * A batch's images computed by a kernel from theirs, `first` being the place of the first of those that it is given:
+ * all at once, or one after the other in float64 where they hold whole numbers, to which what comes is rounded.
+ */
+function changed(
+  X: Tensor, compute: (from: FloatArray, to: FloatArray, first: number, g: ImageGeometry) => void,
+): Tensor {
+  const [batch, channels, height, width] = X.shape;
+  const from = contiguousData(X);
+  const out = emptyTensor(X.shape, X.dtype);
+  if (from instanceof Float32Array || from instanceof Float64Array) {
+    compute(from, out.data as FloatArray, 0, { batch, channels, height, width });
+    return out;
+  }
+  const size = channels * height * width;
+  const [before, after] = [new Float64Array(size), new Float64Array(size)];
+  const to = out.data;
+  for (let n = 0; n < batch; n++) {
+    before.set(from.subarray(n * size, (n + 1) * size));
+    compute(before, after, n, { batch: 1, channels, height, width });
+    store(after, to, n * size);
   }
   return out;
 }
@@ -86,69 +107,38 @@ export interface JitterOptions extends TransformOptions {
  */
 export function colorJitter(X: Tensor, rng: RandomSource, options: JitterOptions = {}): Tensor {
   const fn = 'colorJitter';
-  const { count, channels, plane, from } = startOf(fn, X, rng);
+  const { count } = startOf(fn, X, rng);
   checkOptions(fn, options, ['brightness', 'contrast', 'saturation', 'mean', 'std', 'batch']);
-  const [brightness, contrast, saturation] = (['brightness', 'contrast', 'saturation'] as const)
+  const reaches = (['brightness', 'contrast', 'saturation'] as const)
     .map((name) => checkNumber(fn, name, options[name] ?? 0.2, 0, 1));
   const mean = statistic(fn, 'mean', options.mean, X, 0);
   const std = statistic(fn, 'std', options.std, X, 1);
-  const size = channels * plane;
-  const pixels = new Float64Array(size);
-  const out = emptyTensor(X.shape, X.dtype);
-  const to = out.data;
-  const factor = (reach: number): number => 1 + reach * (2 * rng.random() - 1);
-  for (let n = 0; n < count; n++) {
-    const factors = [factor(brightness), factor(contrast), factor(saturation)] as const;
-    for (let i = 0; i < size; i++) pixels[i] = from[n * size + i] * std[i] + mean[i];
-    jitter(pixels, channels, plane, factors);
-    for (let i = 0; i < size; i++) pixels[i] = (pixels[i] - mean[i]) / std[i];
-    store(pixels, to, n * size);
-  }
-  return out;
+  const factors = floatsFor(X, 3 * count);
+  for (let i = 0; i < factors.length; i++) factors[i] = 1 + reaches[i % 3] * (2 * rng.random() - 1);
+  return changed(X, (from, to, first, g) =>
+    activeKernels().jitterColors(from, factors.subarray(3 * first, 3 * (first + g.batch)), mean, std, to, g));
 }
 
-const clamp = (value: number): number => (value < 0 ? 0 : value > 255 ? 255 : value);
-
-/** Changes one image of pixels from 0 to 255. */
-function jitter(
-  pixels: Float64Array, channels: number, plane: number,
-  [brightness, contrast, saturation]: readonly [number, number, number],
-): void {
-  for (let i = 0; i < pixels.length; i++) pixels[i] = clamp(brightness * pixels[i]);
-  let middle = 0;
-  for (let p = 0; p < plane; p++) middle += greyOf(pixels, p, plane, channels);
-  middle /= plane;
-  for (let i = 0; i < pixels.length; i++) pixels[i] = clamp(middle + contrast * (pixels[i] - middle));
-  if (channels !== 3) return;
-  for (let p = 0; p < plane; p++) {
-    const grey = greyOf(pixels, p, plane, channels);
-    for (let i = p; i < pixels.length; i += plane) pixels[i] = clamp(grey + saturation * (pixels[i] - grey));
-  }
-}
-
-/** A pixel's grey: the luma of ITU-R BT.601 of three channels, else the mean of all. */
-function greyOf(pixels: Float64Array, p: number, plane: number, channels: number): number {
-  if (channels === 3) return 0.299 * pixels[p] + 0.587 * pixels[p + plane] + 0.114 * pixels[p + 2 * plane];
-  let sum = 0;
-  for (let i = p; i < channels * plane; i += plane) sum += pixels[i];
-  return sum / channels;
+/** An array of the type that a batch is computed in, its contents unspecified. */
+function floatsFor(X: Tensor, length: number): FloatArray {
+  return allocate(X.dtype === 'float32' ? 'float32' : 'float64', length) as FloatArray;
 }
 
 /** A statistic of every element of an image. Throws RangeError unless it has a number a channel, or a pixel. */
 function statistic(
   fn: string, name: string, value: Tensor | undefined, X: Tensor, otherwise: number,
-): Float64Array {
-  if (value === undefined) return new Float64Array(X.size / Math.max(1, X.shape[0])).fill(otherwise);
+): FloatArray {
   const [, channels, height, width] = X.shape;
+  const plane = height * width;
+  const all = floatsFor(X, channels * plane);
+  if (value === undefined) return all.fill(otherwise);
   const values = contiguousData(checkTensor(fn, name, value));
   const allowed = [[channels, 1, 1], [channels, height, width]].map(shapeText);
   if (!allowed.includes(shapeText(value.shape))) {
     throw new RangeError(`${fn}: ${name} must be ${allowed.join(' or ')}, got ${shapeText(value.shape)}`);
   }
-  const plane = height * width;
-  if (values.length !== channels) return Float64Array.from(values);
-  const all = new Float64Array(channels * plane);
-  for (let c = 0; c < channels; c++) all.fill(values[c], c * plane, (c + 1) * plane);
+  if (values.length === all.length) all.set(values);
+  else for (let c = 0; c < channels; c++) all.fill(values[c], c * plane, (c + 1) * plane);
   return all;
 }
 

@@ -107,6 +107,14 @@ export interface GroupGeometry {
   readonly inner: number;
 }
 
+/** Sizes of a batch of images (batch, channels, height, width). */
+export interface ImageGeometry {
+  readonly batch: number;
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+}
+
 /** What a convolution or affine kernel does to its result while it is still in registers. */
 export interface Epilogue {
   /** multiplied per filter before the bias: how a test-time batchnorm folds into the convolution */
@@ -347,10 +355,30 @@ export interface ElementwiseKernels {
   sumRows(x: FloatArray, out: FloatArray, rows: number, columns: number): void;
 }
 
+/** What makes training images others of the same class (see src/data/augment-pictures.ts). */
+export interface AugmentKernels {
+  /**
+   * out = a part of each image of x, brought to the size of the whole by bilinear interpolation. boxes (batch, 4) has
+   * each part's top, left, height and width, which lie inside the image. Output pixel o of n along an axis lies at
+   * (o + 1/2) size / n - 1/2 in the part, or at its border where that is outside, and mixes the two pixels around it.
+   */
+  cropImages(x: FloatArray, boxes: Int32Array, out: FloatArray, g: ImageGeometry): void;
+  /**
+   * out = x with another brightness, contrast and saturation. Pixels are x std + mean, both (channels, height, width),
+   * and what they become is kept within 0 to 255 after each of three changes by factors (batch, 3): brightness times a
+   * pixel; contrast times its distance from the mean grey of its image; and saturation times its distance from the grey
+   * at its place, where there are three channels. Grey is 0.299 red + 0.587 green + 0.114 blue of three, else the
+   * channels' mean.
+   */
+  jitterColors(
+    x: FloatArray, factors: FloatArray, mean: FloatArray, std: FloatArray, out: FloatArray, g: ImageGeometry,
+  ): void;
+}
+
 /** Every kernel a backend can offer. */
 export interface Kernels
   extends MatrixKernels, ConvKernels, PoolKernels, ActivationKernels, NormKernels, FusedKernels, LossKernels,
-  UpdateKernels, ListKernels, ElementwiseKernels {}
+  UpdateKernels, ListKernels, ElementwiseKernels, AugmentKernels {}
 
 export type KernelName = keyof Kernels;
 

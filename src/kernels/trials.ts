@@ -19,6 +19,7 @@ const fused: PoolGeometry = {
   outHeight: 4, outWidth: 4,
 };
 const groups = { batch: 2, groups: 2, channelsPerGroup: 3, inner: 5 };
+const pictures = { batch: 3, channels: 3, height: 7, width: 9 };
 const channels = { outer: 3, channels: 5, inner: 11 };
 
 export type Trial = readonly unknown[];
@@ -93,6 +94,11 @@ export function trials(random: (length: number) => Float32Array): Record<KernelN
     batchnormReluPoolBackward: [
       random(24 * 16), fusedOut, fusedArgmax, fusedIn, ones(6), room(6), ones(6), room(24 * 64), room(6), room(6),
       fused, 6, 1e-5,
+    ],
+    cropImages: [random(567), Int32Array.of(0, 0, 7, 9, 2, 3, 5, 6, 6, 4, 1, 2), room(567), pictures],
+    jitterColors: [
+      random(567), random(9).map((value) => 1 + value / 5), room(189).fill(120), room(189).fill(60), room(567),
+      pictures,
     ],
     svmLoss: [random(8 * 10), Int32Array.of(0, 9, 3, 3, 5, 1, 7, 2), room(80), 8, 10],
     updateEach: ['adamUpdate', [{ w: random(99), dw: random(99), state: [random(99), positive(99)] }],

@@ -34,6 +34,15 @@ describe('randomCrop', () => {
     expect(new Set(areas).size).toBeGreaterThan(10);
     expect(values(randomCrop(X, new Rng(3), { minArea: 1, maxRatio: 1 }))).toEqual(values(X));
   });
+
+  it('takes the same parts of images of every type, and rounds whole numbers', () => {
+    const X = bytes(4, [9, 3, 7, 10]);
+    const exact = values(randomCrop(X.astype('float64'), new Rng(2)));
+    values(randomCrop(X.astype('float32'), new Rng(2))).forEach((value, i) => expect(value).toBeCloseTo(exact[i], 3));
+    for (const type of ['uint8', 'int32'] as const) {
+      expect(values(randomCrop(X.astype(type), new Rng(2)))).toEqual(exact.map(Math.round));
+    }
+  });
 });
 
 describe('colorJitter', () => {

@@ -9,6 +9,7 @@ import type { DeviceKernels } from '../../src/gpu/device-kernels.ts';
 import type { KernelName, Kernels } from '../../src/kernels/contract.ts';
 import { naiveKernels } from '../../src/kernels/naive/index.ts';
 import { activationCases } from '../kernels/compare/activation.ts';
+import { augmentCases } from '../kernels/compare/augment.ts';
 import type { AnyCase } from '../kernels/compare/case.ts';
 import { convolutionCases } from '../kernels/compare/convolution.ts';
 import { elementwiseCases } from '../kernels/compare/elementwise.ts';
@@ -22,7 +23,7 @@ import { type Allocator, Workbench } from '../kernels/compare/workbench.ts';
 
 const cases: readonly AnyCase[] = [
   ...matrixCases, ...convolutionCases, ...poolingCases, ...activationCases, ...normalisationCases, ...fusedCases,
-  ...lossCases, ...updateCases, ...elementwiseCases,
+  ...lossCases, ...updateCases, ...elementwiseCases, ...augmentCases,
 ];
 
 /**

@@ -9,6 +9,7 @@ import { describe, it } from 'vitest';
 import type { Kernels } from '../../src/kernels/contract.ts';
 import { naiveKernels } from '../../src/kernels/naive/index.ts';
 import { activationCases } from './compare/activation.ts';
+import { augmentCases } from './compare/augment.ts';
 import type { AnyCase } from './compare/case.ts';
 import { convolutionCases } from './compare/convolution.ts';
 import { elementwiseCases } from './compare/elementwise.ts';
@@ -22,7 +23,7 @@ import { Workbench, type Allocator, type FloatType } from './compare/workbench.t
 
 export const allCases: readonly AnyCase[] = [
   ...matrixCases, ...convolutionCases, ...poolingCases, ...activationCases, ...normalisationCases, ...fusedCases,
-  ...lossCases, ...updateCases, ...elementwiseCases,
+  ...lossCases, ...updateCases, ...elementwiseCases, ...augmentCases,
 ];
 
 export interface CompareOptions {

@@ -4,6 +4,7 @@
  */
 
 import type { Kernels } from '../contract.ts';
+import { naiveAugment } from '../naive/augment.ts';
 import { fastActivation } from './activation.ts';
 import { fastConvolution } from './convolution.ts';
 import { fastElementwise } from './elementwise.ts';
@@ -16,5 +17,5 @@ import { fastUpdate } from './update.ts';
 
 export const jsKernels: Kernels = {
   ...fastMatrix, ...fastConvolution, ...fastPooling, ...fastActivation, ...fastNormalisation, ...fastFused,
-  ...fastLoss, ...fastUpdate, ...fastElementwise,
+  ...fastLoss, ...fastUpdate, ...fastElementwise, ...naiveAugment,
 };

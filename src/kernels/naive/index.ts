@@ -2,6 +2,7 @@
 
 import type { Kernels } from '../contract.ts';
 import { naiveActivation } from './activation.ts';
+import { naiveAugment } from './augment.ts';
 import { naiveConvolution } from './convolution.ts';
 import { naiveElementwise } from './elementwise.ts';
 import { naiveFused } from './fused.ts';
@@ -15,5 +16,5 @@ export { batchnormBackwardGraph } from './batchnorm-graph.ts';
 
 export const naiveKernels: Kernels = {
   ...naiveMatrix, ...naiveConvolution, ...naivePooling, ...naiveActivation, ...naiveNormalisation, ...naiveFused,
-  ...naiveLoss, ...naiveUpdate, ...naiveElementwise,
+  ...naiveLoss, ...naiveUpdate, ...naiveElementwise, ...naiveAugment,
 };

@@ -8,6 +8,7 @@ import { Engine, installEngine } from '../team/engine.ts';
 import { emitTeam } from '../team/loop.ts';
 import type { KernelForm } from '../team/part.ts';
 import { whyGivenUp } from '../team/team.ts';
+import { augmentKernels } from './augment/index.ts';
 import { convolutionKernels } from './conv/index.ts';
 import { elementwiseKernels } from './elementwise/index.ts';
 import { gemmKernels } from './gemm/gemm.ts';
@@ -25,6 +26,7 @@ const kernels: Partial<Kernels> = {
   ...poolKernels,
   ...elementwiseKernels,
   ...lossKernels,
+  ...augmentKernels,
 };
 
 /** An engine for each form of the kernels that has been asked for. */

@@ -1,6 +1,7 @@
 /** All SIMD kernels, to be emitted into modules by ones or many. */
 
 import { beginPart, type KernelForm, type KernelSource, type PartBytes } from '../team/part.ts';
+import { emitAugment } from './augment/index.ts';
 import { emitConvolution } from './conv/index.ts';
 import { emitElementwise } from './elementwise/index.ts';
 import { emitGemm } from './gemm/gemm-kernels.ts';
@@ -19,6 +20,7 @@ const families: readonly Family[] = [
   emitPoolings,
   emitElementwise,
   emitLosses,
+  emitAugment,
 ];
 
 /** The kernels in a form. Fused multiply-add is not in every engine, and rounds differently; wide ones do not. */

@@ -31,11 +31,30 @@ function products(type: FloatType): Buffer {
   return Buffer.concat(parts);
 }
 
-describe('matrix kernels on several threads', () => {
+/** Images of sides that vectors do not divide, cropped and in other colours. */
+function changedImages(type: FloatType): Buffer {
+  const simd = simdKernels();
+  return Buffer.concat([1, 3, 4].flatMap((channels) => {
+    const g = { batch: 31, channels, height: 43, width: 29 };
+    const size = channels * 43 * 29;
+    const x = randomFloats(type, 31 * size, 1);
+    const boxes = Int32Array.from({ length: 4 * 31 }, (_, i) => [i % 7, i % 5, 1 + i % 37, 1 + i % 25][i % 4]);
+    const factors = randomFloats(type, 3 * 31, 2).map((value) => 1 + value / 2);
+    const [mean, std] = [floats(type, size).fill(120), floats(type, size).fill(90)];
+    const [cropped, coloured] = [floats(type, x.length), floats(type, x.length)];
+    simd.cropImages(x, boxes, cropped, g);
+    simd.jitterColors(x, factors, mean, std, coloured, g);
+    return [cropped, coloured].map(({ buffer }) => new Uint8Array(buffer));
+  }));
+}
+
+const computed = (type: FloatType): Buffer => Buffer.concat([products(type), changedImages(type)]);
+
+describe('matrix kernels and those of training images on several threads', () => {
   let alone: Record<FloatType, Buffer>;
   beforeAll(async () => {
     await threads(1);
-    alone = { float32: products('float32'), float64: products('float64') };
+    alone = { float32: computed('float32'), float64: computed('float64') };
   });
   afterAll(async () => {
     configure({ threads: 'auto' });
@@ -46,7 +65,7 @@ describe('matrix kernels on several threads', () => {
     await threads(count);
     expect(existingTeam()?.joined).toBe(count - 1);
     for (const type of ['float32', 'float64'] as const) {
-      for (let round = 0; round < 2; round++) expect(Buffer.compare(products(type), alone[type])).toBe(0);
+      for (let round = 0; round < 2; round++) expect(Buffer.compare(computed(type), alone[type])).toBe(0);
     }
   });
 });
