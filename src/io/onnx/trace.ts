@@ -20,7 +20,7 @@ import { currentPath } from '../../nn/path.ts';
 import { watchLayers } from '../../nn/watch.ts';
 import { Rng } from '../../tensor/random/rng.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
-import { numbered } from '../sample.ts';
+import { numbered, outputsOf, type Sample } from '../sample.ts';
 import { type FloatType, GraphWriter, notExported, type Value } from './graph-writer.ts';
 import { writeLayer } from './write-layers.ts';
 import { writeOperation } from './write-operations.ts';
@@ -30,8 +30,8 @@ export interface Traced {
   readonly graph: GraphWriter;
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
-  /** the numbers that went in and came out */
-  readonly sample: { readonly inputs: readonly Tensor[]; readonly outputs: readonly Tensor[] };
+  /** numbers that go into the model and come out of it */
+  readonly sample: Sample;
 }
 
 /** What is done to the first input before the model sees it: (x - mean) / std, where the graph is to do that too. */
@@ -49,15 +49,16 @@ export function trace(
   preprocessing: Preprocessing | null,
 ): Traced {
   const module = asModule(model);
-  const [first, second] = batches.map((batch, pass) => {
+  const draw = (batch: number, pass: number): Tensor[] => {
     const rng = new Rng(seed + pass);
     const inputs = shapes.map((shape) => rng.normal(0, 1, [batch, ...shape], dtypeOf(model)));
     if (preprocessing !== null) {
       const { mean, std } = preprocessing;
       inputs[0] = inputs[0].mul(std).add(mean).astype(dtypeOf(model));
     }
-    return traceModule(module, inputs, float, preprocessing);
-  });
+    return inputs;
+  };
+  const [first, second] = batches.map((batch, pass) => traceModule(module, draw(batch, pass), float, preprocessing));
   const difference = first.graph.difference(second.graph);
   if (difference !== null) {
     throw notExported(
@@ -65,13 +66,20 @@ export function trace(
       'variables alone, and leave the first axis to the batch',
     );
   }
-  return first;
+  // what the model itself gives: a pass that is written down has each layer by itself, and rounds where others do not
+  const inputs = draw(batches[0], 0);
+  const seen = inputs.map((x, i) => (i === 0 ? preparedTensor(x, preprocessing) : x));
+  return { ...first, sample: { inputs, outputs: outputsOf(model, seen) } };
 }
 
 /** The type that the model computes in. */
 export function dtypeOf(model: Module | Network): FloatType {
   const dtype = model instanceof Network ? model.params.W1.dtype : model.parameters()[0]?.dtype;
   return dtype === 'float64' ? 'float64' : 'float32';
+}
+
+function preparedTensor(x: Tensor, preprocessing: Preprocessing | null): Tensor {
+  return preprocessing === null ? x : x.sub(preprocessing.mean).div(preprocessing.std).astype(x.dtype);
 }
 
 /** The input as the model sees it, and as the graph makes it. */
@@ -81,12 +89,12 @@ function prepared(
   if (preprocessing === null) return [x, value];
   const { mean, std } = preprocessing;
   const shifted = graph.add('Sub', [value, graph.constant('mean', mean)], value.shape);
-  return [x.sub(mean).div(std).astype(x.dtype), graph.add('Div', [shifted, graph.constant('std', std)], value.shape)];
+  return [preparedTensor(x, preprocessing), graph.add('Div', [shifted, graph.constant('std', std)], value.shape)];
 }
 
 function traceModule(
   model: Module, given: readonly Tensor[], float: FloatType, preprocessing: Preprocessing | null,
-): Traced {
+): Omit<Traced, 'sample'> {
   const graph = new GraphWriter(float, currentPath);
   const symbols = given.map((x, i) => graph.input(numbered('input', i), x.shape));
   const seen = given.map((x, i) => prepared(graph, x, symbols[i], i === 0 ? preprocessing : null));
@@ -133,8 +141,7 @@ function traceModule(
       const computed = watchOperations(watch, () =>
         (model instanceof GraphModel ? model.forwardAll(...inputs) : [model.forward(...inputs)]));
       const outputs = computed.map((out, i) => graph.output(numbered('output', i), valueOf(out)));
-      const sample = { inputs: given, outputs: computed.map(({ value }) => value.clone()) };
-      return { graph, inputs: symbols, outputs, sample };
+      return { graph, inputs: symbols, outputs };
     });
   } finally {
     stop();
