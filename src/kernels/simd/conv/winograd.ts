@@ -6,7 +6,7 @@ import { alignBlock } from '../../memory/blocks.ts';
 import { form, launch, launched, type Place, scratch } from '../launch.ts';
 import {
   type FilterGradient, gradientGroupBytes, gradientGroups, keptFiltersMostBatch, leastTasks,
-  winogradChunkBytes, winogradGradientLeastTiles, winogradLeastTasks, winogradLeastTiles,
+  winogradChunkBytes, winogradGradientLeastTiles, winogradLeastTasks, winogradLeastTiles, winogradTaskTiles,
 } from './choose.ts';
 import { epilogueTable } from './epilogue.ts';
 import { keptFilters } from './kept-filters.ts';
@@ -51,7 +51,8 @@ function cut(p: Problem, taps: Taps, leastTiles: number): Chunks {
   // by vectors, so that chunks, and with them the order of sums, are the same in every form
   const tileBytes = points * 16 * (Math.ceil(p.channels / 4) + 2 * filterBlocks);
   const tiles = Math.max(leastTiles, Math.floor(winogradChunkBytes / tileBytes));
-  const rowsPerTask = Math.max(1, Math.min(Math.floor(tiles / tilesX), Math.ceil(rows / leastTasks)));
+  const tasks = Math.max(1, Math.min(leastTasks, Math.floor(rows * tilesX / winogradTaskTiles)));
+  const rowsPerTask = Math.max(1, Math.min(Math.floor(tiles / tilesX), Math.ceil(rows / tasks)));
 
   const groupBytes = bytes * roundUp(rowsPerTask * tilesX, tilesTogether(form()));
   const vPointBytes = pointBytes(channelGroups * groupBytes);
