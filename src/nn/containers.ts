@@ -24,7 +24,9 @@ function stretches(modules: readonly Module[]): Stretch[] {
   const found: Stretch[] = [];
   for (let at = 0; at < modules.length;) {
     const run: LayerModule[] = [];
-    while (modules[at + run.length] instanceof LayerModule) run.push(modules[at + run.length] as LayerModule);
+    for (let layer: Module | undefined = modules[at]; layer instanceof LayerModule && layer._computesRecord; layer = modules[at + run.length]) {
+      run.push(layer);
+    }
     if (run.length === 0) {
       found.push({ modules: [modules[at]], record: null });
       at++;
@@ -71,7 +73,9 @@ function together(layers: readonly LayerModule[], record: LayerRecord, x: Variab
   const singly = (): Variable => layers.reduce((out, layer) => layer.forward(out), x);
   if (!first.takes(x)) return singly();
   const parameters = layers.flatMap((layer) => layer.layerParameters());
-  const mode = layers.some((layer) => layer.training) ? 'train' : 'test';
+  // batchnorm alone is another at test time: one that is frozen so stays frozen among layers that train
+  const { training } = layers.find(({ _record }) => _record.kind === 'batchnorm') ?? first;
+  const mode = training ? 'train' : 'test';
   try {
     return applyLayer(first.constructor.name, record, x, parameters, mode);
   } catch {

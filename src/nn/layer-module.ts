@@ -20,6 +20,11 @@ export abstract class LayerModule extends Module {
     return this._ranks?.includes(x.ndim) ?? true;
   }
 
+  /** Whether forward computes what the record does, which it need not where a subclass has put its own in its place. */
+  get _computesRecord(): boolean {
+    return hasForwardOf(this, LayerModule.prototype);
+  }
+
   /** The parameters in the order in which the record takes them. */
   layerParameters(): Variable[] {
     return [];
@@ -37,4 +42,9 @@ export abstract class LayerModule extends Module {
     layerWatcher()?.(this, x.shape.slice(1));
     return out;
   }
+}
+
+/** Whether the module's class has the forward of this prototype. */
+export function hasForwardOf(module: Module, prototype: Module): boolean {
+  return (Object.getPrototypeOf(module) as Module).forward === prototype.forward;
 }

@@ -6,7 +6,8 @@ import { batchnorm, batchnormAddedGradients } from '../layers/batchnorm.ts';
 import type { Mode } from '../layers/record.ts';
 import { batchnormParam, type BatchnormRecord } from '../layers/records/normalization.ts';
 import { sameShape } from '../tensor/shape.ts';
-import type { BatchNorm2d } from './layers/norm.ts';
+import { BatchNorm2d } from './layers/norm.ts';
+import type { Module } from './module.ts';
 import { layerWatcher } from './watch.ts';
 
 /** The same numbers as the three operations give, but what lies between them is neither written nor kept. */
@@ -30,6 +31,8 @@ const operation: Operation<[record: BatchnormRecord, fn: string, mode: Mode]> = 
  * the single layers. Throws as the three operations do.
  */
 export function residualEnd(norm: BatchNorm2d, x: Variable, shortcut: Variable): Variable {
+  // a block's field may have been given something else since
+  if (!(norm instanceof BatchNorm2d && norm._computesRecord)) return (norm as Module).forward(x).add(shortcut).relu();
   const inputs = [x, shortcut, ...norm.layerParameters()];
   const isPlain = norm.takes(x) && x.size > x.shape[0] * x.shape[1] && x.shape[1] === norm.weight.size
     && sameShape(x.shape, shortcut.shape) && inputs.every(({ dtype }) => dtype === x.dtype) && layerWatcher() === null;

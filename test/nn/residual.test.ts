@@ -86,3 +86,52 @@ it('a residual block ends as its parts do where these are of no common shape, an
   expect(() => residualEnd(norm, one, one)).toThrow(/BatchNorm2d: x must have more than 1 value per channel/);
   expect(() => residualEnd(norm, nn.variable(new Rng(1).normal(0, 1, [2, 5, 3, 3])), x)).toThrow(/channels|gamma/);
 });
+
+it('layers are not computed together with what stands in the place of one: a subclass, or another module', () => {
+  class Negated extends nn.BatchNorm2d {
+    override forward(x: nn.Variable): nn.Variable { return super.forward(x).neg(); }
+  }
+  class Halved extends nn.Linear {
+    override forward(x: nn.Variable): nn.Variable { return super.forward(x).mul(0.5); }
+  }
+  class Sevens extends nn.ReLU {
+    override forward(x: nn.Variable): nn.Variable { return x.mul(0).add(7); }
+  }
+  const rng = new Rng(3);
+  const x = nn.variable(rng.normal(0, 1, [2, 4, 3, 3]));
+  const rows = nn.variable(rng.normal(0, 1, [3, 4]));
+  const byHand = (...layers: nn.Module[]): unknown =>
+    layers.reduce((out, layer) => layer.forward(out), layers[0] instanceof nn.Linear ? rows : x).value.toArray();
+  for (const layers of [
+    [new nn.Conv2d(4, 4, 1), new Negated(4), new nn.ReLU()], [new nn.Conv2d(4, 4, 1), new Sevens()],
+    [new Halved(4, 4), new nn.ReLU()], [new nn.Linear(4, 4), new Sevens()],
+  ]) {
+    const net = nn.sequential(...layers);
+    expect(net.forward(layers[0] instanceof nn.Linear ? rows : x).value.toArray()).toEqual(byHand(...layers));
+  }
+  const expected = new Negated(4).forward(x).add(x).relu();
+  expect(residualEnd(new Negated(4), x, x).value.toArray()).toEqual(expected.value.toArray());
+  const block = new BasicBlock(4, 4, 1, null, {});
+  Object.assign(block, { bn2: new nn.Flatten() });
+  expect(() => block.forward(x)).toThrow(/shape/);
+});
+
+it('batchnorm that is frozen among layers that train computes with its running averages and leaves them', () => {
+  const rng = new Rng(4);
+  for (const [layer, norm, shape] of [
+    [new nn.Conv2d(3, 4, 3), new nn.BatchNorm2d(4), [2, 3, 5, 5]], [new nn.Linear(3, 4), new nn.BatchNorm1d(4), [6, 3]],
+  ] as const) {
+    const relu = new nn.ReLU();
+    const net = nn.sequential(layer, norm, relu).train();
+    norm.eval();
+    const x = nn.variable(rng.normal(0, 1, shape));
+    const out = net.forward(x).value.data;
+    relu.forward(norm.forward(layer.forward(x))).value.data.forEach((value, i) => expect(out[i]).toBeCloseTo(value, 5));
+    expect(norm.runningMean.toArray()).toEqual([0, 0, 0, 0]);
+    // and the other way round
+    net.eval();
+    norm.train();
+    net.forward(x);
+    expect(norm.runningMean.toArray()).not.toEqual([0, 0, 0, 0]);
+  }
+});

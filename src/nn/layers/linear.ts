@@ -8,7 +8,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import type { Settings } from '../architecture/types.ts';
 import { layerOptions, type LayerOptions } from '../defaults.ts';
 import { uniformByFanIn } from '../initializers.ts';
-import { LayerModule } from '../layer-module.ts';
+import { hasForwardOf, LayerModule } from '../layer-module.ts';
 import { parameterEntry, type StateEntry } from '../module.ts';
 
 export interface LinearOptions extends LayerOptions {
@@ -49,6 +49,10 @@ export class Linear extends LayerModule {
 
   override takes(x: Variable): boolean {
     return x.ndim === 2 && x.shape[1] === this.#inFeatures;
+  }
+
+  override get _computesRecord(): boolean {
+    return hasForwardOf(this, Linear.prototype);
   }
 
   /** out (..., outFeatures) for x (..., inFeatures). Throws RangeError for another last axis. */

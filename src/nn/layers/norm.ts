@@ -12,7 +12,7 @@ import { checkShape, shapeText, sizeOf } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { Settings } from '../architecture/types.ts';
 import { layerOptions, type LayerOptions } from '../defaults.ts';
-import { LayerModule } from '../layer-module.ts';
+import { hasForwardOf, LayerModule } from '../layer-module.ts';
 import type { StateEntry } from '../module.ts';
 
 export interface NormOptions extends LayerOptions {
@@ -135,6 +135,10 @@ export class LayerNorm extends Norm {
     const eps = checkNumber(fn, 'eps', options.eps ?? 1e-5, 0);
     this._record = layernormRecord(sizeOf(axes), eps);
     this._settings = { shape: axes, eps, dtype };
+  }
+
+  override get _computesRecord(): boolean {
+    return hasForwardOf(this, LayerNorm.prototype);
   }
 
   /** x (..., shape) normalised over the axes of the shape. Throws RangeError where the last axes are others. */
