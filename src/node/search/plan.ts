@@ -69,8 +69,8 @@ export function planRound(where: string, definition: Definition, round: number, 
   const count = checkInteger(where, 'trials', definition.trials ?? standardTrials, 1, mostTrials);
   const seeds = new Rng(seed);
   const rng = new Rng(Array.from({ length: round + 1 }, () => seeds.next32())[round]);
-  const drawn = (from: Space, length: number): Settings[] =>
-    drawnApart(from, length, rng, before.map(({ settings }) => settings));
+  const tried = before.map(({ settings }) => settings);
+  const drawn = (from: Space, length: number): Settings[] => drawnApart(from, length, rng, tried);
   switch (method) {
     case 'random': return round === 0 ? drawn(space, count) : [];
     case 'grid': return round === 0 ? grid(where, space, definition.trials ?? mostTrials) : [];
@@ -78,7 +78,9 @@ export function planRound(where: string, definition: Definition, round: number, 
       if (round >= Math.min(stages, count)) return [];
       const share = Math.ceil((count - before.length) / (Math.min(stages, count) - round));
       const good = ranked(before.filter(({ valAccuracy }) => valAccuracy !== null)).map((each) => each.settings);
-      return drawn(narrow(space, good.slice(0, Math.max(3, Math.ceil(good.length / 4)))), share);
+      const near = drawn(narrow(space, good.slice(0, Math.max(3, Math.ceil(good.length / 4)))), share);
+      // where all that lies near was tried, the rest comes from the whole space: a round of nothing would end the search
+      return [...near, ...drawnApart(space, share - near.length, rng, [...tried, ...near])];
     }
     case 'halving': {
       const { epochs } = space.base;
