@@ -24,7 +24,8 @@ function stretches(modules: readonly Module[]): Stretch[] {
   const found: Stretch[] = [];
   for (let at = 0; at < modules.length;) {
     const run: LayerModule[] = [];
-    for (let layer: Module | undefined = modules[at]; layer instanceof LayerModule && layer._computesRecord; layer = modules[at + run.length]) {
+    for (const layer of modules.slice(at)) {
+      if (!(layer instanceof LayerModule && layer._computesRecord)) break;
       run.push(layer);
     }
     if (run.length === 0) {

@@ -79,7 +79,7 @@ export function planRound(where: string, definition: Definition, round: number, 
       const share = Math.ceil((count - before.length) / (Math.min(stages, count) - round));
       const good = ranked(before.filter(({ valAccuracy }) => valAccuracy !== null)).map((each) => each.settings);
       const near = drawn(narrow(space, good.slice(0, Math.max(3, Math.ceil(good.length / 4)))), share);
-      // where all that lies near was tried, the rest comes from the whole space: a round of nothing would end the search
+      // where all that lies near was tried, the whole space gives the rest: a round of nothing would end the search
       return [...near, ...drawnApart(space, share - near.length, rng, [...tried, ...near])];
     }
     case 'halving': {
