@@ -5,11 +5,19 @@ import type { DeviceKernels } from '../device-kernels.ts';
 import { Call } from './call.ts';
 import * as operations from './operations.ts';
 import type { Session } from './session.ts';
-import { groupsFor, job } from './shader.ts';
+import { groupsFor, type Job, job, type Shader } from './shader.ts';
 import {
   axpyShader, type BackwardName, binaryShaders, type ForwardName, scalarShaders, unaryShaders,
 } from './shaders/elementwise.ts';
 import { updateRules, type UpdateName, updateShaders } from './shaders/update.ts';
+import type { GpuBuffer } from './types.ts';
+
+/** A job of one shader for every element, told the number s. */
+function elementwise<Buffer extends string>(
+  of: Shader<Buffer, 'length', 's'>, buffers: Readonly<Record<Buffer, GpuBuffer>>, length: number, s: number = 0,
+): Job {
+  return job(of, buffers, { length, s }, groupsFor(length));
+}
 
 /** A kernel of some arrays and numbers that reads them off the contract's arguments. */
 type Open = (fn: string) => Call;
@@ -128,14 +136,24 @@ function activationKernels(open: Open): DeviceKernels {
 
 function batchnormKernels(open: Open): DeviceKernels {
   const backward = (fn: 'batchnormBackward' | 'batchnormBackwardConstant'): DeviceKernels['batchnormBackward'] =>
-    async (dout, x, gamma, mean, variance, reluOut, dx, dgamma, dbeta, g, eps) => {
+    async (dout, x, gamma, mean, variance, reluOut, dx, dgamma, dbeta, g, eps, passed = null, more = null) => {
       const call = open(fn);
-      const jobs = [];
+      const { length } = dout;
+      const jobs: Job[] = [];
       let upstream = call.input('dout', dout);
+      if (more !== null) {
+        const sum = call.scratch(length);
+        jobs.push(elementwise(binaryShaders.add, { a: upstream, b: call.input('more', more), out: sum }, length));
+        upstream = sum;
+      }
       if (reluOut !== null) {
-        const masked = call.scratch(dout.length);
-        jobs.push(operations.activationBackward('reluBackward', upstream, call.input('reluOut', reluOut), masked, dout.length));
+        const masked = passed === null ? call.scratch(length) : call.output('passed', passed);
+        jobs.push(operations.activationBackward('reluBackward', upstream, call.input('reluOut', reluOut), masked, length));
         upstream = masked;
+      } else if (passed !== null) {
+        const copy = call.output('passed', passed);
+        jobs.push(elementwise(scalarShaders.mul, { x: upstream, out: copy }, length, 1));
+        upstream = copy;
       }
       const norm = {
         gamma: call.input('gamma', gamma), mean: call.input('mean', mean), variance: call.input('variance', variance),
@@ -151,13 +169,24 @@ function batchnormKernels(open: Open): DeviceKernels {
         call.input('x', x), call.output('mean', mean), call.output('variance', variance), g,
       ));
     },
-    async batchnormApply(x, gamma, beta, mean, variance, out, g, eps, relu) {
+    async batchnormApply(x, gamma, beta, mean, variance, out, g, eps, relu, added = null) {
       const call = open('batchnormApply');
       const norm = {
         gamma: call.input('gamma', gamma), beta: call.input('beta', beta), mean: call.input('mean', mean),
         variance: call.input('variance', variance),
       };
-      await call.run(operations.batchnormApply(call.input('x', x), norm, call.output('out', out), g, eps, relu));
+      const to = call.output('out', out);
+      if (added === null) {
+        await call.run(operations.batchnormApply(call.input('x', x), norm, to, g, eps, relu));
+        return;
+      }
+      const { length } = x;
+      const [shifted, sum] = [call.scratch(length), relu ? call.scratch(length) : to];
+      await call.run(
+        operations.batchnormApply(call.input('x', x), norm, shifted, g, eps, false),
+        elementwise(binaryShaders.add, { a: shifted, b: call.input('added', added), out: sum }, length),
+        ...(relu ? [operations.activationForward('reluForward', sum, to, length, 0)] : []),
+      );
     },
     batchnormBackward: backward('batchnormBackward'),
     batchnormBackwardConstant: backward('batchnormBackwardConstant'),
@@ -212,22 +241,22 @@ function elementwiseKernels(open: Open): DeviceKernels {
     async binary(operation, a, b, out) {
       const call = open('binary');
       const buffers = { a: call.input('a', a), b: call.input('b', b), out: call.output('out', out) };
-      await call.run(job(binaryShaders[operation], buffers, { length: out.length, s: 0 }, groupsFor(out.length)));
+      await call.run(elementwise(binaryShaders[operation], buffers, out.length));
     },
     async binaryScalar(operation, a, s, out) {
       const call = open('binaryScalar');
       const buffers = { x: call.input('a', a), out: call.output('out', out) };
-      await call.run(job(scalarShaders[operation], buffers, { length: out.length, s }, groupsFor(out.length)));
+      await call.run(elementwise(scalarShaders[operation], buffers, out.length, s));
     },
     async unary(operation, x, out) {
       const call = open('unary');
       const buffers = { x: call.input('x', x), out: call.output('out', out) };
-      await call.run(job(unaryShaders[operation], buffers, { length: out.length, s: 0 }, groupsFor(out.length)));
+      await call.run(elementwise(unaryShaders[operation], buffers, out.length));
     },
     async axpy(alpha, x, y) {
       const call = open('axpy');
       const buffers = { x: call.input('x', x), y: call.changed('y', y, y) };
-      await call.run(job(axpyShader, buffers, { length: y.length, s: alpha }, groupsFor(y.length)));
+      await call.run(elementwise(axpyShader, buffers, y.length, alpha));
     },
     sum: total('sum', false),
     sumOfSquares: total('sumOfSquares', true),
