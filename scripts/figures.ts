@@ -128,12 +128,13 @@ function threads(): string {
   const drawing = new Drawing(240).text(90, 34, 'calling thread', 'ink').box(30, 46, 120, 36, 'one')
     .text(90, 69, 'posts a job', 'on').arrow(150, 64, 214, 64).box(224, 40, 200, 48, 'two')
     .text(324, 60, 'job 7, tasks left: 5', 'on').text(324, 78, 'in shared memory', 'on');
-  drawing.grid(490, 50, 1, 8, 20, (_, j) => j < 3 ? 'three' : 'cell').text(570, 38, '8 tasks, 3 taken');
+  drawing.grid(490, 50, 1, 8, 20, (_, j) => j < 2 ? 'one' : j > 6 ? 'three' : 'cell')
+    .text(570, 38, '8 tasks, 3 taken');
   for (const [i, name] of ['caller', 'worker 1', 'worker 2'].entries()) {
     const x = 120 + i * 170;
     drawing.arrow(x + 55, 150, 290 + i * 34, 92).box(x, 152, 110, 36, 'cell').text(x + 55, 175, name, 'ink');
   }
-  return drawing.text(345, 222, 'each takes the next task: one atomic subtraction').svg('Threads take tasks from one counter');
+  return drawing.text(345, 222, 'each takes the next task at its end').svg('Threads take tasks from both ends');
 }
 
 function batchnorm(): string {

@@ -1,7 +1,9 @@
 /**
  * The first page of the heap: what the threads tell each other (byte addresses), and the arguments of kernels.
  *
- * Words that different threads write lie in cache lines of their own. Everything is zero at first.
+ * What a job needs lies in one cache line, which is handed from thread to thread: a line takes a microsecond to a core
+ * that shares no cache with the last one to write it, and back. All else that different threads write lies in lines of
+ * its own. Everything is zero at first.
  */
 
 /** Byte addresses of the team's words. */
@@ -13,12 +15,15 @@ export const control = {
   ticket: 64,
   /** the upper half of the ticket, on which idle workers sleep */
   job: 68,
-  /** how many tasks of the current job are finished */
-  done: 128,
+  /** how many tasks of the current job were taken from the first on, and from the last back */
+  front: 72,
+  back: 76,
   /** the current job: its kernel (a position in the function table), the address of its arguments, its task count */
-  kernel: 192,
-  args: 196,
-  tasks: 200,
+  kernel: 80,
+  args: 84,
+  tasks: 88,
+  /** how many tasks of the current job are finished */
+  done: 92,
   /** workers asleep, or about to be: whether a new job must wake anybody */
   sleepers: 256,
   /** the team's number; a worker of an earlier team leaves when it sees a later one */

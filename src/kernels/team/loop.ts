@@ -5,7 +5,9 @@
  * A kernel is a function (args, task) in the table, where parts put it (part.ts): it does task number `task` of the job
  * whose arguments lie at `args`. The leader, which is the thread that called the library, publishes a job by writing
  * kernel, args and task count and then the ticket; every thread takes tasks by decrementing the ticket until none are
- * left. Because the ticket carries the job's number, a worker that was late for one job cannot take part in the next by
+ * left. Every other thread takes them at the back, so that, mostly, the same images go to the same thread in one kernel
+ * after another: what it wrote is in the cache of its core (on cores that share none, a step of network c takes 14.0 in
+ * place of 16.2 ms, of b with 10 images 0.92 in place of 1.06; elsewhere the same). Because the ticket carries the job's number, a worker that was late for one job cannot take part in the next by
  * mistake; because a job is not over before all its tasks are, kernel and args cannot change under a worker that has
  * taken one.
  *
@@ -81,6 +83,8 @@ export function emitTeam(initialPages: number, length: number = 0): Uint8Array<A
 
 const ticketAddress = constant('i32', control.ticket);
 const jobAddress = constant('i32', control.job);
+const frontAddress = constant('i32', control.front);
+const backAddress = constant('i32', control.back);
 const doneAddress = constant('i32', control.done);
 const sleepersAddress = constant('i32', control.sleepers);
 const partsAddress = constant('i32', control.parts);
@@ -110,6 +114,7 @@ function emitTake(module: ModuleBuilder, known: GlobalReference, learn: Function
   return defineFunction(module, 'team_take', ['i32', 'i32'], ['i32'], (f, address, generation) => {
     const ticket = f.local('i64');
     const claim = f.local('i32');
+    const takesLast = f.let(address.sub(control.records).divU(record.bytes).and(1));
     const no = constant('i32', 0);
     f.loop((again) => {
       f.set(ticket, atomicLoad('i64', ticketAddress));
@@ -124,8 +129,10 @@ function emitTake(module: ModuleBuilder, known: GlobalReference, learn: Function
       const before = atomicCompareExchange('i64', ticketAddress, ticket, ticket.sub(1));
       f.breakIf(again, before.ne(ticket));
 
-      // tasks are taken in ascending order
-      f.set(claim, jobWord(control.tasks).sub(remaining(ticket)).add(1));
+      // the two ends have as many together as the ticket has given, so they never meet
+      f.if(takesLast, () => {
+        f.set(claim, jobWord(control.tasks).sub(atomicUpdate('add', 'i32', backAddress, 1)));
+      }, () => f.set(claim, atomicUpdate('add', 'i32', frontAddress, 1).add(1)));
       f.atomicStore(address, claim, record.claim);
       runTask(f, module, claim.sub(1));
       const claimed = atomicCompareExchange('i32', address, claim, 0, record.claim);
@@ -158,7 +165,7 @@ function emitLead(module: ModuleBuilder, take: FunctionReference, wait: Function
     f.store(constant('i32', control.kernel), kernel);
     f.store(constant('i32', control.args), args);
     f.store(constant('i32', control.tasks), tasks);
-    f.atomicStore(doneAddress, constant('i32', 0));
+    for (const address of [frontAddress, backAddress, doneAddress]) f.store(address, constant('i32', 0));
     const job = apply('i64.extend_i32_u', 'i64', [load('i32', jobAddress).add(1)]);
     const ticket = job.shl(32).or(apply('i64.extend_i32_u', 'i64', [tasks]));
     f.atomicStore(ticketAddress, ticket); // publishes the lines above

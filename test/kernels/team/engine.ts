@@ -28,6 +28,8 @@ export const kernels = {
   number: 5,
   /** every task waits until all have been begun; then it traps if it is in a worker. args: counter, tasks */
   trapInWorker: 6,
+  /** every task waits until one for each thread has been begun; out[task] = its thread. args: counter, threads, out */
+  whose: 7,
 } as const;
 
 function forShare(
@@ -126,6 +128,12 @@ function emitPart(wanted: readonly object[], first: number, initialPages: number
   add('number', (f, args, task) => {
     const at = load('i32', args, 0).add(task.shl(3));
     f.store(at, load('f64', args, 512).add(toFloat('f64', task)));
+  });
+  add('whose', (f, args, task) => {
+    const counter = f.let(load('i32', args, 0));
+    f.drop(atomicUpdate('add', 'i32', counter, 1));
+    f.doWhile(() => undefined, () => atomicUpdate('or', 'i32', counter, 0).lt(load('i32', args, 4)));
+    f.store(load('i32', args, 8).add(task.shl(2)), globalValue(participant));
   });
   add('trapInWorker', (f, args) => {
     const counter = f.let(load('i32', args, 0));

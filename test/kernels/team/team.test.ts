@@ -107,6 +107,19 @@ describe('team', () => {
     meet(2);
   });
 
+  it.each([2, 3])('gives every other one of %i threads the last tasks, the others the first', async (threads) => {
+    await teamOf(threads);
+    for (const tasks of [threads, 7, 100]) {
+      counters[0] = 0;
+      slots.set([counters.byteOffset, threads, integers.byteOffset]);
+      runJob(kernels.whose, args, tasks, true);
+      const whose = [...integers.subarray(0, tasks)];
+      expect(new Set(whose).size).toBe(threads);
+      const sides = whose.map((thread) => thread % 2);
+      expect(sides).toEqual([...sides].sort());
+    }
+  });
+
   it('starts no thread for one thread, nor for a job of one task', async () => {
     configure({ threads: 1 });
     increment(10, 100, 1);
