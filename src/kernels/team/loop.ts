@@ -7,9 +7,9 @@
  * kernel, args and task count and then the ticket; every thread takes tasks by decrementing the ticket until none are
  * left. Every other thread takes them at the back, so that, mostly, the same images go to the same thread in one kernel
  * after another: what it wrote is in the cache of its core (on cores that share none, a step of network c takes 14.0 in
- * place of 16.2 ms, of b with 10 images 0.92 in place of 1.06; elsewhere the same). Because the ticket carries the job's number, a worker that was late for one job cannot take part in the next by
- * mistake; because a job is not over before all its tasks are, kernel and args cannot change under a worker that has
- * taken one.
+ * place of 16.2 ms, of b with 10 images 0.92 in place of 1.06; elsewhere the same). Because the ticket carries the
+ * job's number, a worker that was late for one job cannot take part in the next by mistake; because a job is not over
+ * before all its tasks are, kernel and args cannot change under a worker that has taken one.
  *
  * An idle worker spins, then sleeps on the job number. It announces that before it looks at the number for the last
  * time, and the leader looks for sleepers after it has changed the number, so one of the two always notices (Dekker's
