@@ -18,7 +18,7 @@ import {
 } from '../../../wasm/index.ts';
 import type { KernelForm } from '../../team/part.ts';
 import { type ArgumentTypes, Kernel, type KernelBuilder } from '../kernel.ts';
-import { least, shareOf, transpose } from '../vectors.ts';
+import { eachOfShare, least, shareOf, transpose } from '../vectors.ts';
 import { nothingBytes } from './epilogue.ts';
 import { everyTaps, filterTransform, inputSize, points, type Taps, tileSize } from './winograd-algebra.ts';
 import { emitInputRow, emitOutputRow, emitStoreBand, emitStrip, pixelShape, temporaryPixels, zero } from './winograd-transforms.ts';
@@ -43,7 +43,8 @@ export const chunkSizes = {
 export const gatherArguments: typeof chunkSizes & { readonly x: 'input' } = { ...chunkSizes, x: 'input' };
 
 const filterArguments = {
-  filters: 'i32', channels: 'i32', channelGroups: 'i32', uPointBytes: 'i32', outStride: 'i32', inStride: 'i32',
+  filters: 'i32', channels: 'i32', channelGroups: 'i32', filterBlocks: 'i32', blocksPerTask: 'i32', uPointBytes: 'i32',
+  outStride: 'i32', inStride: 'i32',
   w: 'input', table: 'input',
   // arrays in the heap, which outlive the launch: the filters' copy, and U
   kept: 'input?', u: 'output',
@@ -315,7 +316,7 @@ export function keptBlockBytes(channels: number, taps: Taps): number {
 }
 
 /**
- * Task: U of a block of 8 filters, all channels. Filter f's taps for channel c are the floats at f * outStride +
+ * Task: U of so many blocks of 8 filters, all channels. Filter f's taps for channel c are the floats at f * outStride +
  * c * inStride. The table begins with zeros, which stand for filters beyond the last. Unless `kept` is 0, U is there
  * from an earlier call, and is left alone where the filters are still the same (only for filters that lie one behind
  * the other). Without `unchanged` the kernel is the one that turns filters by 180 degrees, as the gradient at the input
@@ -323,59 +324,61 @@ export function keptBlockBytes(channels: number, taps: Taps): number {
  */
 function emitFilters(kernels: KernelBuilder, taps: Taps, unchanged: FunctionReference | null): void {
   const kernel = (unchanged === null ? winogradFiltersRotated : winogradFilters)[taps];
-  kernels.define(kernel, (f, s, task) => {
-    const block = f.local('i32', 0);
-    if (unchanged !== null) {
-      f.if(s.kept, () => {
-        const present = least(f.let(s.filters.sub(task.shl(3))), constant('i32', 8));
-        f.set(block, s.kept.add(task.mul(s.channels.mul(8 * windowBytes(taps)).add(keptFlagBytes))));
-        const first = s.w.add(task.shl(3).mul(s.outStride));
-        f.if(callValue(unchanged, 'i32', block, first, present.mul(s.outStride)), () => f.return());
-      });
-    }
-    const { lanes: groupLanes } = pixelShape(kernels);
-    const u = f.let(s.u.add(task.mul(s.channelGroups).mul(32 * groupLanes)));
-    const [half, channel, filter, padded, to] = f.locals('i32', 5);
-    const sources = f.locals('i32', 4);
-    const strides = f.locals('i32', 4);
-    f.set(padded, s.channelGroups.mul(groupLanes));
-    f.for(half, 0, 2, 1, () => {
-      for (let lane = 0; lane < 4; lane++) {
-        f.set(filter, task.shl(3).add(half.shl(2)).add(lane));
-        f.if(filter.lt(s.filters), () => {
-          f.set(sources[lane], s.w.add(filter.mul(s.outStride)));
-          f.set(strides[lane], s.inStride);
-        }, () => {
-          f.set(sources[lane], s.table);
-          f.set(strides[lane], 0);
+  const { lanes: groupLanes } = pixelShape(kernels);
+  kernels.define(kernel, (f, s, task) => eachOfShare(f, task, s.blocksPerTask, s.filterBlocks, (number) =>
+    f.block((next) => {
+      const block = f.local('i32');
+      f.set(block, 0);
+      if (unchanged !== null) {
+        f.if(s.kept, () => {
+          const present = least(f.let(s.filters.sub(number.shl(3))), constant('i32', 8));
+          f.set(block, s.kept.add(number.mul(s.channels.mul(8 * windowBytes(taps)).add(keptFlagBytes))));
+          const first = s.w.add(number.shl(3).mul(s.outStride));
+          f.breakIf(next, callValue(unchanged, 'i32', block, first, present.mul(s.outStride)));
         });
       }
-      f.set(channel, 0);
-      f.for(channel, 0, padded, 1, () => {
-        f.if(channel.eq(s.channels), () => sources.forEach((source, lane) => {
-          f.set(source, s.table);
-          f.set(strides[lane], 0);
-        }));
-        const all: Value[] = [];
-        for (let at = 0; at < windowBytes(taps); at += 16) { // in vectors; of the last only one is left
-          const vectors = sources.map((source) =>
-            f.let((at + 16 <= windowBytes(taps) ? load : loadZero)('f32x4', source, at)));
-          all.push(...transpose(f, vectors));
+      const u = f.let(s.u.add(number.mul(s.channelGroups).mul(32 * groupLanes)));
+      const [half, channel, filter, padded, to] = f.locals('i32', 5);
+      const sources = f.locals('i32', 4);
+      const strides = f.locals('i32', 4);
+      f.set(padded, s.channelGroups.mul(groupLanes));
+      f.for(half, 0, 2, 1, () => {
+        for (let lane = 0; lane < 4; lane++) {
+          f.set(filter, number.shl(3).add(half.shl(2)).add(lane));
+          f.if(filter.lt(s.filters), () => {
+            f.set(sources[lane], s.w.add(filter.mul(s.outStride)));
+            f.set(strides[lane], s.inStride);
+          }, () => {
+            f.set(sources[lane], s.table);
+            f.set(strides[lane], 0);
+          });
         }
-        const filter = all.slice(0, taps * taps);
-        if (unchanged === null) filter.reverse();
-        sources.forEach((source, lane) => f.increase(source, strides[lane]));
-        const columns = Array.from({ length: taps }, (_, x) =>
-          filterTransform(f, filter.filter((_, at) => at % taps === x)).map((value) => f.let(value)));
-        f.set(to, u.add(channel.shl(5)).add(half.shl(4)));
-        for (let y = 0; y < inputSize; y++) {
-          for (const value of filterTransform(f, columns.map((column) => column[y]))) {
-            f.store(to, value);
-            f.increase(to, s.uPointBytes);
+        f.set(channel, 0);
+        f.for(channel, 0, padded, 1, () => {
+          f.if(channel.eq(s.channels), () => sources.forEach((source, lane) => {
+            f.set(source, s.table);
+            f.set(strides[lane], 0);
+          }));
+          const all: Value[] = [];
+          for (let at = 0; at < windowBytes(taps); at += 16) { // in vectors; of the last only one is left
+            const vectors = sources.map((source) =>
+              f.let((at + 16 <= windowBytes(taps) ? load : loadZero)('f32x4', source, at)));
+            all.push(...transpose(f, vectors));
           }
-        }
+          const filter = all.slice(0, taps * taps);
+          if (unchanged === null) filter.reverse();
+          sources.forEach((source, lane) => f.increase(source, strides[lane]));
+          const columns = Array.from({ length: taps }, (_, x) =>
+            filterTransform(f, filter.filter((_, at) => at % taps === x)).map((value) => f.let(value)));
+          f.set(to, u.add(channel.shl(5)).add(half.shl(4)));
+          for (let y = 0; y < inputSize; y++) {
+            for (const value of filterTransform(f, columns.map((column) => column[y]))) {
+              f.store(to, value);
+              f.increase(to, s.uPointBytes);
+            }
+          }
+        });
       });
-    });
-    f.if(block, () => f.store(block, constant('i32', 1)));
-  });
+      f.if(block, () => f.store(block, constant('i32', 1)));
+    })));
 }

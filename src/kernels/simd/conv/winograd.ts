@@ -6,7 +6,8 @@ import { alignBlock } from '../../memory/blocks.ts';
 import { form, launch, launched, type Place, scratch } from '../launch.ts';
 import {
   type FilterGradient, gradientGroupBytes, gradientGroups, keptFiltersMostBatch, leastTasks,
-  winogradChunkBytes, winogradGradientLeastTiles, winogradLeastTasks, winogradLeastTiles, winogradTaskTiles,
+  winogradChunkBytes, winogradGradientLeastTiles, winogradLeastTasks, winogradLeastTiles, winogradTaskFilters,
+  winogradTaskTiles,
 } from './choose.ts';
 import { epilogueTable } from './epilogue.ts';
 import { keptFilters } from './kept-filters.ts';
@@ -82,10 +83,12 @@ export const convolve: (
     : keptFilters(w, p.channels, p.filters, taps, transformedBytes);
   const u = kept === null ? scratch(transformedBytes) : kept.u;
   const [apart, filterApart] = [windowBytes(taps), windowBytes(taps) * (rotated ? p.filters : p.channels)];
+  const blocksPerTask = Math.ceil(winogradTaskFilters / (8 * p.channels));
   launch((rotated ? winogradFiltersRotated : winogradFilters)[taps])
-    .filters(p.filters).channels(p.channels).channelGroups(chunks.channelGroups).uPointBytes(chunks.uPointBytes)
+    .filters(p.filters).channels(p.channels).channelGroups(chunks.channelGroups).filterBlocks(chunks.filterBlocks)
+    .blocksPerTask(blocksPerTask).uPointBytes(chunks.uPointBytes)
     .outStride(rotated ? apart : filterApart).inStride(rotated ? filterApart : apart).w(w).table(table)
-    .kept(kept === null ? null : kept.copy).u(u).run(chunks.filterBlocks);
+    .kept(kept === null ? null : kept.copy).u(u).run(Math.ceil(chunks.filterBlocks / blocksPerTask));
   const blocksPerPart = Math.ceil(chunks.filterBlocks / Math.ceil(winogradLeastTasks / chunks.chunks));
   const parts = Math.ceil(chunks.filterBlocks / blocksPerPart);
   launch(forwardKernel[taps]).from(chunkSizes, chunks).x(x).u(u).table(table).relu(relu).parts(parts)
