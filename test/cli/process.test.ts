@@ -150,6 +150,17 @@ describe.skipIf(process.platform === 'win32')('the process', () => {
     expect([info.code, info.err]).toEqual([1, why]);
   });
 
+  it('computes in the forms that are asked for, and says which it has not got', async () => {
+    const argv = [...train(join(tiny.folder, 'forms'), 1), '--wide-simd', '--relaxed-simd'];
+    const ended = await start(argv);
+    expect([ended.code, ended.err]).toEqual([0, '']);
+    const [, wide, relaxed] = /backend simd on \d+ threads?(, wide)?(, relaxed)?$/m.exec(ended.out)!;
+    expect(/^note: wide SIMD is asked for, but /m.test(ended.out)).toBe(wide === undefined);
+    expect(/^note: relaxed SIMD is asked for, but /m.test(ended.out)).toBe(relaxed === undefined);
+    const resumed = await start([...argv.slice(0, 1), '--resume', '--out', join(tiny.folder, 'forms'), '--relaxed-simd']);
+    expect([resumed.code, resumed.err]).toEqual([0, '']);
+  });
+
   it('tells in info what happened, not what was intended: threads that may not start', async () => {
     const permission = Number(process.versions.node.split('.')[0]) < 24 ? '--experimental-permission' : '--permission';
     const flags = [permission, '--allow-fs-read=*', '--no-warnings'];

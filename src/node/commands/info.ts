@@ -16,8 +16,14 @@ export async function runInfo(stdout: Output): Promise<void> {
   for (const reason of why) stdout.write(`note: ${reason}\n`);
 }
 
-/** "backend simd on 2 threads" */
+/** "backend simd on 2 threads", with ", wide" and ", relaxed" where they are. */
 export function backendLine(): string {
-  const { backend, threads } = info();
-  return `backend ${backend} on ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+  const { backend, threads, wideSimd, relaxedSimd } = info();
+  const forms = [wideSimd && ', wide', relaxedSimd && ', relaxed'].filter((form) => form !== false).join('');
+  return `backend ${backend} on ${threads} ${threads === 1 ? 'thread' : 'threads'}${forms}`;
+}
+
+/** What was asked for and is not to be had, a line each. */
+export function refusals(): readonly string[] {
+  return info().why.filter((reason) => /^(wide|relaxed) SIMD is asked for, but/.test(reason));
 }

@@ -17,6 +17,7 @@ import { addModelCommands } from './model-commands.ts';
 import { modelNames, recipesTable, recipesText } from './recipes.ts';
 import type { TrainOptions } from './run-settings.ts';
 import { methods } from '../search/plan.ts';
+import { provideWideSimd } from '../wide-simd.ts';
 import { collect, runOne, runPlan, runSearch } from './search.ts';
 import type { PlanOptions, RunOptions, SearchOptions } from './search.ts';
 import { processSurroundings, UsageError } from './terminal.ts';
@@ -129,6 +130,8 @@ function buildProgram(
     .addOption(new Option('--layout <order>', 'where arrays have their channels, if their shape does not tell').choices(['NCHW', 'NHWC']))
     .addOption(new Option('--on-unreadable <what>', 'what a picture that cannot be read does').choices(['skip', 'error']))
     .option('--threads <n>', 'threads that compute (default: one a core)', integer(1))
+    .option('--wide-simd', 'use vectors of twice the width where a test shows that they give the same bits (Node 24 and later)')
+    .option('--relaxed-simd', 'multiply and add in one instruction, which other processors round otherwise (Node 22 and later)')
     .option('--out <folder>', 'where the results go', 'out')
     .option('--tensorboard', 'write the log as an event file for TensorBoard as well')
     .option('--resume', 'go on from the checkpoint in the output folder, with its settings and until its limits')
@@ -140,6 +143,11 @@ function buildProgram(
         return told(0);
       }
       if (options.threads !== undefined) configure({ threads: options.threads });
+      if (options.relaxedSimd) configure({ relaxedSimd: true });
+      if (options.wideSimd) {
+        provideWideSimd();
+        configure({ wideSimd: true });
+      }
       exit(await train(options));
     });
 

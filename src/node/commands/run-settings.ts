@@ -18,6 +18,8 @@ export interface TrainOptions extends NetworkOptions {
   readonly time?: number;
   readonly batch?: number;
   readonly threads?: number;
+  readonly wideSimd?: boolean;
+  readonly relaxedSimd?: boolean;
   readonly seed?: number;
   readonly numTrain?: number;
   readonly numVal?: number;
@@ -73,7 +75,9 @@ export function settingsFromOptions(options: TrainOptions): RunSettings {
 }
 
 /** What may be given with --resume; everything else would make the run another one. */
-const freeOnResume: readonly string[] = ['data', 'time', 'threads', 'out', 'resume', 'tensorboard'];
+const freeOnResume: readonly string[] = [
+  'data', 'time', 'threads', 'wideSimd', 'relaxedSimd', 'out', 'resume', 'tensorboard',
+];
 
 /**
  * Throws UsageError where an option given with --resume is one that the checkpoint decides. A run that diverged may go

@@ -9,7 +9,7 @@ import { accuracyOf, predict } from './evaluation.ts';
 import { parameterCount, percent, writeOutputs } from './outputs.ts';
 import { formatRate, ProgressLine } from './progress.ts';
 import { buildNetwork } from './recipes.ts';
-import { backendLine } from './info.ts';
+import { backendLine, refusals } from './info.ts';
 import { loadRunData, unreadableLines } from './run-data.ts';
 import type { RunData } from './run-data.ts';
 import { RunLog } from './run-log.ts';
@@ -74,6 +74,7 @@ async function train(
   await threads;
   const network = buildNetwork(settings, data.XTrain.shape.slice(1), data.classNames.length, settings.seed);
   line.print(`model: ${network.name}, ${parameterCount(network).toLocaleString('en-US')} parameters; ${backendLine()}`);
+  for (const refusal of refusals()) line.print(`note: ${refusal}`);
   if (signal.aborted) return;
 
   // A run that goes on from a checkpoint finds the log's lines up to there.
