@@ -13,6 +13,7 @@
 
 import { type DType, lend, type Loan, residentArray } from '../kernels/memory/allocate.ts';
 import { checkBoolean, checkNumber, checkOptions, describe } from '../runtime/check.ts';
+import { showAs } from '../runtime/text.ts';
 import { checkTensor, checkTensorShape, shapeText } from '../tensor/check.ts';
 import { full, tensorOf, type Values } from '../tensor/creation.ts';
 import type { PadWidth } from '../tensor/joining.ts';
@@ -44,6 +45,8 @@ export interface BackwardOptions {
  * are those of tensors of the same names, with the same shapes and errors, and record themselves outside `noGrad`.
  */
 export class Variable implements Target {
+  // bundlers rename classes that name themselves (see Tensor)
+  static readonly name: string = 'Variable';
   /** the elements; who replaces them by another tensor of the same shape gives a leaf new ones */
   value: Tensor;
   /** the operation that made it; null for a leaf */
@@ -53,6 +56,10 @@ export class Variable implements Target {
    */
   grad: Tensor | null = null;
   #requiresGrad: boolean;
+
+  static {
+    showAs<Variable>(this.prototype, String);
+  }
 
   /** Made by `variable`, `parameter` and operations. */
   constructor(value: Tensor, requiresGrad: boolean, node: GraphNode | null = null) {

@@ -119,7 +119,9 @@ function headerLengthOf(fn: string, bytes: Uint8Array): number {
   const length = Number(view.getBigUint64(0, true));
   // Every header begins with '{': where there is none, the number before it is no length.
   const hint = bytes[8] === 0x7b ? '' : formatHint(bytes);
-  if (hint !== '') throw new RangeError(`${fn}: not a safetensors file${hint}`);
+  if (bytes[8] !== 0x7b && (hint !== '' || length > bytes.length - 8)) {
+    throw new RangeError(`${fn}: not a safetensors file${hint}`);
+  }
   if (length > maxHeaderBytes) {
     throw new RangeError(`${fn}: the header claims ${length} bytes, at most ${maxHeaderBytes} are allowed`);
   }

@@ -19,6 +19,7 @@ import { renderSummary } from '../layers/summary.ts';
 import { currentLease, inStep, insideStep, residentArray } from '../kernels/memory/allocate.ts';
 import { activeKernels } from '../kernels/registry.ts';
 import { checkRecord, describe } from '../runtime/check.ts';
+import { showAs } from '../runtime/text.ts';
 import { checkTensor, checkTensorShape, checkTensorType, shapeText } from '../tensor/check.ts';
 import { ones, zeros } from '../tensor/creation.ts';
 import { checkLabels } from '../tensor/labels.ts';
@@ -120,6 +121,12 @@ export abstract class Network implements Model {
       return step;
     });
     this.#firstLearning = this.#steps.findIndex((step) => step.names.some((name) => !this.frozen.has(name)));
+    showAs<Network>(this, String);
+  }
+
+  /** The summary, which console.log shows, too. */
+  toString(): string {
+    return this.summary();
   }
 
   /**

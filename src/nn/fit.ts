@@ -12,6 +12,7 @@ import {
   checkBoolean, checkFunction, checkInteger, checkNumber, checkOptions, checkRecord, checkString, describe,
 } from '../runtime/check.ts';
 import { Pacer } from '../runtime/pacer.ts';
+import { showAs } from '../runtime/text.ts';
 import { shapeText } from '../tensor/check.ts';
 import { checkRandomSource, type GeneratorState, type RandomSource } from '../tensor/random/source.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -201,12 +202,14 @@ class Run<X extends Inputs> {
     const { optimizer } = this.#net.compiled('fit');
     const { state, groups } = optimizer.stateDict();
     const { figures, lossHistory } = this.#history;
-    return {
+    const snapshot: FitState = {
       epoch: this.#epoch, weights: this.#net.stateDict(), best: this.#best, lossHistory: [...lossHistory],
       optimizer: { state, groups: groups.map((group, i) => ({ ...group, lr: this.#rates[i] })) },
       generators: this.#generators.map((generator) => generator.getState()),
       figures: Object.fromEntries(Object.entries(figures).map(([name, values]) => [name, [...values]])),
     };
+    showAs(snapshot, ({ epoch }) => `[after epoch ${epoch}]`); // or the figures drown in weights
+    return snapshot;
   }
 
   /** Takes up what an earlier training left. Throws, and changes nothing, as the loading of its parts does. */

@@ -16,7 +16,7 @@ import { noGrad } from '../autograd/recording.ts';
 import { Variable } from '../autograd/variable.ts';
 import { inStep } from '../kernels/memory/allocate.ts';
 import { checkBoolean, checkFunction, checkOptions, describe } from '../runtime/check.ts';
-import { inspections } from '../runtime/text.ts';
+import { showAs } from '../runtime/text.ts';
 import { checkTensor, shapeText } from '../tensor/check.ts';
 import { zeros } from '../tensor/creation.ts';
 import type { RandomSource } from '../tensor/random/source.ts';
@@ -81,7 +81,7 @@ export abstract class Module {
       return out as Variable;
     });
     Object.defineProperty(this, 'forward', { value: run, writable: true, configurable: true });
-    for (const name of inspections) Object.defineProperty(this, name, { value: () => this.toString() });
+    showAs<Module>(this, String);
   }
 
   /** The output for inputs xs. */

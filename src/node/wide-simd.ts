@@ -50,6 +50,11 @@ export function testWideSimd(flags: readonly string[] = [wideFlag, ...atOnce]): 
   return `on Node ${version} its test ended with ${signal ?? `exit status ${status}`}: ${complaint ?? 'no word'}`;
 }
 
+/** Whether this is an engine on which the test is known to pass. */
+export function engineHasWideSimd(): boolean {
+  return features().runtime === 'node' && parseInt(process.versions.v8, 10) >= oldestEngine;
+}
+
 /** Lets configure({ wideSimd: true }) turn wide SIMD on where the test passes. */
 export function provideWideSimd(): void {
   setWideProof(() => {

@@ -13,7 +13,10 @@ export function describe(value: unknown): string {
   }
   if (typeof value === 'function') return `function ${ownName(value)}`.replace(/^function $/, 'a function');
   if (Array.isArray(value)) return `an array of ${value.length}`;
-  if (typeof value === 'object') return `a ${className(value)}`;
+  if (typeof value === 'object') {
+    const name = className(value);
+    return `${/^[aeio]/i.test(name) ? 'an' : 'a'} ${name}`; // a Uint8Array
+  }
   return printable(String(value), 60);
 }
 

@@ -20,4 +20,9 @@ export function printable(text: string, limit: number = 200): string {
 export const longestMessage = 5000;
 
 /** Under these names Node and Bun, and Deno, look for what console.log shows. */
-export const inspections: readonly symbol[] = [Symbol.for('nodejs.util.inspect.custom'), Symbol.for('Deno.customInspect')];
+const inspections: readonly symbol[] = [Symbol.for('nodejs.util.inspect.custom'), Symbol.for('Deno.customInspect')];
+
+/** Has console.log show an object, and all those whose prototype it is, as text tells of them. */
+export function showAs<T extends object>(target: T, text: (shown: T) => string): void {
+  for (const name of inspections) Object.defineProperty(target, name, { value(this: T) { return text(this); } });
+}

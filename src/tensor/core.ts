@@ -9,7 +9,7 @@
 
 import type { DType, Lease, TypedArray } from '../kernels/memory/allocate.ts';
 import { describe } from '../runtime/check.ts';
-import { inspections } from '../runtime/text.ts';
+import { showAs } from '../runtime/text.ts';
 import { dtypeOf } from './dtype.ts';
 import { format } from './format.ts';
 import { checkIndex, checkView, isRowMajor, layoutOf, shapeText } from './shape.ts';
@@ -84,9 +84,7 @@ export class TensorCore {
     const isMade = { get(this: Partial<TensorCore>) { return this.ndim !== undefined; } };
     Object.defineProperty(this.prototype, brand, isMade);
     // console.log shows the text instead of the memory under it.
-    for (const name of inspections) {
-      Object.defineProperty(this.prototype, name, { value(this: TensorCore) { return format(this); } });
-    }
+    showAs<TensorCore>(this.prototype, format);
   }
 
   /**

@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { main } from '../../src/node/commands/program.ts';
 import { findRecipe } from '../../src/node/commands/recipes.ts';
 import { solverOptions } from '../../src/node/commands/run-solver.ts';
 import { settingsFromOptions } from '../../src/node/commands/run-settings.ts';
 import { decodeSafetensors } from '../../src/io/index.ts';
-import { decodePng } from '../../src/viz/index.ts';
+import { decodePng, encodePng } from '../../src/viz/index.ts';
 import { recording } from './terminal.ts';
 import type { Recording } from './terminal.ts';
 import { tinyCifar } from './tiny-cifar.ts';
@@ -22,6 +22,7 @@ beforeAll(async () => {
   small = ['train', '--data', tiny.data, '--model', 'fc', '--batch', '10', '--num-train', '40', '--num-val', '10',
     '--hidden', '100,10'];
 });
+afterEach(() => vi.unstubAllEnvs());
 afterAll(() => tiny.remove());
 
 const outFolder = (name: string): string => join(tiny.folder, name);
@@ -124,6 +125,25 @@ describe('tilegrad train', () => {
     }
     expect(losses[1]).toEqual(losses[0]);
     expect(losses[2]).not.toEqual(losses[0]);
+  });
+
+  it.each([
+    ['while pictures are read', 'reading pictures'],
+    ['when they have been read', 'data: '],
+  ])('leaves the folder as it was when it is interrupted before the first step, %s', async (_when, at) => {
+    const out = outFolder(`early-${at.length}`);
+    const terminal = recording({ isTTY: true, onWrite: (text) => text.includes(at) && terminal.interrupt() });
+    const pictures = outFolder('pictures');
+    vi.stubEnv('XDG_CACHE_HOME', outFolder(`cache-${at.length}`));
+    for (const name of ['dark', 'bright']) {
+      await mkdir(join(pictures, name), { recursive: true });
+      const data = new Uint8Array(64).fill(name.length * 40);
+      for (let i = 0; i < 40; i++) await writeFile(join(pictures, name, `${i}.png`), encodePng({ width: 8, height: 8, channels: 1, data }));
+    }
+    const ended = await run(['train', '--data', pictures, '--epochs', '1', '--batch', '5', '--out', out], terminal);
+    expect([ended.code, ended.err]).toEqual([130, '']);
+    expect(ended.out).toContain('stopped before the first step: there was nothing to save');
+    expect(await readdir(out)).toEqual([]);
   });
 
   it('goes on after an interrupt with the same bits', async () => {
@@ -560,5 +580,7 @@ describe('other commands', () => {
     expect(code).toBe(0);
     expect(out).toMatch(/^backend +(simd|js|naive)$/m);
     expect(out).toMatch(/^threads +\d+$/m);
+    const engine = parseInt(process.versions.v8, 10);
+    expect(/^note: wide SIMD is off, because/m.test(out)).toBe(engine >= 13 && /^simd +true$/m.test(out));
   });
 });

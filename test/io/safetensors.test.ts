@@ -98,7 +98,7 @@ describe('decodeSafetensors refuses', () => {
   it.each<[string, Uint8Array, string]>([
     ['fewer than 8 bytes', new Uint8Array(7), 'too few for a header'],
     ['a header longer than the file', file('{}').subarray(0, 9), 'claims 2 bytes, but only 1 follow'],
-    ['a huge header', Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0x7f, 1), 'at most 100000000 are allowed'],
+    ['a huge header', Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0x7f, 0x7b), 'at most 100000000 are allowed'],
     ['a header that is not UTF-8', file('{"ä": 1}').map((byte) => (byte === 0xc3 ? 0xff : byte)), 'not valid UTF-8'],
     ['a header that is not JSON', file('{"a": }'), 'not valid JSON'],
     ['a header that ends early', file('{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}'), 'not valid JSON'],
@@ -136,6 +136,7 @@ describe('decodeSafetensors refuses', () => {
     ['a huge unsigned one', file({ a: { dtype: 'U64', shape: [1], data_offsets: [0, 8] } }, Array<number>(8).fill(255)),
       'tensor "a": element 0 is 18446744073709551615 (uint64)'],
     ['padding with NUL', file('{}\0\0\0\0\0\0'), 'padded with NUL, expected spaces'],
+    ['a text', new TextEncoder().encode('any other file'), 'not a safetensors file'],
     ['a zip archive', encodeNpz({ a: zeros(100) }), 'not a safetensors file; it is a zip archive, as .npz and .pt files are'],
     ['an empty zip archive', encodeNpz({}), 'it is a zip archive'],
     ['a .npy file', encodeNpy(zeros(100)), 'it is a .npy file'],

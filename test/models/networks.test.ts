@@ -1,5 +1,6 @@
 /** Building networks: options, shapes, summaries, saved state, and depth. */
 
+import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { DeepConvNet, FastConvNet, FullyConnectedNet, ThreeLayerConvNet, TwoLayerNet } from '../../src/models/index.ts';
 import type { DeepConvNetOptions, FastConvNetOptions, FullyConnectedNetOptions, Network } from '../../src/models/index.ts';
@@ -175,6 +176,15 @@ describe('summary', () => {
     const parameters = Object.values(model.params).reduce((sum, t) => sum + t.size, 0);
     const total = model.summary().split('\n').at(-1)!.trim().split(/ {2,}/)[1];
     expect(total.replaceAll(',', '')).toBe(String(parameters));
+  });
+});
+
+describe('in print', () => {
+  it('a network is its summary, not its numbers', () => {
+    const model = new TwoLayerNet();
+    expect(inspect({ model })).toContain(model.summary().split('\n').join('\n  '));
+    expect(String(model)).toBe(model.summary());
+    expect(Object.keys({ ...model })).toEqual(Object.keys(model));
   });
 });
 

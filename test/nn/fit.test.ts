@@ -1,5 +1,6 @@
 /** fit: how it ends, goes on, and takes its inputs. */
 
+import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { makeShapes } from '../../src/data/index.ts';
 import { Rng, type Tensor, zeros } from '../../src/index.ts';
@@ -30,6 +31,7 @@ describe('fit', () => {
       ...options(), callbacks: { onEpoch: ({ epoch }) => epoch < 2 },
     });
     expect([first.stopped, first.state.epoch]).toEqual(['callback', 2]);
+    expect(inspect(first)).toContain('state: [after epoch 2]');
     const other = network();
     const rest = await other.fit(X, train.labels, { ...options(), rng: new Rng(99), resume: first.state });
     expect(rest.lossHistory).toEqual(straight.lossHistory);

@@ -224,6 +224,8 @@ describe('layers of few lines', () => {
     expect(inspect({ net }, { depth: 0 })).toContain(lines.join('\n  '));
     expect(format('%s', new nn.ReLU())).toBe('ReLU()');
     expect((net as unknown as Record<symbol, () => string>)[Symbol.for('Deno.customInspect')]()).toBe(lines.join('\n'));
+    const variable = nn.parameter(tensor([1, 2]));
+    expect(inspect([variable])).toBe('[ variable Tensor 2 float32 [1, 2] ]');
     own.again = own;
     expect(String(own)).toMatch(/\n {2}\(again\): Twice\(\.\.\.\)\n\)$/);
   });

@@ -77,6 +77,16 @@ describe('the built package', () => {
     expect(readFileSync(join(installed, 'dist/eager.js'), 'utf8')).toContain('provideSimdCode(');
   });
 
+  it('calls classes as it exports them, since their names stand in messages and in what is printed', async () => {
+    for (const subpath of ['', 'nn', 'models', 'train', 'io', 'gpu']) {
+      const file = join(folder, 'node_modules', 'tilegrad', 'dist', subpath, 'index.js');
+      const exported = Object.entries(await import(file) as Record<string, { name: string } | undefined>);
+      for (const [name, value] of exported) {
+        if (typeof value === 'function' && /^[A-Z]/.test(name)) expect(value.name, subpath).toBe(name);
+      }
+    }
+  });
+
   it('is plain files: no import of any needs a bundler', async () => {
     const entry = join(folder, 'node_modules', 'tilegrad', 'dist', 'layers', 'index.js');
     const { metafile } = await build({

@@ -61,10 +61,12 @@ group('describe', () => {
   });
 
   it('takes no name from the fields of data', () => {
-    expect(describe(JSON.parse('{ "constructor": { "name": "Tensor" } }'))).toBe('a Object');
-    expect(describe(JSON.parse('{ "__proto__": { "constructor": { "name": "Tensor" } } }'))).toBe('a Object');
+    expect(describe(JSON.parse('{ "constructor": { "name": "Tensor" } }'))).toBe('an Object');
+    expect(describe(JSON.parse('{ "__proto__": { "constructor": { "name": "Tensor" } } }'))).toBe('an Object');
     expect(describe(Object.assign(new Date(0), { constructor: { name: 'Tensor' } }))).toBe('a Date');
-    expect(describe(Object.create(null))).toBe('a object');
+    expect(describe(Object.create(null))).toBe('an object');
+    expect(describe(new Uint8Array(1))).toBe('a Uint8Array');
+    expect(describe(new Int32Array(1))).toBe('an Int32Array');
     expect(describe(Object.defineProperty(() => 0, 'name', { value: 5 }))).toBe('a function');
   });
 });

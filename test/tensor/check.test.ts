@@ -6,7 +6,7 @@ describe('checks of tensor arguments', () => {
   it('return the tensor, or name function, argument, expectation and what came', () => {
     const t = zeros([2, 3]);
     expect(checkTensor('f', 'x', t)).toBe(t);
-    expect(() => checkTensor('f', 'x', { shape: [2] })).toThrow('f: x must be a Tensor, got a Object');
+    expect(() => checkTensor('f', 'x', { shape: [2] })).toThrow('f: x must be a Tensor, got an Object');
     expect(checkRank('f', 'x', t, 2, 4)).toBe(t);
     expect(() => checkRank('f', 'x', t, 4)).toThrow('f: x must have 4 axes, got 2 (x 2x3)');
     expect(checkTensorShape('f', 'x', t, [2, 3])).toBe(t);

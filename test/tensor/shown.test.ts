@@ -38,9 +38,9 @@ describe('a tensor', () => {
     const clone = structuredClone({ ...t }) as unknown as Tensor;
     expect(clone).not.toBeInstanceOf(Tensor);
     expect(() => reluForward(clone)).toThrow(
-      'reluForward: x must be a Tensor, got a Object that has lost its class, as structuredClone and postMessage leave it',
+      'reluForward: x must be a Tensor, got an Object that has lost its class, as structuredClone and postMessage leave it',
     );
-    expect(() => add(1, { ...t } as unknown as Tensor)).toThrow('add: b must be a Tensor or a number, got a Object that has lost');
+    expect(() => add(1, { ...t } as unknown as Tensor)).toThrow('add: b must be a Tensor or a number, got an Object that has lost');
     expect(Object.create(Tensor.prototype)).not.toBeInstanceOf(Tensor);
   });
 });

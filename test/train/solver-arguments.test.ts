@@ -45,7 +45,7 @@ describe('Solver refuses', () => {
     ['a negative decay', make({}, { lrDecay: -1 }), 'Solver: lrDecay must be'],
     ['a schedule of no rate', make({}, { updateRule: () => [], schedule: () => 1 }), 'need optimConfig.learningRate'],
     ['a checkpoint without a place', make({}, { checkpointName: 'x' }), 'checkpointName needs somewhere to write to: import tilegrad/node or give checkpointStore'],
-    ['a store that cannot write', make({}, { checkpointName: 'x', checkpointStore: {} }), 'checkpointStore must have a method write, got a Object'],
+    ['a store that cannot write', make({}, { checkpointName: 'x', checkpointStore: {} }), 'checkpointStore must have a method write, got an Object'],
     ['patience of nothing', make({}, { patience: 0 }), 'Solver: patience must be an integer >= 1, got 0'],
     ['an onEpoch that is none', make({}, { onEpoch: 1 }), 'Solver: onEpoch must be a function, got 1'],
     ['metadata that are no text', make({}, { checkpointMetadata: { a: 1 } }), 'Solver: checkpointMetadata["a"] must be a string, got 1'],

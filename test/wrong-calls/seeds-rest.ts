@@ -48,7 +48,7 @@ const networkInternals = [
 
 const network = (type: string, make: () => models.Model, X: Tensor, y: readonly number[]): Table => ({
   ...methodsOf(type, make, {
-    loss: [() => [X, [...y]], () => [X]], summary: [], state: [], loadState: () => [make().state()],
+    loss: [() => [X, [...y]], () => [X]], summary: [], toString: [], state: [], loadState: () => [make().state()],
     ...Object.fromEntries(networkInternals.map((name) => [name, 'internal'])),
   }),
 });
@@ -63,7 +63,7 @@ const jpeg = new Uint8Array(Buffer.from(
 
 export const modelsTable: Table = {
   Network: 'internal', // the base of the networks, whose methods are walked on each of them
-  ...Object.fromEntries(['loss', 'summary', 'state', 'loadState', ...networkInternals].map((name) => [`Network.${name}`, 'internal'])),
+  ...Object.fromEntries(['loss', 'summary', 'toString', 'state', 'loadState', ...networkInternals].map((name) => [`Network.${name}`, 'internal'])),
   networkModule: () => [new models.TwoLayerNet(twoOptions())],
   loadNetworkModule: () => {
     const given = new models.TwoLayerNet(twoOptions());

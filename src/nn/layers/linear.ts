@@ -21,6 +21,8 @@ export interface LinearOptions extends LayerOptions {
  * (outFeatures, inFeatures). Both start uniform between -1 / sqrt(inFeatures) and 1 / sqrt(inFeatures), as in PyTorch.
  */
 export class Linear extends LayerModule {
+  // bundlers rename classes that name themselves (see Tensor)
+  static override readonly name: string = 'Linear';
   readonly weight: Variable;
   /** null without bias */
   readonly bias: Variable | null;

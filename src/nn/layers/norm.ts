@@ -121,6 +121,8 @@ export class BatchNorm2d extends BatchNorm {
 
 /** Normalisation of each example over its last axes, which must be of the given shape. */
 export class LayerNorm extends Norm {
+  // bundlers rename classes that name themselves (see Tensor)
+  static override readonly name: string = 'LayerNorm';
   readonly _record: LayerRecord;
   override readonly _settings: Settings;
   readonly #shape: readonly number[];

@@ -1,6 +1,7 @@
 /** `tilegrad info`: what computes on this machine, and what would have to change for it to go faster. */
 
 import { info, ready } from '../../kernels/status.ts';
+import { engineHasWideSimd } from '../wide-simd.ts';
 import type { Output } from './terminal.ts';
 
 /** Makes everything ready, then prints info(), one line a key, and the reasons below it. */
@@ -14,6 +15,10 @@ export async function runInfo(stdout: Output): Promise<void> {
   const width = Math.max(...Object.keys(lines).map((name) => name.length));
   for (const [name, value] of Object.entries(lines)) stdout.write(`${name.padEnd(width)}  ${String(value)}\n`);
   for (const reason of why) stdout.write(`note: ${reason}\n`);
+  if (facts.simd && !facts.wideSimd && engineHasWideSimd()) {
+    stdout.write('note: wide SIMD is off, because V8 calls it an experiment; it is faster, with the same bits, and ' +
+      "train's --wide-simd or configure({ wideSimd: true }) turns it on where its test passes\n");
+  }
 }
 
 /** "backend simd on 2 threads", with ", wide" and ", relaxed" where they are. */

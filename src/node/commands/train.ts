@@ -36,12 +36,15 @@ export async function runTrain(options: TrainOptions, surroundings: Surroundings
   if (resume) await checkResumeOptions(options);
   else settingsFromOptions(options);
   const interrupt = interruptible(surroundings, () => {
-    line.print('stopping: the step under way is finished and everything is saved (Ctrl-C again ends at once)');
+    line.print('stopping: what is under way is finished, and what was trained is saved (Ctrl-C again ends at once)');
   });
   try {
     const closeFolder = await openRunFolder(out, resume ? 'resume' : options.overwrite === true ? 'overwrite' : 'fresh');
     try {
       await train(options, surroundings, line, interrupt.signal);
+    } catch (error) {
+      if (error !== interrupt.signal.reason) throw error;
+      line.print('stopped before the first step: there was nothing to save');
     } finally {
       await closeFolder();
     }
@@ -52,6 +55,7 @@ export async function runTrain(options: TrainOptions, surroundings: Surroundings
   return interrupt.name === null ? 0 : interruptExitCode[interrupt.name];
 }
 
+/** Trains. Rejects with the signal's reason where that is aborted before the first step, when nothing was written. */
 async function train(
   options: TrainOptions, surroundings: Surroundings, line: ProgressLine, signal: AbortSignal,
 ): Promise<void> {
@@ -75,7 +79,7 @@ async function train(
   const network = buildNetwork(settings, data.XTrain.shape.slice(1), data.classNames.length, settings.seed);
   line.print(`model: ${network.name}, ${parameterCount(network).toLocaleString('en-US')} parameters; ${backendLine()}`);
   for (const refusal of refusals()) line.print(`note: ${refusal}`);
-  if (signal.aborted) return;
+  signal.throwIfAborted();
 
   // A run that goes on from a checkpoint finds the log's lines up to there.
   const file = new CheckpointFile(out, () => log.flush());
