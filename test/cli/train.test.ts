@@ -27,6 +27,17 @@ afterAll(() => tiny.remove());
 
 const outFolder = (name: string): string => join(tiny.folder, name);
 
+/** A folder of 40 dark and 40 bright pictures. */
+async function twoShades(): Promise<string> {
+  const folder = outFolder('two-shades');
+  for (const [name, grey] of [['dark', 40], ['bright', 200]] as const) {
+    await mkdir(join(folder, name), { recursive: true });
+    const picture = encodePng({ width: 8, height: 8, channels: 1, data: new Uint8Array(64).fill(grey) });
+    for (let i = 0; i < 40; i++) await writeFile(join(folder, name, `${i}.png`), picture);
+  }
+  return folder;
+}
+
 async function run(
   argv: string[],
   surroundings: Recording = recording(),
@@ -127,20 +138,21 @@ describe('tilegrad train', () => {
     expect(losses[2]).not.toEqual(losses[0]);
   });
 
+  it('says so where the usual batches leave few steps to an epoch', async () => {
+    const argv = ['train', '--data', await twoShades(), '--size', '16', '--model', 'fc', '--hidden', '4', '--epochs', '1'];
+    expect((await run([...argv, '--out', outFolder('few')])).out).toContain('note: an epoch is 1 step of 100 images; ');
+    expect((await run([...argv, '--batch', '50', '--out', outFolder('chosen')])).out).not.toContain('note: an epoch');
+    expect((await run(['train', '--resume', '--out', outFolder('few')])).out).not.toContain('note: an epoch');
+  });
+
   it.each([
     ['while pictures are read', 'reading pictures'],
     ['when they have been read', 'data: '],
   ])('leaves the folder as it was when it is interrupted before the first step, %s', async (_when, at) => {
     const out = outFolder(`early-${at.length}`);
     const terminal = recording({ isTTY: true, onWrite: (text) => text.includes(at) && terminal.interrupt() });
-    const pictures = outFolder('pictures');
     vi.stubEnv('XDG_CACHE_HOME', outFolder(`cache-${at.length}`));
-    for (const name of ['dark', 'bright']) {
-      await mkdir(join(pictures, name), { recursive: true });
-      const data = new Uint8Array(64).fill(name.length * 40);
-      for (let i = 0; i < 40; i++) await writeFile(join(pictures, name, `${i}.png`), encodePng({ width: 8, height: 8, channels: 1, data }));
-    }
-    const ended = await run(['train', '--data', pictures, '--epochs', '1', '--batch', '5', '--out', out], terminal);
+    const ended = await run(['train', '--data', await twoShades(), '--epochs', '1', '--out', out], terminal);
     expect([ended.code, ended.err]).toEqual([130, '']);
     expect(ended.out).toContain('stopped before the first step: there was nothing to save');
     expect(await readdir(out)).toEqual([]);

@@ -23,6 +23,9 @@ import type { Surroundings } from './terminal.ts';
 /** Milliseconds from one checkpoint to the next inside an epoch. */
 const checkpointInterval = 30_000;
 
+/** Fewer steps an epoch than this are worth a word where nobody chose the batches. */
+const fewSteps = 5;
+
 /**
  * Runs the command and returns the exit code: 0 when training came to its end, 129, 130 or 143 when a signal stopped it
  * (then the checkpoint and all outputs are written first). Throws UsageError for options that do not fit together or
@@ -79,6 +82,13 @@ async function train(
   const network = buildNetwork(settings, data.XTrain.shape.slice(1), data.classNames.length, settings.seed);
   line.print(`model: ${network.name}, ${parameterCount(network).toLocaleString('en-US')} parameters; ${backendLine()}`);
   for (const refusal of refusals()) line.print(`note: ${refusal}`);
+  const steps = Math.max(1, Math.floor(data.yTrain.length / settings.batchSize));
+  if (steps < fewSteps && settings.numTrain === null && options.batch === undefined && checkpoint === null) {
+    line.print(
+      `note: an epoch is ${steps} ${steps === 1 ? 'step' : 'steps'} of ${settings.batchSize} images; ` +
+      'with so few images smaller batches, as --batch 10, learn more',
+    );
+  }
   signal.throwIfAborted();
 
   // A run that goes on from a checkpoint finds the log's lines up to there.
