@@ -57,6 +57,7 @@ export class Heap {
   #size: number = pageBytes;
   /** buffer objects from before a growth; arrays over them are still ours */
   readonly #earlier: WeakSet<ArrayBufferLike> = new WeakSet();
+  #giveBack: () => boolean = () => false;
 
   /**
    * A heap of one page that may grow to `pages` (at most 65,536, that is 4 GiB; tests take fewer), on a memory that
@@ -80,14 +81,12 @@ export class Heap {
    * words what it is for. Throws HeapExhausted, saying how much was asked and what holds the memory.
    */
   allocate(bytes: number, holder: string): number {
-    let address = this.#blocks.take(bytes);
-    if (address === -1) {
-      this.#grow(bytes, holder);
-      address = this.#blocks.take(bytes);
+    try {
+      return this.#take(bytes, holder);
+    } catch (error) {
+      if (!(error instanceof HeapExhausted && this.#giveBack())) throw error;
     }
-    this.#holderOf.set(address, holder);
-    this.#held.set(holder, (this.#held.get(holder) ?? 0) + alignBlock(bytes));
-    return address;
+    return this.#take(bytes, holder);
   }
 
   /**
@@ -96,11 +95,30 @@ export class Heap {
    */
   allocateAtLeast(needed: number, wanted: number, holder: string): [address: number, bytes: number] {
     try {
-      return [this.allocate(wanted, holder), alignBlock(wanted)];
+      return [this.#take(wanted, holder), alignBlock(wanted)];
     } catch (error) {
-      if (!(error instanceof HeapExhausted) || wanted <= needed) throw error;
+      if (!(error instanceof HeapExhausted)) throw error;
       return [this.allocate(needed, holder), alignBlock(needed)];
     }
+  }
+
+  /**
+   * Has giveBack called when the heap is exhausted: it frees blocks that are held for later, and says whether there
+   * were any.
+   */
+  onExhausted(giveBack: () => boolean): void {
+    this.#giveBack = giveBack;
+  }
+
+  #take(bytes: number, holder: string): number {
+    let address = this.#blocks.take(bytes);
+    if (address === -1) {
+      this.#grow(bytes, holder);
+      address = this.#blocks.take(bytes);
+    }
+    this.#holderOf.set(address, holder);
+    this.#held.set(holder, (this.#held.get(holder) ?? 0) + alignBlock(bytes));
+    return address;
   }
 
   /**

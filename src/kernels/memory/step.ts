@@ -2,7 +2,8 @@
  * Memory of a training step. A step allocates by advancing a pointer through chunks of the heap and never frees; when
  * it ends, everything it was given becomes invalid at once and the next step starts over at the same addresses. Two
  * equal steps therefore use the same memory, and the second gets the very typed arrays of the first, so that a steady
- * training loop allocates nothing, in the heap or in JavaScript, but one lease a step.
+ * training loop allocates nothing, in the heap or in JavaScript, but one lease a step. Between steps the memory is kept
+ * for the next one, until the heap has no room left for something else.
  */
 
 import type { DType, Lease, StepMemory, TypedArray } from './allocate.ts';
@@ -55,6 +56,11 @@ export class HeapStepMemory implements StepMemory {
     this.#heap = heap;
     this.#residents = new Residents(heap);
     this.#loans = new Loans(heap);
+    heap.onExhausted(() => {
+      const isIdle = !this.#lease.valid && this.#addresses.length > 0;
+      if (isIdle) this.release();
+      return isIdle;
+    });
   }
 
   get lease(): Lease {

@@ -2,7 +2,7 @@
 
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 
-import { allocateCollected } from '../../../src/kernels/memory/allocate.ts';
+import { allocate, allocateCollected, inStep } from '../../../src/kernels/memory/allocate.ts';
 import { type Heap, HeapExhausted, sharedHeap } from '../../../src/kernels/memory/heap.ts';
 import { ScratchStack } from '../../../src/kernels/memory/scratch.ts';
 import { activeKernels } from '../../../src/kernels/registry.ts';
@@ -69,5 +69,18 @@ describe('a call for which the heap has no room', () => {
     }
     const scores = matmul(ones([100, 2048]), w);
     expect(scores.data.every((value) => value === 2048)).toBe(true);
+  });
+
+  it('has it again after a step that ran out of memory', () => {
+    expect(() => inStep(() => {
+      for (;;) allocate('float32', 2 * mebibyte);
+    })).toThrow(/out of memory: .* asked for the training step/);
+    configure({ strict: true });
+    try {
+      expect(matmul(ones([4096, 2048]), ones([2048, 8])).data.every((value) => value === 2048)).toBe(true); // 32 MiB
+      expect(heap.heldBy('the training step')).toBe(0);
+    } finally {
+      configure({ strict: false });
+    }
   });
 });

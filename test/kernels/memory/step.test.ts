@@ -6,7 +6,7 @@ import {
   allocate, allocateCollected, currentLease, type DType, inStep, insideStep, installStepMemory, type Lease, lend,
   type Loan, residentArray, type TypedArray,
 } from '../../../src/kernels/memory/allocate.ts';
-import { Heap } from '../../../src/kernels/memory/heap.ts';
+import { Heap, HeapExhausted } from '../../../src/kernels/memory/heap.ts';
 import { residentHolder } from '../../../src/kernels/memory/resident.ts';
 import { HeapStepMemory, stepHolder } from '../../../src/kernels/memory/step.ts';
 
@@ -163,6 +163,26 @@ describe('step memory', () => {
     });
     expect(heap.heldBy(stepHolder)).toBe(32 * mebibyte);
     inStep(() => expect(allocate('float32', 6 * mebibyte)).toHaveLength(6 * mebibyte));
+  });
+
+  it('leaves its memory, but not in the middle of a step, to whoever else finds no room', () => {
+    const heap = install(640); // 40 MiB
+    const step = (): TypedArray => inStep(() => {
+      const array = allocate('float32', 6 * mebibyte); // 24 MiB
+      expect(() => heap.allocate(20 * mebibyte, 'others')).toThrow(HeapExhausted);
+      expect(heap.heldBy(stepHolder)).toBe(24 * mebibyte);
+      return array;
+    });
+    const first = step();
+    const [others, bytes] = heap.allocateAtLeast(8 * mebibyte, 32 * mebibyte, 'others'); // 8 are there without
+    expect(bytes).toBe(8 * mebibyte);
+    expect(step()).toBe(first);
+    heap.free(others);
+    const large = heap.allocate(20 * mebibyte, 'others');
+    expect(heap.heldBy(stepHolder)).toBe(0);
+    expect(() => inStep(() => allocate('float32', 6 * mebibyte))).toThrow(/held by others 20\.0 MiB/);
+    heap.free(large);
+    expect(heap.owns(step())).toBe(true);
   });
 
   it('gives its chunks back when asked to', () => {
