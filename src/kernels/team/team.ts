@@ -303,6 +303,7 @@ export function whyGivenUp(): string | null {
 function giveUp(): Error {
   givenUp = 'simd: a worker thread stopped in the middle of an operation and could not be ended; a new process can';
   void shutdown();
+  leaving.clear(); // nobody is to wait for that thread
   configure({});
   return new Error(`the result of an operation is lost (${givenUp})`);
 }
@@ -349,14 +350,22 @@ export function expectedThreads(): { threads: number; why: readonly string[] } {
   return typeof crew === 'string' ? { threads: 1, why: crew === '' ? [] : [crew] } : { threads, why: [] };
 }
 
+/** teams whose threads have been told to end, until they have */
+const leaving: Set<Promise<void>> = new Set();
+
 /**
- * Ends the worker threads; the promise is kept when they have ended. A program exits by itself without this. The next
- * large computation starts new ones.
+ * Ends the worker threads; the promise is kept when all have ended, those of earlier teams as well. A program exits by
+ * itself without this. The next large computation starts new ones.
  */
 export async function shutdown(): Promise<void> {
-  const leaving = team;
-  team = null;
-  await leaving?.dissolve();
+  if (team !== null) {
+    const dissolved = team.dissolve();
+    team = null;
+    leaving.add(dissolved);
+    const forget = (): void => void leaving.delete(dissolved);
+    dissolved.then(forget, forget);
+  }
+  await Promise.all(leaving);
 }
 
 onEngine(() => void shutdown());

@@ -159,6 +159,17 @@ describe('team', () => {
     meet(3);
   });
 
+  it('waits at shutdown for threads that were told to end before', async () => {
+    await teamOf(3);
+    const running = new Set(threads);
+    for (const thread of threads) thread.once('exit', () => running.delete(thread));
+    configure({ threads: 2 });
+    void shutdown();
+    expect(running.size).toBe(2);
+    await shutdown();
+    expect(running.size).toBe(0);
+  });
+
   it('follows the thread count through changes that come before its workers have joined', async () => {
     for (const count of [2, 3, 2, 4, 3]) {
       configure({ threads: count });
