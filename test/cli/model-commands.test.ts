@@ -199,7 +199,11 @@ describe('tilegrad evaluate', () => {
     const names = JSON.stringify(Array.from({ length: 10 }, (_, i) => `class ${i}`));
     await writeFile(at('other.safetensors'), encodeSafetensors(tensors, { ...metadata, classNames: names }));
     expect(await run('evaluate', at('other.safetensors'), '--data', tiny.data, '--out', at('none.html'))).toMatchObject({
-      code: 2, err: expect.stringContaining('the data have the class airplane, the model knows class 0, class 1') as string,
+      code: 2,
+      err: expect.stringMatching(/\(CIFAR-10 .*\) have the class airplane, the model knows class 0, class 1/) as string,
+    });
+    expect(await run('evaluate', at('other.safetensors'), '--data', 'shapes', '--out', at('none.html'))).toMatchObject({
+      code: 2, err: expect.stringContaining('the data (procedural shapes) have the class horizontal stripes') as string,
     });
   });
 });

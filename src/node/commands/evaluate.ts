@@ -83,7 +83,9 @@ function classOrder({ classNames }: LoadedModel, set: EvaluationImages): number[
   const unknown = set.classNames.find((_, i) => order[i] < 0);
   if (unknown !== undefined) {
     const known = classNames.map((name) => printable(name, 40)).slice(0, 20).join(', ');
-    throw new UsageError(`evaluate: the data have the class ${printable(unknown, 40)}, the model knows ${known}`);
+    throw new UsageError(
+      `evaluate: the data (${set.source}) have the class ${printable(unknown, 40)}, the model knows ${known}; --data names other data`,
+    );
   }
   return order;
 }
