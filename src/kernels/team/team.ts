@@ -103,7 +103,10 @@ export class Team {
       return;
     }
     const free = freeRecords(this.#words);
-    for (const index of free.slice(0, threads - 1)) {
+    while (this.#seats.length < threads - 1 && free.length > 0) {
+      // by turns one that takes a job's last tasks, and one that takes the first (loop.ts); the leader's is even
+      const odd = (this.#seats.length + 1) % 2;
+      const [index] = free.splice(Math.max(0, free.findIndex((each) => each % 2 === odd)), 1);
       const seat: Seat = { index, dismissal: new AbortController(), since: 0 };
       this.#seats.push(seat);
       this.#occupy(seat);

@@ -120,6 +120,15 @@ describe('team', () => {
     }
   });
 
+  it('gives the last tasks to a worker also where the first record is still taken', async () => {
+    for (let change = 0; change < 4; change++) {
+      configure({ threads: 1 });
+      await teamOf(2); // whose worker is given a record before that of the last team has left
+      meet(2);
+      expect(words[control.back / 4]).toBe(1);
+    }
+  });
+
   it('starts no thread for one thread, nor for a job of one task', async () => {
     configure({ threads: 1 });
     increment(10, 100, 1);
