@@ -17,14 +17,16 @@ function startOf(fn: string, X: Tensor, rng: RandomSource) {
   return { count, channels, height, width, plane: height * width, from: contiguousData(X) };
 }
 
-/** Writes numbers to their place in a batch: rounded, and clamped to bytes, where it holds whole numbers. */
+/** A number as an array holds it: where that holds whole numbers, rounded, and clamped to bytes. */
+export function asElement(value: number, to: TypedArray): number {
+  if (to instanceof Float32Array || to instanceof Float64Array) return value;
+  const whole = Math.round(value);
+  return to instanceof Uint8Array ? Math.min(255, Math.max(0, whole)) : whole;
+}
+
+/** Writes numbers to their place in a batch. */
 function store(values: Float64Array, to: TypedArray, start: number): void {
-  if (to instanceof Float32Array || to instanceof Float64Array) {
-    to.set(values, start);
-    return;
-  }
-  const [least, most] = to instanceof Uint8Array ? [0, 255] : [-Infinity, Infinity];
-  for (let i = 0; i < values.length; i++) to[start + i] = Math.min(most, Math.max(least, Math.round(values[i])));
+  for (let i = 0; i < values.length; i++) to[start + i] = asElement(values[i], to);
 }
 
 export interface CropOptions extends TransformOptions {
@@ -161,9 +163,9 @@ export function cutout(X: Tensor, rng: RandomSource, options: CutoutOptions = {}
   const { count, channels, height, width, plane, from } = startOf(fn, X, rng);
   checkOptions(fn, options, ['size', 'fill', 'batch']);
   const size = checkInteger(fn, 'size', options.size ?? 8, 0, 2 ** 16);
-  const fill = checkNumber(fn, 'fill', options.fill ?? 0);
   const out = emptyTensor(X.shape, X.dtype);
   const to = out.data;
+  const fill = asElement(checkNumber(fn, 'fill', options.fill ?? 0), to);
   to.set(from);
   for (let n = 0; n < count; n++) {
     const top = Math.floor(rng.random() * height) - (size >> 1);

@@ -9,6 +9,7 @@ import { checkFunction, checkInteger, checkNumber, checkOneOf, checkOptions, che
 import { checkRank } from '../tensor/check.ts';
 import { contiguousData, emptyTensor } from '../tensor/internal.ts';
 import { checkRandomSource, type RandomSource } from '../tensor/random/source.ts';
+import { asElement } from './augment-pictures.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { BatchInfo, TransformOptions } from '../runtime/batch-info.ts';
 
@@ -99,10 +100,10 @@ export function randomShift(X: Tensor, rng: RandomSource, options: ShiftOptions 
   const reflects = checkOneOf('randomShift', 'border', options.border ?? 'fill', ['fill', 'reflect']) === 'reflect';
   const most = reflects ? Math.min(height, width) - 1 : Math.max(height, width);
   const maxShift = checkInteger('randomShift', 'maxShift', options.maxShift ?? 4, 0, most);
-  const fill = checkNumber('randomShift', 'fill', options.fill ?? 0);
-  const from = contiguousData(X);
   const out = emptyTensor(X.shape, X.dtype);
   const to = out.data;
+  const fill = asElement(checkNumber('randomShift', 'fill', options.fill ?? 0), to);
+  const from = contiguousData(X);
   const offset = (): number => Math.floor(rng.random() * (2 * maxShift + 1)) - maxShift;
   for (let n = 0; n < count; n++) {
     const down = offset();

@@ -1,7 +1,7 @@
 /** Crops, colours, squares cut out and mixed pictures, against their definitions. */
 
 import { describe, expect, it } from 'vitest';
-import { augment, colorJitter, cutout, mixup, normalizeImages, randomCrop, resizeImages } from '../../src/data/index.ts';
+import { augment, colorJitter, cutout, mixup, normalizeImages, randomCrop, randomShift, resizeImages } from '../../src/data/index.ts';
 import type { Transform } from '../../src/data/index.ts';
 import { DataLoader } from '../../src/nn/index.ts';
 import { TwoLayerNet } from '../../src/models/index.ts';
@@ -87,6 +87,15 @@ describe('colorJitter', () => {
 });
 
 describe('cutout', () => {
+  it('fills bytes with what they can hold, as shifts do', () => {
+    const images = new Tensor(new Uint8Array(2 * 16).fill(7), [2, 1, 4, 4]);
+    for (const [fill, kept] of [[300, 255], [-5, 0], [99.6, 100]]) {
+      const cut = cutout(images, new Rng(1), { size: 4, fill });
+      const shifted = randomShift(images, new Rng(1), { maxShift: 4, fill });
+      for (const { data } of [cut, shifted]) expect(new Set(data)).toEqual(new Set([7, kept]));
+    }
+  });
+
   it('fills one square of each image, the same in every channel', () => {
     const X = new Rng(1).uniform(1, 2, [60, 2, 9, 7]);
     const out = cutout(X, new Rng(2), { size: 4, fill: -1 });
