@@ -1,14 +1,16 @@
 /**
- * Leaves families of kernels out of a page that cannot ask for them. For group norm the next simpler backend would
- * stand in; the page neither crops images nor changes their colours, and has no definition of that either.
+ * Leaves families of kernels out of a page that cannot ask for them. For group norm and the SVM loss the next simpler
+ * backend would stand in; the page neither crops images nor changes their colours, and has no definition of that.
  */
 
 import type { Plugin } from 'esbuild';
 
-/** Files below src/kernels, by the last folder and name, and what each is instead. */
+/** Files below src/kernels, by folder and name, and what each is instead. */
 const families: Readonly<Record<string, string>> = {
   'norm/groupnorm-kernels.ts': 'export function emitGroupnorm() {}',
   'norm/groupnorm.ts': 'export const groupnormKernels = {};',
+  'simd/loss/index.ts': `import { emitSoftmax, softmaxLoss } from './softmax.ts';
+    export { emitSoftmax as emitLosses }; export const lossKernels = { softmaxLoss };`,
   'augment/index.ts': 'export function emitAugment() {} export const augmentKernels = {};',
   'naive/augment.ts': 'export const naiveAugment = {};',
 };
@@ -19,8 +21,9 @@ export function withoutUnusedFamilies(): Plugin {
     setup({ onLoad, onEnd }) {
       const left = new Set(Object.keys(families));
       onLoad({ filter: /[\\/]kernels[\\/].*\.ts$/ }, ({ path }) => {
-        const file = path.split(/[\\/]/).slice(-2).join('/');
-        if (!Object.hasOwn(families, file)) return null;
+        const unixPath = path.replaceAll('\\', '/');
+        const file = Object.keys(families).find((name) => unixPath.endsWith(`/${name}`));
+        if (file === undefined) return null;
         left.delete(file);
         return { contents: families[file], loader: 'ts' };
       });

@@ -127,7 +127,7 @@ describe.skipIf(!hasChromium)(`the page (in ${executablePath}; CHROMIUM names an
     await page.fill('[aria-label="filters of layer 4"]', '7');
     await page.press('[aria-label="filters of layer 4"]', 'Enter');
     await page.click('[aria-label="Remove layer 2"]');
-    expect(page.url()).toContain('net=conv4-3-1.max4.conv7-3-1.linear64');
+    await page.waitForURL(({ href }) => href.includes('net=conv4-3-1.max4.conv7-3-1.linear64')); // told in its own time
     await page.waitForSelector('#train:enabled');
     await page.click('#train');
     await waitForButton(page, 'Train again');
