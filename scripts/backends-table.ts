@@ -13,7 +13,8 @@ export const backendsPage: string = fileURLToPath(new URL('../docs/guide/backend
 
 const families: Readonly<Record<string, string>> = {
   MatrixKernels: 'Matrix products', ConvKernels: 'Convolution', PoolKernels: 'Pooling', ActivationKernels: 'Activations',
-  NormKernels: 'Normalisation', FusedKernels: 'Fused layers', LossKernels: 'Losses', UpdateKernels: 'Update rules',
+  NormKernels: 'Normalisation', FusedKernels: 'Fused layers', ConvPoolKernels: 'Convolution with pooling',
+  LossKernels: 'Losses', UpdateKernels: 'Update rules',
   ListKernels: 'Lists of parameters', ElementwiseKernels: 'Elementwise', AugmentKernels: 'Augmentation',
 };
 

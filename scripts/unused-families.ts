@@ -1,6 +1,7 @@
 /**
  * Leaves families of kernels out of a page that cannot ask for them. For group norm and the SVM loss the next simpler
- * backend would stand in; the page neither crops images nor changes their colours, and has no definition of that.
+ * backend would stand in, for depthwise convolution the direct one; the page neither crops images nor changes their
+ * colours, and has no definition of that.
  */
 
 import type { Plugin } from 'esbuild';
@@ -11,6 +12,16 @@ const families: Readonly<Record<string, string>> = {
   'norm/groupnorm.ts': 'export const groupnormKernels = {};',
   'simd/loss/index.ts': `import { emitSoftmax, softmaxLoss } from './softmax.ts';
     export { emitSoftmax as emitLosses }; export const lossKernels = { softmaxLoss };`,
+  'conv/depthwise.ts': `import { directFilterGradient, directForward, directInputGradient } from './direct.ts';
+    export const depthwiseForward = directForward;
+    export function depthwiseBackward(dout, x, w, dx, dw, db, g) {
+      if (dx !== null) directInputGradient(dout, w, dx, g);
+      directFilterGradient(dout, x, dw, db, g);
+    }`,
+  'conv/depthwise-kernels.ts': 'export function emitDepthwise() {}',
+  'conv/depthwise-row-kernels.ts': 'export function emitDepthwiseRows() {}',
+  'conv/depthwise-halving-kernels.ts': 'export function emitDepthwiseHalving() {}',
+  'conv/depthwise-quad-kernels.ts': 'export function emitDepthwiseQuads() {}',
   'augment/index.ts': 'export function emitAugment() {} export const augmentKernels = {};',
   'naive/augment.ts': 'export const naiveAugment = {};',
 };

@@ -6,7 +6,7 @@
 
 import type { ConvGeometry } from '../../src/kernels/contract.ts';
 import { inStep } from '../../src/kernels/memory/allocate.ts';
-import { type ConvParam, convSizes } from '../../src/layers/geometry.ts';
+import { type ConvParam, convSizes, poolSizes } from '../../src/layers/geometry.ts';
 import { convBackwardFast, convForwardFast } from '../../src/layers/index.ts';
 import { Rng, Tensor } from '../../src/tensor/index.ts';
 import type { FloatName } from '../support/arrays.ts';
@@ -58,6 +58,24 @@ function forward({ name, geometry: g, peer }: Shape, dtype: FloatName): KernelCa
     prepare(arrays) {
       const [xs, ws, bs, result] = [arrays.normal(x), arrays.normal(w), arrays.normal(g.filters), arrays.zeros(out)];
       return { run: ({ convForward }) => convForward(xs, ws, bs, result, g, {}), results: [result] };
+    },
+  };
+}
+
+/** With relu and max pooling at its end. */
+function pooled({ name, geometry: g }: Shape): KernelCase {
+  const { x, w, out, products } = sizes(g);
+  const halving = { poolHeight: 2, poolWidth: 2, stride: 2 };
+  const pool = poolSizes(name, [g.batch, g.filters, g.outHeight, g.outWidth], halving);
+  return {
+    name: `${name} forward, relu, pooled`, dtype: 'float32', ...workOf(products),
+    prepare(arrays) {
+      const [xs, ws, bs] = [arrays.normal(x), arrays.normal(w), arrays.normal(g.filters)];
+      const [result, argmax] = [arrays.zeros(out / 4), arrays.positions(out / 4)];
+      return {
+        run: ({ convReluPoolForward }) => convReluPoolForward(xs, ws, bs, result, argmax, g, pool, null),
+        results: [result],
+      };
     },
   };
 }
@@ -128,5 +146,6 @@ export const convolutionCases: readonly KernelCase[] = [
   ...(['float32', 'float64'] as const).flatMap((dtype) => [forward(course, dtype), backward(course, dtype)]),
   ...layers('plain tensors', 'float32'),
   ...layers('in a step', 'float32'),
+  pooled(larger[0]),
   ...larger.flatMap((each) => [forward(each, 'float32'), backward(each, 'float32')]),
 ];

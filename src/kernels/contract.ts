@@ -270,6 +270,18 @@ export interface FusedKernels {
   ): void;
 }
 
+/** A convolution with the relu and max pooling behind it: likewise. The way back has no such form: see pooled.ts. */
+export interface ConvPoolKernels {
+  /**
+   * out (batch, filters, pool.outHeight, pool.outWidth) = maxPool(relu((x conv w) scale + b)); scale null means 1, b
+   * null 0. argmax is that of the pool over the relu's output, as in maxPoolForward; null: not wanted (test time).
+   */
+  convReluPoolForward(
+    x: FloatArray, w: FloatArray, b: FloatArray | null, out: FloatArray, argmax: Int32Array | null, g: ConvGeometry,
+    pool: PoolGeometry, scale: FloatArray | null,
+  ): void;
+}
+
 export interface LossKernels {
   /** Mean cross-entropy of softmax(scores (n,classes)) against labels (n); dscores (n,classes) is its gradient. */
   softmaxLoss(scores: FloatArray, labels: Int32Array, dscores: FloatArray, n: number, classes: number): number;
@@ -378,7 +390,8 @@ export interface AugmentKernels {
 
 /** Every kernel a backend can offer. */
 export interface Kernels
-  extends MatrixKernels, ConvKernels, PoolKernels, ActivationKernels, NormKernels, FusedKernels, LossKernels,
+  extends MatrixKernels, ConvKernels, PoolKernels, ActivationKernels, NormKernels, FusedKernels, ConvPoolKernels,
+  LossKernels,
   UpdateKernels, ListKernels, ElementwiseKernels, AugmentKernels {}
 
 export type KernelName = keyof Kernels;

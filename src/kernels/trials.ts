@@ -18,6 +18,11 @@ const fused: PoolGeometry = {
   planes: 24, height: 8, width: 8, poolHeight: 2, poolWidth: 2, strideY: 2, strideX: 2, padTop: 0, padLeft: 0,
   outHeight: 4, outWidth: 4,
 };
+const pooledConv: ConvGeometry = {
+  batch: 2, channels: 3, height: 8, width: 8, filters: 6, kernelHeight: 3, kernelWidth: 3, strideY: 1, strideX: 1,
+  padTop: 1, padLeft: 1, dilationY: 1, dilationX: 1, groups: 1, outHeight: 8, outWidth: 8,
+};
+const pooling: PoolGeometry = { ...fused, planes: 12 };
 const groups = { batch: 2, groups: 2, channelsPerGroup: 3, inner: 5 };
 const pictures = { batch: 3, channels: 3, height: 7, width: 9 };
 const channels = { outer: 3, channels: 5, inner: 11 };
@@ -94,6 +99,9 @@ export function trials(random: (length: number) => Float32Array): Record<KernelN
     batchnormReluPoolBackward: [
       random(24 * 16), fusedOut, fusedArgmax, fusedIn, ones(6), room(6), ones(6), room(24 * 64), room(6), room(6),
       fused, 6, 1e-5,
+    ],
+    convReluPoolForward: [
+      random(384), random(162), random(6), room(192), new Int32Array(192), pooledConv, pooling, null,
     ],
     cropImages: [random(567), Int32Array.of(0, 0, 7, 9, 2, 3, 5, 6, 6, 4, 1, 2), room(567), pictures],
     jitterColors: [

@@ -6,8 +6,8 @@
  *
  * Three shortcuts change no number. The ReLU is undone from its output instead of its input, since both have the same
  * sign. Where pooling follows, it is undone at the size of the pooled image: a window's maximum is positive exactly
- * where the pixel that it came from is. And batchnorm, ReLU and pooling are one kernel that never writes what lies
- * between them.
+ * where the pixel that it came from is. And batchnorm (or the convolution), ReLU and pooling are one kernel that never
+ * writes what lies between them.
  */
 
 import { activeKernels } from '../kernels/registry.ts';
@@ -18,9 +18,10 @@ import { Cache, checkGradient, floats } from './arguments.ts';
 import type { FloatType, InputGradient } from './arguments.ts';
 import { batchnorm, batchnormGradients, batchnormStatistics } from './batchnorm.ts';
 import type { BatchnormCache, BatchnormParam, NormGradients } from './batchnorm.ts';
-import { convolution, convolutionGradients } from './convolution.ts';
+import { convolution, convolutionArguments, convolutionGradients, convOutputShape } from './convolution.ts';
 import type { ConvCache, ConvGradients, ConvParam } from './convolution.ts';
-import { maxPool, maxPoolGradient, poolGeometry, poolOutputShape, positions } from './pooling.ts';
+import { poolSizes } from './geometry.ts';
+import { maxPoolGradient, poolGeometry, poolOutputShape, positions } from './pooling.ts';
 import type { MaxPoolCache, PoolParam } from './pooling.ts';
 
 export type ConvReluCache = Cache<'convRelu', { readonly conv: ConvCache; readonly out: Tensor }>;
@@ -71,8 +72,16 @@ export function convReluPoolForward(
   x: Tensor, w: Tensor, b: Tensor | null, convParam: ConvParam, poolParam: PoolParam,
 ): [out: Tensor, cache: ConvReluPoolCache] {
   const fn = 'convReluPoolForward';
-  const [a, conv] = convolution(fn, activeKernels(), x, w, b, convParam, { relu: true });
-  const [out, pool] = maxPool(fn, activeKernels(), a, poolParam);
+  const { geometry, type, input, filters, bias } = convolutionArguments(fn, x, w, b, convParam);
+  const inputShape = convOutputShape(geometry);
+  const pooling = poolSizes(fn, inputShape, poolParam);
+  const out = emptyTensor([...inputShape.slice(0, 2), pooling.outHeight, pooling.outWidth], type);
+  const argmax = emptyTensor(out.shape, 'int32');
+  activeKernels().convReluPoolForward(
+    floats(input), floats(filters), bias, floats(out), positions(argmax), geometry, pooling, null,
+  );
+  const conv = new Cache('conv', { x: input, w: filters, geometry });
+  const pool = new Cache('maxPool', { argmax, inputShape, type, geometry: pooling });
   return [out, new Cache('convReluPool', { conv, pool, out })];
 }
 

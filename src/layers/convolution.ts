@@ -16,7 +16,7 @@
  * ...Fast with the blocked or SIMD kernels, and the one without a suffix with whatever configure() chose.
  */
 
-import type { ConvGeometry, ConvKernels, Epilogue } from '../kernels/contract.ts';
+import type { ConvGeometry, ConvKernels, Epilogue, FloatArray } from '../kernels/contract.ts';
 import { naiveKernels } from '../kernels/naive/index.ts';
 import { activeFastKernels, activeKernels } from '../kernels/registry.ts';
 import { checkRank, shapeText } from '../tensor/check.ts';
@@ -91,13 +91,29 @@ export function convolution(
   fn: string, kernels: ConvKernels, x: Tensor, w: Tensor, b: Tensor | null, convParam: ConvParam,
   epilogue: Epilogue = {},
 ): [out: Tensor, cache: ConvCache] {
-  const geometry = convGeometry(fn, x, w, b, convParam);
-  const type = b === null ? floatTypeOf(x, w) : floatTypeOf(x, w, b);
-  const [input, filters] = [asFloat(x, type), asFloat(w, type)];
+  const { geometry, type, input, filters, bias } = convolutionArguments(fn, x, w, b, convParam);
   const out = emptyTensor(convOutputShape(geometry), type);
-  const bias = b === null ? null : floats(asFloat(b, type));
   kernels.convForward(floats(input), floats(filters), bias, floats(out), geometry, epilogue);
   return [out, new Cache('conv', { x: input, w: filters, geometry })];
+}
+
+/** What a forward pass hands to kernels. */
+interface ConvArguments {
+  readonly geometry: ConvGeometry;
+  readonly type: FloatType;
+  readonly input: Tensor;
+  readonly filters: Tensor;
+  readonly bias: FloatArray | null;
+}
+
+/** The arguments of a forward pass, checked and of one type. */
+export function convolutionArguments(
+  fn: string, x: Tensor, w: Tensor, b: Tensor | null, convParam: ConvParam,
+): ConvArguments {
+  const geometry = convGeometry(fn, x, w, b, convParam);
+  const type = b === null ? floatTypeOf(x, w) : floatTypeOf(x, w, b);
+  const bias = b === null ? null : floats(asFloat(b, type));
+  return { geometry, type, input: asFloat(x, type), filters: asFloat(w, type), bias };
 }
 
 /** The backward pass under the caller's name. */
@@ -117,7 +133,7 @@ export function convolutionGradients<Input extends boolean>(
 }
 
 /** The shape of the output, (N, F, OH, OW). */
-function convOutputShape(g: ConvGeometry): number[] {
+export function convOutputShape(g: ConvGeometry): number[] {
   return [g.batch, g.filters, g.outHeight, g.outWidth];
 }
 

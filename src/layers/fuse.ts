@@ -13,7 +13,9 @@ import {
   convBatchnormReluBackward, convBatchnormReluForward, convBatchnormReluPoolBackward, convBatchnormReluPoolForward,
   convReluBackward, convReluForward, convReluPoolBackward, convReluPoolForward,
 } from './conv-sandwich.ts';
-import { convBatchnormReluInference, maxPoolInference } from './inference.ts';
+import {
+  convBatchnormReluInference, convBatchnormReluPoolInference, convReluPoolInference,
+} from './inference.ts';
 import type { LayerBackward, LayerRecord, Mode } from './record.ts';
 import type { ConvRecord } from './records/convolution.ts';
 import { batchnormParam, type BatchnormRecord, type LayernormRecord } from './records/normalization.ts';
@@ -54,8 +56,13 @@ const fusions: readonly Fusion[] = [
       );
       return [out, convBackward(conv, (dout, wanted) => convBatchnormReluPoolBackward(dout, cache, wanted))];
     },
-    infer: ([conv, norm, , pool], x, parameters) =>
-      maxPoolInference(inferConvBatchnormRelu(conv, norm, x, parameters), (pool as MaxPoolRecord).param),
+    infer([conv, norm, , pool], x, parameters) {
+      const [w, b, gamma, beta] = convParameters(conv, parameters);
+      return convBatchnormReluPoolInference(
+        x, w, b, gamma, beta, (conv as ConvRecord).param, batchnormParam(norm as BatchnormRecord, 'test'),
+        (pool as MaxPoolRecord).param,
+      );
+    },
   },
   {
     kinds: ['conv', 'batchnorm', 'relu'],
@@ -77,7 +84,7 @@ const fusions: readonly Fusion[] = [
     },
     infer([conv, , pool], x, parameters) {
       const [w, b] = convParameters(conv, parameters);
-      return maxPoolInference(convReluForward(x, w, b, (conv as ConvRecord).param)[0], (pool as MaxPoolRecord).param);
+      return convReluPoolInference(x, w, b, (conv as ConvRecord).param, (pool as MaxPoolRecord).param);
     },
   },
   {

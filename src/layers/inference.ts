@@ -14,9 +14,10 @@ import { emptyTensor } from '../tensor/internal.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { asFloat, floats, floatTypeOf } from './arguments.ts';
 import type { BatchnormParam } from './batchnorm.ts';
-import { convBatchnormReluForward } from './conv-sandwich.ts';
-import { convolution } from './convolution.ts';
+import { convBatchnormReluForward, convBatchnormReluPoolForward } from './conv-sandwich.ts';
+import { convolution, convolutionArguments, convOutputShape } from './convolution.ts';
 import type { ConvParam } from './convolution.ts';
+import { poolSizes } from './geometry.ts';
 import { poolGeometry, poolOutputShape } from './pooling.ts';
 import type { PoolParam } from './pooling.ts';
 
@@ -27,6 +28,32 @@ export function maxPoolInference(x: Tensor, poolParam: PoolParam): Tensor {
   const out = emptyTensor(poolOutputShape(x, geometry), type);
   activeKernels().maxPoolForward(floats(asFloat(x, type)), floats(out), null, geometry);
   return out;
+}
+
+/** The output of convReluPoolForward alone, with a scale for each filter where a batchnorm has been folded into it. */
+export function convReluPoolInference(
+  x: Tensor, w: Tensor, b: Tensor | null, convParam: ConvParam, poolParam: PoolParam, scale: FloatArray | null = null,
+): Tensor {
+  const fn = 'convReluPoolInference';
+  const { geometry, type, input, filters, bias } = convolutionArguments(fn, x, w, b, convParam);
+  const shape = convOutputShape(geometry);
+  const pooling = poolSizes(fn, shape, poolParam);
+  const out = emptyTensor([...shape.slice(0, 2), pooling.outHeight, pooling.outWidth], type);
+  activeKernels().convReluPoolForward(
+    floats(input), floats(filters), bias, floats(out), null, geometry, pooling, scale,
+  );
+  return out;
+}
+
+/** The output of convBatchnormReluPoolForward, with the same arguments and errors; folded in test mode. */
+export function convBatchnormReluPoolInference(
+  x: Tensor, w: Tensor, b: Tensor | null, gamma: Tensor, beta: Tensor, convParam: ConvParam, bnParam: BatchnormParam,
+  poolParam: PoolParam,
+): Tensor {
+  const folded = foldBatchnorm(x, w, b, gamma, beta, bnParam);
+  return folded === null
+    ? convBatchnormReluPoolForward(x, w, b, gamma, beta, convParam, bnParam, poolParam)[0]
+    : convReluPoolInference(x, w, folded.bias, convParam, poolParam, folded.scale);
 }
 
 /** The output of convBatchnormReluForward, with the same arguments and errors; folded in test mode. */

@@ -1,8 +1,10 @@
 /** Chains of layers without the arrays between them: one plane at a time stays in the first-level cache. */
 
-import type { FloatArray, FusedKernels, PoolGeometry } from '../contract.ts';
+import type { ConvPoolKernels, FloatArray, FusedKernels, PoolGeometry } from '../contract.ts';
+import { convReluPoolChain } from '../naive/fused.ts';
 import { reluForward } from './activation.ts';
-import { maxPoolPlane } from './pooling.ts';
+import { fastConvolution } from './convolution.ts';
+import { fastPooling, maxPoolPlane } from './pooling.ts';
 import { float64Scratch } from './scratch.ts';
 
 const planeScratch = float64Scratch();
@@ -73,4 +75,7 @@ export function batchnormReluPoolBackward(
   }
 }
 
-export const fastFused: FusedKernels = { batchnormReluPoolForward, batchnormReluPoolBackward };
+export const fastFused: FusedKernels & ConvPoolKernels = {
+  batchnormReluPoolForward, batchnormReluPoolBackward,
+  ...convReluPoolChain({ ...fastConvolution, ...fastPooling }),
+};

@@ -3,10 +3,12 @@
  * another; the other backends compute the same without them.
  */
 
-import type { FloatArray, FusedKernels, PoolGeometry } from '../contract.ts';
+import type { ConvKernels, ConvPoolKernels, FloatArray, FusedKernels, PoolGeometry, PoolKernels } from '../contract.ts';
+import { allocate } from '../memory/allocate.ts';
 import { reluForward } from './activation.ts';
+import { naiveConvolution } from './convolution.ts';
 import { batchnormApply, batchnormBackward } from './normalisation.ts';
-import { maxPoolBackward, maxPoolForward } from './pooling.ts';
+import { maxPoolBackward, maxPoolForward, naivePooling } from './pooling.ts';
 
 function like(x: FloatArray): FloatArray {
   return x instanceof Float32Array ? new Float32Array(x.length) : new Float64Array(x.length);
@@ -38,4 +40,19 @@ export function batchnormReluPoolBackward(
   batchnormBackward(dnormalised, x, gamma, mean, variance, null, dx, dgamma, dbeta, channel, eps);
 }
 
-export const naiveFused: FusedKernels = { batchnormReluPoolForward, batchnormReluPoolBackward };
+/** Convolution, relu and max pooling one after another, by kernels of any backend. */
+export function convReluPoolChain(kernels: ConvKernels & PoolKernels): ConvPoolKernels {
+  return {
+    convReluPoolForward(x, w, b, out, argmax, g, pool, scale) {
+      const type = x instanceof Float32Array ? 'float32' : 'float64';
+      const between = allocate(type, pool.planes * pool.height * pool.width) as FloatArray;
+      kernels.convForward(x, w, b, between, g, { scale, relu: true });
+      kernels.maxPoolForward(between, out, argmax, pool);
+    },
+  };
+}
+
+export const naiveFused: FusedKernels & ConvPoolKernels = {
+  batchnormReluPoolForward, batchnormReluPoolBackward,
+  ...convReluPoolChain({ ...naiveConvolution, ...naivePooling }),
+};

@@ -10,6 +10,7 @@ import type { KernelForm } from '../team/part.ts';
 import { whyGivenUp } from '../team/team.ts';
 import { augmentKernels } from './augment/index.ts';
 import { convolutionKernels } from './conv/index.ts';
+import { pooledConvolutionKernels } from './conv/pooled.ts';
 import { elementwiseKernels } from './elementwise/index.ts';
 import { gemmKernels } from './gemm/gemm.ts';
 import { lossKernels } from './loss/index.ts';
@@ -22,6 +23,7 @@ import { whyNotWide } from './wide.ts';
 const kernels: Partial<Kernels> = {
   ...gemmKernels,
   ...convolutionKernels,
+  ...pooledConvolutionKernels,
   ...normalisationKernels,
   ...poolKernels,
   ...elementwiseKernels,

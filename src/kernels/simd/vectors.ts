@@ -66,6 +66,13 @@ export function wherePositive(source: Value, value: Value): Value {
   return select(source.gt(0), value, zero(value.kind));
 }
 
+/** Whether a candidate beats the best so far, in pooling: where it is greater, or a NaN while the best is none. */
+export function beats(candidate: Value, best: Value): Value {
+  // not (candidate <= best) holds for greater and for NaN on either side; best = best rules out a best that is NaN
+  if (lanesOf(candidate.kind) > 1) return best.eq(best).andNot(candidate.le(best));
+  return candidate.le(best).eqz().and(best.eq(best));
+}
+
 /** value, but 0 where it is smaller than the limit in size; NaN stays. Vectors or scalars. */
 export function withoutTiny(value: Value, limit: number): Value {
   if (lanesOf(value.kind) === 1) return select(value.abs().lt(limit), zero(value.kind), value);

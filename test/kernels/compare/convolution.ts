@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import type { ConvGeometry, Kernels } from '../../../src/kernels/contract.ts';
 import { naiveKernels as naive } from '../../../src/kernels/naive/index.ts';
 import type { PerAxis } from '../../../src/layers/geometry.ts';
-import { convOf, type ConvSizes } from '../../support/geometry.ts';
+import { convOf, type ConvSizes, poolOf, type PoolSizes } from '../../support/geometry.ts';
 import { kernelCase, type AnyCase } from './case.ts';
 import { abs, type Workbench } from './workbench.ts';
 
@@ -114,6 +114,56 @@ function checkForward(bench: Workbench, tested: Kernels, s: ForwardShape): void 
   bench.close('out', out, expected, magnitude);
 }
 
+interface PooledShape {
+  sizes: ConvSizes;
+  pool: Omit<PoolSizes, 'planes' | 'height' | 'width'>;
+  scale: boolean;
+  places: boolean;
+}
+
+/** 3x3 and 5x5 whose output is halved by windows that cover it, and the same with other windows and odd outputs. */
+const pooledShapes: fc.Arbitrary<PooledShape> = fc.record({
+  batch: fc.integer({ min: 1, max: 18 }), channels: upTo(9), filters: fc.constantFrom(5, 6, 8, 13),
+  outHeight: upTo(17), outWidth: upTo(17), kernel: fc.constantFrom(3, 5), pad: fc.nat(2), odd: fc.nat(3),
+  stride: fc.constantFrom(2, 2, 1), pooling: fc.constantFrom(2, 2, 2, 3), scale: fc.boolean(), places: fc.boolean(),
+}).map(({ batch, channels, filters, outHeight, outWidth, kernel, odd, scale, places, ...s }) => {
+  const pad = Math.min(s.pad, (kernel - 1) / 2);
+  const size = (out: number, extra: number): number => 2 * out + extra + kernel - 1 - 2 * pad;
+  return {
+    scale, places,
+    sizes: {
+      batch, channels, filters, height: size(outHeight, odd === 1 ? 1 : 0), width: size(outWidth, odd === 2 ? 1 : 0),
+      kernelHeight: kernel, kernelWidth: kernel, stride: 1, pad,
+    },
+    pool: { poolHeight: 2, poolWidth: Math.min(s.pooling, 2 * outWidth), stride: s.stride },
+  };
+});
+
+/** Two pixels may differ by a rounding error, so places are checked by what is found there. */
+function checkPooled(bench: Workbench, tested: Kernels, s: PooledShape): void {
+  const g = geometry(s.sizes);
+  const pool = poolOf({ ...s.pool, planes: g.batch * g.filters, height: g.outHeight, width: g.outWidth });
+  const [between, size] = [pool.planes * pool.height * pool.width, pool.planes * pool.outHeight * pool.outWidth];
+  const x = bench.random('x', g.batch * g.channels * g.height * g.width);
+  const w = bench.random('w', weightsOf(g));
+  const b = bench.random('b', g.filters);
+  const scale = s.scale ? bench.random('scale', g.filters) : null;
+  const [out, argmax] = [bench.output('out', size), s.places ? bench.integerOutput('argmax', size) : null];
+  tested.convReluPoolForward(x, w, b, out, argmax, g, pool, scale);
+
+  const [expected, magnitude] = [bench.expected(size), bench.expected(size)];
+  const [convolved, terms] = [bench.expected(between), bench.expected(between)];
+  naive.convReluPoolForward(x, w, b, expected, null, g, pool, scale);
+  naive.convForward(abs(x), abs(w), abs(b), terms, g, { scale: scale && abs(scale) });
+  naive.maxPoolForward(terms, magnitude, null, pool);
+  bench.close('out', out, expected, magnitude);
+  if (argmax === null) return;
+  naive.convForward(x, w, b, convolved, g, { scale, relu: true });
+  const planeOf = (o: number): number => Math.floor(o / (pool.outHeight * pool.outWidth));
+  const found = Array.from(argmax, (place, o) => convolved[planeOf(o) * pool.height * pool.width + place]);
+  bench.close('value at argmax', found, expected, magnitude);
+}
+
 type BackwardShape = { sizes: ConvSizes; wantDx: boolean };
 const backwardShapes = (sizes: fc.Arbitrary<ConvSizes>): fc.Arbitrary<BackwardShape> =>
   fc.record({ sizes, wantDx: fc.boolean() });
@@ -151,4 +201,4 @@ const kinds = [
 export const convolutionCases: readonly AnyCase[] = kinds.flatMap(({ title, sizes, share }) => [
   kernelCase({ kernel: 'convForward', title, share, shapes: forwardShapes(sizes), check: checkForward }),
   kernelCase({ kernel: 'convBackward', title, share, shapes: backwardShapes(sizes), check: checkBackward }),
-]);
+]).concat(kernelCase({ kernel: 'convReluPoolForward', shapes: pooledShapes, check: checkPooled }));

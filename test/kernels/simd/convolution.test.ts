@@ -7,11 +7,11 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { configure } from '../../../src/runtime/settings.ts';
-import { takesBlocks, takesDense, takesWinograd } from '../../../src/kernels/simd/conv/choose.ts';
+import { takesBlocks, takesDense, takesPooledWinograd, takesWinograd } from '../../../src/kernels/simd/conv/choose.ts';
 import { shutdown } from '../../../src/kernels/team/team.ts';
 import type { ConvGeometry } from '../../../src/kernels/contract.ts';
 import { worstError } from '../../support/errors.ts';
-import { convOf } from '../../support/geometry.ts';
+import { convOf, poolOf } from '../../support/geometry.ts';
 import { convolutionCases } from '../compare/convolution.ts';
 import { runCase } from '../compare.ts';
 import { randomFloats, simdKernels, type FloatType } from './support.ts';
@@ -105,6 +105,29 @@ describe('convolution', () => {
     fc.assert(fc.property(winogradShapes(window), (g) => {
       expect(takesWinograd(new Float32Array(), g)).toBe(true);
       checkErrors(g);
+    }), { numRuns: 60 });
+  });
+
+  it.each([3, 5])('of windows of %d with relu and pooling at its end gives the bits of one after another', (window) => {
+    const halved = winogradShapes(window).filter(({ outHeight, outWidth }) => outHeight % 2 + outWidth % 2 === 0);
+    fc.assert(fc.property(halved, fc.boolean(), (g, broken) => {
+      const pool = poolOf({
+        planes: g.batch * g.filters, height: g.outHeight, width: g.outWidth, poolHeight: 2, poolWidth: 2, stride: 2,
+      });
+      expect(takesPooledWinograd(new Float32Array(), g, pool)).toBe(true);
+      const x = randomFloats('float32', g.batch * g.channels * g.height * g.width, 1);
+      if (broken) x[x.length >> 1] = NaN;
+      const w = randomFloats('float32', g.filters * g.channels * window * window, 2);
+      const b = randomFloats('float32', g.filters, 3);
+      const size = pool.planes * pool.outHeight * pool.outWidth;
+      const [out, argmax] = [new Float32Array(size), new Int32Array(size)];
+      const [pooled, places] = [new Float32Array(size), new Int32Array(size)];
+      const convolved = new Float32Array(4 * size);
+      simd.convReluPoolForward(x, w, b, out, argmax, g, pool, null);
+      simd.convForward(x, w, b, convolved, g, { relu: true });
+      simd.maxPoolForward(convolved, pooled, places, pool);
+      expect(out).toEqual(pooled);
+      expect(argmax).toEqual(places);
     }), { numRuns: 60 });
   });
 

@@ -12,7 +12,7 @@
  */
 
 import { settings } from '../../../runtime/settings.ts';
-import type { ConvGeometry, FloatArray } from '../../contract.ts';
+import type { ConvGeometry, FloatArray, PoolGeometry } from '../../contract.ts';
 
 /** True when every output sees every channel, through a window without gaps: what the two indirect forms need. */
 function isPlain(g: ConvGeometry): boolean {
@@ -91,6 +91,17 @@ export function takesWinograd(x: FloatArray, g: ConvGeometry): boolean {
   const fits = isSquare && g.padTop < taps && g.padLeft < taps && isPlain(g);
   const isWorth = g.channels >= winogradLeastChannels && g.filters >= winogradLeastFilters;
   return fits && isWorth && x instanceof Float32Array && !settings().strict;
+}
+
+/**
+ * True when a convolution that takes Winograd's method can have relu and max pooling at its end: windows of 2x2 that
+ * cover the output once. Its bands of output rows then hold whole windows, since they have two rows or four.
+ */
+export function takesPooledWinograd(x: FloatArray, g: ConvGeometry, pool: PoolGeometry): boolean {
+  const isHalving = [pool.poolHeight, pool.poolWidth, pool.strideY, pool.strideX].every((each) => each === 2);
+  const isCovering = pool.padTop === 0 && pool.padLeft === 0 && 2 * pool.outHeight === g.outHeight
+    && 2 * pool.outWidth === g.outWidth;
+  return isHalving && isCovering && takesWinograd(x, g) && !takesDense(g);
 }
 
 /** Taps, in each direction, of the four blocks that a large window is cut into (see blocks.ts). */

@@ -20,6 +20,7 @@ import { emitDirect } from './direct-kernels.ts';
 import { pointwiseBackward, pointwiseForward } from './pointwise.ts';
 import { emitPointwise } from './pointwise-kernels.ts';
 import { winogradFilterGradient, winogradForward, winogradInputGradient } from './winograd.ts';
+import { emitWinogradFilters } from './winograd-filter-kernels.ts';
 import { emitWinogradGradient } from './winograd-gradient-kernels.ts';
 import { emitWinograd } from './winograd-kernels.ts';
 
@@ -36,6 +37,7 @@ export function emitConvolution(kernels: KernelBuilder): void {
   }
   emitDepthwiseQuads(kernels);
   emitBlocks(kernels);
+  emitWinogradFilters(kernels);
   const { strip, gather } = emitWinograd(kernels);
   emitWinogradGradient(kernels, strip, gather);
 }

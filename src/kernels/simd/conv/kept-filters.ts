@@ -11,7 +11,7 @@ import type { FloatArray } from '../../contract.ts';
 import { residentArray, type TypedArray } from '../../memory/allocate.ts';
 import { currentEngine } from '../../team/engine.ts';
 import type { Taps } from './winograd-algebra.ts';
-import { keptBlockBytes } from './winograd-kernels.ts';
+import { keptBlockBytes } from './winograd-filter-kernels.ts';
 
 /** A layer's filters, transformed, and a copy of what they were transformed from; both in the heap. */
 export interface KeptFilters {

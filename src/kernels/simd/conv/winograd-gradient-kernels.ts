@@ -10,7 +10,8 @@ import {
 import type { KernelBuilder } from '../kernel.ts';
 import { eachOfShare, shareOf } from '../vectors.ts';
 import { everyTaps, filterGradientTransform, inputSize, points, type Taps, tileSize } from './winograd-algebra.ts';
-import { gatherArguments, windowBytes, type WinogradKernels, winogradKernels } from './winograd-kernels.ts';
+import { windowBytes } from './winograd-filter-kernels.ts';
+import { gatherArguments, type WinogradKernels, winogradKernels } from './winograd-kernels.ts';
 import { emitOutputGradientRow, pixelShape, zero } from './winograd-transforms.ts';
 
 /** A group is some chunks, whose dU (`u`) and bias sums are added up one after another. */

@@ -12,10 +12,10 @@ import {
 import { epilogueTable } from './epilogue.ts';
 import { keptFilters } from './kept-filters.ts';
 import { inputSize, points, type Taps, tileSize } from './winograd-algebra.ts';
+import { windowBytes, winogradFilters, winogradFiltersRotated } from './winograd-filter-kernels.ts';
 import { winogradGradient, winogradReduce } from './winograd-gradient-kernels.ts';
 import {
-  chunkSizes, tilesTogether, windowBytes, winogradFilters, winogradFiltersRotated,
-  winogradForward as forwardKernel,
+  chunkSizes, tilesTogether, winogradForward as forwardKernel,
 } from './winograd-kernels.ts';
 import { pixelShape, temporaryPixels } from './winograd-transforms.ts';
 
@@ -70,12 +70,19 @@ function cut(p: Problem, taps: Taps, leastTiles: number): Chunks {
   };
 }
 
+/** Max pooling by windows of 2x2 at the end, and where the places of its maxima go (null: not wanted). */
+interface Pooled {
+  readonly argmax: Int32Array | null;
+}
+
 /**
- * out = epilogue(x conv w). rotated: the filters turned by 180 degrees, channels and filters changing roles in w.
+ * out = epilogue(x conv w), pooled where that is wanted. rotated: the filters turned by 180 degrees, channels and
+ * filters changing roles in w.
  */
 export const convolve: (
   x: Place, w: FloatArray, out: FloatArray, table: FloatArray, relu: boolean, p: Problem, taps: Taps, rotated: boolean,
-) => void = launched((x, w, out, table, relu, p, taps, rotated) => {
+  pooled?: Pooled | null,
+) => void = launched((x, w, out, table, relu, p, taps, rotated, pooled = null) => {
   const chunks = cut(p, taps, winogradLeastTiles);
   const transformedBytes = points * chunks.uPointBytes;
   const kept = rotated || p.batch > keptFiltersMostBatch
@@ -92,15 +99,17 @@ export const convolve: (
   const blocksPerPart = Math.ceil(chunks.filterBlocks / Math.ceil(winogradLeastTasks / chunks.chunks));
   const parts = Math.ceil(chunks.filterBlocks / blocksPerPart);
   launch(forwardKernel[taps]).from(chunkSizes, chunks).x(x).u(u).table(table).relu(relu).parts(parts)
-    .blocksPerPart(blocksPerPart).out(out).scratch(chunks.scratchBytes).run(chunks.chunks * parts);
+    .blocksPerPart(blocksPerPart).out(out).scratch(chunks.scratchBytes).pooled(pooled !== null)
+    .places(pooled?.argmax ?? null).run(chunks.chunks * parts);
 });
 
 /** convForward of the contract, for convolutions that `takesWinograd` (choose.ts) accepts. */
 export function winogradForward(
   x: FloatArray, w: FloatArray, b: FloatArray | null, out: FloatArray, g: ConvGeometry, epilogue: Epilogue,
+  pooled: Pooled | null = null,
 ): void {
   const table = epilogueTable(x, g.filters, epilogue.scale, b);
-  convolve(x, w, out, table, epilogue.relu === true, g, tapsOf(g), false);
+  convolve(x, w, out, table, epilogue.relu === true, g, tapsOf(g), false, pooled);
 }
 
 /** The gradient at x: dout convolved with the filters turned by 180 degrees, channels and filters changing roles. */

@@ -13,7 +13,7 @@ import {
   vectorConstant, vectorOf,
 } from '../../../wasm/index.ts';
 import { type Arguments, type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
-import { fromFloat64, inverseDeviation, least, rectified, toFloat64, wherePositive } from '../vectors.ts';
+import { beats, fromFloat64, inverseDeviation, least, rectified, toFloat64, wherePositive } from '../vectors.ts';
 
 /** The sizes that all pooling kernels begin with: some of PoolGeometry. */
 export const poolSizes = { planes: 'i32', height: 'i32', width: 'i32', outHeight: 'i32', outWidth: 'i32' } as const;
@@ -52,13 +52,6 @@ export function eachPlane(f: Body, task: Value, perTask: Value, planes: Value, w
   f.set(last, task.mul(perTask).add(perTask));
   f.if(last.gt(planes), () => f.set(last, planes));
   f.for(plane, task.mul(perTask), last, 1, () => write(plane));
-}
-
-/** larger: a candidate beats the best so far when it is greater, or a NaN while the best is none. */
-function beats(candidate: Value, best: Value): Value {
-  // not (candidate <= best) holds for greater and for NaN on either side; best = best rules out a best that is NaN
-  if (lanesOf(candidate.kind) > 1) return best.eq(best).andNot(candidate.le(best));
-  return candidate.le(best).eqz().and(best.eq(best));
 }
 
 /** Task: perTask planes of out and argmax; with normalise, of relu(maxPool(batchnorm(x))). */
