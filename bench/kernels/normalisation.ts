@@ -67,33 +67,34 @@ function withPool(batch: number, channels: number, side: number): KernelCase[] {
   return [
     {
       name: `batchnorm + relu + pool ${name}`, dtype, steps: size,
-      work: { limit: 'memory', bytes: array + 2 * small, workingSet: array + 2 * small },
+      work: { limit: 'memory', bytes: array + 3 * small, workingSet: array + 3 * small },
       prepare(arrays) {
         const [x, out, argmax] = [arrays.normal(size), arrays.zeros(pooled), arrays.positions(pooled)];
+        const winners = arrays.zeros(pooled);
         const [gamma, beta, mean, variance] = [0, 1, 2, 3].map(() => arrays.uniform(channels));
         return {
           run: ({ batchnormReluPoolForward }) =>
-            batchnormReluPoolForward(x, gamma, beta, mean, variance, out, argmax, g, channels, eps),
-          results: [out],
+            batchnormReluPoolForward(x, gamma, beta, mean, variance, out, argmax, winners, g, channels, eps),
+          results: [out, winners],
         };
       },
     },
     {
-      // x is read twice where it is not in a cache: for the sums only at the maxima, for dx everywhere
+      // the sums read what the maxima were made of, dx takes x
       name: `batchnorm + relu + pool backward ${name}`, dtype, steps: 2 * size,
-      work: { limit: 'memory', bytes: 3 * array + 3 * small, workingSet: 2 * array + 3 * small },
+      work: { limit: 'memory', bytes: 2 * array + 6 * small, workingSet: 2 * array + 4 * small },
       prepare(arrays) {
         const [dout, out, argmax] = [arrays.normal(pooled), arrays.normal(pooled), arrays.positions(pooled)];
         argmax.forEach((_, i) => {
           const window = i % (half * half);
           argmax[i] = 2 * Math.floor(window / half) * side + 2 * (window % half) + (i & 1);
         });
-        const [x, dx] = [arrays.normal(size), arrays.zeros(size)];
+        const [x, dx, winners] = [arrays.normal(size), arrays.zeros(size), arrays.normal(pooled)];
         const [gamma, mean, variance] = [0, 1, 2].map(() => arrays.uniform(channels));
         const [dgamma, dbeta] = [arrays.zeros(channels), arrays.zeros(channels)];
         return {
           run: ({ batchnormReluPoolBackward }) => batchnormReluPoolBackward(
-            dout, out, argmax, x, gamma, mean, variance, dx, dgamma, dbeta, g, channels, eps,
+            dout, out, argmax, winners, x, gamma, mean, variance, dx, dgamma, dbeta, g, channels, eps,
           ),
           results: [dx, dgamma, dbeta],
         };

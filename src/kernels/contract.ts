@@ -256,17 +256,18 @@ export interface NormKernels {
 export interface FusedKernels {
   /**
    * out (planes, outHeight, outWidth) = relu(maxPool(batchnorm(x))), x (batch * channels = planes, height, width).
-   * argmax is that of the pool over the batchnorm's output, as in maxPoolForward.
+   * argmax is that of the pool over the batchnorm's output, as in maxPoolForward; winners, where it is given, gets what
+   * x has there.
    */
   batchnormReluPoolForward(
     x: FloatArray, gamma: FloatArray, beta: FloatArray, mean: FloatArray, variance: FloatArray, out: FloatArray,
-    argmax: Int32Array, g: PoolGeometry, channels: number, eps: number,
+    argmax: Int32Array, winners: FloatArray | null, g: PoolGeometry, channels: number, eps: number,
   ): void;
-  /** Its gradients in training, from the forward pass's x, argmax and out; dout is (planes, outHeight, outWidth). */
+  /** Its gradients in training, from the forward pass's x, out, argmax and winners; dout has out's shape. */
   batchnormReluPoolBackward(
-    dout: FloatArray, out: FloatArray, argmax: Int32Array, x: FloatArray, gamma: FloatArray, mean: FloatArray,
-    variance: FloatArray, dx: FloatArray, dgamma: FloatArray, dbeta: FloatArray, g: PoolGeometry, channels: number,
-    eps: number,
+    dout: FloatArray, out: FloatArray, argmax: Int32Array, winners: FloatArray, x: FloatArray, gamma: FloatArray,
+    mean: FloatArray, variance: FloatArray, dx: FloatArray, dgamma: FloatArray, dbeta: FloatArray, g: PoolGeometry,
+    channels: number, eps: number,
   ): void;
 }
 

@@ -53,9 +53,9 @@ export function trials(random: (length: number) => Float32Array): Record<KernelN
   ];
   const ones = (length: number): Float32Array => room(length).fill(1);
   const fusedIn = random(24 * 64);
-  const [fusedOut, fusedArgmax] = [room(24 * 16), new Int32Array(24 * 16)];
+  const [fusedOut, fusedArgmax, fusedWinners] = [room(24 * 16), new Int32Array(24 * 16), room(24 * 16)];
   naiveKernels.batchnormReluPoolForward(
-    fusedIn, ones(6), room(6), room(6), ones(6), fusedOut, fusedArgmax, fused, 6, 1e-5);
+    fusedIn, ones(6), room(6), room(6), ones(6), fusedOut, fusedArgmax, fusedWinners, fused, 6, 1e-5);
   const update = (states: number, ...numbers: unknown[]): Trial => [
     random(99), random(99), ...Array.from({ length: states }, () => positive(99)), room(99),
     ...Array.from({ length: states }, () => room(99)), ...numbers,
@@ -93,12 +93,12 @@ export function trials(random: (length: number) => Float32Array): Record<KernelN
       random(60), random(60), random(6), random(4), positive(4), room(60), room(6), room(6), groups, 1e-5,
     ],
     batchnormReluPoolForward: [
-      random(24 * 64), random(6), random(6), random(6), positive(6), room(24 * 16), new Int32Array(24 * 16), fused, 6,
-      1e-5,
+      random(24 * 64), random(6), random(6), random(6), positive(6), room(24 * 16), new Int32Array(24 * 16),
+      room(24 * 16), fused, 6, 1e-5,
     ],
     batchnormReluPoolBackward: [
-      random(24 * 16), fusedOut, fusedArgmax, fusedIn, ones(6), room(6), ones(6), room(24 * 64), room(6), room(6),
-      fused, 6, 1e-5,
+      random(24 * 16), fusedOut, fusedArgmax, fusedWinners, fusedIn, ones(6), room(6), ones(6), room(24 * 64), room(6),
+      room(6), fused, 6, 1e-5,
     ],
     convReluPoolForward: [
       random(384), random(162), random(6), room(192), new Int32Array(192), pooledConv, pooling, null,

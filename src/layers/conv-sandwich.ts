@@ -42,6 +42,11 @@ export type ConvBatchnormReluPoolCache = Cache<'convBatchnormReluPool', {
   readonly conv: ConvCache;
   readonly batchnorm: BatchnormCache;
   readonly pool: MaxPoolCache;
+  /**
+   * in training, what batchnorm's input has where its output won a window, of out's size: the sums of the backward pass
+   * need no more of that input
+   */
+  readonly winners: Tensor | null;
   /** the pooled output, not positive where the ReLU cut */
   readonly out: Tensor;
 }>;
@@ -128,13 +133,14 @@ export function convBatchnormReluPoolForward(
   const type = norm.x.dtype as FloatType;
   const out = emptyTensor(poolOutputShape(a, geometry), type);
   const argmax = emptyTensor(out.shape, 'int32');
+  const winners = norm.mode === 'train' ? emptyTensor(out.shape, type) : null;
   activeKernels().batchnormReluPoolForward(
     floats(norm.x), floats(norm.gamma), floats(norm.beta), floats(norm.mean), floats(norm.variance), floats(out),
-    positions(argmax), geometry, a.shape[1], norm.eps,
+    positions(argmax), winners === null ? null : floats(winners), geometry, a.shape[1], norm.eps,
   );
   const batchnorm = new Cache('batchnorm', norm);
   const pool = new Cache('maxPool', { argmax, inputShape: a.shape, type, geometry });
-  return [out, new Cache('convBatchnormReluPool', { conv, batchnorm, pool, out })];
+  return [out, new Cache('convBatchnormReluPool', { conv, batchnorm, pool, winners, out })];
 }
 
 /** dx (null unless inputGradient), dw (F, C, KH, KW), db, dgamma and dbeta (F). */
@@ -142,17 +148,17 @@ export function convBatchnormReluPoolBackward<Input extends boolean = true>(
   dout: Tensor, cache: ConvBatchnormReluPoolCache, inputGradient: Input = true as Input,
 ): ConvNormGradients<Input> {
   const fn = 'convBatchnormReluPoolBackward';
-  const { conv, batchnorm, pool, out } = Cache.open(fn, cache, 'convBatchnormReluPool');
-  const [da, dgamma, dbeta] = batchnormReluPoolGradients(fn, dout, batchnorm, pool, out);
+  const { conv, batchnorm, pool, winners, out } = Cache.open(fn, cache, 'convBatchnormReluPool');
+  const [da, dgamma, dbeta] = batchnormReluPoolGradients(fn, dout, batchnorm, pool, winners, out);
   const [dx, dw, db] = convolutionGradients(fn, activeKernels(), da, conv, inputGradient);
   return [dx, dw, db, dgamma, dbeta];
 }
 
 function batchnormReluPoolGradients(
-  fn: string, dout: Tensor, batchnorm: BatchnormCache, pool: MaxPoolCache, out: Tensor,
+  fn: string, dout: Tensor, batchnorm: BatchnormCache, pool: MaxPoolCache, winners: Tensor | null, out: Tensor,
 ): NormGradients {
-  const { x, gamma, mean, variance, mode, eps } = Cache.open(fn, batchnorm, 'batchnorm');
-  if (mode === 'test') {
+  const { x, gamma, mean, variance, eps } = Cache.open(fn, batchnorm, 'batchnorm');
+  if (winners === null) {
     return batchnormGradients(fn, maxPoolGradient(fn, activeKernels(), dout, pool, out), batchnorm, null, true);
   }
   const { argmax, type, geometry } = Cache.open(fn, pool, 'maxPool');
@@ -161,8 +167,8 @@ function batchnormReluPoolGradients(
   const dgamma = emptyTensor(gamma.shape, type);
   const dbeta = emptyTensor(gamma.shape, type);
   activeKernels().batchnormReluPoolBackward(
-    floats(upstream), floats(out), positions(argmax), floats(x), floats(gamma), floats(mean), floats(variance),
-    floats(dx), floats(dgamma), floats(dbeta), geometry, x.shape[1], eps,
+    floats(upstream), floats(out), positions(argmax), floats(winners), floats(x), floats(gamma), floats(mean),
+    floats(variance), floats(dx), floats(dgamma), floats(dbeta), geometry, x.shape[1], eps,
   );
   return [dx, dgamma, dbeta];
 }

@@ -14,9 +14,10 @@ const totalSums = float64Scratch();
 /** out = relu(maxPool(batchnorm(x))): each plane is normalised into scratch and pooled from there. */
 export function batchnormReluPoolForward(
   x: FloatArray, gamma: FloatArray, beta: FloatArray, mean: FloatArray, variance: FloatArray, out: FloatArray,
-  argmax: Int32Array, g: PoolGeometry, channels: number, eps: number,
+  argmax: Int32Array, winners: FloatArray | null, g: PoolGeometry, channels: number, eps: number,
 ): void {
   const size = g.height * g.width;
+  const outSize = g.outHeight * g.outWidth;
   const normalised = planeScratch.take(size);
   for (let plane = 0; plane < g.planes; plane++) {
     const c = plane % channels;
@@ -25,7 +26,10 @@ export function batchnormReluPoolForward(
     const shift = beta[c];
     const start = plane * size;
     for (let i = 0; i < size; i++) normalised[i] = (x[start + i] - average) * scale + shift;
-    maxPoolPlane(normalised, 0, out, argmax, plane * g.outHeight * g.outWidth, g);
+    const first = plane * outSize;
+    maxPoolPlane(normalised, 0, out, argmax, first, g);
+    if (winners === null) continue;
+    for (let o = first; o < first + outSize; o++) winners[o] = x[start + argmax[o]];
   }
   reluForward(out, out);
 }
@@ -36,9 +40,9 @@ export function batchnormReluPoolForward(
  * winners (the formula is derived in ../naive/normalisation.ts).
  */
 export function batchnormReluPoolBackward(
-  dout: FloatArray, out: FloatArray, argmax: Int32Array, x: FloatArray, gamma: FloatArray, mean: FloatArray,
-  variance: FloatArray, dx: FloatArray, dgamma: FloatArray, dbeta: FloatArray, g: PoolGeometry, channels: number,
-  eps: number,
+  dout: FloatArray, out: FloatArray, argmax: Int32Array, winners: FloatArray, x: FloatArray, gamma: FloatArray,
+  mean: FloatArray, variance: FloatArray, dx: FloatArray, dgamma: FloatArray, dbeta: FloatArray, g: PoolGeometry,
+  channels: number, eps: number,
 ): void {
   const size = g.height * g.width;
   const outSize = g.outHeight * g.outWidth;
@@ -49,10 +53,9 @@ export function batchnormReluPoolBackward(
   total.fill(0, 0, channels);
   for (let plane = 0; plane < g.planes; plane++) {
     const c = plane % channels;
-    const start = plane * size;
     for (let o = plane * outSize; o < (plane + 1) * outSize; o++) {
       if (out[o] > 0) {
-        along[c] += dout[o] * (x[start + argmax[o]] - mean[c]);
+        along[c] += dout[o] * (winners[o] - mean[c]);
         total[c] += dout[o];
       }
     }

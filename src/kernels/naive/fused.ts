@@ -19,20 +19,23 @@ function like(x: FloatArray): FloatArray {
  */
 export function batchnormReluPoolForward(
   x: FloatArray, gamma: FloatArray, beta: FloatArray, mean: FloatArray, variance: FloatArray, out: FloatArray,
-  argmax: Int32Array, g: PoolGeometry, channels: number, eps: number,
+  argmax: Int32Array, winners: FloatArray | null, g: PoolGeometry, channels: number, eps: number,
 ): void {
   const channel = { outer: g.planes / channels, channels, inner: g.height * g.width };
   const normalised = like(x);
   batchnormApply(x, gamma, beta, mean, variance, normalised, channel, eps, false);
   maxPoolForward(normalised, out, argmax, g);
   reluForward(out, out);
+  if (winners === null) return;
+  const [size, outSize] = [g.height * g.width, g.outHeight * g.outWidth];
+  for (let o = 0; o < winners.length; o++) winners[o] = x[Math.floor(o / outSize) * size + argmax[o]];
 }
 
 /** The same chain backwards. Only pixels that won their window carry gradient into the batchnorm. */
 export function batchnormReluPoolBackward(
-  dout: FloatArray, out: FloatArray, argmax: Int32Array, x: FloatArray, gamma: FloatArray, mean: FloatArray,
-  variance: FloatArray, dx: FloatArray, dgamma: FloatArray, dbeta: FloatArray, g: PoolGeometry, channels: number,
-  eps: number,
+  dout: FloatArray, out: FloatArray, argmax: Int32Array, _winners: FloatArray, x: FloatArray, gamma: FloatArray,
+  mean: FloatArray, variance: FloatArray, dx: FloatArray, dgamma: FloatArray, dbeta: FloatArray, g: PoolGeometry,
+  channels: number, eps: number,
 ): void {
   const channel = { outer: g.planes / channels, channels, inner: g.height * g.width };
   const dnormalised = like(x);

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Kernels, PoolGeometry } from '../../../src/kernels/contract.ts';
+import type { FloatArray, Kernels, PoolGeometry } from '../../../src/kernels/contract.ts';
 import { naiveKernels as naive } from '../../../src/kernels/naive/index.ts';
 import { kernelCase, type AnyCase } from './case.ts';
 import type { PoolSizes } from '../../support/geometry.ts';
@@ -41,20 +41,29 @@ function prepare(bench: Workbench, s: Shape, content: 'exact' | 'random') {
 function checkExact(bench: Workbench, tested: Kernels, s: Shape): void {
   const { g, channels, x, gamma, beta, mean, variance, eps, size } = prepare(bench, s, 'exact');
   const [out, argmax] = [bench.output('out', size), bench.integerOutput('argmax', size)];
+  const winners = bench.output('winners', size);
   const [expected, places] = [bench.expected(size), new Int32Array(size)];
-  tested.batchnormReluPoolForward(x, gamma, beta, mean, variance, out, argmax, g, channels, eps);
-  naive.batchnormReluPoolForward(x, gamma, beta, mean, variance, expected, places, g, channels, eps);
+  tested.batchnormReluPoolForward(x, gamma, beta, mean, variance, out, argmax, winners, g, channels, eps);
+  naive.batchnormReluPoolForward(x, gamma, beta, mean, variance, expected, places, null, g, channels, eps);
   bench.same('out', out, expected);
   bench.same('argmax', argmax, places);
+  bench.same('winners', winners, pixelsAt(x, places, g));
+}
+
+/** What x has at these places, one of each window. */
+function pixelsAt(x: FloatArray, places: Int32Array, g: PoolGeometry): Float64Array {
+  const [plane, windows] = [g.height * g.width, g.outHeight * g.outWidth];
+  return Float64Array.from(places, (place, o) => x[Math.floor(o / windows) * plane + place]);
 }
 
 /** On arbitrary numbers two pixels may differ by a rounding error, so the place is checked by the value found there. */
 function checkRandom(bench: Workbench, tested: Kernels, s: Shape): void {
   const { g, channels, x, gamma, beta, mean, variance, eps, size } = prepare(bench, s, 'random');
   const [out, argmax] = [bench.output('out', size), bench.integerOutput('argmax', size)];
+  const winners = bench.output('winners', size);
   const [expected, places] = [bench.expected(size), new Int32Array(size)];
-  tested.batchnormReluPoolForward(x, gamma, beta, mean, variance, out, argmax, g, channels, eps);
-  naive.batchnormReluPoolForward(x, gamma, beta, mean, variance, expected, places, g, channels, eps);
+  tested.batchnormReluPoolForward(x, gamma, beta, mean, variance, out, argmax, winners, g, channels, eps);
+  naive.batchnormReluPoolForward(x, gamma, beta, mean, variance, expected, places, null, g, channels, eps);
 
   const plane = g.height * g.width;
   const at = (o: number, place: number): number => x[Math.floor(o / (g.outHeight * g.outWidth)) * plane + place];
@@ -72,24 +81,26 @@ function checkRandom(bench: Workbench, tested: Kernels, s: Shape): void {
       throw new Error(`argmax[${o}]: ${argmax[o]} lies outside its window`);
     }
   }
+  bench.same('winners', winners, pixelsAt(x, argmax, g));
   const scaled = (place: Int32Array): number[] => Array.from(place, (p, o) => gamma[channel(o)] * at(o, p));
   bench.close('value at argmax', scaled(argmax), scaled(places), magnitude);
 }
 
 function checkBackward(bench: Workbench, tested: Kernels, s: Shape): void {
   const { g, channels, x, gamma, beta, mean, variance, eps, size } = prepare(bench, s, 'random');
-  const [pooled, places] = [bench.expected(size), new Int32Array(size)];
-  naive.batchnormReluPoolForward(x, gamma, beta, mean, variance, pooled, places, g, channels, eps);
+  const [pooled, places, won] = [bench.expected(size), new Int32Array(size), bench.expected(size)];
+  naive.batchnormReluPoolForward(x, gamma, beta, mean, variance, pooled, places, won, g, channels, eps);
   const [out, argmax] = [bench.given('out', pooled), bench.integers('argmax', places)];
+  const winners = bench.given('winners', won);
   const dout = bench.random('dout', size);
   const dx = bench.output('dx', x.length);
   const [dgamma, dbeta] = [bench.output('dgamma', channels), bench.output('dbeta', channels)];
   const wanted = [bench.expected(x.length), bench.expected(channels), bench.expected(channels)];
   tested.batchnormReluPoolBackward(
-    dout, out, argmax, x, gamma, mean, variance, dx, dgamma, dbeta, g, channels, eps,
+    dout, out, argmax, winners, x, gamma, mean, variance, dx, dgamma, dbeta, g, channels, eps,
   );
   naive.batchnormReluPoolBackward(
-    dout, out, argmax, x, gamma, mean, variance, wanted[0], wanted[1], wanted[2], g, channels, eps,
+    dout, out, argmax, winners, x, gamma, mean, variance, wanted[0], wanted[1], wanted[2], g, channels, eps,
   );
 
   // Magnitudes as for batchnormBackward, with the gradients that arrive through the pool.

@@ -240,15 +240,15 @@ describe('naive backward kernels against numeric gradients', () => {
     const channelGeometry = { outer: batch, channels, inner: 16 };
     const [x, gamma, beta, dout] = [random(96), random(channels), random(channels), random(24)];
     const [out, argmax, mean, variance] = [empty(24), new Int32Array(24), empty(channels), empty(channels)];
-    const [dx, dgamma, dbeta] = [empty(96), empty(channels), empty(channels)];
+    const [dx, dgamma, dbeta, winners] = [empty(96), empty(channels), empty(channels), empty(24)];
     const f = (): number => {
       k.batchnormStatistics(x, mean, variance, channelGeometry);
-      k.batchnormReluPoolForward(x, gamma, beta, mean, variance, out, argmax, g, channels, eps);
+      k.batchnormReluPoolForward(x, gamma, beta, mean, variance, out, argmax, winners, g, channels, eps);
       return dot(out, dout);
     };
     f();
     k.batchnormReluPoolBackward(
-      dout, out.slice(), argmax, x, gamma, mean, variance, dx, dgamma, dbeta, g, channels, eps,
+      dout, out.slice(), argmax, winners.slice(), x, gamma, mean, variance, dx, dgamma, dbeta, g, channels, eps,
     );
     expectGradient('dx', f, x, dx);
     expectGradient('dgamma', f, gamma, dgamma);

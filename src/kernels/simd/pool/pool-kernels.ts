@@ -25,7 +25,7 @@ export const windowSizes = {
 // pairs: windows are 2x2 with stride 2, none overhangs; perTask is in planes
 const forward = { perTask: 'i32', pairs: 'flag', x: 'input', out: 'output', argmax: 'output?' } as const;
 const normalisation = {
-  channels: 'i32', gamma: 'input', beta: 'input', mean: 'input', variance: 'input', eps: 'f64',
+  channels: 'i32', gamma: 'input', beta: 'input', mean: 'input', variance: 'input', eps: 'f64', winners: 'output?',
 } as const;
 const backward = {
   perTask: 'i32', pairs: 'flag', dout: 'input', argmax: 'input', reluOut: 'input?', out: 'output',
@@ -63,7 +63,7 @@ function writeForward(
   const bytes = bytesOf(float);
   const rowBytes = f.let(scale(s.width, bytes));
   const outPixels = f.let(s.outHeight.mul(s.outWidth));
-  const [plane, y, x, upper, to, argmaxTo, iy, ix, window, place, count] = f.locals('i32', 11);
+  const [plane, y, x, upper, to, argmaxTo, winnersTo, iy, ix, window, place, count] = f.locals('i32', 12);
   const [top, bottom, left, right] = f.locals('i32', 4);
   // a channel's mean, factor and shift, with which a candidate becomes (value - mean) * factor + shift
   const scalars = f.locals(float, 3);
@@ -74,12 +74,12 @@ function writeForward(
     return value.sub(mean).mul(factor).add(shift);
   };
   const finish = (value: Value): Value => normalise === null ? value : rectified(value);
-  const store = (value: Value, places: Value): void => {
+  const store = (value: Value, places: Value, winner: Value | null): void => {
     f.store(to, finish(value));
     f.if(s.argmax, () => storePlaces(f, float, argmaxTo, places));
+    if (winner !== null) f.if(normalise!.winners, () => f.store(winnersTo, winner));
   };
-  const best = f.local(float);
-  const next = f.local(float);
+  const [best, next, winner, pixel] = f.locals(float, 4);
   const fourByFour = f.let(s.pairs.and(s.width.eq(4)).and(s.height.eq(4)));
 
   eachPlane(f, task, s.perTask, s.planes, (number) => {
@@ -87,7 +87,8 @@ function writeForward(
     f.set(to, s.out.add(scale(number.mul(outPixels), bytes)));
     f.set(argmaxTo, s.argmax.add(number.mul(outPixels).shl(2)));
     if (normalise !== null) {
-      const { channels, gamma, beta, mean, variance, eps } = normalise;
+      const { channels, gamma, beta, mean, variance, eps, winners } = normalise;
+      f.set(winnersTo, winners.add(scale(number.mul(outPixels), bytes)));
       const channel = f.let(scale(number.rem(channels), bytes));
       const inverse = inverseDeviation(toFloat64(load(float, variance.add(channel))), eps);
       f.set(scalars[0], load(float, mean.add(channel)));
@@ -103,9 +104,11 @@ function writeForward(
       f.if(s.pairs, () => {
         f.set(count, s.outWidth.sub(lanes));
         f.while(() => x.le(count), () => {
-          pairs(f, float, upper, rowBytes, 16, splat('i32x4', window).add(pairOffsets), s.width, candidate, store);
+          const first = splat('i32x4', window).add(pairOffsets);
+          pairs(f, float, upper, rowBytes, 16, first, s.width, candidate, normalise !== null, store);
           f.increase(upper, 32);
           f.increase(to, 16);
+          f.increase(winnersTo, 16);
           f.increase(argmaxTo, 4 * lanes);
           f.increase(window, 2 * lanes);
           f.increase(x, lanes);
@@ -114,28 +117,33 @@ function writeForward(
       f.while(() => x.lt(s.outWidth), () => {
         clip(x.mul(s.strideX).sub(s.padLeft), s.poolWidth, s.width, left, right);
         f.set(place, top.mul(s.width).add(left));
-        f.set(best, candidate(load(float, plane.add(scale(place, bytes)))));
+        f.set(winner, load(float, plane.add(scale(place, bytes))));
+        f.set(best, candidate(winner));
         f.for(iy, top, bottom, 1, () => {
           f.set(upper, plane.add(iy.mul(rowBytes)));
           f.for(ix, left, right, 1, () => {
-            f.set(next, candidate(load(float, upper.add(scale(ix, bytes)))));
+            f.set(pixel, load(float, upper.add(scale(ix, bytes))));
+            f.set(next, candidate(pixel));
             f.if(beats(next, best), () => {
               f.set(best, next);
+              f.set(winner, pixel);
               f.set(place, iy.mul(s.width).add(ix));
             });
           });
         });
         f.store(to, finish(best));
         f.if(s.argmax, () => f.store(argmaxTo, place));
+        if (normalise !== null) f.if(normalise.winners, () => f.store(winnersTo, winner));
         f.increase(to, bytes);
+        f.increase(winnersTo, bytes);
         f.increase(argmaxTo, 4);
         f.increase(x, 1);
       });
     });
     if (float === 'f64') return rowByRow();
-    f.if(
-      fourByFour, () => pairs(f, float, plane, rowBytes, 32, fourByFourOffsets, s.width, candidate, store), rowByRow,
-    );
+    f.if(fourByFour, () => pairs(
+      f, float, plane, rowBytes, 32, fourByFourOffsets, s.width, candidate, normalise !== null, store,
+    ), rowByRow);
   });
 
   /** first..last: the rows, or columns, of a window that lie in the image. */
@@ -147,7 +155,7 @@ function writeForward(
 }
 
 /** 1 where 2x2 windows of stride 2 cover every pixel once and come in whole vectors of four. */
-export function coversByPairs(pairs: Value, width: Value, height: Value): Value {
+function coversByPairs(pairs: Value, width: Value, height: Value): Value {
   return pairs.and(width.and(7).eqz()).and(height.and(1).eqz());
 }
 
@@ -178,6 +186,7 @@ function storePlaces(f: Body, float: FloatKind, to: Value, places: Value): void 
 /**
  * The maxima of a vector's worth of 2x2 windows, and their places. The windows' upper halves lie in two vectors, at
  * `upper` and `step` bytes behind it, the lower ones a row below each; `first` has the places of their first pixels.
+ * With keepWinners also what the maxima were before `candidate`.
  */
 function pairs(
   f: Body,
@@ -188,31 +197,35 @@ function pairs(
   first: Value,
   width: Value,
   candidate: (value: Value) => Value,
-  write: (value: Value, places: Value) => void,
+  keepWinners: boolean,
+  write: (value: Value, places: Value, winners: Value | null) => void,
 ): void {
   const vector = vectorOf(float);
   const evens = float === 'f32' ? [0, 2, 4, 6] : [0, 2];
   const row = (start: Value): Value[] => {
     const left = f.let(load(vector, start));
     const right = f.let(load(vector, start, step));
-    return [evens, evens.map((lane) => lane + 1)].map((lanes) => f.let(candidate(shuffle(left, right, lanes))));
+    return [evens, evens.map((lane) => lane + 1)].map((lanes) => f.let(shuffle(left, right, lanes)));
   };
   const lower = f.let(upper.add(rowBytes));
-  const candidates = [...row(upper), ...row(lower)];
+  const pixels = [...row(upper), ...row(lower)];
+  const candidates = pixels.map((pixel) => f.let(candidate(pixel)));
   const place = f.let(first);
   const above = f.let(place);
   const below = f.let(place.add(splat('i32x4', width)));
   const one = vectorConstant('i32x4', [1, 1, 1, 1]);
   const places = [above, above.add(one), below, below.add(one)];
   const best = f.let(candidates[0]);
+  const winner = keepWinners ? f.let(pixels[0]) : null;
   for (let i = 1; i < 4; i++) {
     const wins = f.let(beats(candidates[i], best));
     f.set(best, select(wins, candidates[i], best));
-    // masks of 64-bit lanes are brought to the 32-bit lanes of the places
+    if (winner !== null) f.set(winner, select(wins, pixels[i], winner));
+    // masks of 64-bit lanes are brought to the 32-bit lanes of the places, of which a later one is greater
     const mask = float === 'f32' ? wins.as('i32x4') : shuffle(wins.as('i32x4'), wins.as('i32x4'), [0, 2, 0, 2]);
-    f.set(place, select(mask, places[i], place));
+    f.set(place, place.max(places[i].and(mask)));
   }
-  write(best, place);
+  write(best, place, winner);
 }
 
 /** Task: perTask planes of dx. */

@@ -1,15 +1,20 @@
 /** The host's side of pooling, and of batchnorm, relu and pooling in one (the kernels are in pool-kernels.ts). */
 
+import { bytesOf } from '../../../wasm/index.ts';
 import type { AdaptivePoolGeometry, FloatArray, FusedKernels, PoolGeometry, PoolKernels } from '../../contract.ts';
 import { windowsInside } from '../../geometry.ts';
-import { floatKind, launch, launched } from '../launch.ts';
+import { floatKind, launch, launched, scratch } from '../launch.ts';
+import { smallFactors } from '../norm/batchnorm-small-kernels.ts';
 import { normTuning } from '../tuning.ts';
 import { average, averageBackward } from './average-kernels.ts';
-import { fusedBackward } from './fused-backward-kernels.ts';
+import { fusedBackward, fusedSums } from './fused-backward-kernels.ts';
 import { batchnormReluMaxPool, maxPool, maxPoolBackward, poolSizes, windowSizes } from './pool-kernels.ts';
 
-function planesPerTask(g: AdaptivePoolGeometry): number {
-  return Math.max(1, Math.floor(normTuning.elementsPerTask / (g.height * g.width + normTuning.elementsPerPlane)));
+/** Channels of a task that sums over all images: the sums are two cache lines. */
+const channelsSummed = 8;
+
+function planesPerTask({ height, width }: Pick<AdaptivePoolGeometry, 'height' | 'width'>): number {
+  return Math.max(1, Math.floor(normTuning.elementsPerTask / (height * width + normTuning.elementsPerPlane)));
 }
 
 function inPairs(g: PoolGeometry): boolean {
@@ -90,7 +95,7 @@ export const poolKernels: PoolKernels & FusedKernels = {
   adaptiveAvgPoolForward: adaptivePooling(average),
   adaptiveAvgPoolBackward: adaptivePooling(averageBackward),
 
-  batchnormReluPoolForward: launched((x, gamma, beta, mean, variance, out, argmax, g, channels, eps) => {
+  batchnormReluPoolForward: launched((x, gamma, beta, mean, variance, out, argmax, winners, g, channels, eps) => {
     const perTask = planesPerTask(g);
     launch(batchnormReluMaxPool[floatKind(x)])
       .from(poolSizes, g)
@@ -106,27 +111,28 @@ export const poolKernels: PoolKernels & FusedKernels = {
       .eps(eps)
       .out(out)
       .argmax(argmax)
+      .winners(winners)
       .run(Math.ceil(g.planes / perTask));
   }),
 
   batchnormReluPoolBackward: launched(
-    (dout, out, argmax, x, gamma, mean, variance, dx, dgamma, dbeta, g, channels, eps) => {
-      launch(fusedBackward[floatKind(x)])
-        .from(poolSizes, g)
-        .pairs(inPairs(g))
-        .channels(channels)
-        .dout(dout)
-        .reluOut(out)
-        .argmax(argmax)
-        .x(x)
-        .gamma(gamma)
-        .mean(mean)
-        .variance(variance)
-        .eps(eps)
-        .out(dx)
-        .dgamma(dgamma)
-        .dbeta(dbeta)
-        .run(channels);
+    (dout, out, argmax, winners, x, gamma, mean, variance, dx, dgamma, dbeta, g, channels, eps) => {
+      const float = floatKind(x);
+      const byFours = float === 'f32' && inPairs(g) && g.width % 8 === 0 && g.height % 2 === 0;
+      const total = byFours ? g.planes : channels;
+      const shares = scratch(16 * total);
+      const toSum = byFours ? planesPerTask({ height: g.outHeight, width: g.outWidth }) : channelsSummed;
+      launch(fusedSums[float]).from(poolSizes, g).channels(channels).total(total).perTask(toSum).byFours(byFours)
+        .dout(dout).reluOut(out).winners(winners).mean(mean).shares(shares).run(Math.ceil(total / toSum));
+      const factors = scratch(3 * channels * bytesOf(float));
+      const { columnsPerTask } = normTuning;
+      launch(smallFactors[float]).outer(g.planes / channels).channels(channels).inner(g.height * g.width)
+        .perTask(columnsPerTask).shares(shares).shareCount(total / channels).gamma(gamma).variance(variance).eps(eps)
+        .dgamma(dgamma).dbeta(dbeta).factors(factors).run(Math.ceil(channels / columnsPerTask));
+      const perTask = planesPerTask(g);
+      launch(fusedBackward[float]).from(poolSizes, g).channels(channels).perTask(perTask).byFours(byFours)
+        .dout(dout).reluOut(out).argmax(argmax).x(x).mean(mean).factors(factors).out(dx)
+        .run(Math.ceil(g.planes / perTask));
     },
   ),
 };
