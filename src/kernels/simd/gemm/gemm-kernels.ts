@@ -25,15 +25,9 @@ import { emitStrips, gemmFlags, type Strips } from './strips.ts';
 
 const { tileRows } = gemmTuning;
 
-/** How many vectors a tile has across. */
-interface TileShape {
-  readonly tileVectors: number;
-  readonly widestTile: number;
-}
-
-/** The tiles of a form of the kernels. */
-export function tileShape({ wide }: Pick<KernelForm, 'wide'>): TileShape {
-  return wide ? gemmTuning.tiles.wide : gemmTuning.tiles.plain;
+/** How many vectors a tile of this form of the kernels has across. */
+export function tileVectorsOf({ wide }: Pick<KernelForm, 'wide'>): number {
+  return wide ? gemmTuning.tileVectors.wide : gemmTuning.tileVectors.plain;
 }
 
 /** How the vector operand reaches the strips. */
@@ -81,15 +75,14 @@ export const columnSums: FloatKernels<typeof columnSumArguments> = floatKernels(
 export const panelPadding = 64;
 
 /** Room for the widest tile of any form. */
-export const edgeBytes: number = tileRows * gemmTuning.tiles.wide.widestTile * 16;
+export const edgeBytes: number = tileRows * gemmTuning.tileVectors.wide * 16;
 
 /** Adds the kernels of the family: gemm and column sums for float32 and float64. */
 export function emitGemm(kernels: KernelBuilder): void {
   const { module } = kernels;
-  const shape = tileShape(kernels);
-  const { tileVectors, widestTile } = shape;
+  const tileVectors = tileVectorsOf(kernels);
   for (const float of ['f32', 'f64'] as const) {
-    const strips = emitStrips(module, float, kernels, tileRows, widestTile);
+    const strips = emitStrips(module, float, kernels, tileRows, tileVectors);
     const packing = emitPacking(module, float, tileRows, tileVectors);
     const packRows = emitPackRows(module, float, packing);
     // Task: tilesPerTask tiles.
@@ -99,7 +92,7 @@ export function emitGemm(kernels: KernelBuilder): void {
       const to = a.to.add(task.mul(a.tilesPerTask).mul(a.packedTile));
       f.call(packRows, from, a.stride, a.along, end.sub(row), a.depth, to, a.packedTile);
     });
-    kernels.define(gemm[float], (f, a, task) => writeGemm(f, a, task, float, shape, { strips, packing, packRows }));
+    kernels.define(gemm[float], (f, a, task) => writeGemm(f, a, task, float, tileVectors, { strips, packing, packRows }));
     kernels.define(columnSums[float], (f, a, task) => writeColumnSums(f, a, task, float));
   }
 }
@@ -144,7 +137,7 @@ function emitPackRows(module: ModuleBuilder, float: FloatKind, packing: Packing)
  * wherever a task is not the last of its column, and that columnsPerTask is a multiple of a tile's columns.
  */
 function writeGemm(
-  f: Body, a: Arguments<typeof gemmArguments>, task: Local, float: FloatKind, { tileVectors, widestTile }: TileShape,
+  f: Body, a: Arguments<typeof gemmArguments>, task: Local, float: FloatKind, tileVectors: number,
   { strips, packing, packRows }: { strips: Strips; packing: Packing; packRows: FunctionReference },
 ): void {
   const bytes = bytesOf(float);
@@ -154,7 +147,7 @@ function writeGemm(
   // The thread's scratch: room for a tile, a packed panel of V, a packed block of V, packed tiles of S.
   const edge = a.scratch;
   const panelRoom = f.let(edge.add(edgeBytes));
-  const blockV = f.let(panelRoom.add(a.depthBlock.mul(widestTile * 16)));
+  const blockV = f.let(panelRoom.add(a.depthBlock.mul(tileVectors * 16)));
 
   const packedS = f.let(blockV.add(a.blockBytes));
 
@@ -172,9 +165,7 @@ function writeGemm(
   const tiles = f.let(rows.shrU(Math.log2(tileRows)));
   const restRows = f.let(rows.and(tileRows - 1));
   const [firstColumn, columnEnd] = shareOf(f, share.divU(a.rowTasks), a.columnsPerTask, a.columns);
-  // Panels are as wide as the best tile, but for the last, which takes all that is left as soon as it can.
-  const wideColumns = f.let(columnEnd.sub(firstColumn).sub(widestTile * lanes));
-  const fullPanels = f.let(select(wideColumns.gt(0), wideColumns.add(panelColumns - 1).divU(panelColumns), 0));
+  const fullPanels = f.let(columnEnd.sub(firstColumn).divU(panelColumns));
 
   // The block of the depth that is worked on; what its strips begin with, an address or 0; how they end: flags, and the
   // panel's bias or 0.
@@ -207,7 +198,7 @@ function writeGemm(
     f.doWhile(() => {
       placePanel(blockPacked, panelStride);
       f.set(out, result.add(firstRow.mul(a.outRow)).add(column.mul(a.outColumn)));
-      f.switch(vectors.sub(1), Array.from({ length: widestTile }, (_, i) => () => runStrips(i)));
+      f.switch(vectors.sub(1), Array.from({ length: tileVectors }, (_, i) => () => runStrips(i)));
       f.if(bias, () => f.increase(bias, scale(width, bytes)));
       f.increase(column, width);
     }, () => column.lt(columnEnd));
@@ -249,7 +240,7 @@ function writeGemm(
   /** The panel's width, and V of it: in the packed block, packed now, or where it lies. */
   function placePanel(blockPacked: Local, panelStride: Local): void {
     const left = f.let(columnEnd.sub(column));
-    const full = f.let(left.gt(widestTile * lanes));
+    const full = f.let(left.ge(panelColumns));
     f.set(vectors, select(full, constant('i32', tileVectors), left.add(lanes - 1).divU(lanes)));
     f.set(width, least(f.let(vectors.mul(lanes)), left));
     const across = f.let(a.vOrder.ne(vectorOperand.along));

@@ -6,7 +6,7 @@ import { bytesOf, type FloatKind } from '../../../wasm/index.ts';
 import type { MatrixKernels } from '../../contract.ts';
 import { floatKind, form, launch, launched, type Place, scratch } from '../launch.ts';
 import { gemmTuning } from '../tuning.ts';
-import { columnSums, edgeBytes, gemm, gemmPack, panelPadding, tileShape, vectorOperand } from './gemm-kernels.ts';
+import { columnSums, edgeBytes, gemm, gemmPack, panelPadding, tileVectorsOf, vectorOperand } from './gemm-kernels.ts';
 import { gemmFlags } from './strips.ts';
 
 /** The size of each of so many parts, all but the last a multiple of `multiple`. There may turn out to be fewer. */
@@ -70,8 +70,7 @@ export function launchProduct(float: FloatKind, product: Product): void {
   const vAlong = swap ? !transposeA : transposeB;
 
   const depthBlock = evenShare(k, Math.ceil(k / gemmTuning.depthBlock), 4);
-  const { tileVectors, widestTile } = tileShape(form());
-  const tileBytes = 16 * tileVectors;
+  const tileBytes = 16 * tileVectorsOf(form());
   // Columns are cut first: that repeats no packing where S is read directly.
   const { count: products = 1, summed = 1 } = many ?? {};
   const sums = Math.ceil(products / summed);
@@ -95,7 +94,7 @@ export function launchProduct(float: FloatKind, product: Product): void {
   const sNext = (swap ? many?.b : many?.a) ?? 0;
   const enough = sAlong ? gemmTuning.leastColumnsForPackingRows : gemmTuning.leastColumnsForPacking;
   const packed = sNext === 0 && columns * products >= enough && rows >= gemmTuning.tileRows;
-  const packHere = !packed && columnsPerTask >= gemmTuning.leastColumnsForPacking;
+  const packHere = !packed && columnsPerTask >= enough;
   const packedTile = (packed ? k : depthBlock) * gemmTuning.tileRows * bytes + panelPadding;
   if (packed) {
     const tiles = Math.ceil(rows / gemmTuning.tileRows);
@@ -117,7 +116,7 @@ export function launchProduct(float: FloatKind, product: Product): void {
     .rowsPerTask(rowsPerTask).columnsPerTask(columnsPerTask).rowTasks(rowTasks)
     .sumTasks(sumTasks).products(products).summed(summed).sNext(sNext * bytes)
     .vNext(((swap ? many?.a : many?.b) ?? 0) * bytes).outNext((many?.out ?? 0) * bytes)
-    .scratch(edgeBytes + depthBlock * widestTile * 16 + blockBytes + packedBytes)
+    .scratch(edgeBytes + depthBlock * tileBytes + blockBytes + packedBytes)
     .run(sums * sumTasks);
 }
 

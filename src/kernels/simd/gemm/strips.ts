@@ -7,8 +7,7 @@
  * the columns.
  *
  * A strip is the column of tiles that share one panel of V (which stays in the first-level cache): one function call.
- * Strips exist for 1 to 4 rows and 1 to 3 vectors a tile (1 to 4 in the
- * wide form). The blocking around them follows
+ * Strips exist for 1 to 4 rows and 1 or 2 vectors a tile (1 to 4 in the wide form). The blocking around them follows
  * K. Goto and R. van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008.
  */
 
@@ -69,12 +68,12 @@ export interface Strips {
 
 /** Adds the strips for one element type to a module. */
 export function emitStrips(
-  module: ModuleBuilder, float: FloatKind, how: KernelForm, tileRows: number, widest: number,
+  module: ModuleBuilder, float: FloatKind, how: KernelForm, tileRows: number, tileVectors: number,
 ): Strips {
   const merge = emitMerge(module, float);
   const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1);
   const strips = (rows: number, form: Form): FunctionReference[] =>
-    range(widest).map((vectors) => emitStrip(module, float, how, rows, vectors, form, merge));
+    range(tileVectors).map((vectors) => emitStrip(module, float, how, rows, vectors, form, merge));
   return {
     straight: range(tileRows).map((rows) => strips(rows, { transposed: false, packed: false })),
     transposed: strips(tileRows, { transposed: true, packed: false }),
@@ -117,12 +116,13 @@ function emitStrip(
       // Not unrolled: the processor overlaps turns by itself, and older V8s spill registers in long blocks.
       f.countdown(left, () => {
         vs.forEach((each, j) => f.set(each, load(vector, vAt, 16 * j)));
-        f.increase(vAt, vStep);
         sums.forEach((row, i) => {
           f.set(element, packed ? loadSplat(vector, sAt[0], i * bytes) : loadSplat(vector, sAt[i]));
           if (!packed) f.increase(sAt[i], sStep);
           row.forEach((sum, j) => f.set(sum, multiplyAdd(element, vs[j], sum, relaxed)));
         });
+        // Moved on last: in front of the products it costs 4% on a Zen 5 core.
+        f.increase(vAt, vStep);
         if (packed) f.increase(sAt[0], rows * bytes);
       });
 
