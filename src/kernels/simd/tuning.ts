@@ -29,8 +29,20 @@ export const gemmTuning = {
   taskOperations: 1e6,
   mostTasks: 16,
   leastSide: 32,
-  /** with fewer rows than this a panel of the vector operand is read where it lies instead of being packed */
-  leastRowsForPacking: 16,
+  /**
+   * With fewer rows than this a panel of the vector operand is read where it lies instead of being packed: 50 rows
+   * times (8192, 500) take 10.2 ms packed, 9.6 so; 40 times (3072, 1000) on two threads 3.7 and 3.2. It depends on its
+   * rows' distance, by which they compete for the sets of the first-level cache: all for one where it is a multiple of
+   * 4096 bytes (12 rows times (3072, 1024) 3.8 ms packed, 4.6 so), for at most eight where it is one of 512
+   */
+  leastRowsForPacking: { oneSet: 5, fewSets: 16, manySets: 72 },
+  /**
+   * Where that operand has so many bytes and is read by so many rows, a block of it is fetched before it is worked on:
+   * a processor waits for far more loads at once where there are no products in between (16 rows times (3072, 1000)
+   * 3.0 to 2.7 ms; with 8 rows a seventh is gained from memory, but a tenth lost where it lies in a third-level cache)
+   */
+  leastRowsForTouching: 16,
+  leastBytesForTouching: 524_288,
   /**
    * with fewer columns than this a strided scalar operand is read where it lies instead of being packed; and with fewer
    * than that, one whose rows are contiguous: (8192, 500) times (500, 50) 10.3 packed, 9.3 ms read where it lies

@@ -92,7 +92,8 @@ export function emitGemm(kernels: KernelBuilder): void {
       const to = a.to.add(task.mul(a.tilesPerTask).mul(a.packedTile));
       f.call(packRows, from, a.stride, a.along, end.sub(row), a.depth, to, a.packedTile);
     });
-    kernels.define(gemm[float], (f, a, task) => writeGemm(f, a, task, float, tileVectors, { strips, packing, packRows }));
+    kernels.define(gemm[float], (f, a, task) =>
+      writeGemm(f, a, task, float, tileVectors, { strips, packing, packRows }));
     kernels.define(columnSums[float], (f, a, task) => writeColumnSums(f, a, task, float));
   }
 }
@@ -194,6 +195,7 @@ function writeGemm(
       const from = v.add(depthAt.mul(a.vStride)).add(scale(firstColumn, bytes));
       f.call(packing.vectorPanels, from, a.vStride, fullPanels, depth, blockV, panelStride);
     });
+    f.if(a.flags.and(gemmFlags.touch), touchBlock);
     f.set(column, firstColumn);
     f.doWhile(() => {
       placePanel(blockPacked, panelStride);
@@ -203,6 +205,24 @@ function writeGemm(
       f.increase(column, width);
     }, () => column.lt(columnEnd));
     f.increase(depthAt, depth);
+  }
+
+  /** Loads something from every cache line of the task's columns of V. */
+  function touchBlock(): void {
+    const row = f.let(v.add(depthAt.mul(a.vStride)).add(scale(firstColumn, bytes)));
+    const length = f.let(scale(columnEnd.sub(firstColumn), bytes).sub(4));
+    const left = f.let(depth);
+    const [at, last] = f.locals('i32', 2);
+    f.countdown(left, () => {
+      f.set(at, row);
+      f.set(last, row.add(length));
+      f.doWhile(() => {
+        f.drop(load('i32', at));
+        f.increase(at, 64);
+      }, () => at.ltU(last));
+      f.drop(load('i32', last));
+      f.increase(row, a.vStride);
+    });
   }
 
   /** The first block obeys the caller's accumulate, later ones add to it; bias and relu wait for the last. */

@@ -83,8 +83,12 @@ export function launchProduct(float: FloatKind, product: Product): void {
   const columnsPerTask = evenShare(columns, columnParts, tileBytes / bytes);
   const rowTasks = Math.ceil(rows / rowsPerTask);
   const sumTasks = rowTasks * Math.ceil(columns / columnsPerTask);
-  const packV = rows >= gemmTuning.leastRowsForPacking;
+  const vStride = swap ? aStride : bStride;
+  const spread = vStride % 4096 === 0 ? 'oneSet' : vStride % 512 === 0 ? 'fewSets' : 'manySets';
+  const packV = rows >= gemmTuning.leastRowsForPacking[spread];
   const vOrder = vAlong ? vectorOperand.along : packV ? vectorOperand.across : vectorOperand.direct;
+  const touch = vOrder === vectorOperand.direct && spread === 'manySets' && rows >= gemmTuning.leastRowsForTouching
+    && k * vStride >= gemmTuning.leastBytesForTouching;
   const panelBytes = depthBlock * tileBytes + panelPadding;
   const panels = Math.ceil((columnsPerTask * bytes) / tileBytes);
   const blockBytes = vOrder === vectorOperand.across ? panels * panelBytes : 0;
@@ -108,10 +112,11 @@ export function launchProduct(float: FloatKind, product: Product): void {
   launch(gemm[float])
     .s(s).sRow(sAlong ? sStride : bytes).sStep(sAlong ? bytes : sStride).packed(packed).packHere(packHere)
     .packedTile(packedTile)
-    .v(swap ? a : b).vStride(swap ? aStride : bStride).vOrder(vOrder)
+    .v(swap ? a : b).vStride(vStride).vOrder(vOrder)
     .out(out, accumulate).outRow(swap ? bytes : n * bytes).outColumn(swap ? n * bytes : bytes).transposed(swap)
     .bias(product.bias ?? null).rowBias(product.rowBias ?? null)
-    .flags((accumulate ? gemmFlags.accumulate : 0) | (product.relu ? gemmFlags.relu : 0))
+    .flags((accumulate ? gemmFlags.accumulate : 0) | (product.relu ? gemmFlags.relu : 0)
+      | (touch ? gemmFlags.touch : 0))
     .rows(rows).columns(columns).depth(k).depthBlock(depthBlock).blockBytes(blockBytes)
     .rowsPerTask(rowsPerTask).columnsPerTask(columnsPerTask).rowTasks(rowTasks)
     .sumTasks(sumTasks).products(products).summed(summed).sNext(sNext * bytes)

@@ -26,6 +26,8 @@ export const gemmFlags = {
   relu: 2,
   /** store element by element, by outRow and outColumn: for a few rows of a transposed result */
   scattered: 4,
+  /** not for strips: fetch each block of the vector operand before it is worked on */
+  touch: 8,
 } as const;
 
 /** The parameters of a strip, all i32; addresses and distances in bytes. */
