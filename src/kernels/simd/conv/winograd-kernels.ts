@@ -21,7 +21,9 @@ import { least, shareOf } from '../vectors.ts';
 import { nothingBytes } from './epilogue.ts';
 import { everyTaps, inputSize, points, type Taps, tileSize } from './winograd-algebra.ts';
 import { emitPoolBand } from './winograd-pooling.ts';
-import { emitInputRow, emitOutputRow, emitStoreBand, emitStrip, pixelShape, temporaryPixels, zero } from './winograd-transforms.ts';
+import {
+  emitInputRow, emitOutputPlanes, emitOutputRow, emitStoreBand, emitStrip, pixelShape, temporaryPixels, zero,
+} from './winograd-transforms.ts';
 
 /** A kernel for each size of filters. */
 export type WinogradKernels<Types extends ArgumentTypes> = Readonly<Record<Taps, Kernel<Types>>>;
@@ -202,6 +204,7 @@ function emitForward(
   Readonly<Record<'gather' | 'pad' | 'product' | 'outputRow' | 'storeBand' | 'poolBand', FunctionReference>>,
 ): void {
   const shape = pixelShape(kernels);
+  const outputPlanes = emitOutputPlanes(kernels.module, shape, taps);
   kernels.define(winogradForward[taps], (f, s, task, leading) => {
     const v = s.scratch;
     const chunk = f.let(task.divU(s.parts));
@@ -246,15 +249,25 @@ function emitForward(
       f.set(epilogue, s.table.add(nothingBytes).add(firstFilter.shl(3)));
       f.set(lanes, filters);
       f.doWhile(() => {
-        f.call(outputRow, mAt, s.mPointBytes, s.tilesX, temporary, band, bandRow, epilogue, s.relu);
+        const makeBand = (): void =>
+          f.call(outputRow, mAt, s.mPointBytes, s.tilesX, temporary, band, bandRow, epilogue, s.relu);
         f.if(s.pooled, () => {
+          makeBand();
           f.call(poolBand, band, bandRow, rows, s.outWidth, y.mul(s.outWidth));
           const windows = f.let(rows.mul(s.outWidth).shrU(2));
           const one = constant('i32', 1);
           f.call(storeBand, band, bandRow, to, planeBytes, lanes, one, windows);
           f.if(s.places, () => f.call(storeBand, band.add(bandRow), bandRow, to.sub(s.out).add(s.places), planeBytes,
             lanes, one, windows));
-        }, () => f.call(storeBand, band, bandRow, to, planeBytes, lanes, rows, s.outWidth));
+        }, () => {
+          if (kernels.wide) {
+            makeBand();
+            f.call(storeBand, band, bandRow, to, planeBytes, lanes, rows, s.outWidth);
+          } else {
+            f.call(outputPlanes, mAt, s.mPointBytes, s.tilesX, temporary, to, planeBytes, lanes, rows, s.outWidth,
+              epilogue, s.relu);
+          }
+        });
         f.increase(to, planeBytes.mul(shape.lanes));
         f.increase(mAt, s.groupBytes);
         f.increase(epilogue, 8 * shape.lanes);

@@ -199,6 +199,71 @@ export function emitOutputRow(module: ModuleBuilder, shape: PixelShape, taps: Ta
 }
 
 /**
+ * outputPlanes(m, pointBytes, tiles, temporary, out, planeBytes, lanes, rows, width, epilogue, relu): the same without
+ * a band, from registers to so many rows of the `lanes` planes of the output that there are; not for pairs, whose
+ * vectors must go through memory to be shuffled. The columns of all tiles come first, (tile, output row, 6 points) pixels of
+ * scratch; then the output is written row by row: with all rows by turns, which are more streams than the processor
+ * foresees, 3 -> 16 channels take a third longer, by way of a band a tenth.
+ */
+export function emitOutputPlanes(module: ModuleBuilder, shape: PixelShape, taps: Taps): FunctionReference {
+  const outputs = tileSize(taps);
+  const tileBytes = outputs * inputSize * shape.bytes;
+  // tiles that make a vector of a row; where it has a lane too many, the next tile writes over that
+  const together = outputs === 2 ? 2 : 1;
+  const name = `f32_winograd_output_planes_${taps}x${taps}__simd128`;
+  return defineFunction(module, name, new Array<'i32'>(11).fill('i32'), [], (
+    f, m, pointBytes, tiles, temporary, out, planeBytes, lanes, rows, width, epilogue, relu,
+  ) => {
+    const from = f.locals('i32', inputSize);
+    const [at, to, row, left, plane] = f.locals('i32', 5);
+    const transform = (values: readonly Value[]): Value[] => outputTransform(f, values, outputs);
+    f.set(at, temporary);
+    f.countdown(tiles, () => {
+      from.forEach((pointer, i) => f.set(pointer, i === 0 ? m : from[i - 1].add(pointBytes.mul(inputSize))));
+      for (let x = 0; x < inputSize; x++) {
+        transformed(from.map((pointer) => loadPixel(f, shape, pointer)), transform).forEach((pixel, y) =>
+          storePixel(f, at, pixel, (y * inputSize + x) * shape.bytes));
+        from.forEach((pointer) => f.increase(pointer, pointBytes));
+      }
+      f.increase(at, tileBytes);
+      f.increase(m, shape.bytes);
+    });
+    const [scale, bias] = [0, 16].map((place) => f.let(load('f32x4', epilogue, place)));
+    const floor = f.local('f32x4', constant('f32x4', -Infinity));
+    f.if(relu, () => f.set(floor, zero));
+    f.set(row, temporary);
+    f.countdown(rows, () => {
+      f.set(at, row);
+      f.set(to, out);
+      f.set(left, width);
+      f.doWhile(() => {
+        const pixels = Array.from({ length: together }, (_, tile) => {
+          const line = loadLine(f, shape, at, inputSize, tile * outputs * inputSize).flat();
+          // floor < value ? value : floor, as above
+          return transform(line).map((value) => f.let(f.let(value.mul(scale).add(bias)).pmax(floor)));
+        }).flat();
+        const vectors = transpose(f, Array.from({ length: 4 }, (_, x) => pixels[x % pixels.length]));
+        f.set(plane, to);
+        f.if(left.ge(4).and(lanes.ge(4)), () => vectors.forEach((vector) => {
+          f.store(plane, vector);
+          f.increase(plane, planeBytes);
+        }), () => vectors.forEach((vector, i) => {
+          f.if(lanes.gt(i), () => f.if(left.ge(4), () => f.store(plane, vector), () => {
+            for (let x = 0; x < 3; x++) f.if(left.gt(x), () => f.storeLane(plane, vector, x, 4 * x));
+          }));
+          f.increase(plane, planeBytes);
+        }));
+        f.increase(at, together * tileBytes);
+        f.increase(to, together * outputs * 4);
+        f.set(left, left.sub(together * outputs));
+      }, () => left.gt(0));
+      f.increase(row, inputSize * shape.bytes);
+      f.increase(out, width.shl(2));
+    });
+  });
+}
+
+/**
  * storeBand(band, bandRow, out, planeBytes, lanes, rows, width): the rows of a finished band to the `lanes` planes of
  * the output that there are. The last vector of a row may be incomplete.
  */

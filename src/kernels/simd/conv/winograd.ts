@@ -66,7 +66,7 @@ function cut(p: Problem, taps: Taps, leastTiles: number): Chunks {
   return {
     ...p, tileSize: size, tilesX, tilesY, rowsPerTask, channelGroups, filterBlocks, groupBytes, vPointBytes,
     mPointBytes, uPointBytes, mOffset, stripOffset, temporaryOffset, chunks: Math.ceil(rows / rowsPerTask),
-    scratchBytes: temporaryOffset + (temporaryPixels + size * size * tilesX + 4) * bytes,
+    scratchBytes: temporaryOffset + (temporaryPixels + size * inputSize * (tilesX + 1)) * bytes,
   };
 }
 
