@@ -12,12 +12,12 @@ import { takesPooledWinograd } from './choose.ts';
 import { convolutionKernels } from './index.ts';
 import { winogradForward } from './winograd.ts';
 
-const chain = convReluPoolChain({ ...convolutionKernels, ...poolKernels });
+const oneByOne = convReluPoolChain(convolutionKernels.convForward, poolKernels.maxPoolForward);
 
 export const pooledConvolutionKernels: ConvPoolKernels = {
   convReluPoolForward(x, w, b, out, argmax, g, pool, scale) {
     if (isMostlyPadding(g) || !takesPooledWinograd(x, g, pool)) {
-      return chain.convReluPoolForward(x, w, b, out, argmax, g, pool, scale);
+      return oneByOne(x, w, b, out, argmax, g, pool, scale);
     }
     winogradForward(x, w, b, out, g, { scale, relu: true }, { argmax });
   },
