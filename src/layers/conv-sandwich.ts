@@ -10,6 +10,7 @@
  * writes what lies between them.
  */
 
+import type { FloatArray } from '../kernels/contract.ts';
 import { activeKernels } from '../kernels/registry.ts';
 import { emptyTensor } from '../tensor/internal.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -76,18 +77,31 @@ export function convReluBackward<Input extends boolean = true>(
 export function convReluPoolForward(
   x: Tensor, w: Tensor, b: Tensor | null, convParam: ConvParam, poolParam: PoolParam,
 ): [out: Tensor, cache: ConvReluPoolCache] {
-  const fn = 'convReluPoolForward';
+  return pooledConvolution('convReluPoolForward', x, w, b, convParam, poolParam, 'training', null);
+}
+
+/**
+ * The forward pass under the caller's name, with a scale for each filter (null: 1). At test time the places of the
+ * maxima are not wanted, and there is no cache.
+ */
+export function pooledConvolution<Use extends 'training' | 'test'>(
+  fn: string, x: Tensor, w: Tensor, b: Tensor | null, convParam: ConvParam, poolParam: PoolParam, use: Use,
+  scale: FloatArray | null,
+): [out: Tensor, cache: Use extends 'training' ? ConvReluPoolCache : null] {
+  type Kept = Use extends 'training' ? ConvReluPoolCache : null;
   const { geometry, type, input, filters, bias } = convolutionArguments(fn, x, w, b, convParam);
   const inputShape = convOutputShape(geometry);
   const pooling = poolSizes(fn, inputShape, poolParam);
   const out = emptyTensor([...inputShape.slice(0, 2), pooling.outHeight, pooling.outWidth], type);
-  const argmax = emptyTensor(out.shape, 'int32');
+  const argmax = use === 'training' ? emptyTensor(out.shape, 'int32') : null;
   activeKernels().convReluPoolForward(
-    floats(input), floats(filters), bias, floats(out), positions(argmax), geometry, pooling, null,
+    floats(input), floats(filters), bias, floats(out), argmax === null ? null : positions(argmax), geometry, pooling,
+    scale,
   );
+  if (argmax === null) return [out, null as Kept];
   const conv = new Cache('conv', { x: input, w: filters, geometry });
   const pool = new Cache('maxPool', { argmax, inputShape, type, geometry: pooling });
-  return [out, new Cache('convReluPool', { conv, pool, out })];
+  return [out, new Cache('convReluPool', { conv, pool, out }) as unknown as Kept];
 }
 
 /** dx (null unless inputGradient), dw (F, C, KH, KW), db (F). */

@@ -14,10 +14,9 @@ import { emptyTensor } from '../tensor/internal.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { asFloat, floats, floatTypeOf } from './arguments.ts';
 import type { BatchnormParam } from './batchnorm.ts';
-import { convBatchnormReluForward, convBatchnormReluPoolForward } from './conv-sandwich.ts';
-import { convolution, convolutionArguments, convOutputShape } from './convolution.ts';
+import { convBatchnormReluForward, convBatchnormReluPoolForward, pooledConvolution } from './conv-sandwich.ts';
+import { convolution } from './convolution.ts';
 import type { ConvParam } from './convolution.ts';
-import { poolSizes } from './geometry.ts';
 import { poolGeometry, poolOutputShape } from './pooling.ts';
 import type { PoolParam } from './pooling.ts';
 
@@ -34,15 +33,7 @@ export function maxPoolInference(x: Tensor, poolParam: PoolParam): Tensor {
 export function convReluPoolInference(
   x: Tensor, w: Tensor, b: Tensor | null, convParam: ConvParam, poolParam: PoolParam, scale: FloatArray | null = null,
 ): Tensor {
-  const fn = 'convReluPoolInference';
-  const { geometry, type, input, filters, bias } = convolutionArguments(fn, x, w, b, convParam);
-  const shape = convOutputShape(geometry);
-  const pooling = poolSizes(fn, shape, poolParam);
-  const out = emptyTensor([...shape.slice(0, 2), pooling.outHeight, pooling.outWidth], type);
-  activeKernels().convReluPoolForward(
-    floats(input), floats(filters), bias, floats(out), null, geometry, pooling, scale,
-  );
-  return out;
+  return pooledConvolution('convReluPoolInference', x, w, b, convParam, poolParam, 'test', scale)[0];
 }
 
 /** The output of convBatchnormReluPoolForward, with the same arguments and errors; folded in test mode. */

@@ -1,6 +1,6 @@
 /**
  * Fused kernels, defined as the chain they replace: here the intermediate arrays are written out, one kernel after
- * another; the other backends compute the same without them.
+ * another; other backends compute the same without them where that is faster.
  */
 
 import type {
