@@ -6,9 +6,10 @@
  * 32 : 27, 3 -> 16 35 : 27, 3 -> 64 30 : 24, 3 -> 64 with 5x5 38 : 27 (in the wide form 33 : 36, 42 : 38, 42 : 38, 48 :
  * 43), 16 -> 32 at 16x16 99 : 38, 32 -> 64 at 4x4 103 : 19, 64 -> 64 at 32x32 123 : 39.
  *
- * Under strict no convolution takes Winograd or the dense form: they multiply and add pixels that the definition keeps
- * apart, and so hand NaN and infinity to more outputs. Nor do scaled convolutions become products of 1x1 windows then:
- * those scale the filters first, which may overflow where the definition does not.
+ * Under strict no convolution takes Winograd, Toeplitz or the dense form: they multiply and add pixels that the
+ * definition keeps apart, and so hand NaN and infinity to more outputs, or make NaN of infinity. Nor do scaled
+ * convolutions become products of 1x1 windows then: those scale the filters first, which may overflow where the
+ * definition does not.
  */
 
 import { settings } from '../../../runtime/settings.ts';
@@ -80,6 +81,21 @@ export function takesDense(g: ConvGeometry): boolean {
   return isTiny && isSquare && isPlain(g) && g.batch >= denseLeastBatch && !settings().strict;
 }
 
+/** Fewest channels times filters for which 9 small products are worth it. */
+const toeplitzLeastFilters = 256;
+
+/**
+ * True when the convolution is one of 2x2 pixels that is done in 9 products (see toeplitz-kernels.ts). Forward and
+ * backward in microseconds on one thread, in the dense form, so and by Winograd's method: 64 -> 64 channels of 100
+ * images 978, 544, 2994, of one 123, 36, 157; 16 -> 16 of 100 60, 42, 240; 256 -> 256 of 50 15 900, 4700, 28 300.
+ */
+export function takesToeplitz(x: FloatArray, g: ConvGeometry): boolean {
+  const { channels, filters } = g;
+  const isUsual = g.height === 2 && g.width === 2 && usualStride(g) === 1 && isPlain(g);
+  const isWorth = channels % 4 === 0 && filters % 4 === 0 && channels * filters >= toeplitzLeastFilters;
+  return isUsual && isWorth && x instanceof Float32Array && !settings().strict;
+}
+
 /** Fewest channels and filters for which Winograd is taken: those of an image, and most of a block of 8. */
 const winogradLeastChannels = 3;
 const winogradLeastFilters = 6;
@@ -101,7 +117,7 @@ export function takesPooledWinograd(x: FloatArray, g: ConvGeometry, pool: PoolGe
   const isHalving = [pool.poolHeight, pool.poolWidth, pool.strideY, pool.strideX].every((each) => each === 2);
   const isCovering = pool.padTop === 0 && pool.padLeft === 0 && 2 * pool.outHeight === g.outHeight
     && 2 * pool.outWidth === g.outWidth;
-  return isHalving && isCovering && takesWinograd(x, g) && !takesDense(g);
+  return isHalving && isCovering && takesWinograd(x, g) && !takesToeplitz(x, g) && !takesDense(g);
 }
 
 /** Taps, in each direction, of the four blocks that a large window is cut into (see blocks.ts). */

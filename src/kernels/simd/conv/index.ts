@@ -6,7 +6,7 @@ import { isMostlyPadding } from '../../geometry.ts';
 import { HeapExhausted } from '../../memory/heap.ts';
 import type { KernelBuilder } from '../kernel.ts';
 import { blockedFilterGradient, blockedForward, emitBlocks } from './blocks.ts';
-import { takesBlocks, takesDense, takesDepthwise, takesPointwise, takesWinograd } from './choose.ts';
+import { takesBlocks, takesDense, takesDepthwise, takesPointwise, takesToeplitz, takesWinograd } from './choose.ts';
 import { denseBackward, denseForward } from './dense.ts';
 import { emitDense } from './dense-kernels.ts';
 import { depthwiseBackward, depthwiseForward } from './depthwise.ts';
@@ -19,6 +19,8 @@ import { emitDirectGradient } from './direct-gradient-kernels.ts';
 import { emitDirect } from './direct-kernels.ts';
 import { pointwiseBackward, pointwiseForward } from './pointwise.ts';
 import { emitPointwise } from './pointwise-kernels.ts';
+import { toeplitzBackward, toeplitzForward } from './toeplitz.ts';
+import { emitToeplitz } from './toeplitz-kernels.ts';
 import { winogradFilterGradient, winogradForward, winogradInputGradient } from './winograd.ts';
 import { emitWinogradFilters } from './winograd-filter-kernels.ts';
 import { emitWinogradGradient } from './winograd-gradient-kernels.ts';
@@ -37,6 +39,7 @@ export function emitConvolution(kernels: KernelBuilder): void {
   }
   emitDepthwiseQuads(kernels);
   emitBlocks(kernels);
+  emitToeplitz(kernels);
   emitWinogradFilters(kernels);
   const { strip, gather } = emitWinograd(kernels);
   emitWinogradGradient(kernels, strip, gather);
@@ -52,6 +55,7 @@ export const convolutionKernels: ConvKernels = {
   convForward(x, w, b, out, g, epilogue) {
     checkPlanes(g);
     if (takesPointwise(g) && !(epilogue.scale && settings().strict)) pointwiseForward(x, w, b, out, g, epilogue);
+    else if (takesToeplitz(x, g)) toeplitzForward(x, w, b, out, g, epilogue);
     else if (takesDense(g)) denseForward(x, w, b, out, g, epilogue);
     else if (takesDepthwise(g)) depthwiseForward(x, w, b, out, g, epilogue);
     else if (takesWinograd(x, g)) winogradForward(x, w, b, out, g, epilogue);
@@ -62,6 +66,7 @@ export const convolutionKernels: ConvKernels = {
   convBackward(dout, x, w, dx, dw, db, g) {
     checkPlanes(g);
     if (takesPointwise(g)) return pointwiseBackward(dout, x, w, dx, dw, db, g);
+    if (takesToeplitz(x, g)) return toeplitzBackward(dout, x, w, dx, dw, db, g);
     if (takesDense(g)) return denseBackward(dout, x, w, dx, dw, db, g);
     if (takesDepthwise(g)) return depthwiseBackward(dout, x, w, dx, dw, db, g);
     const winograd = takesWinograd(x, g);
