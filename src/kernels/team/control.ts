@@ -30,6 +30,8 @@ export const control = {
   generation: 320,
   /** how many sleepers a job wakes at most: more threads than processors would only be in each other's way */
   wakes: 324,
+  /** among how many threads a job is shared out */
+  threads: 328,
   /** where the latest part lies, with the kernels of all jobs so far in it and those before it (part.ts); 0: none */
   parts: 384,
   /** one record a thread, the leader's first */
@@ -41,11 +43,30 @@ export const record = {
   bytes: 64,
   /** one of `states` */
   state: 0,
-  /** 1 + the number of the task that the thread is at, 0 when at none */
-  claim: 4,
   /** the number by which the platform knows the worker's thread, 0 where it has none */
   thread: 8,
+  /** the stamp of the last job for which the thread has prepared something for itself (KernelBuilder.once) */
+  prepared: 12,
+  /** 64 bits: the tasks that the thread has taken (`readClaim`), 0 when it has none */
+  claim: 16,
 } as const;
+
+/**
+ * A claim: in the lower half 1 + the number of the task that the thread is at, above it how many tasks after that one
+ * are its own as well, then how many before it, which are finished but not counted yet.
+ */
+export const claimBits = { rest: 32n, finished: 48n } as const;
+/** Tasks that a thread takes together at most. */
+export const mostClaimed = 0xffff;
+
+/** What a claim holds: the tasks that are not finished, the current one first, and the number of those that are. */
+export function readClaim(claim: bigint): { readonly tasks: readonly number[]; readonly finished: number } {
+  const word = BigInt.asUintN(64, claim);
+  const first = Number(BigInt.asUintN(32, word)) - 1;
+  if (first < 0) return { tasks: [], finished: 0 };
+  const rest = Number(word >> claimBits.rest) & mostClaimed;
+  return { tasks: Array.from({ length: 1 + rest }, (_, i) => first + i), finished: Number(word >> claimBits.finished) };
+}
 
 /** What a worker's record says of it. */
 export const states = {

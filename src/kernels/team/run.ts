@@ -92,7 +92,7 @@ function settle(team: Team, task: number, repeatable: boolean, failure: unknown)
       failure = error;
     }
   }
-  team.writeOff();
+  team.writeOff(1);
   return failure ?? new Error('a worker thread died in the middle of an operation that changes its operands in place, ' +
     'so it cannot be done again: its result is lost');
 }

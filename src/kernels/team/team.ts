@@ -6,7 +6,7 @@
 
 import { features, missingFeatures } from '../../runtime/features.ts';
 import { configure, maxThreads, onConfigure, settings } from '../../runtime/settings.ts';
-import { control, leader, record, recordAddress, recordCount, states } from './control.ts';
+import { control, leader, readClaim, record, recordAddress, recordCount, states } from './control.ts';
 import type { Crew } from './crew.ts';
 import { currentEngine, type Engine, onEngine } from './engine.ts';
 import { teamImports } from './part.ts';
@@ -67,13 +67,15 @@ function threadWord(index: number): number {
 }
 
 function claimWord(index: number): number {
-  return (recordAddress(index) + record.claim) / 4;
+  return (recordAddress(index) + record.claim) / 8;
 }
 
 export class Team {
   readonly engine: Engine;
   /** the control block */
   readonly #words: Int32Array;
+  /** the same as words of 64 bits: those of claims */
+  readonly #claims: BigInt64Array;
   readonly #problems: string[] = [];
   readonly #generation: number;
   /** looks for work that an idle worker takes before it sleeps */
@@ -91,11 +93,13 @@ export class Team {
   constructor(engine: Engine, threads: number) {
     this.engine = engine;
     this.#words = new Int32Array(engine.heap.buffer, 0, recordAddress(recordCount) / 4);
+    this.#claims = new BigInt64Array(engine.heap.buffer, 0, recordAddress(recordCount) / 8);
     this.#generation = Atomics.load(this.#words, control.generation / 4);
     const { cores, runtime } = features();
     const looks = runtime === 'browser' ? looksBesidePage : looksBeforeSleep;
     this.#looks = threads > cores ? crowdedLooks : looks;
     Atomics.store(this.#words, control.wakes / 4, Math.max(1, cores - 1));
+    Atomics.store(this.#words, control.threads / 4, threads);
     if (threads === 1) return;
     const start = crewOfPlatform();
     if (typeof start === 'string') {
@@ -166,19 +170,18 @@ export class Team {
   /**
    * Tasks of the current job that no worker will finish, because a kernel has trapped in it or its thread has ended;
    * with `silent` also those of workers that are still at one, whose threads are ended first. They are taken away from
-   * the workers by this call.
+   * the workers by this call, and those that they have finished are counted.
    */
   abandoned(silent: boolean): number[] {
     const tasks: number[] = [];
     for (const seat of this.#seats) {
-      if (Atomics.load(this.#words, claimWord(seat.index)) === 0) continue;
+      if (Atomics.load(this.#claims, claimWord(seat.index)) === 0n) continue;
       const trapped = Atomics.load(this.#words, stateWord(seat.index)) === states.trapped;
       if (!trapped && this.#hasEnded(seat) !== true) {
         if (!silent) continue;
         this.#dismiss(seat);
       }
-      const claim = Atomics.exchange(this.#words, claimWord(seat.index), 0);
-      if (claim !== 0) tasks.push(claim - 1);
+      tasks.push(...this.#takeClaim(seat.index));
     }
     return tasks;
   }
@@ -193,14 +196,21 @@ export class Team {
     Atomics.wait(this.#words, doneWord, Atomics.load(this.#words, doneWord), milliseconds);
   }
 
-  /** Counts a task of the current job as finished although it is not: its result will not be used. */
-  writeOff(): void {
-    Atomics.add(this.#words, doneWord, 1);
+  /** Counts tasks of the current job as finished although they are not: their result will not be used. */
+  writeOff(tasks: number): void {
+    Atomics.add(this.#words, doneWord, tasks);
   }
 
-  /** The same for the task that the leader itself was at when its kernel trapped, if there is one. */
+  /** The same for those that the leader itself had taken when its kernel trapped, if there are any. */
   writeOffOwn(): void {
-    if (Atomics.exchange(this.#words, claimWord(leader), 0) !== 0) this.writeOff();
+    this.writeOff(this.#takeClaim(leader).length);
+  }
+
+  /** Takes a thread's claim away, and counts those of its tasks that are finished. Gives the others. */
+  #takeClaim(index: number): readonly number[] {
+    const { tasks, finished } = readClaim(Atomics.exchange(this.#claims, claimWord(index), 0n));
+    Atomics.add(this.#words, doneWord, finished);
+    return tasks;
   }
 
   /** Sends the workers away: they leave when they next look for work, then their threads end. */
@@ -273,7 +283,7 @@ export class Team {
     if (Atomics.exchange(this.#words, stateWord(index), states.free) === states.asleep) {
       Atomics.sub(this.#words, sleepersWord, 1);
     }
-    Atomics.store(this.#words, claimWord(index), 0);
+    Atomics.store(this.#claims, claimWord(index), 0n);
   }
 }
 

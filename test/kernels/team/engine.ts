@@ -6,7 +6,7 @@ import { Engine } from '../../../src/kernels/team/engine.ts';
 import { emitTeam } from '../../../src/kernels/team/loop.ts';
 import { beginPart, type KernelSource, type PartBytes } from '../../../src/kernels/team/part.ts';
 import {
-  atomicUpdate, type Body, defineFunction, globalValue, load, type Local, toFloat,
+  atomicUpdate, type Body, constant, defineFunction, globalValue, load, type Local, toFloat,
 } from '../../../src/wasm/index.ts';
 
 /** Positions in the table of `testEngine`'s kernels. */
@@ -30,6 +30,11 @@ export const kernels = {
   trapInWorker: 6,
   /** every task waits until one for each thread has been begun; out[task] = its thread. args: counter, threads, out */
   whose: 7,
+  /**
+   * out[task] = out[task] + 1, the leader's only when a worker has begun one; in a worker, task `victim` never ends the
+   * first time. args: begun, armed, out, victim
+   */
+  stop: 8,
 } as const;
 
 function forShare(
@@ -134,6 +139,16 @@ function emitPart(wanted: readonly object[], first: number, initialPages: number
     f.drop(atomicUpdate('add', 'i32', counter, 1));
     f.doWhile(() => undefined, () => atomicUpdate('or', 'i32', counter, 0).lt(load('i32', args, 4)));
     f.store(load('i32', args, 8).add(task.shl(2)), globalValue(participant));
+  });
+  add('stop', (f, args, task) => {
+    const begun = f.let(load('i32', args, 0));
+    f.if(globalValue(participant), () => {
+      f.atomicStore(begun, constant('i32', 1));
+      f.if(task.eq(load('i32', args, 12)), () => {
+        f.if(atomicUpdate('xchg', 'i32', load('i32', args, 4), 0), () => f.loop((again) => f.break(again)));
+      });
+    }, () => f.doWhile(() => undefined, () => atomicUpdate('or', 'i32', begun, 0).eqz()));
+    f.drop(atomicUpdate('add', 'i32', load('i32', args, 8).add(task.shl(2)), 1));
   });
   add('trapInWorker', (f, args) => {
     const counter = f.let(load('i32', args, 0));

@@ -3,7 +3,9 @@ import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { Heap } from '../../../src/kernels/memory/heap.ts';
-import { argumentFrames, control, record, recordAddress, states } from '../../../src/kernels/team/control.ts';
+import {
+  argumentFrames, claimBits, control, mostClaimed, readClaim, record, recordAddress, states,
+} from '../../../src/kernels/team/control.ts';
 import { installEngine } from '../../../src/kernels/team/engine.ts';
 import { runJob } from '../../../src/kernels/team/run.ts';
 import { currentTeam, existingTeam, shutdown, Team } from '../../../src/kernels/team/team.ts';
@@ -118,6 +120,14 @@ describe('team', () => {
       const sides = whose.map((thread) => thread % 2);
       expect(sides).toEqual([...sides].sort());
     }
+  });
+
+  it('notes a claim as it reads it', () => {
+    expect(readClaim(0n)).toEqual({ tasks: [], finished: 0 });
+    expect(readClaim(1n)).toEqual({ tasks: [0], finished: 0 });
+    expect(readClaim(5n | 2n << claimBits.rest | 3n << claimBits.finished)).toEqual({ tasks: [4, 5, 6], finished: 3 });
+    const most = BigInt.asIntN(64, 0xffff_ffffn | 0xffffn << claimBits.finished);
+    expect(readClaim(most)).toEqual({ tasks: [0xffff_fffe], finished: mostClaimed });
   });
 
   it('gives the last tasks to a worker also where the first record is still taken', async () => {
@@ -259,6 +269,19 @@ describe('team, when a worker dies', () => {
     expect(counters[1]).toBe(4); // three, and one again
     await joined(2);
     meet(3);
+  });
+
+  it('counts what it had finished of the tasks that it took together, and does the others', async () => {
+    await teamOf(2);
+    for (const victim of [13, 15, 19]) { // at first it takes the last 7 of 20
+      counters.set([0, 1]);
+      integers.fill(0);
+      slots.set([counters.byteOffset, counters.byteOffset + 4, integers.byteOffset, victim]);
+      runJob(kernels.stop, args, 20, true);
+      expect(counters[1]).toBe(0);
+      expect([...integers.subarray(0, 21)]).toEqual([...Array.from({ length: 20 }, () => 1), 0]);
+      await joined(1);
+    }
   });
 
   // again where a busy machine lets the thread live on for longer than the team waits for any worker
