@@ -22,6 +22,7 @@ import {
   type Body, defineFunction, type FloatKind, type GlobalReference, globalValue, load, type Local, type ModuleBuilder,
   type Value,
 } from '../../wasm/index.ts';
+import { control, record } from '../team/control.ts';
 import type { KernelForm, PartBuilder } from '../team/part.ts';
 
 /**
@@ -31,10 +32,11 @@ import type { KernelForm, PartBuilder } from '../team/part.ts';
  *   scratch. With a question mark, null is allowed too, and the kernel finds 0
  * - scratch: the address of scratch that the jobs of a launch share
  * - perThread: bytes of scratch; the kernel finds the address of those that its thread has for itself
+ * - stamp: nothing; the kernel finds a number that no other job has, for KernelBuilder.once
  * - flag, i32, f64: a truth value (0 or 1), a number
  */
 export type ArgumentType =
-  'input' | 'input?' | 'output' | 'output?' | 'inout' | 'scratch' | 'perThread' | 'flag' | 'i32' | 'f64';
+  'input' | 'input?' | 'output' | 'output?' | 'inout' | 'scratch' | 'perThread' | 'stamp' | 'flag' | 'i32' | 'f64';
 
 /** The arguments of a kernel by name, in the order in which they lie in memory. */
 export type ArgumentTypes = Readonly<Record<string, ArgumentType>>;
@@ -126,6 +128,15 @@ export class KernelBuilder {
     const written = defineFunction(this.module, `${name}__${this.relaxed ? 'relaxed' : 'simd128'}${this.wide ? '_wide' : ''}`, ['i32', 'i32'], [],
       (f, args, task) => write(f, this.read(f, args, types), task, leading(args)));
     this.positions.set(kernel, this.module.addToTable(written));
+  }
+
+  /** Writes what a thread does for itself before its first task of a job, given the job's stamp. */
+  once(f: Body, stamp: Value, write: () => void): void {
+    const mine = f.let(globalValue(this.#participant).mul(record.bytes));
+    f.if(load('i32', mine, control.records + record.prepared).ne(stamp), () => {
+      write();
+      f.store(mine, stamp, control.records + record.prepared);
+    });
   }
 
   /** Loads arguments into locals: all of a kernel's, or those that they begin with. */

@@ -38,7 +38,8 @@ type Given<Type extends ArgumentType> =
       Type extends 'inout' ? [place: Place, read: boolean] :
         Type extends 'scratch' ? [address: Address] :
           Type extends 'perThread' ? [bytes: number] :
-            Type extends 'flag' ? [value: boolean] : [value: number];
+            Type extends 'stamp' ? [] :
+              Type extends 'flag' ? [value: boolean] : [value: number];
 
 /** A job that has all its arguments. */
 interface CompleteJob {
@@ -236,6 +237,9 @@ export function overwritesWhatItReads(): void {
   readsInout = true;
 }
 
+/** of the job that was stamped last; threads that were never given one have 0 */
+let stamp = 0;
+
 type Setter = (this: Setters, given: never, read: never) => Setters;
 
 /** By type, the method that gives an argument at a word. */
@@ -252,6 +256,10 @@ const setters: Readonly<Record<ArgumentType, (word: number) => Setter>> = {
   scratch: wordSetter,
   perThread: (word) => function (bytes: number) {
     words[frame + word + 1] = alignBlock(bytes);
+    return this;
+  },
+  stamp: (word) => function () {
+    words[frame + word] = stamp = (stamp + 1 | 0) || 1;
     return this;
   },
   flag: (word) => function (value: boolean) {

@@ -11,7 +11,7 @@ import {
   takesBlocks, takesDense, takesPooledWinograd, takesToeplitz, takesWinograd,
 } from '../../../src/kernels/simd/conv/choose.ts';
 import { shutdown } from '../../../src/kernels/team/team.ts';
-import type { ConvGeometry } from '../../../src/kernels/contract.ts';
+import type { ConvGeometry, FloatArray } from '../../../src/kernels/contract.ts';
 import { worstError } from '../../support/errors.ts';
 import { convOf, poolOf } from '../../support/geometry.ts';
 import { convolutionCases } from '../compare/convolution.ts';
@@ -250,9 +250,28 @@ describe('convolution', () => {
     expect(dense).toBeGreaterThan(20);
   });
 
+  it('transforms the filters anew in every thread for every job', async () => {
+    configure({ threads: 3 });
+    const g = geometry(12, 5, 9, 9, 11, 3, 3, 1, 1);
+    const x = randomFloats('float32', 12 * 5 * 81, 1);
+    const filters = [2, 3].map((seed) => randomFloats('float32', 11 * 5 * 9, seed));
+    const convolved = (w: FloatArray, kernels: typeof simd): FloatArray => {
+      const out = new Float32Array(12 * 11 * 81);
+      kernels.convForward(x, w, null, out, g, {});
+      return out;
+    };
+    const expected = filters.map((w) => convolved(w, naiveKernels as typeof simd));
+    for (let job = 0; job < 400; job++) {
+      if (job % 100 === 50) await new Promise((resolve) => setTimeout(resolve, 50)); // for threads to start
+      expect(worstError(convolved(filters[job % 2], simd), expected[job % 2])).toBeLessThan(5e-5);
+    }
+    configure({ threads: 'auto' });
+  });
+
   it('gives the same bits on 1, 2 and 3 threads', async () => {
     const images = { batch: 9, channels: 24, height: 25, width: 22 };
     const shapes: Array<[FloatType, ConvGeometry]> = [
+      ['float32', geometry(10, 32, 4, 4, 60, 3, 3, 1, 1)], // one group of the gradient, cut by filters
       ['float32', geometry(11, 16, 13, 16, 24, 3, 3, 1, 1)], ['float32', geometry(9, 3, 20, 17, 10, 5, 5, 1, 2)],
       ['float32', geometry(9, 13, 20, 17, 10, 5, 5, 1, 2)],
       ['float32', geometry(1, 16, 4, 4, 60, 3, 3, 1, 1)], // one row of tiles, cut by filters

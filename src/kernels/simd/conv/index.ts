@@ -40,8 +40,7 @@ export function emitConvolution(kernels: KernelBuilder): void {
   emitDepthwiseQuads(kernels);
   emitBlocks(kernels);
   emitToeplitz(kernels);
-  emitWinogradFilters(kernels);
-  const { strip, gather } = emitWinograd(kernels);
+  const { strip, gather } = emitWinograd(kernels, emitWinogradFilters(kernels));
   emitWinogradGradient(kernels, strip, gather);
 }
 

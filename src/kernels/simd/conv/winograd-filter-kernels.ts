@@ -1,36 +1,33 @@
 /**
- * U, the transformed filters of a Winograd convolution, as a job, and whether those of an earlier call still serve (see
- * winograd-kernels.ts for the layouts).
+ * U, the transformed filters of a Winograd convolution: as a job, as a function for threads that make one each, and
+ * whether those of an earlier call still serve (see winograd-kernels.ts for the layouts).
  */
 
 import {
-  callValue, constant, defineFunction, type FunctionReference, load, loadZero, type ModuleBuilder, type Value,
+  callValue, constant, defineFunction, type FunctionReference, load, loadZero, type Local,
+  type ModuleBuilder,
 } from '../../../wasm/index.ts';
 import type { KernelBuilder } from '../kernel.ts';
 import { eachOfShare, least, transpose } from '../vectors.ts';
-import { everyTaps, filterTransform, inputSize, type Taps } from './winograd-algebra.ts';
+import { filterTransform, inputSize, type Taps } from './winograd-algebra.ts';
 import { type WinogradKernels, winogradKernels } from './winograd-kernels.ts';
 import { pixelShape } from './winograd-transforms.ts';
 
 const filterArguments = {
   filters: 'i32', channels: 'i32', channelGroups: 'i32', filterBlocks: 'i32', blocksPerTask: 'i32', uPointBytes: 'i32',
-  outStride: 'i32', inStride: 'i32',
+  outStride: 'i32', inStride: 'i32', rotated: 'flag',
   w: 'input', table: 'input',
   // arrays in the heap, which outlive the launch: the filters' copy, and U
   kept: 'input?', u: 'output',
 } as const;
 export const winogradFilters: WinogradKernels<typeof filterArguments> =
   winogradKernels('filters', filterArguments);
-export const winogradFiltersRotated: WinogradKernels<typeof filterArguments> =
-  winogradKernels('filters_rotated', filterArguments);
 
-/** Adds the kernels to the module. */
-export function emitWinogradFilters(kernels: KernelBuilder): void {
+/** Adds the kernels to the module; gives for each size of filters the function that transforms a block of them. */
+export function emitWinogradFilters(kernels: KernelBuilder): Readonly<Record<Taps, FunctionReference>> {
   const unchanged = emitUnchanged(kernels.module);
-  for (const taps of everyTaps) {
-    emitFilters(kernels, taps, unchanged);
-    emitFilters(kernels, taps, null);
-  }
+  const ofSize = (taps: Taps): FunctionReference => emitFilters(kernels, taps, unchanged);
+  return { 3: ofSize(3), 4: ofSize(4), 5: ofSize(5) };
 }
 
 /**
@@ -82,69 +79,90 @@ export function keptBlockBytes(channels: number, taps: Taps): number {
 }
 
 /**
- * Task: U of so many blocks of 8 filters, all channels. Filter f's taps for channel c are the floats at f * outStride +
- * c * inStride. The table begins with zeros, which stand for filters beyond the last. Unless `kept` is 0, U is there
- * from an earlier call, and is left alone where the filters are still the same (only for filters that lie one behind
- * the other). Without `unchanged` the kernel is the one that turns filters by 180 degrees, as the gradient at the input
- * needs them, and keeps none.
+ * Task: U of so many blocks of 8 filters, all channels. Unless `kept` is 0, U is there from an earlier call, and is
+ * left alone where the filters are still the same (only for filters that lie one behind the other). Gives the function
+ * that does a block.
  */
-function emitFilters(kernels: KernelBuilder, taps: Taps, unchanged: FunctionReference | null): void {
-  const kernel = (unchanged === null ? winogradFiltersRotated : winogradFilters)[taps];
+function emitFilters(kernels: KernelBuilder, taps: Taps, unchanged: FunctionReference): FunctionReference {
+  const transform = emitTransform(kernels, taps);
+  kernels.define(winogradFilters[taps], (f, s, task) => {
+    const kept = f.local('i32');
+    eachOfShare(f, task, s.blocksPerTask, s.filterBlocks, (number) => f.block((next) => {
+      f.set(kept, 0);
+      f.if(s.kept, () => {
+        const present = least(f.let(s.filters.sub(number.shl(3))), constant('i32', 8));
+        f.set(kept, s.kept.add(number.mul(s.channels.mul(8 * windowBytes(taps)).add(keptFlagBytes))));
+        const first = s.w.add(number.shl(3).mul(s.outStride));
+        f.breakIf(next, callValue(unchanged, 'i32', kept, first, present.mul(s.outStride)));
+      });
+      f.call(transform, s.u, number, s.w, s.outStride, s.inStride, s.rotated, s.table, s.filters, s.channels,
+        s.channelGroups, s.uPointBytes);
+      f.if(kept, () => f.store(kept, constant('i32', 1)));
+    }));
+  });
+  return transform;
+}
+
+/**
+ * transform(u, block, w, outStride, inStride, rotated, table, filters, channels, channelGroups, uPointBytes): U of one
+ * block of 8 filters, all channels. Filter f's taps for channel c are the floats at f * outStride + c * inStride. The
+ * table begins with zeros, which stand for filters beyond the last. Rotated, filters are turned by 180 degrees, as the
+ * gradient at the input needs them.
+ */
+function emitTransform(kernels: KernelBuilder, taps: Taps): FunctionReference {
   const { lanes: groupLanes } = pixelShape(kernels);
-  kernels.define(kernel, (f, s, task) => eachOfShare(f, task, s.blocksPerTask, s.filterBlocks, (number) =>
-    f.block((next) => {
-      const block = f.local('i32');
-      f.set(block, 0);
-      if (unchanged !== null) {
-        f.if(s.kept, () => {
-          const present = least(f.let(s.filters.sub(number.shl(3))), constant('i32', 8));
-          f.set(block, s.kept.add(number.mul(s.channels.mul(8 * windowBytes(taps)).add(keptFlagBytes))));
-          const first = s.w.add(number.shl(3).mul(s.outStride));
-          f.breakIf(next, callValue(unchanged, 'i32', block, first, present.mul(s.outStride)));
+  const name = `f32_winograd_filter_block_${taps}x${taps}__simd128`;
+  return defineFunction(kernels.module, name, new Array<'i32'>(11).fill('i32'), [], (
+    f, u, block, w, outStride, inStride, rotated, table, filters, channels, channelGroups, uPointBytes,
+  ) => {
+    const first = f.let(u.add(block.mul(channelGroups).mul(32 * groupLanes)));
+    const [half, channel, filter, padded, to] = f.locals('i32', 5);
+    const sources = f.locals('i32', 4);
+    const strides = f.locals('i32', 4);
+    f.set(padded, channelGroups.mul(groupLanes));
+    f.for(half, 0, 2, 1, () => {
+      for (let lane = 0; lane < 4; lane++) {
+        f.set(filter, block.shl(3).add(half.shl(2)).add(lane));
+        f.if(filter.lt(filters), () => {
+          f.set(sources[lane], w.add(filter.mul(outStride)));
+          f.set(strides[lane], inStride);
+        }, () => {
+          f.set(sources[lane], table);
+          f.set(strides[lane], 0);
         });
       }
-      const u = f.let(s.u.add(number.mul(s.channelGroups).mul(32 * groupLanes)));
-      const [half, channel, filter, padded, to] = f.locals('i32', 5);
-      const sources = f.locals('i32', 4);
-      const strides = f.locals('i32', 4);
-      f.set(padded, s.channelGroups.mul(groupLanes));
-      f.for(half, 0, 2, 1, () => {
-        for (let lane = 0; lane < 4; lane++) {
-          f.set(filter, number.shl(3).add(half.shl(2)).add(lane));
-          f.if(filter.lt(s.filters), () => {
-            f.set(sources[lane], s.w.add(filter.mul(s.outStride)));
-            f.set(strides[lane], s.inStride);
-          }, () => {
-            f.set(sources[lane], s.table);
-            f.set(strides[lane], 0);
-          });
+      f.set(channel, 0);
+      f.for(channel, 0, padded, 1, () => {
+        f.if(channel.eq(channels), () => sources.forEach((source, lane) => {
+          f.set(source, table);
+          f.set(strides[lane], 0);
+        }));
+        const all: Local[] = [];
+        for (let at = 0; at < windowBytes(taps); at += 16) { // in vectors; of the last only one is left
+          const vectors = sources.map((source) =>
+            f.let((at + 16 <= windowBytes(taps) ? load : loadZero)('f32x4', source, at)));
+          all.push(...transpose(f, vectors));
         }
-        f.set(channel, 0);
-        f.for(channel, 0, padded, 1, () => {
-          f.if(channel.eq(s.channels), () => sources.forEach((source, lane) => {
-            f.set(source, s.table);
-            f.set(strides[lane], 0);
-          }));
-          const all: Value[] = [];
-          for (let at = 0; at < windowBytes(taps); at += 16) { // in vectors; of the last only one is left
-            const vectors = sources.map((source) =>
-              f.let((at + 16 <= windowBytes(taps) ? load : loadZero)('f32x4', source, at)));
-            all.push(...transpose(f, vectors));
-          }
-          const filter = all.slice(0, taps * taps);
-          if (unchanged === null) filter.reverse();
-          sources.forEach((source, lane) => f.increase(source, strides[lane]));
-          const columns = Array.from({ length: taps }, (_, x) =>
-            filterTransform(f, filter.filter((_, at) => at % taps === x)).map((value) => f.let(value)));
-          f.set(to, u.add(channel.shl(5)).add(half.shl(4)));
-          for (let y = 0; y < inputSize; y++) {
-            for (const value of filterTransform(f, columns.map((column) => column[y]))) {
-              f.store(to, value);
-              f.increase(to, s.uPointBytes);
-            }
+        const filter = all.slice(0, taps * taps);
+        f.if(rotated, () => {
+          for (let at = 0; at < filter.length >> 1; at++) {
+            const [tap, opposite] = [filter[at], filter[filter.length - 1 - at]];
+            const kept = f.let(tap);
+            f.set(tap, opposite);
+            f.set(opposite, kept);
           }
         });
+        sources.forEach((source, lane) => f.increase(source, strides[lane]));
+        const columns = Array.from({ length: taps }, (_, x) =>
+          filterTransform(f, filter.filter((_, at) => at % taps === x)).map((value) => f.let(value)));
+        f.set(to, first.add(channel.shl(5)).add(half.shl(4)));
+        for (let y = 0; y < inputSize; y++) {
+          for (const value of filterTransform(f, columns.map((column) => column[y]))) {
+            f.store(to, value);
+            f.increase(to, uPointBytes);
+          }
+        }
       });
-      f.if(block, () => f.store(block, constant('i32', 1)));
-    })));
+    });
+  });
 }

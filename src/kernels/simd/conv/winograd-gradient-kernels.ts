@@ -8,7 +8,7 @@ import {
   type Value,
 } from '../../../wasm/index.ts';
 import type { KernelBuilder } from '../kernel.ts';
-import { eachOfShare, shareOf } from '../vectors.ts';
+import { eachOfShare, least, shareOf } from '../vectors.ts';
 import { everyTaps, filterGradientTransform, inputSize, points, type Taps, tileSize } from './winograd-algebra.ts';
 import { windowBytes } from './winograd-filter-kernels.ts';
 import { gatherArguments, type WinogradKernels, winogradKernels } from './winograd-kernels.ts';
@@ -16,14 +16,15 @@ import { emitOutputGradientRow, pixelShape, zero } from './winograd-transforms.t
 
 /** A group is some chunks, whose dU (`u`) and bias sums are added up one after another. */
 const gradientArguments = {
-  dout: 'input', chunks: 'i32', chunksPerTask: 'i32', u: 'scratch', sums: 'scratch', scratch: 'perThread',
+  dout: 'input', chunks: 'i32', chunksPerTask: 'i32', parts: 'i32', blocksPerPart: 'i32', u: 'scratch', sums: 'scratch',
+  scratch: 'perThread',
 } as const;
 export const winogradGradient: WinogradKernels<typeof gatherArguments & typeof gradientArguments> =
   winogradKernels('gradient', { ...gatherArguments, ...gradientArguments });
 
 const reduceArguments = {
-  channels: 'i32', filters: 'i32', filterBlocks: 'i32', uPointBytes: 'i32', groups: 'i32', u: 'scratch',
-  sums: 'scratch', dw: 'output', db: 'output',
+  channels: 'i32', channelsPerTask: 'i32', filters: 'i32', filterBlocks: 'i32', parts: 'i32', blocksPerPart: 'i32',
+  uPointBytes: 'i32', groups: 'i32', u: 'scratch', sums: 'scratch', dw: 'output', db: 'output',
 } as const;
 export const winogradReduce: WinogradKernels<typeof reduceArguments> =
   winogradKernels('filter_gradient', reduceArguments);
@@ -48,25 +49,25 @@ interface Product {
 }
 
 /**
- * gradientProduct(v, z, du, channelGroups, filterBlocks, tiles, groupBytes): dU += V^T Z at one point, for the first
- * `rows` channels of each group. The sum over the tiles is made apart and then added: one long chain through all chunks
- * would lose precision.
+ * gradientProduct(v, z, du, channelGroups, blocks, roomBlocks, tiles, groupBytes): dU += V^T Z at one point, for the
+ * first `rows` channels of each group and so many blocks of filters, where dU has room for so many. The sum over the
+ * tiles is made apart and then added: one long chain through all chunks would lose precision.
  */
 function emitGradientProduct(kernels: KernelBuilder, rows: number): FunctionReference {
   const { module, relaxed, wide } = kernels;
   const { lanes, bytes } = pixelShape(kernels);
-  return defineFunction(module, `f32_winograd_gradient_gemm_${rows}x8__simd128`, new Array<'i32'>(7).fill('i32'), [], (
-    f, v, z, du, channelGroups, filterBlocks, tiles, groupBytes,
+  return defineFunction(module, `f32_winograd_gradient_gemm_${rows}x8__simd128`, new Array<'i32'>(8).fill('i32'), [], (
+    f, v, z, du, channelGroups, blocks, roomBlocks, tiles, groupBytes,
   ) => {
-    const [vAt, z0, z1, zBlock, blocks, left, duAt, duNext] = f.locals('i32', 8);
-    const blockBytes = f.let(filterBlocks.shl(7));
+    const [vAt, z0, z1, zBlock, blocksLeft, left, duAt, duNext] = f.locals('i32', 8);
+    const blockBytes = f.let(roomBlocks.shl(7));
     const sums = f.locals('f32x4', 2 * rows);
     const [b0, b1, a] = f.locals('f32x4', 3);
     f.countdown(channelGroups, () => {
       f.set(zBlock, z);
-      f.set(blocks, filterBlocks);
+      f.set(blocksLeft, blocks);
       f.set(duAt, du);
-      f.countdown(blocks, () => {
+      f.countdown(blocksLeft, () => {
         sums.forEach((sum) => f.set(sum, zero));
         f.set(vAt, v);
         f.set(z0, zBlock);
@@ -99,8 +100,9 @@ function emitGradientProduct(kernels: KernelBuilder, rows: number): FunctionRefe
 }
 
 /**
- * Task: a group of chunks, whose dU and bias sums are added up in order. `u` points to the groups' dU (zeroed
- * here), `sums` to their bias sums, one vector a filter group.
+ * Task: a group of chunks, whose dU and bias sums are added up in order, or one of so many parts of its filters; every
+ * part transforms the input anew. `u` points to the dU of groups, or of their parts (zeroed here), `sums` to the
+ * groups' bias sums, one vector a filter group.
  */
 function emitGradient(
   kernels: KernelBuilder, taps: Taps, strip: FunctionReference, gather: FunctionReference, products: readonly Product[],
@@ -113,10 +115,16 @@ function emitGradient(
     const z = f.let(v.add(s.mOffset));
     const stripAt = f.let(v.add(s.stripOffset));
     const temporary = f.let(v.add(s.temporaryOffset));
+    const number = f.let(task.divU(s.parts));
+    const [block, lastBlock] = shareOf(f, f.let(task.sub(number.mul(s.parts))), s.blocksPerPart, s.filterBlocks);
+    const blocks = f.let(lastBlock.sub(block));
+    const firstFilter = f.let(block.shl(3));
     const du = f.let(s.u.add(task.mul(s.uPointBytes).mul(points)));
-    const sums = f.let(s.sums.add(task.mul(s.filterBlocks).shl(5)));
+    const sums = f.let(s.sums.add(number.mul(s.filterBlocks).add(block).shl(5)));
+    const [vAt, zAt, duAt] = f.locals('i32', 3);
+    const [row, image, tileRow, from, lanes, to, toRow, sumAt, group, point] = f.locals('i32', 10);
     f.fill(du, 0, s.uPointBytes.mul(points));
-    f.fill(sums, 0, s.filterBlocks.shl(5));
+    f.fill(sums, 0, blocks.shl(5));
 
     const planeBytes = f.let(s.outHeight.mul(s.outWidth).shl(2));
     const stripWidth = f.let(s.tilesX.mul(outputs));
@@ -124,9 +132,7 @@ function emitGradient(
     const whole = f.let(s.channels.shrU(Math.log2(shape.lanes)));
     const rest = f.let(s.channels.and(shape.lanes - 1));
     const tiles = f.local('i32');
-    const [row, image, tileRow, from, lanes, to, toRow, sumAt, group, point] = f.locals('i32', 10);
-    const [vAt, zAt, duAt] = f.locals('i32', 3);
-    eachOfShare(f, task, s.chunksPerTask, s.chunks, (chunk) => {
+    eachOfShare(f, number, s.chunksPerTask, s.chunks, (chunk) => {
       const [firstRow, lastRow] = shareOf(f, chunk, s.rowsPerTask, totalRows);
       f.call(gather, leading(gatherArguments), firstRow, lastRow, v);
 
@@ -134,11 +140,11 @@ function emitGradient(
       f.for(row, firstRow, lastRow, 1, () => {
         f.set(image, row.div(s.tilesY));
         f.set(tileRow, row.sub(image.mul(s.tilesY)));
-        f.set(from, s.dout.add(image.mul(s.filters).mul(planeBytes)));
-        f.set(lanes, s.filters);
+        f.set(from, s.dout.add(image.mul(s.filters).add(firstFilter).mul(planeBytes)));
+        f.set(lanes, s.filters.sub(firstFilter));
         f.set(to, toRow);
         f.set(sumAt, sums);
-        f.set(group, s.filterBlocks.mul(8 / shape.lanes));
+        f.set(group, blocks.mul(8 / shape.lanes));
         f.countdown(group, () => {
           f.if(lanes.gt(0), () => {
             for (let vector = 0; vector < shape.vectors; vector++) {
@@ -170,7 +176,8 @@ function emitGradient(
       f.countdown(point, () => {
         const call = (product: FunctionReference, groups: Value, group: Value): void =>
           f.call(product, vAt.add(group.mul(s.groupBytes)), zAt,
-            duAt.add(group.mul(s.filterBlocks).mul(32 * shape.lanes)), groups, s.filterBlocks, tiles, s.groupBytes);
+            duAt.add(group.mul(s.blocksPerPart).mul(32 * shape.lanes)), groups, blocks, s.blocksPerPart, tiles,
+            s.groupBytes);
         f.if(whole.gt(0), () => call(products[products.length - 1].product, whole, constant('i32', 0)));
         f.if(rest.gt(0), () => f.block((done) => {
           for (const { rows, product } of products) {
@@ -189,17 +196,21 @@ function emitGradient(
 }
 
 /**
- * Task: the gradients at the filters of one group of 4 channels: the groups' dU added up in order, then G^T dU G. The
- * first task also adds up the gradient at the bias.
+ * Task: the gradients at the filters of some channels, or of one of so many parts of their filters: the groups' dU
+ * added up in order, then G^T dU G. The tasks of the first channels also add up the gradient at the bias.
  */
 function emitFilterGradient(kernels: KernelBuilder, taps: Taps): void {
   kernels.define(winogradReduce[taps], (f, s, task) => {
-    const [lane, half, block, channel, filter, from, at, left, to] = f.locals('i32', 9);
+    const [half, block, channel, filter, from, at, left, to] = f.locals('i32', 8);
+    const share = f.let(task.divU(s.parts));
+    const part = f.let(task.sub(share.mul(s.parts)));
+    const [firstBlock, lastBlock] = shareOf(f, part, s.blocksPerPart, s.filterBlocks);
     const groupBytes = f.let(s.uPointBytes.mul(points));
+    const u = f.let(s.u.add(part.mul(groupBytes)));
     const sum = f.local('f32x4');
-    f.if(task.eqz(), () => {
+    f.if(share.eqz(), () => {
       const total = f.local('f32');
-      f.for(filter, 0, s.filters, 1, () => {
+      f.for(filter, firstBlock.shl(3), least(s.filters, f.let(lastBlock.shl(3))), 1, () => {
         f.set(total, constant('f32', 0));
         f.set(at, s.sums.add(filter.shl(2)));
         f.set(left, s.groups);
@@ -210,42 +221,41 @@ function emitFilterGradient(kernels: KernelBuilder, taps: Taps): void {
         f.store(s.db.add(filter.shl(2)), total);
       });
     });
-    f.for(lane, 0, 4, 1, () => {
-      f.set(channel, task.shl(2).add(lane));
-      f.if(channel.lt(s.channels), () => {
-        f.for(block, 0, s.filterBlocks, 1, () => {
-          f.for(half, 0, 2, 1, () => {
-            f.set(filter, block.shl(3).add(half.shl(2)));
-            f.if(filter.lt(s.filters), () => {
-              f.set(from, s.u.add(task.mul(s.filterBlocks).add(block).shl(7)).add(lane.shl(5)).add(half.shl(4)));
-              const columns: Local[][] = [];
-              for (let x = 0; x < inputSize; x++) columns.push([]);
-              for (let y = 0; y < inputSize; y++) {
-                for (let x = 0; x < inputSize; x++) {
-                  f.set(sum, zero);
-                  f.set(at, from);
-                  f.set(left, s.groups);
-                  f.countdown(left, () => {
-                    f.set(sum, sum.add(load('f32x4', at)));
-                    f.increase(at, groupBytes);
-                  });
-                  columns[x].push(f.let(sum));
-                  f.increase(from, s.uPointBytes);
-                }
-              }
-              const halfway = columns.map((column) =>
-                filterGradientTransform(f, column, taps).map((value) => f.let(value)));
-              f.set(to, s.dw.add(filter.mul(s.channels).add(channel).mul(windowBytes(taps))));
-              for (let y = 0; y < taps; y++) {
-                const line = filterGradientTransform(f, halfway.map((column) => column[y]), taps);
-                line.map((value) => f.let(value)).forEach((tap, x) => {
-                  for (let i = 0; i < 4; i++) {
-                    f.if(filter.add(i).lt(s.filters), () =>
-                      f.storeLane(to.add(s.channels.mul(windowBytes(taps) * i)), tap, i, (y * taps + x) * 4));
-                  }
+    eachOfShare(f, share, s.channelsPerTask, s.channels, (each) => {
+      f.set(channel, each);
+      f.for(block, firstBlock, lastBlock, 1, () => {
+        f.for(half, 0, 2, 1, () => {
+          f.set(filter, block.shl(3).add(half.shl(2)));
+          f.if(filter.lt(s.filters), () => {
+            const place = channel.shrU(2).mul(s.blocksPerPart).add(block.sub(firstBlock)).shl(7);
+            f.set(from, u.add(place).add(channel.and(3).shl(5)).add(half.shl(4)));
+            const columns: Local[][] = [];
+            for (let x = 0; x < inputSize; x++) columns.push([]);
+            for (let y = 0; y < inputSize; y++) {
+              for (let x = 0; x < inputSize; x++) {
+                f.set(sum, zero);
+                f.set(at, from);
+                f.set(left, s.groups);
+                f.countdown(left, () => {
+                  f.set(sum, sum.add(load('f32x4', at)));
+                  f.increase(at, groupBytes);
                 });
+                columns[x].push(f.let(sum));
+                f.increase(from, s.uPointBytes);
               }
-            });
+            }
+            const halfway = columns.map((column) =>
+              filterGradientTransform(f, column, taps).map((value) => f.let(value)));
+            f.set(to, s.dw.add(filter.mul(s.channels).add(channel).mul(windowBytes(taps))));
+            for (let y = 0; y < taps; y++) {
+              const line = filterGradientTransform(f, halfway.map((column) => column[y]), taps);
+              line.map((value) => f.let(value)).forEach((tap, x) => {
+                for (let i = 0; i < 4; i++) {
+                  f.if(filter.add(i).lt(s.filters), () =>
+                    f.storeLane(to.add(s.channels.mul(windowBytes(taps) * i)), tap, i, (y * taps + x) * 4));
+                }
+              });
+            }
           });
         });
       });

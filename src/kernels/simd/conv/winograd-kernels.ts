@@ -45,7 +45,9 @@ export const chunkSizes = {
 export const gatherArguments: typeof chunkSizes & { readonly x: 'input' } = { ...chunkSizes, x: 'input' };
 
 const forwardArguments = {
-  u: 'input', table: 'input', relu: 'flag', parts: 'i32', blocksPerPart: 'i32', out: 'output', scratch: 'perThread',
+  // the transformed filters, or the bytes of those that each thread makes for itself, from these
+  u: 'input?', ownBytes: 'i32', w: 'input', rotated: 'flag', outStride: 'i32', inStride: 'i32', stamp: 'stamp',
+  table: 'input', relu: 'flag', parts: 'i32', blocksPerPart: 'i32', out: 'output', scratch: 'perThread',
   // whether out is pooled by windows of 2x2, and where the places of the maxima go
   pooled: 'flag', places: 'output?',
 } as const;
@@ -58,7 +60,9 @@ export function tilesTogether({ wide }: Pick<KernelForm, 'wide'>): number {
 }
 
 /** Adds the kernels to the module; gives the functions that the gradient's kernels share. */
-export function emitWinograd(kernels: KernelBuilder): { strip: FunctionReference; gather: FunctionReference } {
+export function emitWinograd(
+  kernels: KernelBuilder, filterTransforms: Readonly<Record<Taps, FunctionReference>>,
+): { strip: FunctionReference; gather: FunctionReference } {
   const { module } = kernels;
   const shape = pixelShape(kernels);
   const strip = emitStrip(module, shape);
@@ -69,7 +73,8 @@ export function emitWinograd(kernels: KernelBuilder): { strip: FunctionReference
   const poolBand = emitPoolBand(module, shape);
   for (const taps of everyTaps) {
     const outputRow = emitOutputRow(module, shape, taps);
-    emitForward(kernels, taps, { gather, pad, product, storeBand, poolBand, outputRow });
+    const filters = filterTransforms[taps];
+    emitForward(kernels, taps, { filters, gather, pad, product, storeBand, poolBand, outputRow });
   }
   return { strip, gather };
 }
@@ -200,17 +205,28 @@ function emitPad(kernels: KernelBuilder): FunctionReference {
  */
 function emitForward(
   kernels: KernelBuilder, taps: Taps,
-  { gather, pad, product, outputRow, storeBand, poolBand }:
-  Readonly<Record<'gather' | 'pad' | 'product' | 'outputRow' | 'storeBand' | 'poolBand', FunctionReference>>,
+  functions: Readonly<Record<
+    'filters' | 'gather' | 'pad' | 'product' | 'outputRow' | 'storeBand' | 'poolBand', FunctionReference
+  >>,
 ): void {
+  const { filters, gather, pad, product, outputRow, storeBand, poolBand } = functions;
   const shape = pixelShape(kernels);
   const outputPlanes = emitOutputPlanes(kernels.module, shape, taps);
   kernels.define(winogradForward[taps], (f, s, task, leading) => {
-    const v = s.scratch;
+    const v = f.let(s.scratch.add(s.ownBytes));
     const chunk = f.let(task.divU(s.parts));
     const [block, lastBlock] = shareOf(f, f.let(task.sub(chunk.mul(s.parts))), s.blocksPerPart, s.filterBlocks);
     const blocks = f.let(lastBlock.sub(block));
     const [firstRow, lastRow] = shareOf(f, chunk, s.rowsPerTask, f.let(s.batch.mul(s.tilesY)));
+    f.if(s.ownBytes, () => {
+      f.set(s.u, s.scratch);
+      const transform = (): void => {
+        const number = f.local('i32');
+        f.for(number, block, lastBlock, 1, () => f.call(filters, s.u, number, s.w, s.outStride, s.inStride, s.rotated,
+          s.table, s.filters, s.channels, s.channelGroups, s.uPointBytes));
+      };
+      f.if(s.parts.gt(1), transform, () => kernels.once(f, s.stamp, transform));
+    });
     f.call(gather, leading(gatherArguments), firstRow, lastRow, v);
     f.call(pad, v, s.channelGroups, s.groupBytes, s.vPointBytes, lastRow.sub(firstRow).mul(s.tilesX));
 
@@ -230,7 +246,7 @@ function emitForward(
     });
 
     const firstFilter = f.let(block.shl(3));
-    const filters = f.let(least(f.let(s.filters.sub(firstFilter)), f.let(blocks.shl(3))));
+    const present = f.let(least(f.let(s.filters.sub(firstFilter)), f.let(blocks.shl(3))));
     const planeBytes = f.let(s.outHeight.mul(s.outWidth).shl(2));
     f.if(s.pooled, () => f.set(planeBytes, planeBytes.shrU(2)));
     // A band of rows is finished as pixels, and then stored, plane by plane: pixels of eight planes by turns are more
@@ -247,7 +263,7 @@ function emitForward(
       f.set(rows, least(f.let(s.outHeight.sub(y)), constant('i32', tileSize(taps))));
       f.set(mAt, m);
       f.set(epilogue, s.table.add(nothingBytes).add(firstFilter.shl(3)));
-      f.set(lanes, filters);
+      f.set(lanes, present);
       f.doWhile(() => {
         const makeBand = (): void =>
           f.call(outputRow, mAt, s.mPointBytes, s.tilesX, temporary, band, bandRow, epilogue, s.relu);

@@ -12,7 +12,7 @@ import {
 import { epilogueTable } from './epilogue.ts';
 import { keptFilters } from './kept-filters.ts';
 import { inputSize, points, type Taps, tileSize } from './winograd-algebra.ts';
-import { windowBytes, winogradFilters, winogradFiltersRotated } from './winograd-filter-kernels.ts';
+import { windowBytes, winogradFilters } from './winograd-filter-kernels.ts';
 import { winogradGradient, winogradReduce } from './winograd-gradient-kernels.ts';
 import {
   chunkSizes, tilesTogether, winogradForward as forwardKernel,
@@ -70,6 +70,12 @@ function cut(p: Problem, taps: Taps, leastTiles: number): Chunks {
   };
 }
 
+/** The parts of its blocks of filters that every one of so many pieces of work is cut into, where these are too few. */
+function partsOf(filterBlocks: number, pieces: number): { readonly blocksPerPart: number; readonly parts: number } {
+  const blocksPerPart = Math.ceil(filterBlocks / Math.ceil(winogradLeastTasks / pieces));
+  return { blocksPerPart, parts: Math.ceil(filterBlocks / blocksPerPart) };
+}
+
 /** Max pooling by windows of 2x2 at the end, and where the places of its maxima go (null: not wanted). */
 interface Pooled {
   readonly argmax: Int32Array | null;
@@ -88,18 +94,23 @@ export const convolve: (
   const kept = rotated || p.batch > keptFiltersMostBatch
     ? null
     : keptFilters(w, p.channels, p.filters, taps, transformedBytes);
-  const u = kept === null ? scratch(transformedBytes) : kept.u;
   const [apart, filterApart] = [windowBytes(taps), windowBytes(taps) * (rotated ? p.filters : p.channels)];
+  const [outStride, inStride] = rotated ? [apart, filterApart] : [filterApart, apart];
   const blocksPerTask = Math.ceil(winogradTaskFilters / (8 * p.channels));
-  launch((rotated ? winogradFiltersRotated : winogradFilters)[taps])
-    .filters(p.filters).channels(p.channels).channelGroups(chunks.channelGroups).filterBlocks(chunks.filterBlocks)
-    .blocksPerTask(blocksPerTask).uPointBytes(chunks.uPointBytes)
-    .outStride(rotated ? apart : filterApart).inStride(rotated ? filterApart : apart).w(w).table(table)
-    .kept(kept === null ? null : kept.copy).u(u).run(Math.ceil(chunks.filterBlocks / blocksPerTask));
-  const blocksPerPart = Math.ceil(chunks.filterBlocks / Math.ceil(winogradLeastTasks / chunks.chunks));
-  const parts = Math.ceil(chunks.filterBlocks / blocksPerPart);
-  launch(forwardKernel[taps]).from(chunkSizes, chunks).x(x).u(u).table(table).relu(relu).parts(parts)
-    .blocksPerPart(blocksPerPart).out(out).scratch(chunks.scratchBytes).pooled(pooled !== null)
+  const tasks = Math.ceil(chunks.filterBlocks / blocksPerTask);
+  let u: Place | null = null;
+  if (kept !== null || tasks > 1) {
+    u = kept === null ? scratch(transformedBytes) : kept.u;
+    launch(winogradFilters[taps])
+      .filters(p.filters).channels(p.channels).channelGroups(chunks.channelGroups).filterBlocks(chunks.filterBlocks)
+      .blocksPerTask(blocksPerTask).uPointBytes(chunks.uPointBytes).outStride(outStride).inStride(inStride)
+      .rotated(rotated).w(w).table(table).kept(kept === null ? null : kept.copy).u(u).run(tasks);
+  }
+  const ownBytes = u === null ? alignBlock(transformedBytes) : 0;
+  const { blocksPerPart, parts } = partsOf(chunks.filterBlocks, chunks.chunks);
+  launch(forwardKernel[taps]).from(chunkSizes, chunks).x(x).u(u).ownBytes(ownBytes).w(w)
+    .rotated(rotated).outStride(outStride).inStride(inStride).stamp().table(table).relu(relu).parts(parts)
+    .blocksPerPart(blocksPerPart).out(out).scratch(ownBytes + chunks.scratchBytes).pooled(pooled !== null)
     .places(pooled?.argmax ?? null).run(chunks.chunks * parts);
 });
 
@@ -136,10 +147,17 @@ export const filterGradient: (
   const most = Math.max(2, Math.min(gradientGroups, Math.floor(gradientGroupBytes / groupBytes)));
   const chunksPerTask = Math.ceil(chunks.chunks / most);
   const groups = Math.ceil(chunks.chunks / chunksPerTask);
-  const u = scratch(groups * points * chunks.uPointBytes);
+  const { blocksPerPart, parts } = partsOf(chunks.filterBlocks, groups);
+  const { lanes } = pixelShape(form());
+  const uPointBytes = pointBytes(chunks.channelGroups * blocksPerPart * 32 * lanes);
+  const u = scratch(groups * parts * points * uPointBytes);
   const sums = scratch(groups * chunks.filterBlocks * 32);
-  launch(winogradGradient[taps]).from(chunkSizes, chunks).x(x).dout(dout).chunks(chunks.chunks)
-    .chunksPerTask(chunksPerTask).u(u).sums(sums).scratch(chunks.scratchBytes).run(groups);
-  launch(winogradReduce[taps]).channels(g.channels).filters(g.filters).filterBlocks(chunks.filterBlocks)
-    .uPointBytes(chunks.uPointBytes).groups(groups).u(u).sums(sums).dw(dw).db(db).run(Math.ceil(g.channels / 4));
+  launch(winogradGradient[taps]).from(chunkSizes, { ...chunks, uPointBytes }).x(x).dout(dout).chunks(chunks.chunks)
+    .chunksPerTask(chunksPerTask).parts(parts).blocksPerPart(blocksPerPart).u(u).sums(sums)
+    .scratch(chunks.scratchBytes).run(groups * parts);
+  // the thread that made a part of a single group mostly has it in its cache
+  const channelsPerTask = groups === 1 ? g.channels : 4;
+  launch(winogradReduce[taps]).channels(g.channels).channelsPerTask(channelsPerTask).filters(g.filters)
+    .filterBlocks(chunks.filterBlocks).parts(parts).blocksPerPart(blocksPerPart).uPointBytes(uPointBytes).groups(groups)
+    .u(u).sums(sums).dw(dw).db(db).run(parts * Math.ceil(g.channels / channelsPerTask));
 });
