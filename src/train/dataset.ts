@@ -2,6 +2,7 @@
 
 import type { FloatArray } from '../kernels/contract.ts';
 import type { TypedArray } from '../kernels/memory/allocate.ts';
+import { copyBytes } from '../runtime/copy.ts';
 import { checkTensor, shapeText } from '../tensor/check.ts';
 import { contiguousData, emptyTensor } from '../tensor/internal.ts';
 import { checkLabels, type Labels } from '../tensor/labels.ts';
@@ -18,6 +19,7 @@ export class Dataset {
   /** the shape of one example */
   readonly exampleShape: readonly number[];
   readonly #values: TypedArray;
+  readonly #bytes: Uint8Array;
   readonly #exampleSize: number;
   readonly #labels: Int32Array;
 
@@ -36,6 +38,7 @@ export class Dataset {
     this.#exampleSize = sizeOf(this.exampleShape);
     this.#labels = checkLabels(fn, yName, y, this.size);
     this.#values = contiguousData(X);
+    this.#bytes = bytesOf(this.#values);
     const bad = firstNonFinite(this.#values);
     if (bad >= 0) {
       const example = Math.floor(bad / this.#exampleSize);
@@ -54,10 +57,11 @@ export class Dataset {
     const labels = y.data;
     const length = this.#exampleSize;
     const sameType = out.BYTES_PER_ELEMENT === this.#values.BYTES_PER_ELEMENT && !(this.#values instanceof Int32Array);
+    const [bytes, byteLength] = [bytesOf(out), length * out.BYTES_PER_ELEMENT];
     for (let i = 0; i < count; i++) {
       const example = order === null ? start + i : order[start + i];
       labels[i] = this.#labels[example];
-      if (sameType) out.set(this.#values.subarray(example * length, (example + 1) * length), i * length);
+      if (sameType) copyBytes(this.#bytes, example * byteLength, bytes, i * byteLength, byteLength);
       else convert(this.#values, example * length, out, i * length, length);
     }
     return [X, y];
@@ -67,6 +71,10 @@ export class Dataset {
   checkClasses(fn: string, yName: string, classes: number): void {
     checkLabels(fn, yName, this.#labels, this.size, classes);
   }
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: TypedArray): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 /** Copies numbers between arrays of different types; a plain loop is faster here than the engine's converting set(). */
