@@ -19,7 +19,7 @@ export function shapeText(shape: readonly number[]): string {
 /** Number of elements of a shape that is known to be valid. */
 export function sizeOf(shape: readonly number[]): number {
   let size = 1;
-  for (const extent of shape) size *= extent;
+  for (let axis = 0; axis < shape.length; axis++) size *= shape[axis];
   return size;
 }
 
@@ -132,6 +132,7 @@ export function isRowMajor(shape: readonly number[], strides: readonly number[])
 
 /** True when both shapes have the same sizes in the same order. */
 export function sameShape(a: readonly number[], b: readonly number[]): boolean {
+  if (a === b) return true;
   if (a.length !== b.length) return false;
   for (let axis = 0; axis < a.length; axis++) if (a[axis] !== b[axis]) return false;
   return true;

@@ -116,31 +116,46 @@ export interface InPlaceUpdate {
  */
 export function updateInPlace(rule: RuleDefinition, updates: readonly InPlaceUpdate[]): void {
   const names = Object.keys(rule.settings) as SettingName[];
-  let settings: Record<SettingName, number> | null = null;
-  const planned = updates.map(({ w, dw, config }) => {
+  const planned: PlannedUpdate[] = [];
+  for (const { w, dw, config } of updates) {
     checkFloat(rule.name, 'w', w);
     checkTensorShape(rule.name, 'dw', dw, w.shape);
     // mostly those of the parameter before, which have been checked
-    if (settings === null || !names.every((name) => config[name] === settings![name])) {
-      settings = checkedSettings(rule, config);
-    }
-    return { w, dw, config, settings, t: nextStep(rule, config), state: stateOf(rule, w, config, residentArray) };
-  });
+    let settings = planned.at(-1)?.settings;
+    if (settings === undefined || !haveSame(names, config, settings)) settings = checkedSettings(rule, config);
+    const t = nextStep(rule, config);
+    const kept = stateOf(rule, w, config, residentArray);
+    planned.push({ w: floats(w), dw: gradientOf(dw, w), state: kept.map(floats), settings, t, kept });
+  }
   for (let i = 0; i < planned.length;) {
-    const first = planned[i];
-    const together: UpdatedArrays[] = [];
-    for (; i < planned.length; i++) {
-      const { w, dw, settings: own, t, state } = planned[i];
-      if (own !== first.settings || t !== first.t || w.dtype !== first.w.dtype) break;
-      together.push({ w: floats(w), dw: gradientOf(dw, w), state: state.map(floats) });
-    }
-    activeKernels().updateEach(rule.kernel, together, rule.numbers(first.settings, first.t));
+    const { w, settings, t } = planned[i];
+    const first = i++;
+    while (i < planned.length && planned[i].settings === settings && planned[i].t === t
+      && planned[i].w.BYTES_PER_ELEMENT === w.BYTES_PER_ELEMENT) i++;
+    activeKernels().updateEach(rule.kernel, planned.slice(first, i), rule.numbers(settings, t));
   }
-  for (const { w, config, settings: own, state, t } of planned) {
+  for (let i = 0; i < planned.length; i++) {
+    const { settings, t, kept } = planned[i];
+    const { w, config } = updates[i];
     w.touch();
-    Object.assign(config, own);
-    noteStep(rule, config, state, t);
+    if (!haveSame(names, config, settings)) Object.assign(config, settings);
+    noteStep(rule, config, kept, t);
   }
+}
+
+/** An update that was checked: what the kernel takes, with the settings, the number of the step, and the state. */
+interface PlannedUpdate extends UpdatedArrays {
+  readonly settings: Readonly<Record<SettingName, number>>;
+  readonly t: number;
+  readonly kept: readonly Tensor[];
+}
+
+/** True when config has these settings already, defaults included. */
+function haveSame(
+  names: readonly SettingName[], config: UpdateConfig, settings: Readonly<Record<SettingName, number>>,
+): boolean {
+  for (const name of names) if (config[name] !== settings[name]) return false;
+  return true;
 }
 
 /** The number of the next step, from 1; 0 where the rule does not count. */
@@ -155,7 +170,7 @@ function stateOf(
   return rule.state.map((name) => {
     const tensor = config[name];
     if (tensor === undefined) return zerosLike(w, allocate);
-    checkTensorShape(rule.name, `config.${name}`, tensor, w.shape);
+    if ((tensor as Tensor | null)?.shape !== w.shape) checkTensorShape(rule.name, `config.${name}`, tensor, w.shape);
     if (tensor.dtype !== w.dtype) {
       throw new TypeError(`${rule.name}: config.${name} must be ${w.dtype} like w, got ${tensor.dtype}`);
     }

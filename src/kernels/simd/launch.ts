@@ -17,8 +17,9 @@
 
 import type { FloatKind } from '../../wasm/index.ts';
 import type { FloatArray } from '../contract.ts';
-import type { TypedArray } from '../memory/allocate.ts';
+import type { DType, TypedArray } from '../memory/allocate.ts';
 import { alignBlock } from '../memory/blocks.ts';
+import { bytesOf } from '../memory/heap.ts';
 import { argumentFrames } from '../team/control.ts';
 import { currentEngine, type Engine } from '../team/engine.ts';
 import type { KernelForm } from '../team/part.ts';
@@ -138,6 +139,11 @@ export function form(): KernelForm {
 /** The address of so many bytes of scratch, 64-byte aligned, until the launch ends. Its contents are unspecified. */
 export function scratch(bytes: number): Address {
   return engine.scratch.push(bytes) as Address;
+}
+
+/** An array in scratch, for tables that kernels read and short results, which need no copying then. */
+export function scratchArray(dtype: DType, length: number): TypedArray {
+  return engine.heap.array(dtype, scratch(bytesOf(dtype, length)), length);
 }
 
 /**

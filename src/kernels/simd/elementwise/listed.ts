@@ -8,7 +8,7 @@
 import { type FloatKind, load, type Local, scale, splat, vectorOf } from '../../../wasm/index.ts';
 import type { FloatArray } from '../../contract.ts';
 import { type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
-import { floatKind, type Job, launch, overwritesWhatItReads, staged } from '../launch.ts';
+import { floatKind, type Job, launch, overwritesWhatItReads, scratchArray, staged } from '../launch.ts';
 import { elementwiseTuning } from '../tuning.ts';
 import { eachRun, fromFloat64 } from '../vectors.ts';
 import { type MapTypes, namesOf, type Step, writeStep } from './map.ts';
@@ -69,40 +69,43 @@ function emitListed<Types extends MapTypes>(
 }
 
 /**
- * Begins a job over sets of arrays, those of each set of one length, inputs before outputs; an output may be one of the
- * inputs. Gives the job, which still wants its numbers, and how many tasks to run it with.
+ * Begins a job over sets of arrays, given one after another: those of each set have one length, its inputs come before
+ * its outputs, and an output may be one of the inputs. Gives the job, which still wants its numbers, and how many tasks
+ * to run it with.
  */
 export function overEach<Types extends MapTypes>(
-  { arrays: width, inputs, kernels }: ListedKernel<Types>, sets: ReadonlyArray<readonly FloatArray[]>,
+  { arrays: width, inputs, kernels }: ListedKernel<Types>, arrays: readonly FloatArray[],
 ): readonly [job: Job<NumbersOf<Types>>, tasks: number] {
   const most = elementwiseTuning.elementsPerTask;
+  const bytes = arrays[0].BYTES_PER_ELEMENT;
   let pieces = 0;
-  for (const [{ length }] of sets) pieces += Math.ceil(length / most);
-  const rows = new Int32Array(pieces * (1 + width));
-  const starts = [0];
-  let [row, elements, inPlace] = [0, 0, false];
-  const addresses = new Array<number>(width);
-  for (const arrays of sets) {
-    const [{ length, BYTES_PER_ELEMENT: bytes }] = arrays;
-    for (let i = 0; i < width; i++) {
-      addresses[i] = staged(arrays[i], i < inputs, i >= inputs);
-      if (i >= inputs) inPlace ||= addresses.indexOf(addresses[i]) < inputs;
-    }
+  for (let set = 0; set < arrays.length; set += width) pieces += Math.ceil(arrays[set].length / most);
+  const rowWords = 1 + width;
+  const rows = scratchArray('int32', pieces * rowWords);
+  const starts = scratchArray('int32', pieces + 1); // of as many tasks as there are pieces, at most
+  let [row, tasks, elements, inPlace] = [0, 0, 0, false];
+  for (let set = 0; set < arrays.length; set += width) {
+    const { length } = arrays[set];
     for (let first = 0; first < length; first += most, row++) {
       const count = Math.min(most, length - first);
-      if (elements > 0 && elements + count > most) {
-        starts.push(row);
+      if (row === 0 || elements + count > most) {
+        starts[tasks++] = row;
         elements = 0;
       }
       elements += count;
-      const at = row * (1 + width);
+      const at = row * rowWords;
       rows[at] = count;
-      for (let i = 0; i < width; i++) rows[at + 1 + i] = addresses[i] + first * bytes;
+      for (let i = 0; i < width; i++) {
+        const here = at + 1 + i;
+        const isOutput = i >= inputs;
+        if (first > 0) rows[here] = rows[here - rowWords] + most * bytes;
+        else rows[here] = staged(arrays[set + i], !isOutput, isOutput);
+        for (let j = 0; isOutput && !inPlace && j < inputs; j++) inPlace = rows[at + 1 + j] === rows[here];
+      }
     }
   }
-  const tasks = row === 0 ? 0 : starts.length;
-  starts.push(row);
-  const job = launch(kernels[floatKind(sets[0][0])]) as unknown as Job<typeof listTables>;
+  starts[tasks] = row;
+  const job = launch(kernels[floatKind(arrays[0])]) as unknown as Job<typeof listTables>;
   if (inPlace) overwritesWhatItReads();
-  return [job.starts(Int32Array.from(starts)).rows(rows) as never, tasks];
+  return [job.starts(starts).rows(rows) as never, tasks];
 }

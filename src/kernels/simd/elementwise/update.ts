@@ -93,8 +93,8 @@ export function emitUpdates(kernels: KernelBuilder): void {
   }
 }
 
-/** Sets of arrays, each in the order in which the rule's kernel takes them. */
-type Sets = ReadonlyArray<readonly FloatArray[]>;
+/** Sets of arrays one after another, each in the order in which the rule's kernel takes them. */
+type Sets = readonly FloatArray[];
 
 /** How many arrays a rule takes, and how it is run with its numbers as the contract has them. */
 type Runner = readonly [arrays: number, run: (sets: Sets, ...numbers: number[]) => void];
@@ -136,7 +136,7 @@ const rules: Readonly<Record<keyof UpdateKernels, Runner>> = {
 const single = Object.fromEntries(Object.entries(rules).map(([name, [arrays, run]]) => [
   name,
   launched((...given: Array<FloatArray | number>) => {
-    run([given.slice(0, arrays) as FloatArray[]], ...given.slice(arrays) as number[]);
+    run(given.slice(0, arrays) as FloatArray[], ...given.slice(arrays) as number[]);
   }),
 ])) as unknown as UpdateKernels;
 
@@ -144,6 +144,8 @@ export const updateKernels: UpdateKernels & ListKernels = {
   ...single,
   updateEach: launched((rule, parameters, numbers) => {
     if (parameters.length === 0) return;
-    rules[rule][1](parameters.map(({ w, dw, state }) => [w, dw, ...state, w, ...state]), ...numbers);
+    const sets: FloatArray[] = [];
+    for (const { w, dw, state } of parameters) sets.push(w, dw, ...state, w, ...state);
+    rules[rule][1](sets, ...numbers);
   }),
 };

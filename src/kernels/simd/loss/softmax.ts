@@ -4,10 +4,10 @@
  */
 
 import { apply, bytesOf, constant, type FloatKind, load, scale, splat } from '../../../wasm/index.ts';
-import type { FloatArray, LossKernels } from '../../contract.ts';
+import type { LossKernels } from '../../contract.ts';
 import { exponential } from '../elementwise/functions.ts';
 import { type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
-import { floatKind, launch, launched } from '../launch.ts';
+import { floatKind, launch, launched, scratchArray } from '../launch.ts';
 import { elementwiseTuning } from '../tuning.ts';
 import { eachOfShare, fromFloat64, toFloat64 } from '../vectors.ts';
 import { loadPair, storePair } from './pairs.ts';
@@ -82,21 +82,13 @@ function emitFor(kernels: KernelBuilder, float: FloatKind): void {
   });
 }
 
-let rows = new Float64Array(0);
-
-const launchSoftmax = launched((
-  scores: FloatArray, labels: Int32Array, dscores: FloatArray, n: number, classes: number,
-): void => {
+/** softmaxLoss of the contract. */
+export const softmaxLoss: LossKernels['softmaxLoss'] = launched((scores, labels, dscores, n, classes) => {
+  const rows = scratchArray('float64', 2 * n);
   const perTask = Math.ceil(elementwiseTuning.elementsPerTask / 4 / classes);
   launch(softmax[floatKind(scores)]).scores(scores).labels(labels).dscores(dscores).rows(rows)
     .examples(n).classes(classes).perTask(perTask).run(Math.ceil(n / perTask));
-});
-
-/** softmaxLoss of the contract. */
-export const softmaxLoss: LossKernels['softmaxLoss'] = (scores, labels, dscores, n, classes) => {
-  if (rows.length !== 2 * n) rows = new Float64Array(2 * n);
-  launchSoftmax(scores, labels, dscores, n, classes);
   let loss = 0;
   for (let i = 0; i < n; i++) loss += Math.log(rows[2 * i]) - rows[2 * i + 1];
   return loss / n;
-};
+});

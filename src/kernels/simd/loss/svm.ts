@@ -4,9 +4,9 @@
  */
 
 import { bytesOf, constant, type FloatKind, load, type Local, scale, splat, toFloat } from '../../../wasm/index.ts';
-import type { FloatArray, LossKernels } from '../../contract.ts';
+import type { LossKernels } from '../../contract.ts';
 import { type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
-import { floatKind, launch, launched } from '../launch.ts';
+import { floatKind, launch, launched, scratchArray } from '../launch.ts';
 import { elementwiseTuning } from '../tuning.ts';
 import { eachOfShare, fromFloat64, toFloat64, wherePositive, zero } from '../vectors.ts';
 import { loadPair, storePair } from './pairs.ts';
@@ -70,19 +70,11 @@ function emitFor(kernels: KernelBuilder, float: FloatKind): void {
   });
 }
 
-let losses = new Float64Array(0);
-
-const launchSvm = launched((
-  scores: FloatArray, labels: Int32Array, dscores: FloatArray, n: number, classes: number,
-): void => {
+/** svmLoss of the contract. */
+export const svmLoss: LossKernels['svmLoss'] = launched((scores, labels, dscores, n, classes) => {
+  const losses = scratchArray('float64', n) as Float64Array;
   const perTask = Math.ceil(elementwiseTuning.elementsPerTask / classes);
   launch(svm[floatKind(scores)]).scores(scores).labels(labels).dscores(dscores).losses(losses)
     .examples(n).classes(classes).perTask(perTask).run(Math.ceil(n / perTask));
-});
-
-/** svmLoss of the contract. */
-export const svmLoss: LossKernels['svmLoss'] = (scores, labels, dscores, n, classes) => {
-  if (losses.length !== n) losses = new Float64Array(n);
-  launchSvm(scores, labels, dscores, n, classes);
   return losses.reduce((sum, each) => sum + each, 0) / n;
-};
+});
