@@ -21,7 +21,7 @@ import type { LossKernels } from '../kernels/contract.ts';
 import { checkNumber, checkOptions } from '../runtime/check.ts';
 import { checkRank } from '../tensor/check.ts';
 import { contiguousData, emptyTensor } from '../tensor/internal.ts';
-import { checkLabels } from '../tensor/labels.ts';
+import { readableLabels } from '../tensor/labels.ts';
 import type { Labels } from '../tensor/labels.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { asFloat, checkNotEmpty, floats, floatTypeOf } from './arguments.ts';
@@ -45,7 +45,7 @@ export function softmaxLoss(x: Tensor, y: Labels, options: SoftmaxLossOptions = 
   if (smoothing === 0) return [loss, dx];
   const [n, classes] = x.shape;
   const scores = contiguousData(x);
-  const labels = checkLabels('softmaxLoss', 'y', y, n, classes);
+  const labels = readableLabels('softmaxLoss', 'y', y, n, classes);
   const gradients = floats(dx);
   let added = 0;
   for (let i = 0; i < n; i++) {
@@ -69,7 +69,7 @@ function lossAndGradient(kernel: keyof LossKernels, x: Tensor, y: Labels): [loss
   checkRank(kernel, 'x', x, 2);
   checkNotEmpty(kernel, 'x', x);
   const [n, classes] = x.shape;
-  const labels = checkLabels(kernel, 'y', y, n, classes);
+  const labels = readableLabels(kernel, 'y', y, n, classes);
   const type = floatTypeOf(x);
   const dx = emptyTensor(x.shape, type);
   const loss = activeKernels()[kernel](floats(asFloat(x, type)), labels, floats(dx), n, classes);

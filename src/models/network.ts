@@ -22,7 +22,7 @@ import { checkRecord, describe } from '../runtime/check.ts';
 import { showAs } from '../runtime/text.ts';
 import { checkTensor, checkTensorShape, checkTensorType, shapeText } from '../tensor/check.ts';
 import { ones, zeros } from '../tensor/creation.ts';
-import { checkLabels } from '../tensor/labels.ts';
+import { readableLabels } from '../tensor/labels.ts';
 import type { Labels } from '../tensor/labels.ts';
 import type { RandomSource } from '../tensor/random/source.ts';
 import { sizeOf } from '../tensor/shape.ts';
@@ -177,7 +177,7 @@ export abstract class Network implements Model {
     if (y === undefined) {
       return asStep(() => meanOverViews(this.testTimeViews, X, (view) => this.#scores(view)), outliving);
     }
-    const labels = checkLabels(fn, 'y', y, X.shape[0], this.numClasses);
+    const labels = readableLabels(fn, 'y', y, X.shape[0], this.numClasses);
     return asStep(
       () => this.#lossAndGradients(X, labels),
       ([loss, grads]) => [loss, Object.fromEntries(Object.entries(grads).map(([name, dw]) => [name, outliving(dw)]))],
@@ -218,9 +218,9 @@ export abstract class Network implements Model {
 
   #checkParams(fn: string): void {
     checkRecord(fn, 'params', this.params);
+    if (this.#areAccepted()) return; // as in every step but the first: a tensor keeps its shape and type
     for (const [name, before] of this.#accepted) {
       const now = this.params[name];
-      if (now === before) continue; // as in every step but the first: a tensor keeps its shape and type
       checkTensorShape(fn, `params.${name}`, now, before.shape);
       this.#accepted.set(name, checkTensorType(fn, `params.${name}`, now, 'float32', 'float64'));
     }
@@ -229,6 +229,16 @@ export abstract class Network implements Model {
       const known = [...this.#accepted.keys()].join(', ');
       throw new TypeError(`${fn}: params has an unknown name ${describe(name)}, this network's are ${known}`);
     }
+  }
+
+  #areAccepted(): boolean {
+    let count = 0;
+    for (const name in this.params) {
+      const before = this.#accepted.get(name);
+      if (before === undefined || before !== this.params[name]) return false;
+      count++;
+    }
+    return count === this.#accepted.size;
   }
 
   /** X in the element type of the parameters. */
@@ -260,16 +270,20 @@ export abstract class Network implements Model {
 
   /** The gradients of all parameters from that of the scores, the last layer first. */
   #backpropagate(dscores: Tensor, backs: readonly LayerBackward[]): Gradients {
-    const found: Gradients = {};
+    const found: Array<readonly Tensor[]> = [];
     let dout = dscores;
     for (let s = backs.length - 1; s >= this.#firstLearning; s--) {
       // Nobody needs the gradient of the images, or of what is computed from them by layers that do not learn.
       const [dx, ...gradients] = backs[s](dout, s > this.#firstLearning);
-      this.#steps[s].names.forEach((name, i) => (found[name] = gradients[i]));
+      found[s] = gradients;
       dout = dx as Tensor;
     }
-    const learnt = Object.keys(this.params).filter((name) => !this.frozen.has(name));
-    return Object.fromEntries(learnt.map((name) => [name, found[name]]));
+    const grads: Gradients = {};
+    for (let s = this.#firstLearning; s < backs.length; s++) {
+      const { names } = this.#steps[s];
+      for (let i = 0; i < names.length; i++) if (!this.frozen.has(names[i])) grads[names[i]] = found[s][i];
+    }
+    return grads;
   }
 
   /** Adds the gradient of the L2 penalty to those of the weights, and returns the penalty. */

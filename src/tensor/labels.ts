@@ -22,11 +22,18 @@ export function labelValues(fn: string, name: string, y: Labels): ArrayLike<unkn
 export function checkLabels(
   fn: string, name: string, y: Labels, count: number | null = null, classes: number = 2 ** 31,
 ): Int32Array {
+  return new Int32Array(readableLabels(fn, name, y, count, classes));
+}
+
+/** The same for who only reads them, and at once: the array of y itself where it is an Int32Array. */
+export function readableLabels(
+  fn: string, name: string, y: Labels, count: number | null, classes: number,
+): Int32Array {
   const values = labelValues(fn, name, y);
   if (count !== null && values.length !== count) {
     throw new RangeError(`${fn}: ${name} must have ${count} labels, one an example, got ${values.length}`);
   }
-  const labels = new Int32Array(values.length);
+  const labels = values instanceof Int32Array ? values : new Int32Array(values.length);
   for (let i = 0; i < labels.length; i++) {
     const label = typeof values[i] === 'bigint' ? Number(values[i]) : values[i];
     if (typeof label !== 'number') throw new TypeError(`${fn}: ${name}[${i}] must be an integer, got ${describe(label)}`);

@@ -87,7 +87,7 @@ export class TrainingStep {
 
 /** The element type that batches for a model come in: that of its widest parameter. */
 export function batchType(model: TrainableModel): BatchType {
-  return Object.values(model.params).some((parameter) => parameter.dtype === 'float64') ? 'float64' : 'float32';
+  return Object.keys(model.params).some((name) => model.params[name].dtype === 'float64') ? 'float64' : 'float32';
 }
 
 function isObject(value: unknown): boolean {
