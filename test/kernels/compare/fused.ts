@@ -6,7 +6,7 @@ import type { PoolSizes } from '../../support/geometry.ts';
 import { poolGeometry, poolSizes } from './pooling.ts';
 import type { Workbench } from './workbench.ts';
 
-/** poolSizes draws at most five planes: as many channels, and a small batch of them. */
+/** poolSizes draws few planes: as many channels, and a small batch of them. */
 interface Shape {
   sizes: PoolSizes;
   batch: number;

@@ -34,6 +34,11 @@ const halvingWhole: fc.Arbitrary<PoolSizes> = fc.record({
   poolHeight: fc.constant(2), poolWidth: fc.constant(2), stride: fc.constant(2),
 });
 
+/** The same on the smallest images, which go whole, or several at a time. */
+const halvingTiny: fc.Arbitrary<PoolSizes> = fc.record({
+  planes: fc.constantFrom(3, 4, 8, 12), side: fc.constantFrom(2, 4),
+}).map(({ planes, side }) => ({ planes, height: side, width: side, poolHeight: 2, poolWidth: 2, stride: 2 }));
+
 /** A stride and a pad for each axis, pads that are not even, averages that count the padding or do not. */
 const padded: fc.Arbitrary<PoolSizes> = fc.record({
   planes: upTo(5), height: upTo(13), width: upTo(21), poolHeight: upTo(5), poolWidth: upTo(5),
@@ -41,7 +46,9 @@ const padded: fc.Arbitrary<PoolSizes> = fc.record({
   countIncludePad: fc.boolean(),
 });
 
-export const poolSizes: fc.Arbitrary<PoolSizes> = fc.oneof(anySizes, halving, halvingWhole, padded, padded);
+export const poolSizes: fc.Arbitrary<PoolSizes> = fc.oneof(
+  anySizes, halving, halvingWhole, halvingTiny, padded, padded,
+);
 
 /** Plain numbers, many ties, and NaN and infinities. */
 const contents = fc.constantFrom<RandomOptions>({}, { integers: true }, { special: true });

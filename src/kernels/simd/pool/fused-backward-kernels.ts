@@ -10,13 +10,14 @@
  * where tasks that were channels took 2.0 and 2.9, and 2.4 and 3.4 when they read x for the sums as well; of network
  * d with 128 images, on two cores, 5.0, 8.8 and 12.0 ms.
  *
- * Four 2x2 windows of float32 go at a time where they cover the plane; everything else goes window by window.
+ * Four 2x2 windows of float32 go at a time where they cover the plane, side by side or, on 4x4 pixels, all that there
+ * are; everything else goes window by window.
  */
 
-import { bytesOf, type FloatKind, load, scale, splat, vectorOf } from '../../../wasm/index.ts';
+import { bytesOf, type FloatKind, load, scale, splat, type Value, vectorOf } from '../../../wasm/index.ts';
 import { type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
-import { at, eachOfShare, eachRun, laneSum, shareOf, toFloat64, wherePositive, zero } from '../vectors.ts';
-import { pairOffsets, poolSizes, scatterPairs } from './pool-kernels.ts';
+import { at, eachOfShare, eachRun, laneSum, shareOf, toFloat64, wherePositive, widen, zero } from '../vectors.ts';
+import { fourByFourOffsets, pairOffsets, poolSizes, scatterPairs } from './pool-kernels.ts';
 
 const sums = {
   channels: 'i32', total: 'i32', perTask: 'i32', byFours: 'flag', dout: 'input', reluOut: 'input', winners: 'input',
@@ -31,7 +32,7 @@ export const fusedSums: FloatKernels<typeof poolSizes & typeof sums> =
   floatKernels('batchnorm_relu_max_pool_sums', { ...poolSizes, ...sums });
 
 const apply = {
-  channels: 'i32', perTask: 'i32', byFours: 'flag', dout: 'input', reluOut: 'input', argmax: 'input', x: 'input',
+  channels: 'i32', perTask: 'i32', byFours: 'flag', fourByFour: 'flag', dout: 'input', reluOut: 'input', argmax: 'input', x: 'input',
   mean: 'input', factors: 'scratch', out: 'output',
 } as const;
 /** Task: perTask planes of dx. */
@@ -75,6 +76,19 @@ function emitSums(kernels: KernelBuilder, float: FloatKind): void {
             for (const pointer of pointers) f.increase(pointer, bytes);
           });
         };
+        const deviations = (): Value => load('f32x4', winners).sub(splat('f32x4', mean));
+        /** The same bits as one after the other. */
+        const allFour = (): void => {
+          const four = widen(f, wherePositive(load('f32x4', reluOut), load('f32x4', dout))).map((half) => f.let(half));
+          widen(f, deviations()).forEach((half, i) => {
+            const terms = f.let(half.mul(four[i]));
+            for (const lane of [0, 1]) {
+              f.set(sum, sum.add(four[i].lane(lane)));
+              f.set(product, product.add(terms.lane(lane)));
+            }
+          });
+          for (const pointer of pointers) f.increase(pointer, 16);
+        };
         if (float === 'f64') byOnes();
         else f.if(s.byFours, () => {
           for (const each of [products, gradients]) f.set(each, zero('f32x4'));
@@ -82,12 +96,12 @@ function emitSums(kernels: KernelBuilder, float: FloatKind): void {
           f.countdown(left, () => {
             const four = f.let(wherePositive(load('f32x4', reluOut), load('f32x4', dout)));
             f.set(gradients, gradients.add(four));
-            f.set(products, products.add(four.mul(load('f32x4', winners).sub(splat('f32x4', mean)))));
+            f.set(products, products.add(four.mul(deviations())));
             for (const pointer of pointers) f.increase(pointer, 16);
           });
           f.set(product, laneSum(products));
           f.set(sum, laneSum(gradients));
-        }, byOnes);
+        }, () => f.if(windows.eq(4), allFour, byOnes));
         f.store(to, product);
         f.store(to, sum, 8);
         f.increase(to, 16);
@@ -126,21 +140,25 @@ function emitApply(kernels: KernelBuilder, float: FloatKind): void {
       });
     };
 
-    /** x and out are at the upper of the windows' two rows. */
-    const byFours = (): void => {
+    /** Four windows, the second two of which lie `step` bytes behind the first; x and out are at their upper row. */
+    const four = (step: 16 | 32, offsets: Value): void => {
       const [a, b, c, mean] = vectors;
+      const gradient = f.let(wherePositive(load('f32x4', reluOut), load('f32x4', dout)).mul(a));
+      const place = f.let(load('i32x4', argmax).sub(splat('i32x4', window)).sub(offsets));
+      scatterPairs(f, gradient, place, s.width).forEach((halves, lower) => {
+        const [from, to] = [x, out].map((start) => lower === 0 ? start : f.let(start.add(rowBytes)));
+        halves.forEach((half, i) =>
+          f.store(to, load('f32x4', from, step * i).sub(mean).mul(c).add(b).add(half), step * i));
+      });
+    };
+
+    const byFours = (): void => {
       f.set(window, 0);
       f.set(row, s.outHeight);
       f.repeat(row, () => {
         f.set(left, s.outWidth.shrU(2));
         f.countdown(left, () => {
-          const gradient = f.let(wherePositive(load('f32x4', reluOut), load('f32x4', dout)).mul(a));
-          const place = f.let(load('i32x4', argmax).sub(splat('i32x4', window)).sub(pairOffsets));
-          scatterPairs(f, gradient, place, s.width).forEach((halves, lower) => {
-            const [from, to] = [x, out].map((start) => lower === 0 ? start : f.let(start.add(rowBytes)));
-            halves.forEach((half, i) =>
-              f.store(to, load('f32x4', from, 16 * i).sub(mean).mul(c).add(b).add(half), 16 * i));
-          });
+          four(16, pairOffsets);
           for (const pointer of [dout, reluOut, argmax]) f.increase(pointer, 16);
           for (const pointer of [x, out]) f.increase(pointer, 32);
           f.increase(window, 8);
@@ -162,7 +180,10 @@ function emitApply(kernels: KernelBuilder, float: FloatKind): void {
       f.set(reluOut, s.reluOut.add(scale(plane.mul(windows), bytes)));
       f.set(argmax, s.argmax.add(plane.mul(windows).shl(2)));
       if (float === 'f64') byOnes();
-      else f.if(s.byFours, byFours, byOnes);
+      else {
+        f.set(window, 0);
+        f.if(s.byFours, byFours, () => f.if(s.fourByFour, () => four(32, fourByFourOffsets), byOnes));
+      }
     });
   });
 }

@@ -4,8 +4,8 @@
  *
  * Windows of 2x2 with stride 2 inside the image go by vectors: of two image rows, the even and the odd columns are
  * shuffled apart, and the four candidates of four windows are compared lane by lane, their places kept beside them as
- * integers. Of a plane of 4x4 pixels in float32, whose rows hold two windows each, both pairs of rows go at once.
- * Everything else goes window by window.
+ * integers. Of a plane of 4x4 pixels in float32, whose rows hold two windows each, both pairs of rows go at once; of
+ * 2x2 pixels, whose channels come in fours, four planes. Everything else goes window by window.
  */
 
 import {
@@ -13,7 +13,9 @@ import {
   vectorConstant, vectorOf,
 } from '../../../wasm/index.ts';
 import { type Arguments, type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
-import { beats, fromFloat64, inverseDeviation, least, rectified, toFloat64, wherePositive } from '../vectors.ts';
+import {
+  beats, inverseDeviation, least, narrow, rectified, spread, transpose, wherePositive, widen,
+} from '../vectors.ts';
 
 /** The sizes that all pooling kernels begin with: some of PoolGeometry. */
 export const poolSizes = { planes: 'i32', height: 'i32', width: 'i32', outHeight: 'i32', outWidth: 'i32' } as const;
@@ -46,12 +48,14 @@ export function emitPooling(kernels: KernelBuilder, float: FloatKind): void {
   kernels.define(maxPoolBackward[float], (f, s, task) => writeBackward(f, s, task, float));
 }
 
-/** The planes of a task, one after another; write gets the number of each. */
-export function eachPlane(f: Body, task: Value, perTask: Value, planes: Value, write: (plane: Local) => void): void {
+/** The planes of a task, one after another, or so many at a time; write gets the number of each, or of the first. */
+export function eachPlane(
+  f: Body, task: Value, perTask: Value, planes: Value, write: (plane: Local) => void, together: number = 1,
+): void {
   const [plane, last] = f.locals('i32', 2);
   f.set(last, task.mul(perTask).add(perTask));
   f.if(last.gt(planes), () => f.set(last, planes));
-  f.for(plane, task.mul(perTask), last, 1, () => write(plane));
+  f.for(plane, task.mul(perTask), last, together, () => write(plane));
 }
 
 /** Task: perTask planes of out and argmax; with normalise, of relu(maxPool(batchnorm(x))). */
@@ -79,23 +83,35 @@ function writeForward(
     f.if(s.argmax, () => storePlaces(f, float, argmaxTo, places));
     if (winner !== null) f.if(normalise!.winners, () => f.store(winnersTo, winner));
   };
+  const keepWinners = normalise !== null;
   const [best, next, winner, pixel] = f.locals(float, 4);
   const fourByFour = f.let(s.pairs.and(s.width.eq(4)).and(s.height.eq(4)));
 
-  eachPlane(f, task, s.perTask, s.planes, (number) => {
+  const startAt = (number: Local): void => {
     f.set(plane, s.x.add(number.mul(s.height).mul(rowBytes)));
     f.set(to, s.out.add(scale(number.mul(outPixels), bytes)));
     f.set(argmaxTo, s.argmax.add(number.mul(outPixels).shl(2)));
-    if (normalise !== null) {
-      const { channels, gamma, beta, mean, variance, eps, winners } = normalise;
-      f.set(winnersTo, winners.add(scale(number.mul(outPixels), bytes)));
-      const channel = f.let(scale(number.rem(channels), bytes));
-      const inverse = inverseDeviation(toFloat64(load(float, variance.add(channel))), eps);
-      f.set(scalars[0], load(float, mean.add(channel)));
-      f.set(scalars[1], fromFloat64(float, inverse.mul(toFloat64(load(float, gamma.add(channel))))));
-      f.set(scalars[2], load(float, beta.add(channel)));
-      vectors.forEach((wide, i) => f.set(wide, splat(vector, scalars[i])));
-    }
+    if (normalise !== null) f.set(winnersTo, normalise.winners.add(scale(number.mul(outPixels), bytes)));
+  };
+
+  /** Sets the channel's mean, factor and shift; as vectors, those of the channels from it on. */
+  const normaliseBy = (target: readonly Local[], number: Local): void => {
+    if (normalise === null) return;
+    const { channels, gamma, beta, mean, variance, eps } = normalise;
+    const { kind } = target[0];
+    const channel = f.let(scale(number.rem(channels), bytes));
+    const scaled = widen(f, load(kind, gamma.add(channel)));
+    const factors = widen(f, load(kind, variance.add(channel))).map((half, i) =>
+      inverseDeviation(half, spread(half.kind, eps)).mul(scaled[i]));
+    f.set(target[0], load(kind, mean.add(channel)));
+    f.set(target[1], narrow(kind, factors));
+    f.set(target[2], load(kind, beta.add(channel)));
+  };
+
+  const onePlane = (number: Local): void => {
+    startAt(number);
+    normaliseBy(scalars, number);
+    if (normalise !== null) vectors.forEach((wide, i) => f.set(wide, splat(vector, scalars[i])));
     const rowByRow = (): void => f.for(y, 0, s.outHeight, 1, () => {
       clip(y.mul(s.strideY).sub(s.padTop), s.poolHeight, s.height, top, bottom);
       f.set(window, top.mul(s.width)); // place of the row's first window
@@ -105,7 +121,7 @@ function writeForward(
         f.set(count, s.outWidth.sub(lanes));
         f.while(() => x.le(count), () => {
           const first = splat('i32x4', window).add(pairOffsets);
-          pairs(f, float, upper, rowBytes, 16, first, s.width, candidate, normalise !== null, store);
+          winnersOf(f, float, pairs(f, float, upper, rowBytes, 16), first, s.width, candidate, keepWinners, store);
           f.increase(upper, 32);
           f.increase(to, 16);
           f.increase(winnersTo, 16);
@@ -141,10 +157,22 @@ function writeForward(
       });
     });
     if (float === 'f64') return rowByRow();
-    f.if(fourByFour, () => pairs(
-      f, float, plane, rowBytes, 32, fourByFourOffsets, s.width, candidate, normalise !== null, store,
-    ), rowByRow);
-  });
+    f.if(fourByFour, () => {
+      const pixels = pairs(f, float, plane, rowBytes, 32);
+      winnersOf(f, float, pixels, fourByFourOffsets, s.width, candidate, keepWinners, store);
+    }, rowByRow);
+  };
+
+  const oneByOne = (): void => eachPlane(f, task, s.perTask, s.planes, onePlane);
+  if (float === 'f64') return oneByOne();
+  const channels = normalise === null ? s.planes : normalise.channels;
+  const twoByTwo = s.pairs.and(s.width.eq(2)).and(s.height.eq(2)).and(channels.and(3).eqz());
+  f.if(twoByTwo, () => eachPlane(f, task, s.perTask, s.planes, (number) => {
+    startAt(number);
+    normaliseBy(vectors, number);
+    const pixels = transpose(f, [0, 16, 32, 48].map((offset) => f.let(load(vector, plane, offset))));
+    winnersOf(f, float, pixels, vectorConstant('i32x4', [0, 0, 0, 0]), s.width, candidate, keepWinners, store);
+  }, 4), oneByOne);
 
   /** first..last: the rows, or columns, of a window that lie in the image. */
   function clip(start: Value, window: Value, size: Value, first: Local, last: Local): void {
@@ -163,7 +191,7 @@ function coversByPairs(pairs: Value, width: Value, height: Value): Value {
 export const pairOffsets: Value = vectorConstant('i32x4', [0, 2, 4, 6]);
 
 /** Places of the four windows of a plane of 4x4 pixels. */
-const fourByFourOffsets: Value = vectorConstant('i32x4', [0, 2, 8, 10]);
+export const fourByFourOffsets: Value = vectorConstant('i32x4', [0, 2, 8, 10]);
 
 /**
  * Puts the gradients of four 2x2 windows, float32, where they belong: for each of the two image rows, two vectors of
@@ -184,31 +212,27 @@ function storePlaces(f: Body, float: FloatKind, to: Value, places: Value): void 
 }
 
 /**
- * The maxima of a vector's worth of 2x2 windows, and their places. The windows' upper halves lie in two vectors, at
- * `upper` and `step` bytes behind it, the lower ones a row below each; `first` has the places of their first pixels.
- * With keepWinners also what the maxima were before `candidate`.
+ * The four pixels of a vector's worth of 2x2 windows. Their upper halves lie in two vectors, at `upper` and `step`
+ * bytes behind it, the lower ones a row below each.
  */
-function pairs(
-  f: Body,
-  float: FloatKind,
-  upper: Value,
-  rowBytes: Value,
-  step: 16 | 32,
-  first: Value,
-  width: Value,
-  candidate: (value: Value) => Value,
-  keepWinners: boolean,
-  write: (value: Value, places: Value, winners: Value | null) => void,
-): void {
+function pairs(f: Body, float: FloatKind, upper: Value, rowBytes: Value, step: 16 | 32): Local[] {
   const vector = vectorOf(float);
   const evens = float === 'f32' ? [0, 2, 4, 6] : [0, 2];
-  const row = (start: Value): Value[] => {
+  return [upper, f.let(upper.add(rowBytes))].flatMap((start) => {
     const left = f.let(load(vector, start));
     const right = f.let(load(vector, start, step));
     return [evens, evens.map((lane) => lane + 1)].map((lanes) => f.let(shuffle(left, right, lanes)));
-  };
-  const lower = f.let(upper.add(rowBytes));
-  const pixels = [...row(upper), ...row(lower)];
+  });
+}
+
+/**
+ * The maxima of a vector's worth of 2x2 windows, and their places; `first` has those of the windows' first pixels. With
+ * keepWinners also what the maxima were before `candidate`.
+ */
+function winnersOf(
+  f: Body, float: FloatKind, pixels: readonly Local[], first: Value, width: Value, candidate: (value: Value) => Value,
+  keepWinners: boolean, write: (value: Value, places: Value, winners: Value | null) => void,
+): void {
   const candidates = pixels.map((pixel) => f.let(candidate(pixel)));
   const place = f.let(first);
   const above = f.let(place);

@@ -13,8 +13,10 @@ import { batchnormReluMaxPool, maxPool, maxPoolBackward, poolSizes, windowSizes 
 /** Channels of a task that sums over all images: the sums are two cache lines. */
 const channelsSummed = 8;
 
+/** Where they are small a multiple of 4, which may go at a time. */
 function planesPerTask({ height, width }: Pick<AdaptivePoolGeometry, 'height' | 'width'>): number {
-  return Math.max(1, Math.floor(normTuning.elementsPerTask / (height * width + normTuning.elementsPerPlane)));
+  const planes = Math.floor(normTuning.elementsPerTask / (height * width + normTuning.elementsPerPlane));
+  return planes < 4 ? Math.max(1, planes) : planes - planes % 4;
 }
 
 function inPairs(g: PoolGeometry): boolean {
@@ -119,6 +121,7 @@ export const poolKernels: PoolKernels & FusedKernels = {
     (dout, out, argmax, winners, x, gamma, mean, variance, dx, dgamma, dbeta, g, channels, eps) => {
       const float = floatKind(x);
       const byFours = float === 'f32' && inPairs(g) && g.width % 8 === 0 && g.height % 2 === 0;
+      const fourByFour = inPairs(g) && g.width === 4 && g.height === 4;
       const total = byFours ? g.planes : channels;
       const shares = scratch(16 * total);
       const toSum = byFours ? planesPerTask({ height: g.outHeight, width: g.outWidth }) : channelsSummed;
@@ -131,7 +134,7 @@ export const poolKernels: PoolKernels & FusedKernels = {
         .dgamma(dgamma).dbeta(dbeta).factors(factors).run(Math.ceil(channels / columnsPerTask));
       const perTask = planesPerTask(g);
       launch(fusedBackward[float]).from(poolSizes, g).channels(channels).perTask(perTask).byFours(byFours)
-        .dout(dout).reluOut(out).argmax(argmax).x(x).mean(mean).factors(factors).out(dx)
+        .fourByFour(fourByFour).dout(dout).reluOut(out).argmax(argmax).x(x).mean(mean).factors(factors).out(dx)
         .run(Math.ceil(g.planes / perTask));
     },
   ),
