@@ -79,7 +79,13 @@ function emitStatistics(kernels: KernelBuilder, float: FloatKind): void {
     const planeBytes = f.let(scale(s.inner, bytesOf(float)));
     const plane = f.let(s.x.add(task.mul(planeBytes)));
     const moments = new Moments(f, float);
-    moments.addPlanes(plane, f.let(s.channels.mul(planeBytes)), s.outer, s.inner);
+    const step = f.let(s.channels.mul(planeBytes));
+    const [from, left] = [f.local('i32'), f.local('i32', s.outer)];
+    f.repeat(left, () => {
+      f.set(from, plane);
+      moments.add(from, s.inner);
+      f.increase(plane, step);
+    });
     const channel = f.let(scale(task, bytesOf(float)));
     f.store(s.mean.add(channel), fromFloat64(float, moments.mean));
     f.store(s.variance.add(channel), fromFloat64(float, moments.variance));

@@ -4,6 +4,7 @@ import type { NormKernels } from '../../contract.ts';
 import type { KernelBuilder } from '../kernel.ts';
 import { emitColumnBatchnorm } from './batchnorm-column-kernels.ts';
 import { emitBatchnorm } from './batchnorm-kernels.ts';
+import { emitBatchnormPieces } from './batchnorm-piece-kernels.ts';
 import { emitBatchnormSmall } from './batchnorm-small-kernels.ts';
 import { batchnormKernels } from './batchnorm.ts';
 import { emitGroupnorm } from './groupnorm-kernels.ts';
@@ -13,6 +14,7 @@ import { groupnormKernels } from './groupnorm.ts';
 export function emitNormalisation(kernels: KernelBuilder): void {
   for (const float of ['f32', 'f64'] as const) {
     emitBatchnorm(kernels, float);
+    emitBatchnormPieces(kernels, float);
     emitBatchnormSmall(kernels, float);
     emitColumnBatchnorm(kernels, float);
     emitGroupnorm(kernels, float);

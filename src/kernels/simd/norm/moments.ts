@@ -7,10 +7,34 @@
 import {
   type Body, constant, type FloatKind, type Kind, type Local, toFloat, type Value,
 } from '../../../wasm/index.ts';
-import { at, eachPiece, fromFloat64, least, mostSummed, RunSums, spread } from '../vectors.ts';
+import { at, eachPiece, fromFloat64, RunSums, spread } from '../vectors.ts';
 
 /** The terms of the elements of one kind at a pointer plus an offset. */
 type Terms = (kind: Kind, from: Local, offset: number) => Value[];
+
+/**
+ * The mean of a piece of `size` elements, and the sum of their squared deviations from it, both float64. `go` goes
+ * through them and gives their terms to the sums, and does so a second time.
+ */
+export function pieceMoments(
+  f: Body, float: FloatKind, size: Value, go: (sums: RunSums, terms: Terms, second: boolean) => void,
+): [mean: Local, deviations: Local] {
+  const [mean, deviations] = f.locals('f64', 2);
+  const narrowMean = f.local(float);
+  const sums = new RunSums(f, float, 1);
+  f.set(mean, constant('f64', 0));
+  go(sums, (kind, from, offset) => [at(kind, from, offset)], false);
+  sums.fold([mean]);
+  f.set(mean, mean.div(size));
+  f.set(narrowMean, fromFloat64(float, mean));
+  f.set(deviations, constant('f64', 0));
+  go(sums, (kind, from, offset) => {
+    const deviation = f.let(at(kind, from, offset).sub(spread(kind, narrowMean)));
+    return [deviation.mul(deviation)];
+  }, true);
+  sums.fold([deviations]);
+  return [mean, deviations];
+}
 
 export class Moments {
   /** of the elements added so far */
@@ -37,59 +61,19 @@ export class Moments {
   add(pointer: Local, count: Value): void {
     const f = this.#f;
     const again = f.local('i32', pointer);
-    eachPiece(f, count, (piece) => this.#addPiece(toFloat('f64', piece), (sums, terms, second) => {
-      const at = second ? again : pointer;
-      sums.add([at], piece, (kind, offset) => terms(kind, at, offset));
-    }));
-  }
-
-  /** Adds planes of `count` elements, `step` bytes apart: as many small ones at a time as make a piece. */
-  addPlanes(first: Local, step: Local, planes: Local, count: Local): void {
-    const f = this.#f;
-    const [plane, at, left, together, inPiece] = f.locals('i32', 5);
-    f.set(left, planes);
-    f.if(count.gt(mostSummed / 2), () => {
-      f.repeat(left, () => {
-        f.set(plane, first);
-        this.add(plane, count);
-        f.increase(first, step);
-      });
-    }, () => {
-      f.while(() => left.gt(0), () => {
-        f.set(together, least(f.let(constant('i32', mostSummed).divU(count)), left));
-        this.#addPiece(toFloat('f64', together.mul(count)), (sums, terms) => {
-          f.set(plane, first);
-          f.set(inPiece, together);
-          f.countdown(inPiece, () => {
-            f.set(at, plane);
-            sums.add([at], count, (kind, offset) => terms(kind, at, offset));
-            f.increase(plane, step);
-          });
-        });
-        f.set(first, plane);
-        f.increase(left, constant('i32', 0).sub(together));
-      });
+    eachPiece(f, count, (piece) => {
+      const size = f.let(toFloat('f64', piece));
+      this.merge(...pieceMoments(f, this.#float, size, (sums, terms, second) => {
+        const at = second ? again : pointer;
+        sums.add([at], piece, (kind, offset) => terms(kind, at, offset));
+      }), size);
     });
   }
 
-  /** Adds `size` elements, which `go` goes through twice and gives the terms to sum. */
-  #addPiece(size: Value, go: (sums: RunSums, terms: Terms, second: boolean) => void): void {
+  /** Adds `size` elements of which the mean and the sum of squared deviations from it are known. */
+  merge(pieceMean: Local, deviations: Local, size: Local): void {
     const f = this.#f;
-    const float = this.#float;
-    const [pieceMean, deviations, difference, all] = f.locals('f64', 4);
-    const narrowMean = f.local(float);
-    const sums = new RunSums(f, float, 1);
-    f.set(pieceMean, constant('f64', 0));
-    go(sums, (kind, from, offset) => [at(kind, from, offset)], false);
-    sums.fold([pieceMean]);
-    f.set(pieceMean, pieceMean.div(size));
-    f.set(narrowMean, fromFloat64(float, pieceMean));
-    f.set(deviations, constant('f64', 0));
-    go(sums, (kind, from, offset) => {
-      const deviation = f.let(at(kind, from, offset).sub(spread(kind, narrowMean)));
-      return [deviation.mul(deviation)];
-    }, true);
-    sums.fold([deviations]);
+    const [difference, all] = f.locals('f64', 2);
     f.set(all, this.#seen.add(size));
     f.set(difference, pieceMean.sub(this.mean));
     f.set(this.mean, this.mean.add(difference.mul(size).div(all)));
