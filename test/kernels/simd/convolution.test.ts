@@ -250,6 +250,10 @@ describe('convolution', () => {
     expect(dense).toBeGreaterThan(20);
   });
 
+  it('adds the gradient of few tiles and many filters up by parts of the filters', () => {
+    for (const batch of [3, 17, 45, 90]) checkErrors(geometry(batch, 9, 4, 3, 61, 3, 3, 1, 1));
+  });
+
   it('transforms the filters anew in every thread for every job', async () => {
     configure({ threads: 3 });
     const g = geometry(12, 5, 9, 9, 11, 3, 3, 1, 1);
@@ -272,6 +276,7 @@ describe('convolution', () => {
     const images = { batch: 9, channels: 24, height: 25, width: 22 };
     const shapes: Array<[FloatType, ConvGeometry]> = [
       ['float32', geometry(10, 32, 4, 4, 60, 3, 3, 1, 1)], // one group of the gradient, cut by filters
+      ['float32', geometry(90, 9, 4, 4, 61, 3, 3, 1, 1)], // groups that are cut as well
       ['float32', geometry(11, 16, 13, 16, 24, 3, 3, 1, 1)], ['float32', geometry(9, 3, 20, 17, 10, 5, 5, 1, 2)],
       ['float32', geometry(9, 13, 20, 17, 10, 5, 5, 1, 2)],
       ['float32', geometry(1, 16, 4, 4, 60, 3, 3, 1, 1)], // one row of tiles, cut by filters

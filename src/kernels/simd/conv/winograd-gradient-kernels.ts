@@ -16,8 +16,8 @@ import { emitOutputGradientRow, pixelShape, zero } from './winograd-transforms.t
 
 /** A group is some chunks, whose dU (`u`) and bias sums are added up one after another. */
 const gradientArguments = {
-  dout: 'input', chunks: 'i32', chunksPerTask: 'i32', parts: 'i32', blocksPerPart: 'i32', u: 'scratch', sums: 'scratch',
-  scratch: 'perThread',
+  dout: 'input', chunks: 'i32', chunksPerTask: 'i32', groups: 'i32', parts: 'i32', blocksPerPart: 'i32', u: 'scratch',
+  sums: 'scratch', scratch: 'perThread',
 } as const;
 export const winogradGradient: WinogradKernels<typeof gatherArguments & typeof gradientArguments> =
   winogradKernels('gradient', { ...gatherArguments, ...gradientArguments });
@@ -101,7 +101,7 @@ function emitGradientProduct(kernels: KernelBuilder, rows: number): FunctionRefe
 
 /**
  * Task: a group of chunks, whose dU and bias sums are added up in order, or one of so many parts of its filters; every
- * part transforms the input anew. `u` points to the dU of groups, or of their parts (zeroed here), `sums` to the
+ * part transforms the input anew. `u` points to the dU of the groups, part by part (zeroed here), `sums` to the
  * groups' bias sums, one vector a filter group.
  */
 function emitGradient(
@@ -116,10 +116,11 @@ function emitGradient(
     const stripAt = f.let(v.add(s.stripOffset));
     const temporary = f.let(v.add(s.temporaryOffset));
     const number = f.let(task.divU(s.parts));
-    const [block, lastBlock] = shareOf(f, f.let(task.sub(number.mul(s.parts))), s.blocksPerPart, s.filterBlocks);
+    const part = f.let(task.sub(number.mul(s.parts)));
+    const [block, lastBlock] = shareOf(f, part, s.blocksPerPart, s.filterBlocks);
     const blocks = f.let(lastBlock.sub(block));
     const firstFilter = f.let(block.shl(3));
-    const du = f.let(s.u.add(task.mul(s.uPointBytes).mul(points)));
+    const du = f.let(s.u.add(part.mul(s.groups).add(number).mul(s.uPointBytes).mul(points)));
     const sums = f.let(s.sums.add(number.mul(s.filterBlocks).add(block).shl(5)));
     const [vAt, zAt, duAt] = f.locals('i32', 3);
     const [row, image, tileRow, from, lanes, to, toRow, sumAt, group, point] = f.locals('i32', 10);
@@ -206,7 +207,7 @@ function emitFilterGradient(kernels: KernelBuilder, taps: Taps): void {
     const part = f.let(task.sub(share.mul(s.parts)));
     const [firstBlock, lastBlock] = shareOf(f, part, s.blocksPerPart, s.filterBlocks);
     const groupBytes = f.let(s.uPointBytes.mul(points));
-    const u = f.let(s.u.add(part.mul(groupBytes)));
+    const u = f.let(s.u.add(part.mul(s.groups).mul(groupBytes)));
     const sum = f.local('f32x4');
     f.if(share.eqz(), () => {
       const total = f.local('f32');

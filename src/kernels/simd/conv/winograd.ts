@@ -6,8 +6,8 @@ import { alignBlock } from '../../memory/blocks.ts';
 import { form, launch, launched, type Place, scratch } from '../launch.ts';
 import {
   type FilterGradient, gradientGroupBytes, gradientGroups, keptFiltersMostBatch, leastTasks,
-  winogradChunkBytes, winogradGradientLeastTiles, winogradLeastTasks, winogradLeastTiles, winogradTaskFilters,
-  winogradTaskTiles,
+  winogradChunkBytes, winogradGradientFewTiles, winogradGradientLeastTiles, winogradLeastTasks, winogradLeastTiles,
+  winogradTaskFilters, winogradTaskTiles,
 } from './choose.ts';
 import { epilogueTable } from './epilogue.ts';
 import { keptFilters } from './kept-filters.ts';
@@ -41,7 +41,7 @@ function pointBytes(bytes: number): number {
 /** A problem cut into chunks: the kernels' sizes, how many chunks there are, and the scratch that a thread needs. */
 type Chunks = { readonly [Name in keyof typeof chunkSizes | 'chunks' | 'scratchBytes']: number };
 
-function cut(p: Problem, taps: Taps, leastTiles: number): Chunks {
+function cut(p: Problem, taps: Taps, leastTiles: number, wantedTasks: number = leastTasks): Chunks {
   const size = tileSize(taps);
   const tilesX = Math.ceil(p.outWidth / size);
   const tilesY = Math.ceil(p.outHeight / size);
@@ -52,7 +52,7 @@ function cut(p: Problem, taps: Taps, leastTiles: number): Chunks {
   // by vectors, so that chunks, and with them the order of sums, are the same in every form
   const tileBytes = points * 16 * (Math.ceil(p.channels / 4) + 2 * filterBlocks);
   const tiles = Math.max(leastTiles, Math.floor(winogradChunkBytes / tileBytes));
-  const tasks = Math.max(1, Math.min(leastTasks, Math.floor(rows * tilesX / winogradTaskTiles)));
+  const tasks = Math.max(1, Math.min(wantedTasks, Math.floor(rows * tilesX / winogradTaskTiles)));
   const rowsPerTask = Math.max(1, Math.min(Math.floor(tiles / tilesX), Math.ceil(rows / tasks)));
 
   const groupBytes = bytes * roundUp(rowsPerTask * tilesX, tilesTogether(form()));
@@ -141,19 +141,22 @@ export const winogradFilterGradient: FilterGradient = (dout, x, dw, db, g) =>
 export const filterGradient: (
   dout: FloatArray, x: Place, dw: FloatArray, db: FloatArray, g: Problem, taps: Taps,
 ) => void = launched((dout, x, dw, db, g, taps) => {
-  const chunks = cut(g, taps, winogradGradientLeastTiles);
+  const size = tileSize(taps);
+  const tiles = g.batch * Math.ceil(g.outHeight / size) * Math.ceil(g.outWidth / size);
+  const hasFew = tiles * winogradGradientFewTiles <= g.filters * leastTasks;
+  const chunks = cut(g, taps, winogradGradientLeastTiles, hasFew ? leastTasks / 2 : leastTasks);
   // by vectors, as in `cut`
   const groupBytes = points * pointBytes(Math.ceil(g.channels / 4) * chunks.filterBlocks * 128);
   const most = Math.max(2, Math.min(gradientGroups, Math.floor(gradientGroupBytes / groupBytes)));
   const chunksPerTask = Math.ceil(chunks.chunks / most);
   const groups = Math.ceil(chunks.chunks / chunksPerTask);
-  const { blocksPerPart, parts } = partsOf(chunks.filterBlocks, groups);
+  const { blocksPerPart, parts } = partsOf(chunks.filterBlocks, hasFew ? 1 : groups);
   const { lanes } = pixelShape(form());
   const uPointBytes = pointBytes(chunks.channelGroups * blocksPerPart * 32 * lanes);
   const u = scratch(groups * parts * points * uPointBytes);
   const sums = scratch(groups * chunks.filterBlocks * 32);
   launch(winogradGradient[taps]).from(chunkSizes, { ...chunks, uPointBytes }).x(x).dout(dout).chunks(chunks.chunks)
-    .chunksPerTask(chunksPerTask).parts(parts).blocksPerPart(blocksPerPart).u(u).sums(sums)
+    .chunksPerTask(chunksPerTask).groups(groups).parts(parts).blocksPerPart(blocksPerPart).u(u).sums(sums)
     .scratch(chunks.scratchBytes).run(groups * parts);
   // the thread that made a part of a single group mostly has it in its cache
   const channelsPerTask = groups === 1 ? g.channels : 4;
