@@ -7,7 +7,21 @@ interface BufferGlobal {
   };
 }
 
-const copy = (globalThis as { readonly Buffer?: BufferGlobal }).Buffer?.prototype.copy;
+type Copy = BufferGlobal['prototype']['copy'];
+
+/** That function, where it is there and copies between plain arrays: stand-ins for Buffer may take only their own. */
+function nodeCopy(): Copy | null {
+  const copy = (globalThis as { readonly Buffer?: Partial<BufferGlobal> }).Buffer?.prototype?.copy;
+  const to = new Uint8Array(2);
+  try {
+    copy?.call(Uint8Array.of(1, 2, 3), to, 1, 2, 3);
+  } catch {
+    return null;
+  }
+  return copy !== undefined && to[0] === 0 && to[1] === 3 ? copy : null;
+}
+
+const copy = nodeCopy();
 
 /** Positions that Node's own copying tells apart. */
 const positions = 2 ** 32;
@@ -18,6 +32,6 @@ const positions = 2 ** 32;
  * 12 KB takes 185 in place of 275 microseconds in the midst of training.
  */
 export function copyBytes(from: Uint8Array, start: number, to: Uint8Array, at: number, count: number): void {
-  if (copy === undefined || from.length > positions) to.set(from.subarray(start, start + count), at);
+  if (copy === null || Math.max(from.length, to.length) > positions) to.set(from.subarray(start, start + count), at);
   else copy.call(from, to, at, start, start + count);
 }

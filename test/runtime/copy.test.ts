@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { copyBytes } from '../../src/runtime/copy.ts';
 
 describe('copyBytes', () => {
@@ -20,4 +20,22 @@ describe('copyBytes', () => {
       });
     }
   }
+
+  it('does without a Buffer that takes no plain arrays', async () => {
+    class Stranger extends Uint8Array {
+      copy(to: Uint8Array): number {
+        if (!(to instanceof Stranger)) throw new TypeError('argument should be a Buffer');
+        return 0;
+      }
+    }
+    for (const Buffer of [Stranger, class extends Stranger { override copy = undefined as never; }, {}, () => 1]) {
+      vi.resetModules();
+      vi.stubGlobal('Buffer', Buffer);
+      const { copyBytes } = await import('../../src/runtime/copy.ts');
+      vi.unstubAllGlobals();
+      const to = new Uint8Array(4);
+      copyBytes(Uint8Array.of(1, 2, 3, 4), 1, to, 0, 3);
+      expect([...to]).toEqual([2, 3, 4, 0]);
+    }
+  });
 });

@@ -19,9 +19,9 @@ const nap = 0.1;
 const looksPerRound = 20_000;
 
 /**
- * A worker whose thread lives and that is still at a task when the leader has found no other for so long is taken for
- * stuck: at least this, and ten times what the leader needed for all of its own tasks. One whose thread has ended is
- * found in the next round, where the platform tells of it.
+ * A worker whose thread lives and that is still at a task when the leader has found no other, and nobody has finished
+ * one, for so long is taken for stuck: at least this, and ten times what the leader needed for all of its own tasks.
+ * One whose thread has ended is found in the next round, where the platform tells of it.
  */
 const leastPatience = 2000;
 const patienceFactor = 10;
@@ -64,11 +64,13 @@ function awaitRest(team: Team, patience: number, repeatable: boolean, failure: u
   const { mayBlock } = features();
   let waited = 0;
   let last = performance.now();
+  let progress = team.progress;
   while (exports.linger(looksPerRound) !== 0) {
     if (mayBlock) team.nap(nap);
     const now = performance.now();
     waited += Math.min(now - last, longestRound);
     last = now;
+    if (progress !== (progress = team.progress)) waited = 0; // somebody has finished a task
     const outOfPatience = waited > patience;
     const tasks = team.abandoned(outOfPatience);
     for (const task of tasks) failure = settle(team, task, repeatable, failure);

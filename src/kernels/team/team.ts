@@ -186,6 +186,13 @@ export class Team {
     return tasks;
   }
 
+  /** A number that changes when a worker finishes a task. */
+  get progress(): bigint {
+    let all = 0n;
+    for (const { index } of this.#seats) all = 3n * all + Atomics.load(this.#claims, claimWord(index));
+    return all;
+  }
+
   /** Ends all workers' threads. Throws, and gives the engine up, when one does not end. */
   dismissAll(): void {
     for (const seat of this.#seats) this.#dismiss(seat);

@@ -35,6 +35,11 @@ export const kernels = {
    * first time. args: begun, armed, out, victim
    */
   stop: 8,
+  /**
+   * out[task] = out[task] + 1, the leader's only when a worker has begun one; a worker looks at `begun` so many times
+   * before it is done. args: begun, looks, out
+   */
+  slow: 9,
 } as const;
 
 function forShare(
@@ -147,6 +152,15 @@ function emitPart(wanted: readonly object[], first: number, initialPages: number
       f.if(task.eq(load('i32', args, 12)), () => {
         f.if(atomicUpdate('xchg', 'i32', load('i32', args, 4), 0), () => f.loop((again) => f.break(again)));
       });
+    }, () => f.doWhile(() => undefined, () => atomicUpdate('or', 'i32', begun, 0).eqz()));
+    f.drop(atomicUpdate('add', 'i32', load('i32', args, 8).add(task.shl(2)), 1));
+  });
+  add('slow', (f, args, task) => {
+    const begun = f.let(load('i32', args, 0));
+    const left = f.let(load('i32', args, 4));
+    f.if(globalValue(participant), () => {
+      f.atomicStore(begun, constant('i32', 1));
+      f.countdown(left, () => f.drop(atomicUpdate('or', 'i32', begun, 0)));
     }, () => f.doWhile(() => undefined, () => atomicUpdate('or', 'i32', begun, 0).eqz()));
     f.drop(atomicUpdate('add', 'i32', load('i32', args, 8).add(task.shl(2)), 1));
   });

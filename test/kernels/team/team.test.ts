@@ -284,6 +284,22 @@ describe('team, when a worker dies', () => {
     }
   });
 
+  // again where a busy machine keeps the worker from a task for longer than the team waits
+  it('is patient with a worker that takes long over many tasks, but goes on', { retry: 3 }, async () => {
+    await teamOf(2);
+    const began = performance.now();
+    let asked = 0;
+    vi.spyOn(performance, 'now').mockImplementation(() => began + 20 * asked++);
+    const looks = vi.spyOn(Team.prototype, 'abandoned');
+    counters[0] = 0;
+    integers.fill(0);
+    slots.set([counters.byteOffset, 300_000, integers.byteOffset]);
+    runJob(kernels.slow, args, 200, false); // of which the worker takes 75 at first
+    expect(asked).toBeGreaterThan(2000 / 20); // it has waited longer than for a worker that does not go on
+    expect(looks).not.toHaveBeenCalledWith(true);
+    expect([...integers.subarray(0, 201)]).toEqual([...Array.from({ length: 200 }, () => 1), 0]);
+  });
+
   // again where a busy machine lets the thread live on for longer than the team waits for any worker
   it('does not wait in vain for a worker whose thread ends in the middle of a task', { retry: 3 }, async () => {
     for (const repeatable of [true, false]) {
