@@ -1,10 +1,21 @@
 /**
- * Leaves families of kernels out of a page that cannot ask for them. For group norm and the SVM loss the next simpler
- * backend would stand in, for depthwise convolution the direct one; the page neither crops images nor changes their
- * colours, and has no definition of that.
+ * Leaves families of kernels out of a page that cannot ask for them, or seldom does. For group norm and the SVM loss
+ * the next simpler backend would stand in, for depthwise convolution the direct one, which also takes those of tiny
+ * images that are not the usual 3x3 on 2x2 pixels; the page neither crops images nor changes their colours, and has no
+ * definition of that.
  */
 
 import type { Plugin } from 'esbuild';
+
+/** Direct convolution, forward and backward, under the names of a family of convolutions. */
+function direct(family: string): string {
+  return `import { directFilterGradient, directForward, directInputGradient } from './direct.ts';
+    export const ${family}Forward = directForward;
+    export function ${family}Backward(dout, x, w, dx, dw, db, g) {
+      if (dx !== null) directInputGradient(dout, w, dx, g);
+      directFilterGradient(dout, x, dw, db, g);
+    }`;
+}
 
 /** Files below src/kernels, by folder and name, and what each is instead. */
 const families: Readonly<Record<string, string>> = {
@@ -12,12 +23,9 @@ const families: Readonly<Record<string, string>> = {
   'norm/groupnorm.ts': 'export const groupnormKernels = {};',
   'simd/loss/index.ts': `import { emitSoftmax, softmaxLoss } from './softmax.ts';
     export { emitSoftmax as emitLosses }; export const lossKernels = { softmaxLoss };`,
-  'conv/depthwise.ts': `import { directFilterGradient, directForward, directInputGradient } from './direct.ts';
-    export const depthwiseForward = directForward;
-    export function depthwiseBackward(dout, x, w, dx, dw, db, g) {
-      if (dx !== null) directInputGradient(dout, w, dx, g);
-      directFilterGradient(dout, x, dw, db, g);
-    }`,
+  'conv/dense.ts': direct('dense'),
+  'conv/dense-kernels.ts': 'export function emitDense() {}',
+  'conv/depthwise.ts': direct('depthwise'),
   'conv/depthwise-kernels.ts': 'export function emitDepthwise() {}',
   'conv/depthwise-row-kernels.ts': 'export function emitDepthwiseRows() {}',
   'conv/depthwise-halving-kernels.ts': 'export function emitDepthwiseHalving() {}',
