@@ -254,6 +254,14 @@ describe('convolution', () => {
     for (const batch of [3, 17, 45, 90]) checkErrors(geometry(batch, 9, 4, 3, 61, 3, 3, 1, 1));
   });
 
+  it('cuts many small images into chunks of whole blocks of tiles, of which the last is not', () => {
+    for (const batch of [31, 41, 53]) {
+      checkErrors(geometry(batch, 9, 4, 3, 13, 3, 3, 1, 1));
+      checkErrors(geometry(batch, 9, 3, 8, 13, 5, 5, 1, 2));
+      checkErrors(geometry(batch, 32, 7, 6, 13, 3, 3, 1, 1));
+    }
+  });
+
   it('transforms the filters anew in every thread for every job', async () => {
     configure({ threads: 3 });
     const g = geometry(12, 5, 9, 9, 11, 3, 3, 1, 1);

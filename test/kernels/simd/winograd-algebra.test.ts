@@ -2,7 +2,7 @@
 
 import { describe, expect, it, vi } from 'vitest';
 import {
-  everyTaps, inputSize, inputTransform, outputGradientTransform, outputTransform, tileSize,
+  everyTaps, gradientTileShape, outputGradientTransform, tileShape,
 } from '../../../src/kernels/simd/conv/winograd-algebra.ts';
 import { features } from '../../../src/runtime/features.ts';
 import { type Body, defineFunction, ModuleBuilder, splat, type Value } from '../../../src/wasm/index.ts';
@@ -33,16 +33,21 @@ function compiled(bytes: Uint8Array<ArrayBuffer>): (...line: number[]) => number
   return new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports.f as (...line: number[]) => number;
 }
 
-const transforms = [
-  { name: 'input', count: inputSize, results: inputSize, transform: inputTransform as Transform },
-  ...everyTaps.flatMap((taps) => [{
-    name: `output, ${taps} taps`, count: inputSize, results: tileSize(taps),
-    transform: ((f, line) => outputTransform(f, line, tileSize(taps))) as Transform,
-  }, {
-    name: `gradient of the output, ${taps} taps`, count: tileSize(taps), results: inputSize,
+const transforms = everyTaps.flatMap((taps) => {
+  const { rows, columns, down, across } = tileShape(taps);
+  const { rows: gradientRows, down: { points } } = gradientTileShape(taps);
+  const forward = ([[down, rows], [across, columns]] as const).flatMap(([line, outputs]) => [
+    { name: `input of ${line.points}`, count: line.points, results: line.points, transform: line.input as Transform },
+    {
+      name: `output of ${line.points}, ${taps} taps`, count: line.points, results: outputs,
+      transform: ((f, values) => line.output(f, values, outputs)) as Transform,
+    },
+  ]);
+  return [...forward, {
+    name: `gradient of the output, ${taps} taps`, count: gradientRows, results: points,
     transform: outputGradientTransform as Transform,
-  }]),
-];
+  }];
+});
 
 describe.skipIf(!features().relaxedSimd)('transforms of Winograd', () => {
   it.each(transforms)('$name: the same bits with fused multiply-add', ({ count, results, transform }) => {

@@ -9,7 +9,7 @@ import {
 } from '../../../wasm/index.ts';
 import type { KernelBuilder } from '../kernel.ts';
 import { eachOfShare, least, transpose } from '../vectors.ts';
-import { filterTransform, inputSize, type Taps } from './winograd-algebra.ts';
+import { type Taps, tileShape } from './winograd-algebra.ts';
 import { type WinogradKernels, winogradKernels } from './winograd-kernels.ts';
 import { pixelShape } from './winograd-transforms.ts';
 
@@ -111,6 +111,7 @@ function emitFilters(kernels: KernelBuilder, taps: Taps, unchanged: FunctionRefe
  */
 function emitTransform(kernels: KernelBuilder, taps: Taps): FunctionReference {
   const { lanes: groupLanes } = pixelShape(kernels);
+  const { inputRows, down, across } = tileShape(taps);
   const name = `f32_winograd_filter_block_${taps}x${taps}__simd128`;
   return defineFunction(kernels.module, name, new Array<'i32'>(11).fill('i32'), [], (
     f, u, block, w, outStride, inStride, rotated, table, filters, channels, channelGroups, uPointBytes,
@@ -154,10 +155,10 @@ function emitTransform(kernels: KernelBuilder, taps: Taps): FunctionReference {
         });
         sources.forEach((source, lane) => f.increase(source, strides[lane]));
         const columns = Array.from({ length: taps }, (_, x) =>
-          filterTransform(f, filter.filter((_, at) => at % taps === x)).map((value) => f.let(value)));
+          down.filter(f, filter.filter((_, at) => at % taps === x)).map((value) => f.let(value)));
         f.set(to, first.add(channel.shl(5)).add(half.shl(4)));
-        for (let y = 0; y < inputSize; y++) {
-          for (const value of filterTransform(f, columns.map((column) => column[y]))) {
+        for (let y = 0; y < inputRows; y++) {
+          for (const value of across.filter(f, columns.map((column) => column[y]))) {
             f.store(to, value);
             f.increase(to, uPointBytes);
           }

@@ -1,6 +1,6 @@
 /**
  * The gradient at the filters through Winograd's transforms, as jobs (see winograd-kernels.ts for the layouts): at each
- * of the 36 points dU = V^T Z summed over all tiles, then dw = G^T dU G. The gradient at the bias comes with it.
+ * of the points dU = V^T Z summed over all tiles, then dw = G^T dU G. The gradient at the bias comes with it.
  */
 
 import {
@@ -9,7 +9,7 @@ import {
 } from '../../../wasm/index.ts';
 import type { KernelBuilder } from '../kernel.ts';
 import { eachOfShare, least, shareOf } from '../vectors.ts';
-import { everyTaps, filterGradientTransform, inputSize, points, type Taps, tileSize } from './winograd-algebra.ts';
+import { everyTaps, filterGradientTransform, gradientTileShape, type Taps } from './winograd-algebra.ts';
 import { windowBytes } from './winograd-filter-kernels.ts';
 import { gatherArguments, type WinogradKernels, winogradKernels } from './winograd-kernels.ts';
 import { emitOutputGradientRow, pixelShape, zero } from './winograd-transforms.ts';
@@ -107,7 +107,7 @@ function emitGradientProduct(kernels: KernelBuilder, rows: number): FunctionRefe
 function emitGradient(
   kernels: KernelBuilder, taps: Taps, strip: FunctionReference, gather: FunctionReference, products: readonly Product[],
 ): void {
-  const outputs = tileSize(taps);
+  const tile = gradientTileShape(taps);
   const shape = pixelShape(kernels);
   const outputGradientRow = emitOutputGradientRow(kernels.module, shape, taps);
   kernels.define(winogradGradient[taps], (f, s, task, leading) => {
@@ -120,15 +120,15 @@ function emitGradient(
     const [block, lastBlock] = shareOf(f, part, s.blocksPerPart, s.filterBlocks);
     const blocks = f.let(lastBlock.sub(block));
     const firstFilter = f.let(block.shl(3));
-    const du = f.let(s.u.add(part.mul(s.groups).add(number).mul(s.uPointBytes).mul(points)));
+    const du = f.let(s.u.add(part.mul(s.groups).add(number).mul(s.uPointBytes).mul(tile.points)));
     const sums = f.let(s.sums.add(number.mul(s.filterBlocks).add(block).shl(5)));
     const [vAt, zAt, duAt] = f.locals('i32', 3);
     const [row, image, tileRow, from, lanes, to, toRow, sumAt, group, point] = f.locals('i32', 10);
-    f.fill(du, 0, s.uPointBytes.mul(points));
+    f.fill(du, 0, s.uPointBytes.mul(tile.points));
     f.fill(sums, 0, blocks.shl(5));
 
     const planeBytes = f.let(s.outHeight.mul(s.outWidth).shl(2));
-    const stripWidth = f.let(s.tilesX.mul(outputs));
+    const stripWidth = f.let(s.tilesX.mul(tile.columns));
     const totalRows = f.let(s.batch.mul(s.tilesY));
     const whole = f.let(s.channels.shrU(Math.log2(shape.lanes)));
     const rest = f.let(s.channels.and(shape.lanes - 1));
@@ -150,12 +150,12 @@ function emitGradient(
           f.if(lanes.gt(0), () => {
             for (let vector = 0; vector < shape.vectors; vector++) {
               f.call(strip, from.add(planeBytes.mul(4 * vector)), planeBytes, lanes.sub(4 * vector),
-                tileRow.mul(outputs), outputs, s.outHeight, s.outWidth, 0, stripAt.add(16 * vector), stripWidth);
+                tileRow.mul(tile.rows), tile.rows, s.outHeight, s.outWidth, 0, stripAt.add(16 * vector), stripWidth);
             }
             f.call(outputGradientRow, stripAt, stripWidth, s.tilesX, to, s.mPointBytes, temporary, sumAt);
           }, () => { // the half of the last block that has no filters
             f.set(zAt, to);
-            f.set(point, points);
+            f.set(point, tile.points);
             f.countdown(point, () => {
               f.fill(zAt, 0, s.tilesX.mul(shape.bytes));
               f.increase(zAt, s.mPointBytes);
@@ -173,7 +173,7 @@ function emitGradient(
       f.set(vAt, v);
       f.set(zAt, z);
       f.set(duAt, du);
-      f.set(point, points);
+      f.set(point, tile.points);
       f.countdown(point, () => {
         const call = (product: FunctionReference, groups: Value, group: Value): void =>
           f.call(product, vAt.add(group.mul(s.groupBytes)), zAt,
@@ -201,6 +201,7 @@ function emitGradient(
  * added up in order, then G^T dU G. The tasks of the first channels also add up the gradient at the bias.
  */
 function emitFilterGradient(kernels: KernelBuilder, taps: Taps): void {
+  const { inputRows, inputColumns, points } = gradientTileShape(taps);
   kernels.define(winogradReduce[taps], (f, s, task) => {
     const [half, block, channel, filter, from, at, left, to] = f.locals('i32', 8);
     const share = f.let(task.divU(s.parts));
@@ -231,9 +232,9 @@ function emitFilterGradient(kernels: KernelBuilder, taps: Taps): void {
             const place = channel.shrU(2).mul(s.blocksPerPart).add(block.sub(firstBlock)).shl(7);
             f.set(from, u.add(place).add(channel.and(3).shl(5)).add(half.shl(4)));
             const columns: Local[][] = [];
-            for (let x = 0; x < inputSize; x++) columns.push([]);
-            for (let y = 0; y < inputSize; y++) {
-              for (let x = 0; x < inputSize; x++) {
+            for (let x = 0; x < inputColumns; x++) columns.push([]);
+            for (let y = 0; y < inputRows; y++) {
+              for (let x = 0; x < inputColumns; x++) {
                 f.set(sum, zero);
                 f.set(at, from);
                 f.set(left, s.groups);

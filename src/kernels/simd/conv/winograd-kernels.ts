@@ -1,8 +1,8 @@
 /**
- * Winograd convolution F(4x4, 3x3), F(3x3, 4x4) and F(2x2, 5x5) as jobs: each task takes a chunk of tile rows through
- * transform, 36 matrix products and transform back, in scratch of its own that stays in the second-level cache, so that
- * neither a column matrix nor the transformed images ever exist as a whole. The forms differ in the transforms of
- * filters and outputs alone; those of the input and the products are told the distance of tiles.
+ * Winograd convolution F(4x4, 3x3), F(3x3, 4x4) and F(2x4, 5x5) as jobs: each task takes a chunk of tile rows through
+ * transform, a matrix product for each point and transform back, in scratch of its own that stays in the second-level
+ * cache, so that neither a column matrix nor the transformed images ever exist as a whole. The forms differ in their
+ * transforms, of which those of the input are told the distance of tiles; the products are the same.
  *
  * The matrix products need no packing. Each transformed tile is a vector of four channels, and a register tile of 4
  * tiles x 8 filters broadcasts one channel of each tile against a row of the transformed filters.
@@ -19,7 +19,7 @@ import type { KernelForm } from '../../team/part.ts';
 import { type ArgumentTypes, Kernel, type KernelBuilder } from '../kernel.ts';
 import { least, shareOf } from '../vectors.ts';
 import { nothingBytes } from './epilogue.ts';
-import { everyTaps, inputSize, points, type Taps, tileSize } from './winograd-algebra.ts';
+import { everyTaps, type Taps, tileShape } from './winograd-algebra.ts';
 import { emitPoolBand } from './winograd-pooling.ts';
 import {
   emitInputRow, emitOutputPlanes, emitOutputRow, emitStoreBand, emitStrip, pixelShape, temporaryPixels, zero,
@@ -37,7 +37,7 @@ export function winogradKernels<Types extends ArgumentTypes>(name: string, types
 /** How a transformed chunk lies in a thread's scratch. Sizes are in vectors of tiles, distances and places in bytes. */
 export const chunkSizes = {
   batch: 'i32', channels: 'i32', height: 'i32', width: 'i32', filters: 'i32', padTop: 'i32', padLeft: 'i32', outHeight: 'i32',
-  outWidth: 'i32', tileSize: 'i32', tilesX: 'i32', tilesY: 'i32', rowsPerTask: 'i32', channelGroups: 'i32', filterBlocks: 'i32',
+  outWidth: 'i32', tileRows: 'i32', tileColumns: 'i32', tilesX: 'i32', tilesY: 'i32', rowsPerTask: 'i32', channelGroups: 'i32', filterBlocks: 'i32',
   groupBytes: 'i32', vPointBytes: 'i32', mPointBytes: 'i32', uPointBytes: 'i32', mOffset: 'i32', stripOffset: 'i32',
   temporaryOffset: 'i32',
 } as const;
@@ -66,7 +66,7 @@ export function emitWinograd(
   const { module } = kernels;
   const shape = pixelShape(kernels);
   const strip = emitStrip(module, shape);
-  const gather = emitGather(kernels, strip);
+  const [gather, gatherLong] = ([3, 5] as const).map((taps) => emitGather(kernels, strip, taps));
   const product = emitProduct(kernels);
   const imageProduct = emitImageProduct(kernels);
   const pad = emitPad(kernels);
@@ -74,26 +74,28 @@ export function emitWinograd(
   const poolBand = emitPoolBand(module, shape);
   for (const taps of everyTaps) {
     const outputRow = emitOutputRow(module, shape, taps);
-    const filters = filterTransforms[taps];
-    emitForward(kernels, taps, { filters, gather, pad, product, imageProduct, storeBand, poolBand, outputRow });
+    const own = { filters: filterTransforms[taps], gather: taps === 5 ? gatherLong : gather, outputRow };
+    emitForward(kernels, taps, { ...own, pad, product, imageProduct, storeBand, poolBand });
   }
   return { strip, gather };
 }
 
 /**
  * gather(args, firstRow, lastRow, scratch): V of the tile rows firstRow <= row < lastRow, a row being numbered through
- * all images.
+ * all images, for tiles of as many inputs as those of filters of this size.
  */
-function emitGather(kernels: KernelBuilder, strip: FunctionReference): FunctionReference {
+function emitGather(kernels: KernelBuilder, strip: FunctionReference, taps: Taps): FunctionReference {
   const shape = pixelShape(kernels);
-  const inputRow = emitInputRow(kernels.module, shape);
-  return defineFunction(kernels.module, 'f32_winograd_gather__simd128', ['i32', 'i32', 'i32', 'i32'], [], (
+  const tile = tileShape(taps);
+  const { inputRows, inputColumns } = tile;
+  const inputRow = emitInputRow(kernels.module, shape, tile);
+  return defineFunction(kernels.module, `f32_winograd_gather_${inputRows}x${inputColumns}__simd128`, ['i32', 'i32', 'i32', 'i32'], [], (
     f, args, firstRow, lastRow, scratch,
   ) => {
     const s = kernels.read(f, args, gatherArguments);
     const planeBytes = f.let(s.height.mul(s.width).shl(2));
-    const stripWidth = f.let(s.tilesX.sub(1).mul(s.tileSize).add(inputSize));
-    const tileBytes = f.let(s.tileSize.mul(shape.bytes));
+    const stripWidth = f.let(s.tilesX.sub(1).mul(s.tileColumns).add(inputColumns));
+    const tileBytes = f.let(s.tileColumns.mul(shape.bytes));
     const stripAt = f.let(scratch.add(s.stripOffset));
     const [row, image, tileRow, source, lanes, to, toRow, groups] = f.locals('i32', 8);
     f.set(toRow, scratch);
@@ -105,9 +107,9 @@ function emitGather(kernels: KernelBuilder, strip: FunctionReference): FunctionR
       f.set(to, toRow);
       f.set(groups, s.channelGroups);
       f.countdown(groups, () => {
-        const row = tileRow.mul(s.tileSize).sub(s.padTop);
+        const row = tileRow.mul(s.tileRows).sub(s.padTop);
         for (let vector = 0; vector < shape.vectors; vector++) {
-          f.call(strip, source, planeBytes, lanes, row, inputSize, s.height, s.width, s.padLeft,
+          f.call(strip, source, planeBytes, lanes, row, inputRows, s.height, s.width, s.padLeft,
             stripAt.add(16 * vector), stripWidth);
           f.increase(source, planeBytes.shl(2));
           f.set(lanes, lanes.sub(4));
@@ -210,15 +212,15 @@ function emitImageProduct({ module, relaxed }: KernelBuilder): FunctionReference
 }
 
 /**
- * pad(v, channelGroups, groupBytes, vPointBytes, tiles): zeros in V up to a whole block of tiles. Their products are
- * thrown away, but left as they are they may hold anything, and numbers that happen to be subnormal make the whole
- * block up to ninety times slower.
+ * pad(v, points, channelGroups, groupBytes, vPointBytes, tiles): zeros in V up to a whole block of tiles. Their
+ * products are thrown away, but left as they are they may hold anything, and numbers that happen to be subnormal make
+ * the whole block up to ninety times slower.
  */
 function emitPad(kernels: KernelBuilder): FunctionReference {
   const { module } = kernels;
   const { bytes, vectors } = pixelShape(kernels);
-  return defineFunction(module, 'f32_winograd_pad__simd128', new Array<'i32'>(5).fill('i32'), [], (
-    f, v, channelGroups, groupBytes, vPointBytes, tiles,
+  return defineFunction(module, 'f32_winograd_pad__simd128', new Array<'i32'>(6).fill('i32'), [], (
+    f, v, points, channelGroups, groupBytes, vPointBytes, tiles,
   ) => {
     const missing = f.let(constant('i32', 0).sub(tiles).and(tilesTogether(kernels) - 1));
     f.if(missing, () => {
@@ -248,6 +250,7 @@ function emitForward(
 ): void {
   const { filters, gather, pad, product, imageProduct, outputRow, storeBand, poolBand } = functions;
   const shape = pixelShape(kernels);
+  const { rows: outputRows, columns, points } = tileShape(taps);
   const outputPlanes = emitOutputPlanes(kernels.module, shape, taps);
   kernels.define(winogradForward[taps], (f, s, task, leading) => {
     const v = f.let(s.scratch.add(s.ownBytes));
@@ -265,7 +268,7 @@ function emitForward(
       f.if(s.parts.gt(1), transform, () => kernels.once(f, s.stamp, transform));
     });
     f.call(gather, leading(gatherArguments), firstRow, lastRow, v);
-    f.call(pad, v, s.channelGroups, s.groupBytes, s.vPointBytes, lastRow.sub(firstRow).mul(s.tilesX));
+    f.call(pad, v, points, s.channelGroups, s.groupBytes, s.vPointBytes, lastRow.sub(firstRow).mul(s.tilesX));
 
     const m = f.let(v.add(s.mOffset));
     const together = tilesTogether(kernels);
@@ -293,14 +296,14 @@ function emitForward(
     // streams than the processor foresees.
     const temporary = f.let(v.add(s.temporaryOffset));
     const band = f.let(temporary.add(temporaryPixels * shape.bytes));
-    const bandRow = f.let(s.tilesX.mul(tileSize(taps) * shape.bytes));
+    const bandRow = f.let(s.tilesX.mul(columns * shape.bytes));
     const [row, image, y, to, rows, lanes, epilogue] = f.locals('i32', 7);
     f.for(row, firstRow, lastRow, 1, () => {
       f.set(image, row.div(s.tilesY));
-      f.set(y, row.sub(image.mul(s.tilesY)).mul(tileSize(taps)));
+      f.set(y, row.sub(image.mul(s.tilesY)).mul(outputRows));
       f.set(to, s.out.add(image.mul(s.filters).add(firstFilter).mul(planeBytes)));
       f.increase(to, select(s.pooled, y.mul(s.outWidth), y.mul(s.outWidth).shl(2)));
-      f.set(rows, least(f.let(s.outHeight.sub(y)), constant('i32', tileSize(taps))));
+      f.set(rows, least(f.let(s.outHeight.sub(y)), constant('i32', outputRows)));
       f.set(mAt, m);
       f.set(epilogue, s.table.add(nothingBytes).add(firstFilter.shl(3)));
       f.set(lanes, present);

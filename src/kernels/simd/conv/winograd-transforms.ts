@@ -7,8 +7,8 @@
  * where the padding or a missing channel is; from there on every load and every operation is a whole vector.
  *
  *   strip        (rows, stripWidth) pixels of 4 channels
- *   V            (36 points, channel groups of 4, tiles) vectors: the transformed input
- *   M            (36 points, filter groups of 4, tiles) vectors: the products, before they become output
+ *   V            (points, channel groups of 4, tiles) vectors: the transformed input
+ *   M            (points, filter groups of 4, tiles) vectors: the products, before they become output
  *   Z            as M: the transformed gradient of the output
  */
 
@@ -19,7 +19,7 @@ import {
 import type { KernelForm } from '../../team/part.ts';
 import { least, transpose } from '../vectors.ts';
 import {
-  inputSize, inputTransform, outputGradientTransform, outputTransform, type Taps, tileSize,
+  gradientTileShape, outputGradientTransform, type Taps, type TileShape, tileShape,
 } from './winograd-algebra.ts';
 
 /** What a pixel of a group of channels is. */
@@ -35,8 +35,8 @@ export function pixelShape({ wide }: Pick<KernelForm, 'wide'>): PixelShape {
   return { vectors, lanes: 4 * vectors, bytes: 16 * vectors };
 }
 
-/** Pixels of scratch between the two one-dimensional passes of a tile. */
-export const temporaryPixels: number = 4 * inputSize;
+/** Pixels of scratch between the two one-dimensional passes of a tile: 4x6, 6x4 or 2x8. */
+export const temporaryPixels = 24;
 
 /** A vector of zeros. */
 export const zero: Value = constant('f32x4', 0);
@@ -89,27 +89,30 @@ export function emitStrip(module: ModuleBuilder, { bytes }: PixelShape): Functio
 }
 
 /**
- * inputRow(strip, stripWidth, tiles, tileBytes, v, pointBytes): V of one row of tiles, from a strip of 6 rows, which is
- * used up: its columns are transformed where they lie, once for all the tiles that share them. A tile begins tileBytes
- * after the one before.
+ * inputRow(strip, stripWidth, tiles, tileBytes, v, pointBytes): V of one row of tiles, from a strip of their inputRows,
+ * which is used up: its columns are transformed where they lie, once for all the tiles that share them. A tile begins
+ * tileBytes after the one before.
  */
-export function emitInputRow(module: ModuleBuilder, shape: PixelShape): FunctionReference {
-  return defineFunction(module, 'f32_winograd_input__simd128', new Array<'i32'>(6).fill('i32'), [], (
+export function emitInputRow(
+  module: ModuleBuilder, shape: PixelShape, { inputRows, inputColumns, down, across }: TileShape,
+): FunctionReference {
+  const name = `f32_winograd_input_${inputRows}x${inputColumns}__simd128`;
+  return defineFunction(module, name, new Array<'i32'>(6).fill('i32'), [], (
     f, strip, stripWidth, tiles, tileBytes, v, pointBytes,
   ) => {
-    const rows = stripRows(f, strip, stripWidth, inputSize, shape);
+    const rows = stripRows(f, strip, stripWidth, inputRows, shape);
     const [left, to] = f.locals('i32', 2);
     f.set(left, stripWidth);
     f.countdown(left, () => {
       const column = rows.map((row) => loadPixel(f, shape, row));
-      transformed(column, (line) => inputTransform(f, line)).forEach((pixel, y) => storePixel(f, rows[y], pixel));
+      transformed(column, (line) => down.input(f, line)).forEach((pixel, y) => storePixel(f, rows[y], pixel));
       rows.forEach((row) => f.increase(row, shape.bytes));
     });
     rows.forEach((row) => f.set(row, row.sub(stripWidth.mul(shape.bytes))));
     f.countdown(tiles, () => {
       f.set(to, v);
       for (const row of rows) {
-        for (const pixel of transformed(loadLine(f, shape, row, inputSize), (line) => inputTransform(f, line))) {
+        for (const pixel of transformed(loadLine(f, shape, row, inputColumns), (line) => across.input(f, line))) {
           storePixel(f, to, pixel);
           f.increase(to, pointBytes);
         }
@@ -125,25 +128,25 @@ export function emitInputRow(module: ModuleBuilder, shape: PixelShape): Function
  * a tile's rows of dout; the sum over all pixels (the gradient at the bias) is added to the pixel at `sums`.
  */
 export function emitOutputGradientRow(module: ModuleBuilder, shape: PixelShape, taps: Taps): FunctionReference {
-  const outputs = tileSize(taps);
+  const { rows: outputRows, columns, inputRows } = gradientTileShape(taps);
   return defineFunction(module, `f32_winograd_output_gradient_${taps}x${taps}__simd128`, new Array<'i32'>(7).fill('i32'), [], (
     f, strip, stripWidth, tiles, z, pointBytes, temporary, sums,
   ) => {
-    const rows = stripRows(f, strip, stripWidth, outputs, shape);
+    const rows = stripRows(f, strip, stripWidth, outputRows, shape);
     const to = f.local('i32');
     // of this row alone, to be added to those before: long chains lose precision
     const sum = Array.from({ length: shape.vectors }, () => f.local('f32x4', zero));
     const transform = (line: readonly Value[]): Value[] => outputGradientTransform(f, line);
     f.countdown(tiles, () => {
-      for (let x = 0; x < outputs; x++) {
+      for (let x = 0; x < columns; x++) {
         const column = rows.map((row) => loadPixel(f, shape, row, x));
         transformed(column, transform).forEach((pixel, i) =>
-          storePixel(f, temporary, pixel, (i * outputs + x) * shape.bytes));
+          storePixel(f, temporary, pixel, (i * columns + x) * shape.bytes));
       }
-      rows.forEach((row) => f.increase(row, outputs * shape.bytes));
+      rows.forEach((row) => f.increase(row, columns * shape.bytes));
       f.set(to, z);
-      for (let y = 0; y < inputSize; y++) {
-        transformed(loadLine(f, shape, temporary, outputs, y * outputs), transform).forEach((pixel, x) => {
+      for (let y = 0; y < inputRows; y++) {
+        transformed(loadLine(f, shape, temporary, columns, y * columns), transform).forEach((pixel, x) => {
           const kept = pixel.map((value) => f.let(value));
           storePixel(f, to, kept);
           f.increase(to, pointBytes);
@@ -164,7 +167,7 @@ export function emitOutputGradientRow(module: ModuleBuilder, shape: PixelShape, 
  * of a pixel.
  */
 export function emitOutputRow(module: ModuleBuilder, shape: PixelShape, taps: Taps): FunctionReference {
-  const outputs = tileSize(taps);
+  const { rows: outputRows, columns, inputRows, inputColumns, down, across } = tileShape(taps);
   const name = `f32_winograd_output_${taps}x${taps}__simd128`;
   return defineFunction(module, name, new Array<'i32'>(8).fill('i32'), [], (
     f, m, pointBytes, tiles, temporary, band, bandRow, epilogue, relu,
@@ -174,25 +177,26 @@ export function emitOutputRow(module: ModuleBuilder, shape: PixelShape, taps: Ta
     const bias = each.map((vector) => f.let(load('f32x4', epilogue, 32 * vector + 16)));
     const floor = f.local('f32x4', constant('f32x4', -Infinity));
     f.if(relu, () => f.set(floor, zero));
-    const from = f.locals('i32', inputSize);
+    const from = f.locals('i32', inputRows);
     const to = f.local('i32');
-    const transform = (values: readonly Value[]): Value[] => outputTransform(f, values, outputs);
     f.countdown(tiles, () => {
-      from.forEach((pointer, i) => f.set(pointer, i === 0 ? m : from[i - 1].add(pointBytes.mul(inputSize))));
-      for (let x = 0; x < inputSize; x++) {
-        transformed(from.map((pointer) => loadPixel(f, shape, pointer)), transform).forEach((pixel, y) =>
-          storePixel(f, temporary, pixel, (y * inputSize + x) * shape.bytes));
+      from.forEach((pointer, i) => f.set(pointer, i === 0 ? m : from[i - 1].add(pointBytes.mul(inputColumns))));
+      for (let x = 0; x < inputColumns; x++) {
+        const column = from.map((pointer) => loadPixel(f, shape, pointer));
+        transformed(column, (values) => down.output(f, values, outputRows)).forEach((pixel, y) =>
+          storePixel(f, temporary, pixel, (y * inputColumns + x) * shape.bytes));
         from.forEach((pointer) => f.increase(pointer, pointBytes));
       }
       f.set(to, band);
-      for (let y = 0; y < outputs; y++) {
-        const line = loadLine(f, shape, temporary, inputSize, y * inputSize);
-        transformed(line, transform).forEach((pixel, x) => storePixel(f, to, pixel.map((value, vector) =>
+      for (let y = 0; y < outputRows; y++) {
+        const line = loadLine(f, shape, temporary, inputColumns, y * inputColumns);
+        const outputs = transformed(line, (values) => across.output(f, values, columns));
+        outputs.forEach((pixel, x) => storePixel(f, to, pixel.map((value, vector) =>
           // floor < value ? value : floor would turn NaN into the floor; this way round NaN stays
           f.let(value.mul(scale[vector]).add(bias[vector])).pmax(floor)), x * shape.bytes));
         f.increase(to, bandRow);
       }
-      f.increase(band, outputs * shape.bytes);
+      f.increase(band, columns * shape.bytes);
       f.increase(m, shape.bytes);
     });
   });
@@ -201,36 +205,31 @@ export function emitOutputRow(module: ModuleBuilder, shape: PixelShape, taps: Ta
 /**
  * outputPlanes(m, pointBytes, tiles, temporary, out, planeBytes, lanes, rows, width, epilogue, relu): the same without
  * a band, from registers to so many rows of the `lanes` planes of the output that there are; not for pairs, whose
- * vectors must go through memory to be shuffled. The columns of all tiles come first, (tile, output row, 6 points)
+ * vectors must go through memory to be shuffled. The columns of all tiles come first, (tile, output row, points)
  * pixels of scratch; then the output is written row by row: with all rows by turns, which are more streams than the
  * processor foresees, 3 -> 16 channels take a third longer, by way of a band a tenth.
  */
 export function emitOutputPlanes(module: ModuleBuilder, shape: PixelShape, taps: Taps): FunctionReference {
-  const outputs = tileSize(taps);
-  const tileBytes = outputs * inputSize * shape.bytes;
-  // tiles that make a vector of a row; where it has a lane too many, the next tile writes over that
-  const together = outputs === 2 ? 2 : 1;
+  const { rows: outputRows, columns, inputRows, inputColumns, down, across } = tileShape(taps);
+  const tileBytes = outputRows * inputColumns * shape.bytes;
   const name = `f32_winograd_output_planes_${taps}x${taps}__simd128`;
   return defineFunction(module, name, new Array<'i32'>(11).fill('i32'), [], (
     f, m, pointBytes, tiles, temporary, out, planeBytes, lanes, rows, width, epilogue, relu,
   ) => {
-    const from = f.locals('i32', inputSize);
+    const from = f.locals('i32', inputRows);
     const [at, to, row, left, plane] = f.locals('i32', 5);
-    const transform = (values: readonly Value[]): Value[] => outputTransform(f, values, outputs);
     f.set(at, temporary);
     f.countdown(tiles, () => {
-      from.forEach((pointer, i) => f.set(pointer, i === 0 ? m : from[i - 1].add(pointBytes.mul(inputSize))));
-      for (let x = 0; x < inputSize; x++) {
-        transformed(from.map((pointer) => loadPixel(f, shape, pointer)), transform).forEach((pixel, y) =>
-          storePixel(f, at, pixel, (y * inputSize + x) * shape.bytes));
+      from.forEach((pointer, i) => f.set(pointer, i === 0 ? m : from[i - 1].add(pointBytes.mul(inputColumns))));
+      for (let x = 0; x < inputColumns; x++) {
+        const column = from.map((pointer) => loadPixel(f, shape, pointer));
+        transformed(column, (values) => down.output(f, values, outputRows)).forEach((pixel, y) =>
+          storePixel(f, at, pixel, (y * inputColumns + x) * shape.bytes));
         from.forEach((pointer) => f.increase(pointer, pointBytes));
       }
       f.increase(at, tileBytes);
       f.increase(m, shape.bytes);
     });
-    // The last tile of an odd number goes with one that is not there, whose numbers are thrown away; but left as they
-    // are they may be subnormal, on which processors are many times slower.
-    for (let offset = 0; together > 1 && offset < tileBytes; offset += 16) f.store(at, zero, offset);
     const [scale, bias] = [0, 16].map((place) => f.let(load('f32x4', epilogue, place)));
     const floor = f.local('f32x4', constant('f32x4', -Infinity));
     f.if(relu, () => f.set(floor, zero));
@@ -240,11 +239,11 @@ export function emitOutputPlanes(module: ModuleBuilder, shape: PixelShape, taps:
       f.set(to, out);
       f.set(left, width);
       f.doWhile(() => {
-        const pixels = Array.from({ length: together }, (_, tile) => {
-          const line = loadLine(f, shape, at, inputSize, tile * outputs * inputSize).flat();
-          // floor < value ? value : floor, as above
-          return transform(line).map((value) => f.let(f.let(value.mul(scale).add(bias)).pmax(floor)));
-        }).flat();
+        const line = loadLine(f, shape, at, inputColumns).flat();
+        // floor < value ? value : floor, as above
+        const pixels = across.output(f, line, columns)
+          .map((value) => f.let(f.let(value.mul(scale).add(bias)).pmax(floor)));
+        // of three outputs a vector has a lane too many, which the next tile writes over
         const vectors = transpose(f, Array.from({ length: 4 }, (_, x) => pixels[x % pixels.length]));
         f.set(plane, to);
         f.if(left.ge(4).and(lanes.ge(4)), () => vectors.forEach((vector) => {
@@ -256,11 +255,11 @@ export function emitOutputPlanes(module: ModuleBuilder, shape: PixelShape, taps:
           }));
           f.increase(plane, planeBytes);
         }));
-        f.increase(at, together * tileBytes);
-        f.increase(to, together * outputs * 4);
-        f.set(left, left.sub(together * outputs));
+        f.increase(at, tileBytes);
+        f.increase(to, columns * 4);
+        f.set(left, left.sub(columns));
       }, () => left.gt(0));
-      f.increase(row, inputSize * shape.bytes);
+      f.increase(row, inputColumns * shape.bytes);
       f.increase(out, width.shl(2));
     });
   });

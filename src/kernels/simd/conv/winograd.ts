@@ -11,7 +11,7 @@ import {
 } from './choose.ts';
 import { epilogueTable } from './epilogue.ts';
 import { keptFilters } from './kept-filters.ts';
-import { inputSize, points, type Taps, tileSize } from './winograd-algebra.ts';
+import { gradientTileShape, type Taps, type TileShape, tileShape } from './winograd-algebra.ts';
 import { windowBytes, winogradFilters } from './winograd-filter-kernels.ts';
 import { winogradGradient, winogradReduce } from './winograd-gradient-kernels.ts';
 import {
@@ -31,7 +31,7 @@ function tapsOf(g: ConvGeometry): Taps {
 }
 
 /**
- * Distances between the points of a transformed array: an odd number of cache lines, so that 36 streams do not collide.
+ * Distances between the points of a transformed array: an odd number of cache lines, so that streams do not collide.
  */
 function pointBytes(bytes: number): number {
   const lines = Math.ceil(bytes / 64);
@@ -41,10 +41,17 @@ function pointBytes(bytes: number): number {
 /** A problem cut into chunks: the kernels' sizes, how many chunks there are, and the scratch that a thread needs. */
 type Chunks = { readonly [Name in keyof typeof chunkSizes | 'chunks' | 'scratchBytes']: number };
 
-function cut(p: Problem, taps: Taps, leastTiles: number, wantedTasks: number = leastTasks): Chunks {
-  const size = tileSize(taps);
-  const tilesX = Math.ceil(p.outWidth / size);
-  const tilesY = Math.ceil(p.outHeight / size);
+/**
+ * together: tiles that are filled up with zeros to be a whole block, so that chunks of 13 would cost as much as those
+ * of 16. Where there are at least four chunks they are made smaller for it: 100 images of 4x4, 32 -> 64 channels, take
+ * 0.85 of the time, of 8x8, 32 -> 32, 0.92.
+ */
+function cut(
+  p: Problem, tile: TileShape, leastTiles: number, wantedTasks: number = leastTasks, together: number = 1,
+): Chunks {
+  const { rows: tileRows, columns: tileColumns, inputRows, inputColumns, points } = tile;
+  const tilesX = Math.ceil(p.outWidth / tileColumns);
+  const tilesY = Math.ceil(p.outHeight / tileRows);
   const rows = p.batch * tilesY;
   const { lanes, bytes } = pixelShape(form());
   const channelGroups = Math.ceil(p.channels / lanes);
@@ -53,7 +60,11 @@ function cut(p: Problem, taps: Taps, leastTiles: number, wantedTasks: number = l
   const tileBytes = points * 16 * (Math.ceil(p.channels / 4) + 2 * filterBlocks);
   const tiles = Math.max(leastTiles, Math.floor(winogradChunkBytes / tileBytes));
   const tasks = Math.max(1, Math.min(wantedTasks, Math.floor(rows * tilesX / winogradTaskTiles)));
-  const rowsPerTask = Math.max(1, Math.min(Math.floor(tiles / tilesX), Math.ceil(rows / tasks)));
+  const mostRows = Math.max(1, Math.min(Math.floor(tiles / tilesX), Math.ceil(rows / tasks)));
+  let wholeRows = together;
+  while (wholeRows > 1 && (wholeRows / 2 * tilesX) % together === 0) wholeRows /= 2;
+  const isCut = mostRows > wholeRows && mostRows * 3 < rows;
+  const rowsPerTask = isCut ? mostRows - mostRows % wholeRows : mostRows;
 
   const groupBytes = bytes * roundUp(rowsPerTask * tilesX, tilesTogether(form()));
   const vPointBytes = pointBytes(channelGroups * groupBytes);
@@ -61,12 +72,12 @@ function cut(p: Problem, taps: Taps, leastTiles: number, wantedTasks: number = l
   const uPointBytes = pointBytes(channelGroups * filterBlocks * 32 * lanes);
   const mOffset = points * vPointBytes;
   const stripOffset = mOffset + points * mPointBytes;
-  const stripBytes = bytes * inputSize * ((tilesX - 1) * size + inputSize);
+  const stripBytes = bytes * inputRows * ((tilesX - 1) * tileColumns + inputColumns);
   const temporaryOffset = stripOffset + alignBlock(stripBytes);
   return {
-    ...p, tileSize: size, tilesX, tilesY, rowsPerTask, channelGroups, filterBlocks, groupBytes, vPointBytes,
+    ...p, tileRows, tileColumns, tilesX, tilesY, rowsPerTask, channelGroups, filterBlocks, groupBytes, vPointBytes,
     mPointBytes, uPointBytes, mOffset, stripOffset, temporaryOffset, chunks: Math.ceil(rows / rowsPerTask),
-    scratchBytes: temporaryOffset + (temporaryPixels + size * inputSize * (tilesX + 1)) * bytes,
+    scratchBytes: temporaryOffset + (temporaryPixels + tileRows * inputColumns * (tilesX + 1)) * bytes,
   };
 }
 
@@ -74,10 +85,11 @@ function cut(p: Problem, taps: Taps, leastTiles: number, wantedTasks: number = l
  * A problem cut so that two threads share it evenly where there are few chunks: what comes out does not depend on where
  * they meet. 16 -> 32 channels on 8x8 pixels, 100 images, take 0.94 of their time in ten chunks as in nine.
  */
-function cutEvenly(p: Problem, taps: Taps): Chunks {
-  const chunks = cut(p, taps, winogradLeastTiles);
+function cutEvenly(p: Problem, tile: TileShape): Chunks {
+  const cutInto = (tasks: number): Chunks => cut(p, tile, winogradLeastTiles, tasks, tilesTogether(form()));
+  const chunks = cutInto(leastTasks);
   const whole = Math.round(p.batch * chunks.tilesY / chunks.rowsPerTask); // a last one may be nearly empty
-  return whole > leastTasks && whole % 2 === 1 ? cut(p, taps, winogradLeastTiles, whole + 1) : chunks;
+  return whole > leastTasks && whole % 2 === 1 ? cutInto(whole + 1) : chunks;
 }
 
 /** The parts of its blocks of filters that every one of so many pieces of work is cut into, where these are too few. */
@@ -99,8 +111,9 @@ export const convolve: (
   x: Place, w: FloatArray, out: FloatArray, table: FloatArray, relu: boolean, p: Problem, taps: Taps, rotated: boolean,
   pooled?: Pooled | null,
 ) => void = launched((x, w, out, table, relu, p, taps, rotated, pooled = null) => {
-  const chunks = cutEvenly(p, taps);
-  const transformedBytes = points * chunks.uPointBytes;
+  const tile = tileShape(taps);
+  const chunks = cutEvenly(p, tile);
+  const transformedBytes = tile.points * chunks.uPointBytes;
   const kept = rotated || p.batch > keptFiltersMostBatch
     ? null
     : keptFilters(w, p.channels, p.filters, taps, transformedBytes);
@@ -151,10 +164,11 @@ export const winogradFilterGradient: FilterGradient = (dout, x, dw, db, g) =>
 export const filterGradient: (
   dout: FloatArray, x: Place, dw: FloatArray, db: FloatArray, g: Problem, taps: Taps,
 ) => void = launched((dout, x, dw, db, g, taps) => {
-  const size = tileSize(taps);
-  const tiles = g.batch * Math.ceil(g.outHeight / size) * Math.ceil(g.outWidth / size);
+  const tile = gradientTileShape(taps);
+  const { rows, columns, points } = tile;
+  const tiles = g.batch * Math.ceil(g.outHeight / rows) * Math.ceil(g.outWidth / columns);
   const hasFew = tiles * winogradGradientFewTiles <= g.filters * leastTasks;
-  const chunks = cut(g, taps, winogradGradientLeastTiles, hasFew ? leastTasks / 2 : leastTasks);
+  const chunks = cut(g, tile, winogradGradientLeastTiles, hasFew ? leastTasks / 2 : leastTasks);
   // by vectors, as in `cut`
   const groupBytes = points * pointBytes(Math.ceil(g.channels / 4) * chunks.filterBlocks * 128);
   const most = Math.max(2, Math.min(gradientGroups, Math.floor(gradientGroupBytes / groupBytes)));
