@@ -50,9 +50,9 @@ export const everyTaps: readonly Taps[] = [3, 4, 5];
 export interface LineTransforms {
   /** inputs of a line, and points at which the polynomials are multiplied */
   readonly points: 6 | 8;
-  /** B^T d: inputs to points; 24 operations for six, 30 for eight */
+  /** B^T d: inputs to points; 24 operations for six, 40 for eight */
   readonly input: (f: Body, d: readonly Value[]) => Value[];
-  /** A^T m: points to so many outputs; six to 4 in 18 operations, to 3 in 13, to 2 in 9, eight to 4 in 16 */
+  /** A^T m: points to so many outputs; six to 4 in 18 operations, to 3 in 13, to 2 in 9, eight to 4 in 22 */
   readonly output: (f: Body, m: readonly Value[], outputs: number) => Value[];
   /** G g: taps to points */
   readonly filter: (f: Body, g: readonly Value[]) => Value[];
