@@ -1,8 +1,8 @@
 /**
  * Leaves families of kernels out of a page that cannot ask for them, or seldom does. For group norm and the SVM loss
- * the next simpler backend would stand in, for depthwise convolution and windows of 6 to 8 taps the direct one, which
- * also takes those of tiny images that are not the usual 3x3 on 2x2 pixels; the page neither crops images nor changes
- * their colours, and has no definition of that.
+ * the next simpler backend would stand in, for depthwise convolution and windows of 6 to 8 taps or with a stride the
+ * direct one, which also takes those of tiny images that are not the usual 3x3 on 2x2 pixels; the page neither crops
+ * images nor changes their colours, and has no definition of that.
  */
 
 import type { Plugin } from 'esbuild';
@@ -11,6 +11,7 @@ import type { Plugin } from 'esbuild';
 function direct(family: string): string {
   return `import { directFilterGradient, directForward, directInputGradient } from './direct.ts';
     export const ${family}Forward = directForward;
+    export { directFilterGradient as ${family}FilterGradient, directInputGradient as ${family}InputGradient };
     export function ${family}Backward(dout, x, w, dx, dw, db, g) {
       if (dx !== null) directInputGradient(dout, w, dx, g);
       directFilterGradient(dout, x, dw, db, g);
@@ -32,6 +33,11 @@ const families: Readonly<Record<string, string>> = {
   'conv/depthwise-row-kernels.ts': 'export function emitDepthwiseRows() {}',
   'conv/depthwise-halving-kernels.ts': 'export function emitDepthwiseHalving() {}',
   'conv/depthwise-quad-kernels.ts': 'export function emitDepthwiseQuads() {}',
+  'conv/halving.ts': direct('halving'),
+  'conv/halving-kernels.ts': 'export function emitHalving() {}',
+  'conv/halving-gradient-kernels.ts': 'export function emitHalvingGradient() {}',
+  'conv/pointwise-stride.ts': direct('stride'),
+  'conv/pointwise-stride-kernels.ts': 'export function emitPointwiseStride() {}',
   'augment/index.ts': 'export function emitAugment() {} export const augmentKernels = {};',
   'naive/augment.ts': 'export const naiveAugment = {};',
 };

@@ -8,7 +8,8 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { configure } from '../../../src/runtime/settings.ts';
 import {
-  takesBlocks, takesDense, takesPooledWinograd, takesToeplitz, takesWinograd,
+  takesBlocks, takesDense, takesHalving, takesHalvingGradient, takesPooledWinograd, takesStride, takesToeplitz,
+  takesWinograd,
 } from '../../../src/kernels/simd/conv/choose.ts';
 import { shutdown } from '../../../src/kernels/team/team.ts';
 import type { ConvGeometry, FloatArray } from '../../../src/kernels/contract.ts';
@@ -43,6 +44,21 @@ const blockShapes = fc.record({
   kernelHeight: between(6, 8), kernelWidth: between(6, 8), pad: between(0, 9),
 }).filter((s) => s.height + 2 * s.pad >= s.kernelHeight && s.width + 2 * s.pad >= s.kernelWidth)
   .map((s) => geometry(s.batch, s.channels, s.height, s.width, s.filters, s.kernelHeight, s.kernelWidth, 1, s.pad));
+
+/** Shapes of windows of 3x3 that move by 2, with channels and filters in eights: these have transforms of their own. */
+const halvingShapes = fc.record({
+  batch: between(2, 9), channels: between(1, 4), height: between(5, 27), width: between(5, 27), filters: between(1, 4),
+  pad: fc.oneof(fc.constant('same' as const), fc.tuple(between(0, 2), between(0, 2))),
+}).map(({ channels, filters, ...s }) => convOf({
+  ...s, channels: 8 * channels, filters: 8 * filters, kernelHeight: 3, kernelWidth: 3, stride: 2,
+})).filter((g) => takesHalving(new Float32Array(), g));
+
+/** Shapes of windows of 1x1 that leave pixels out. */
+const strideShapes = fc.record({
+  batch: between(1, 9), channels: between(13, 30), height: between(3, 20), width: between(3, 20),
+  filters: between(20, 30),
+  stride: fc.tuple(between(1, 3), between(1, 3)),
+}).map((s) => convOf({ ...s, kernelHeight: 1, kernelWidth: 1 })).filter((g) => takesStride(g));
 
 /** Holds what becomes of random numbers against the definition. */
 function checkErrors(g: ConvGeometry): void {
@@ -155,9 +171,55 @@ describe('convolution', () => {
     }), { numRuns: 60 });
   });
 
+  it('of windows of 3 that move by 2 through their transforms equals the definition', () => {
+    fc.assert(fc.property(halvingShapes, (g) => {
+      expect(takesHalvingGradient(new Float32Array(), g)).toBe(true);
+      checkErrors(g);
+    }), { numRuns: 40 });
+  });
+
+  it.each([[3, 1], [5, 1], [3, 2], [7, 1]])('of windows of %d that move by %d may have fewer outputs than fit', (
+    window, stride,
+  ) => {
+    checkErrors({ ...geometry(9, 8, 12, 300, 8, window, window, stride, 1), outHeight: 3, outWidth: 4 });
+  });
+
+  it('of windows of 3 that move by 2 keeps the precision over many channels', () => {
+    const g = geometry(8, 256, 24, 16, 40, 3, 3, 2, 1);
+    expect(takesHalving(new Float32Array(), g)).toBe(true);
+    checkErrors(g);
+  });
+
+  it('of windows of 3 that move by 2 keeps pixels that none of them meets out of everything', () => {
+    const g = geometry(8, 16, 22, 23, 16, 3, 3, 2, 0);
+    const [x, w] = [randomFloats('float32', 8 * 16 * 22 * 23, 1), randomFloats('float32', 16 * 16 * 9, 2)];
+    const dout = randomFloats('float32', 8 * 16 * 10 * 11, 3);
+    const run = (): FloatArray[] => {
+      const [out, dx, dw, db] = [dout, x, w, w.subarray(0, 16)].map((each) => each.slice());
+      simd.convForward(x, w, null, out, g, {});
+      simd.convBackward(dout, x, w, dx, dw, db, g);
+      return [out, dx, dw, db];
+    };
+    const expected = run();
+    x.forEach((_, i) => {
+      if (Math.floor(i / 23) % 22 === 21) x[i] = 1e30;
+    });
+    expect(run()).toEqual(expected);
+  });
+
+  it.each(['float32', 'float64'] as const)('of windows of 1 that leave pixels out equals the definition, %s', (type) => {
+    fc.assert(fc.property(strideShapes, (g) => {
+      const expected = gradients(type, g, naiveKernels as typeof simd);
+      gradients(type, g, simd).forEach((array, i) => expect(worstError(array, expected[i])).toBeLessThan(1e-4));
+    }), { numRuns: 60 });
+  });
+
   it('spreads NaN and infinity as the definition does under strict, and otherwise to all of a tile or image', () => {
     // of windows of 5 a pixel that both outputs of a tile do not see reaches the one alone, so that nothing spreads
-    const shapes = [geometry(2, 6, 12, 12, 6, 3, 3, 1, 1), geometry(20, 7, 2, 2, 8, 1, 1, 1, 0)];
+    const shapes = [
+      geometry(2, 6, 12, 12, 6, 3, 3, 1, 1), geometry(20, 7, 2, 2, 8, 1, 1, 1, 0),
+      geometry(4, 16, 16, 16, 32, 3, 3, 2, 1),
+    ];
     for (const [i, g] of shapes.entries()) {
       const naive = brokenPlaces(g, naiveKernels as typeof simd);
       const usual = brokenPlaces(g, simd);
@@ -202,7 +264,7 @@ describe('convolution', () => {
   it.each([
     ['depthwise rows', 512, 2, 3, 1, 2], ['depthwise halving', 512, 2, 3, 2, 2], ['depthwise', 1022, 2, 5, 1, 2],
     ['direct', 1024, 2, 3, 1, 1], ['direct with stride', 1023, 3, 3, 2, 1],
-    ['Winograd 3x3', 1024, 6, 3, 1, 1], ['Winograd 5x5', 1024, 6, 5, 1, 1],
+    ['Winograd 3x3', 1024, 6, 3, 1, 1], ['Winograd 5x5', 1024, 6, 5, 1, 1], ['halving', 1024, 8, 3, 2, 1],
   ])('sums the gradients of a large plane in short chains: %s', (_, size, channels, window, stride, groups) => {
     const g = convOf({
       batch: 1, channels, height: size, width: size, filters: channels, kernelHeight: window, kernelWidth: window,
@@ -290,6 +352,7 @@ describe('convolution', () => {
       ['float32', geometry(1, 16, 4, 4, 60, 3, 3, 1, 1)], // one row of tiles, cut by filters
       ['float32', geometry(1, 7, 40, 33, 9, 3, 3, 2, 1)], ['float32', geometry(50, 64, 2, 2, 64, 3, 3, 1, 1)],
       ['float32', geometry(50, 50, 2, 2, 64, 3, 3, 1, 1)],
+      ['float32', geometry(9, 16, 21, 24, 24, 3, 3, 2, 1)], ['float32', geometry(60, 16, 8, 8, 8, 3, 3, 2, 0)],
       ['float64', geometry(10, 8, 9, 9, 8, 3, 3, 1, 1)],
       ...(['float32', 'float64'] as const).flatMap((type): Array<[FloatType, ConvGeometry]> => [
         [type, convOf({ ...images, filters: 24, kernelHeight: 3, kernelWidth: 3, groups: 24, pad: 1 })],
@@ -297,6 +360,7 @@ describe('convolution', () => {
         [type, convOf({ ...images, filters: 36, kernelHeight: 3, kernelWidth: 3, groups: 4, dilation: 2 })],
         // 1x1: an image at a time, and gathered
         [type, geometry(11, 40, 8, 9, 30, 1, 1, 1, 0)], [type, geometry(30, 40, 3, 3, 30, 1, 1, 1, 0)],
+        [type, geometry(11, 40, 17, 16, 30, 1, 1, 2, 0)],
         // depthwise on rows of whole vectors, and to planes of 2x2
         ...[[300, 1, 8], [300, 2, 8], [3000, 1, 2], [900, 2, 4]].map(
           ([channels, stride, size]): [FloatType, ConvGeometry] => [type, convOf({

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ConvGeometry, FloatArray } from '../../../src/kernels/contract.ts';
 import { activeKernels } from '../../../src/kernels/registry.ts';
+import { takesHalving } from '../../../src/kernels/simd/conv/choose.ts';
 import { setWideProof } from '../../../src/kernels/simd/wide.ts';
 import { info, ready, shutdown } from '../../../src/kernels/status.ts';
 import { configure } from '../../../src/runtime/settings.ts';
@@ -56,7 +57,13 @@ describe('the wide form of the kernels', () => {
       width: fc.integer({ min: 2, max: 13 }), window: fc.constantFrom(1, 3, 3, 5, 7), stride: fc.constantFrom(1, 1, 2),
       depthwise: fc.constantFrom(false, false, true),
     });
-    const cases = fc.sample(shape, { numRuns: 60, seed: 6 }).map((each): ConvGeometry => {
+    const halving = fc.record({
+      batch: fc.integer({ min: 6, max: 20 }), channels: fc.constantFrom(16, 24), filters: fc.constantFrom(24, 32),
+      height: fc.integer({ min: 13, max: 16 }), width: fc.integer({ min: 13, max: 16 }), window: fc.constant(3),
+      stride: fc.constant(2), depthwise: fc.constant(false),
+    });
+    const drawn = [...fc.sample(shape, { numRuns: 60, seed: 6 }), ...fc.sample(halving, { numRuns: 12, seed: 7 })];
+    const cases = drawn.map((each): ConvGeometry => {
       const { batch, height, width, window, stride } = each;
       const pad = (window - 1) / 2;
       const size = (side: number): number => Math.floor((side + 2 * pad - window) / stride) + 1;
@@ -67,6 +74,7 @@ describe('the wide form of the kernels', () => {
         outWidth: size(width),
       };
     });
+    expect(cases.filter((g) => takesHalving(new Float32Array(), g)).length).toBeGreaterThan(10);
     await expectSameBits(() => types.flatMap((type) => cases.flatMap((g) => {
       const x = randomFloats(type, g.batch * g.channels * g.height * g.width, 1);
       const w = randomFloats(type, g.filters * (g.channels / g.groups) * g.kernelHeight ** 2, 2);

@@ -6,7 +6,10 @@ import { isMostlyPadding } from '../../geometry.ts';
 import { HeapExhausted } from '../../memory/heap.ts';
 import type { KernelBuilder } from '../kernel.ts';
 import { blockedFilterGradient, blockedForward, emitBlocks } from './blocks.ts';
-import { takesBlocks, takesDense, takesDepthwise, takesPointwise, takesToeplitz, takesWinograd } from './choose.ts';
+import {
+  takesBlocks, takesDense, takesDepthwise, takesHalving, takesHalvingGradient, takesPointwise, takesStride,
+  takesToeplitz, takesWinograd,
+} from './choose.ts';
 import { denseBackward, denseForward } from './dense.ts';
 import { emitDense } from './dense-kernels.ts';
 import { depthwiseBackward, depthwiseForward } from './depthwise.ts';
@@ -17,8 +20,13 @@ import { emitDepthwiseRows } from './depthwise-row-kernels.ts';
 import { directFilterGradient, directForward, directInputGradient } from './direct.ts';
 import { emitDirectGradient } from './direct-gradient-kernels.ts';
 import { emitDirect } from './direct-kernels.ts';
+import { halvingFilterGradient, halvingForward, halvingInputGradient } from './halving.ts';
+import { emitHalvingGradient } from './halving-gradient-kernels.ts';
+import { emitHalving } from './halving-kernels.ts';
 import { pointwiseBackward, pointwiseForward } from './pointwise.ts';
 import { emitPointwise } from './pointwise-kernels.ts';
+import { strideBackward, strideForward } from './pointwise-stride.ts';
+import { emitPointwiseStride } from './pointwise-stride-kernels.ts';
 import { toeplitzBackward, toeplitzForward } from './toeplitz.ts';
 import { emitToeplitz } from './toeplitz-kernels.ts';
 import { winogradFilterGradient, winogradForward, winogradInputGradient } from './winograd.ts';
@@ -36,12 +44,14 @@ export function emitConvolution(kernels: KernelBuilder): void {
     emitDepthwiseHalving(kernels, float);
     emitDense(kernels, float);
     emitPointwise(kernels, float);
+    emitPointwiseStride(kernels, float);
   }
   emitDepthwiseQuads(kernels);
   emitBlocks(kernels);
   emitToeplitz(kernels);
   const { strip, gather } = emitWinograd(kernels, emitWinogradFilters(kernels));
   emitWinogradGradient(kernels, strip, gather);
+  emitHalvingGradient(kernels, emitHalving(kernels, strip));
 }
 
 /** Throws HeapExhausted, so that another backend computes, where padded planes would be large and empty. */
@@ -53,11 +63,14 @@ function checkPlanes(g: ConvGeometry): void {
 export const convolutionKernels: ConvKernels = {
   convForward(x, w, b, out, g, epilogue) {
     checkPlanes(g);
-    if (takesPointwise(g) && !(epilogue.scale && settings().strict)) pointwiseForward(x, w, b, out, g, epilogue);
+    const isProduct = !(epilogue.scale && settings().strict);
+    if (isProduct && takesPointwise(g)) pointwiseForward(x, w, b, out, g, epilogue);
+    else if (isProduct && takesStride(g)) strideForward(x, w, b, out, g, epilogue);
     else if (takesToeplitz(x, g)) toeplitzForward(x, w, b, out, g, epilogue);
     else if (takesDense(g)) denseForward(x, w, b, out, g, epilogue);
     else if (takesDepthwise(g)) depthwiseForward(x, w, b, out, g, epilogue);
     else if (takesWinograd(x, g)) winogradForward(x, w, b, out, g, epilogue);
+    else if (takesHalving(x, g)) halvingForward(x, w, b, out, g, epilogue);
     else if (takesBlocks(x, g)) blockedForward(x, w, b, out, g, epilogue);
     else directForward(x, w, b, out, g, epilogue);
   },
@@ -65,12 +78,16 @@ export const convolutionKernels: ConvKernels = {
   convBackward(dout, x, w, dx, dw, db, g) {
     checkPlanes(g);
     if (takesPointwise(g)) return pointwiseBackward(dout, x, w, dx, dw, db, g);
+    if (takesStride(g)) return strideBackward(dout, x, w, dx, dw, db, g);
     if (takesToeplitz(x, g)) return toeplitzBackward(dout, x, w, dx, dw, db, g);
     if (takesDense(g)) return denseBackward(dout, x, w, dx, dw, db, g);
     if (takesDepthwise(g)) return depthwiseBackward(dout, x, w, dx, dw, db, g);
-    const winograd = takesWinograd(x, g);
-    if (dx !== null) (winograd ? winogradInputGradient : directInputGradient)(dout, w, dx, g);
-    if (winograd) winogradFilterGradient(dout, x, dw, db, g);
+    if (takesWinograd(x, g)) {
+      if (dx !== null) winogradInputGradient(dout, w, dx, g);
+      return winogradFilterGradient(dout, x, dw, db, g);
+    }
+    if (dx !== null) (takesHalvingGradient(x, g) ? halvingInputGradient : directInputGradient)(dout, w, dx, g);
+    if (takesHalving(x, g)) halvingFilterGradient(dout, x, dw, db, g);
     else (takesBlocks(x, g) ? blockedFilterGradient : directFilterGradient)(dout, x, dw, db, g);
   },
 };

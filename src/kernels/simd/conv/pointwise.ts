@@ -9,7 +9,7 @@
  */
 
 import { bytesOf, type FloatKind } from '../../../wasm/index.ts';
-import type { ConvGeometry, ConvKernels } from '../../contract.ts';
+import type { ConvGeometry, Epilogue, FloatArray } from '../../contract.ts';
 import { launchColumnSums, launchProduct } from '../gemm/gemm.ts';
 import { type Address, floatKind, launch, launched, type Place, scratch } from '../launch.ts';
 import { gemmTuning } from '../tuning.ts';
@@ -32,9 +32,11 @@ function scatter(float: FloatKind, from: Place, to: Place, channels: number, g: 
     .fromImage(pixels).fromPlane(g.batch * pixels).toImage(channels * pixels).toPlane(pixels).run(channels);
 }
 
-/** convForward of the contract. */
-export const pointwiseForward: ConvKernels['convForward'] = launched((x, w, b, out, g, epilogue) => {
-  const float = floatKind(x);
+/** convForward of the contract, of images that may lie in scratch. */
+export const pointwiseForward: (
+  x: Place, w: FloatArray, b: FloatArray | null, out: FloatArray, g: ConvGeometry, epilogue: Epilogue,
+) => void = launched((x, w, b, out, g, epilogue) => {
+  const float = floatKind(w);
   const { batch, channels, filters } = g;
   const pixels = g.height * g.width;
   let a: Place = w;
@@ -53,9 +55,11 @@ export const pointwiseForward: ConvKernels['convForward'] = launched((x, w, b, o
   }
 });
 
-/** convBackward of the contract. */
-export const pointwiseBackward: ConvKernels['convBackward'] = launched((dout, x, w, dx, dw, db, g) => {
-  const float = floatKind(x);
+/** convBackward of the contract, likewise. */
+export const pointwiseBackward: (
+  dout: FloatArray, x: Place, w: FloatArray, dx: Place | null, dw: FloatArray, db: FloatArray, g: ConvGeometry,
+) => void = launched((dout, x, w, dx, dw, db, g) => {
+  const float = floatKind(w);
   const { batch, channels, filters } = g;
   const pixels = g.height * g.width;
   launch(pointwiseSums[float]).batch(batch).channels(filters).pixels(pixels).dout(dout).db(db).run(filters);
