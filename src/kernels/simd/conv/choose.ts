@@ -169,6 +169,11 @@ export const halvingGroupTiles = 100;
 /** Tiles, and tiles times channels times filters, from which on it is worth transforming the filters. */
 const halvingWorthTiles = 16;
 const halvingWorthProducts = 8192;
+/**
+ * Bytes that the transformed filters may take: they are 11 times the filters, and their gradient takes two sums of them
+ * at least. 4 images of 512 channels are slower so, 1024 channels took 1.5 GB.
+ */
+const halvingMostFilterBytes = 64 * 1024 * 1024;
 /** Bytes of an image's tiles up to which the gradient at the input is made so: its tasks take whole images. */
 const halvingMostImageBytes = 4 * 1024 * 1024;
 
@@ -194,10 +199,11 @@ export function takesHalving(x: FloatArray, g: ConvGeometry): boolean {
     // a pixel that no window meets would reach the outputs of a tile, as what rounding leaves of it
     && g.height + g.padTop <= 2 * g.outHeight + 1 && g.width + g.padLeft <= 2 * g.outWidth + 1;
   const isWhole = g.channels % 8 === 0 && g.filters % 8 === 0;
+  const isSmall = 400 * g.channels * g.filters <= halvingMostFilterBytes; // 25 points, 4 kinds at most, 4 bytes
   const isFull = 4 * g.outHeight * g.outWidth >= 3 * halvingTile ** 2 * halvingTiles(g);
   const tiles = g.batch * halvingTiles(g);
   const isWorth = tiles >= halvingWorthTiles && tiles * g.channels * g.filters >= halvingWorthProducts;
-  return isUsual && fits && isWhole && isFull && isWorth && x instanceof Float32Array && !settings().strict;
+  return isUsual && fits && isWhole && isSmall && isFull && isWorth && x instanceof Float32Array && !settings().strict;
 }
 
 /** True when its gradient at the input is made so, too. */
