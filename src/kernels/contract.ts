@@ -10,12 +10,12 @@
  * - The caller has checked the arguments; kernels do not.
  *
  * NaN and infinities travel as arithmetic makes them, and as the docstrings say where a comparison decides. Three
- * freedoms are left to backends. A padded pixel may be skipped or multiplied as a 0, so an infinite weight may or may
- * not make NaN at the border of a convolution. A convolution may be computed by other products than its definition's
- * (Winograd's, of 6x6 inputs; or one matrix for a whole tiny image): a NaN or an infinity then reaches all
- * outputs that share a tile or an image with those that the definition spoils, never others, and comes out as NaN; a
- * window of 6 or 7 taps may count there as one of 8, with zeros that meet pixels too. With configure({ strict: true })
- * it reaches just the definition's. And the sign of a zero is free.
+ * freedoms are left to backends. A padded pixel may be skipped or multiplied as a 0, so an infinite weight, or gradient
+ * at an output, may or may not make NaN at the border of a convolution. A convolution may be computed by other products
+ * than its definition's (Winograd's, of 6x6 inputs; or one matrix for a whole tiny image): a NaN or an infinity then
+ * reaches all outputs that share a tile or an image with those that the definition spoils, never others, and comes out
+ * as NaN; a window of 6 or 7 taps may count there as one of 8, with zeros that meet pixels too. With
+ * configure({ strict: true }) it reaches just the definition's. And the sign of a zero is free.
  *
  * Subnormal numbers (in float32 below 1.2e-38) are computed exactly. Many processors take a hundred times as long for
  * an operation in which one takes part (Intel's do, AMD's do not), and WebAssembly has no switch that makes them 0: a

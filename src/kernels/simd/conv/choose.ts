@@ -20,6 +20,12 @@ function isPlain(g: ConvGeometry): boolean {
   return g.groups === 1 && g.dilationY === 1 && g.dilationX === 1;
 }
 
+/** True when every pixel meets a window: one that meets none would reach the outputs or gradients of its tile. */
+function isMet(g: ConvGeometry): boolean {
+  return g.height + g.padTop <= (g.outHeight - 1) * g.strideY + g.kernelHeight
+    && g.width + g.padLeft <= (g.outWidth - 1) * g.strideX + g.kernelWidth;
+}
+
 /** True when every channel is convolved by itself, with one filter, so that there is nothing to add over channels. */
 export function takesDepthwise(g: ConvGeometry): boolean {
   return g.groups > 1 && g.groups === g.channels && g.groups === g.filters;
@@ -118,9 +124,7 @@ const winogradLeastFilters = 6;
 export function takesWinograd(x: FloatArray, g: ConvGeometry): boolean {
   const taps = g.kernelHeight;
   const isSquare = (taps === 3 || taps === 5) && g.kernelWidth === taps && g.strideY === 1 && g.strideX === 1;
-  // every pixel meets a window: strips of a row are as long as its tiles
-  const isMet = g.height + g.padTop < g.outHeight + taps && g.width + g.padLeft < g.outWidth + taps;
-  const fits = isSquare && isMet && g.padTop < taps && g.padLeft < taps && isPlain(g);
+  const fits = isSquare && isMet(g) && g.padTop < taps && g.padLeft < taps && isPlain(g);
   const isWorth = g.channels >= winogradLeastChannels && g.filters >= winogradLeastFilters;
   return fits && isWorth && x instanceof Float32Array && !settings().strict;
 }
@@ -154,8 +158,9 @@ export function blockBytes(g: ConvGeometry): number {
 export function takesBlocks(x: FloatArray, g: ConvGeometry): boolean {
   const { kernelHeight, kernelWidth } = g;
   const isLarge = Math.min(kernelHeight, kernelWidth) >= 6 && Math.max(kernelHeight, kernelWidth) <= 8;
-  const fits = isLarge && g.strideY === 1 && g.strideX === 1 && isPlain(g) && g.filters >= winogradLeastFilters;
-  return fits && x instanceof Float32Array && blockBytes(g) <= mostBlockBytes && !settings().strict;
+  const fits = isLarge && g.strideY === 1 && g.strideX === 1 && isPlain(g) && isMet(g);
+  const isWorth = g.filters >= winogradLeastFilters && blockBytes(g) <= mostBlockBytes;
+  return fits && isWorth && x instanceof Float32Array && !settings().strict;
 }
 
 /** Outputs of a tile in each direction where windows of 3x3 move by 2 (see halving-algebra.ts). */
@@ -195,9 +200,7 @@ export function halvingTileBytes(g: ConvGeometry): number {
  */
 export function takesHalving(x: FloatArray, g: ConvGeometry): boolean {
   const isUsual = g.kernelHeight === 3 && g.kernelWidth === 3 && g.strideY === 2 && g.strideX === 2 && isPlain(g);
-  const fits = [g.padTop, g.padLeft].every((pad) => pad >= 0 && pad < 3)
-    // a pixel that no window meets would reach the outputs of a tile, as what rounding leaves of it
-    && g.height + g.padTop <= 2 * g.outHeight + 1 && g.width + g.padLeft <= 2 * g.outWidth + 1;
+  const fits = isMet(g) && [g.padTop, g.padLeft].every((pad) => pad >= 0 && pad < 3);
   const isWhole = g.channels % 8 === 0 && g.filters % 8 === 0;
   const isSmall = 400 * g.channels * g.filters <= halvingMostFilterBytes; // 25 points, 4 kinds at most, 4 bytes
   const isFull = 4 * g.outHeight * g.outWidth >= 3 * halvingTile ** 2 * halvingTiles(g);

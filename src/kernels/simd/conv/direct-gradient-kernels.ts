@@ -60,6 +60,12 @@ function emitGradient(kernels: KernelBuilder, float: FloatKind, copyPlanes: Func
     const imageBytes = f.let(scale(s.imageChannels.mul(s.height).mul(s.width), bytes));
     const doutImageBytes = f.let(scale(s.imageFilters.mul(s.outHeight).mul(s.outWidth), bytes));
     const vectorsPerRow = f.let(doutRowBytes.shrU(4));
+    const wholeVectors = f.let(scale(s.outWidth, bytes).shrU(4));
+    // ones over the pixels that the last vector of a row, where it is not whole, shares with the window: the others
+    // meet zeros of dout, of which an infinite one would make NaN
+    f.fill(doutAt, 0, 16);
+    f.fill(doutAt, 255, scale(s.outWidth, bytes).and(15));
+    const shared = f.let(load(kind, doutAt));
     const rowsTogether = f.let(constant('i32', longestVectors).div(vectorsPerRow).add(1));
     const lastImage = f.let(task.mul(s.imagesPerTask).add(s.imagesPerTask));
     f.if(lastImage.gt(s.batch), () => f.set(lastImage, s.batch));
@@ -67,9 +73,9 @@ function emitGradient(kernels: KernelBuilder, float: FloatKind, copyPlanes: Func
     const [d, dRow] = [f.locals('i32', 4), f.local('i32')];
     const sums = f.locals(kind, 8);
     const [x0, x1, g] = f.locals(kind, 3);
-    const multiplyVectors = (offset: number): void => {
-      f.set(x0, load(kind, p0, offset));
-      f.set(x1, load(kind, p1, offset));
+    const multiplyVectors = (offset: number, mask = (pixels: Value): Value => pixels): void => {
+      f.set(x0, mask(load(kind, p0, offset)));
+      f.set(x1, mask(load(kind, p1, offset)));
       for (let i = 0; i < 4; i++) {
         f.set(g, load(kind, d[i], offset));
         f.set(sums[2 * i], multiplyAdd(g, x0, sums[2 * i], relaxed));
@@ -108,15 +114,19 @@ function emitGradient(kernels: KernelBuilder, float: FloatKind, copyPlanes: Func
               f.set(p0, r0);
               f.set(p1, r1);
               // two vectors a turn, so that six pointers move half as often
-              f.set(left, vectorsPerRow.shrU(1));
+              f.set(left, wholeVectors.shrU(1));
               f.repeat(left, () => {
                 multiplyVectors(0);
                 multiplyVectors(16);
                 for (const pointer of [p0, p1, ...d]) f.increase(pointer, 32);
               });
-              f.if(vectorsPerRow.and(1), () => {
+              f.if(wholeVectors.and(1), () => {
                 multiplyVectors(0);
                 for (const pointer of [p0, p1, ...d]) f.increase(pointer, 16);
+              });
+              f.if(vectorsPerRow.gt(wholeVectors), () => {
+                multiplyVectors(0, (pixels) => pixels.and(shared));
+                for (const pointer of d) f.increase(pointer, 16);
               });
               f.increase(r0, rowStep);
               f.increase(r1, rowStep);
