@@ -28,6 +28,20 @@ export function eachOfShare(f: Body, task: Value, perTask: Value, total: Local, 
   f.for(number, first, last, 1, () => write(number));
 }
 
+/**
+ * The same, where so many tasks share `total` evenly: the first ones do one more where it cannot be divided, and
+ * threads that do as many tasks have about as much to do.
+ */
+export function eachOfEvenShare(
+  f: Body, task: Value, tasks: Value, total: Value, write: (number: Local) => void,
+): void {
+  const part = f.let(total.divU(tasks));
+  const longer = f.let(total.sub(part.mul(tasks)));
+  const number = f.local('i32');
+  const first = f.let(task.mul(part).add(least(task, longer)));
+  f.for(number, first, first.add(part).add(task.lt(longer)), 1, () => write(number));
+}
+
 /** A scalar as the operand of a kind: itself, or in every lane. */
 export function spread(kind: Kind, scalar: Value): Value {
   return lanesOf(kind) === 1 ? scalar : splat(kind as 'f32x4', scalar);

@@ -9,7 +9,7 @@ import {
   defineFunction, type FunctionReference, load, loadSplat, type Local, multiplyAdd, type Value,
 } from '../../../wasm/index.ts';
 import { Kernel, type KernelBuilder } from '../kernel.ts';
-import { eachOfShare, shareOf } from '../vectors.ts';
+import { eachOfEvenShare, shareOf } from '../vectors.ts';
 import { halvingFilterGradient, halvingPlaces as places, meeting } from './halving-algebra.ts';
 import type { HalvingGathers } from './halving-kernels.ts';
 import { eachPoint, halvingPointCount, halvingSizes } from './halving-tiles.ts';
@@ -18,7 +18,7 @@ import { pixelShape, zero } from './winograd-transforms.ts';
 const withInput: typeof halvingSizes & { readonly x: 'input' } = { ...halvingSizes, x: 'input' };
 /** A group is some chunks, whose dU (`u`) and bias sums are added up one after another. */
 const gradientArguments = {
-  dout: 'input', chunks: 'i32', chunksPerTask: 'i32', u: 'scratch', sums: 'scratch', scratch: 'perThread',
+  dout: 'input', chunks: 'i32', groups: 'i32', u: 'scratch', sums: 'scratch', scratch: 'perThread',
 } as const;
 export const halvingGradient: Kernel<typeof withInput & typeof gradientArguments> =
   new Kernel('f32_halving_gradient', { ...withInput, ...gradientArguments });
@@ -89,7 +89,7 @@ function emitGradient(kernels: KernelBuilder, gathers: HalvingGathers, product: 
     const channelGroups = f.let(s.channels.shrU(Math.log2(shape.lanes)));
     const filterBlocks = f.let(s.filters.shrU(3));
     const [vAt, zAt, duAt, tiles] = f.locals('i32', 4);
-    eachOfShare(f, task, s.chunksPerTask, s.chunks, (chunk) => {
+    eachOfEvenShare(f, task, s.groups, s.chunks, (chunk) => {
       const [firstRow, lastRow] = shareOf(f, chunk, s.rowsPerTask, totalRows);
       f.call(gathers.input, leading(withInput), firstRow, lastRow, s.scratch);
       f.call(gathers.gradient, leading(halvingSizes), s.dout, firstRow, lastRow, s.scratch, sums);

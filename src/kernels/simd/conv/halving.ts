@@ -88,11 +88,10 @@ export const halvingFilterGradient: FilterGradient = launched((dout, x, dw, db, 
   const chunks = cut(g, wanted);
   const groupBytes = halvingPointCount * chunks.uPointBytes;
   const most = Math.max(2, Math.min(wanted, Math.floor(gradientGroupBytes / groupBytes)));
-  const chunksPerTask = Math.ceil(chunks.chunks / most);
-  const groups = Math.ceil(chunks.chunks / chunksPerTask);
+  const groups = Math.ceil(chunks.chunks / Math.ceil(chunks.chunks / most)); // no more than the largest asks for
   const u = scratch(groups * groupBytes);
   const sums = scratch(groups * 4 * g.filters);
-  launch(halvingGradient).from(halvingSizes, chunks).x(x).dout(dout).chunks(chunks.chunks).chunksPerTask(chunksPerTask)
+  launch(halvingGradient).from(halvingSizes, chunks).x(x).dout(dout).chunks(chunks.chunks).groups(groups)
     .u(u).sums(sums).scratch(chunks.scratchBytes).run(groups);
   launch(halvingReduce).channels(g.channels).filters(g.filters).uPointBytes(chunks.uPointBytes).groups(groups).u(u)
     .sums(sums).dw(dw).db(db).run(g.channels / 4);

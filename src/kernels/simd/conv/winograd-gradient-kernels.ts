@@ -8,7 +8,7 @@ import {
   type Value,
 } from '../../../wasm/index.ts';
 import type { KernelBuilder } from '../kernel.ts';
-import { eachOfShare, least, shareOf } from '../vectors.ts';
+import { eachOfEvenShare, eachOfShare, least, shareOf } from '../vectors.ts';
 import { everyTaps, filterGradientTransform, gradientTileShape, type Taps } from './winograd-algebra.ts';
 import { windowBytes } from './winograd-filter-kernels.ts';
 import { gatherArguments, type WinogradKernels, winogradKernels } from './winograd-kernels.ts';
@@ -16,8 +16,8 @@ import { emitOutputGradientRow, pixelShape, zero } from './winograd-transforms.t
 
 /** A group is some chunks, whose dU (`u`) and bias sums are added up one after another. */
 const gradientArguments = {
-  dout: 'input', chunks: 'i32', chunksPerTask: 'i32', groups: 'i32', parts: 'i32', blocksPerPart: 'i32', u: 'scratch',
-  sums: 'scratch', scratch: 'perThread',
+  dout: 'input', chunks: 'i32', groups: 'i32', parts: 'i32', blocksPerPart: 'i32', u: 'scratch', sums: 'scratch',
+  scratch: 'perThread',
 } as const;
 export const winogradGradient: WinogradKernels<typeof gatherArguments & typeof gradientArguments> =
   winogradKernels('gradient', { ...gatherArguments, ...gradientArguments });
@@ -133,7 +133,7 @@ function emitGradient(
     const whole = f.let(s.channels.shrU(Math.log2(shape.lanes)));
     const rest = f.let(s.channels.and(shape.lanes - 1));
     const tiles = f.local('i32');
-    eachOfShare(f, number, s.chunksPerTask, s.chunks, (chunk) => {
+    eachOfEvenShare(f, number, s.groups, s.chunks, (chunk) => {
       const [firstRow, lastRow] = shareOf(f, chunk, s.rowsPerTask, totalRows);
       f.call(gather, leading(gatherArguments), firstRow, lastRow, v);
 

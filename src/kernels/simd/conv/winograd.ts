@@ -172,15 +172,14 @@ export const filterGradient: (
   // by vectors, as in `cut`
   const groupBytes = points * pointBytes(Math.ceil(g.channels / 4) * chunks.filterBlocks * 128);
   const most = Math.max(2, Math.min(gradientGroups, Math.floor(gradientGroupBytes / groupBytes)));
-  const chunksPerTask = Math.ceil(chunks.chunks / most);
-  const groups = Math.ceil(chunks.chunks / chunksPerTask);
+  const groups = Math.ceil(chunks.chunks / Math.ceil(chunks.chunks / most)); // no more than the largest asks for
   const { blocksPerPart, parts } = partsOf(chunks.filterBlocks, hasFew ? 1 : groups);
   const { lanes } = pixelShape(form());
   const uPointBytes = pointBytes(chunks.channelGroups * blocksPerPart * 32 * lanes);
   const u = scratch(groups * parts * points * uPointBytes);
   const sums = scratch(groups * chunks.filterBlocks * 32);
   launch(winogradGradient[taps]).from(chunkSizes, { ...chunks, uPointBytes }).x(x).dout(dout).chunks(chunks.chunks)
-    .chunksPerTask(chunksPerTask).groups(groups).parts(parts).blocksPerPart(blocksPerPart).u(u).sums(sums)
+    .groups(groups).parts(parts).blocksPerPart(blocksPerPart).u(u).sums(sums)
     .scratch(chunks.scratchBytes).run(groups * parts);
   // the thread that made a part of a single group mostly has it in its cache
   const channelsPerTask = groups === 1 ? g.channels : 4;
