@@ -33,6 +33,8 @@ const families: Readonly<Record<string, string>> = {
   'conv/depthwise-row-kernels.ts': 'export function emitDepthwiseRows() {}',
   'conv/depthwise-halving-kernels.ts': 'export function emitDepthwiseHalving() {}',
   'conv/depthwise-quad-kernels.ts': 'export function emitDepthwiseQuads() {}',
+  'conv/choose-halving.ts': `export const takesHalving = () => false;
+    export { takesHalving as takesHalvingGradient };`,
   'conv/halving.ts': direct('halving'),
   'conv/halving-kernels.ts': 'export function emitHalving() {}',
   'conv/halving-gradient-kernels.ts': 'export function emitHalvingGradient() {}',

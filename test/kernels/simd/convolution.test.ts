@@ -8,9 +8,9 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { configure } from '../../../src/runtime/settings.ts';
 import {
-  takesBlocks, takesDense, takesHalving, takesHalvingGradient, takesPooledWinograd, takesStride, takesToeplitz,
-  takesWinograd,
+  takesBlocks, takesDense, takesPooledWinograd, takesStride, takesToeplitz, takesWinograd,
 } from '../../../src/kernels/simd/conv/choose.ts';
+import { takesHalving, takesHalvingGradient } from '../../../src/kernels/simd/conv/choose-halving.ts';
 import { shutdown } from '../../../src/kernels/team/team.ts';
 import type { ConvGeometry, FloatArray } from '../../../src/kernels/contract.ts';
 import { worstError } from '../../support/errors.ts';
@@ -207,6 +207,12 @@ describe('convolution', () => {
   it('of windows of 3 that move by 2 keeps the precision over many channels', () => {
     const g = geometry(8, 256, 24, 16, 40, 3, 3, 2, 1);
     expect(takesHalving(new Float32Array(), g)).toBe(true);
+    checkErrors(g);
+  });
+
+  it('of windows of 3 through Winograd keeps the precision over many channels', () => {
+    const g = geometry(2, 512, 12, 12, 48, 3, 3, 1, 1);
+    expect(takesWinograd(new Float32Array(), g)).toBe(true);
     checkErrors(g);
   });
 

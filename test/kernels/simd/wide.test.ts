@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ConvGeometry, FloatArray } from '../../../src/kernels/contract.ts';
 import { activeKernels } from '../../../src/kernels/registry.ts';
-import { takesHalving } from '../../../src/kernels/simd/conv/choose.ts';
+import { takesHalving } from '../../../src/kernels/simd/conv/choose-halving.ts';
 import { setWideProof } from '../../../src/kernels/simd/wide.ts';
 import { info, ready, shutdown } from '../../../src/kernels/status.ts';
 import { configure } from '../../../src/runtime/settings.ts';

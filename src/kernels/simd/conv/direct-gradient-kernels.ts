@@ -4,8 +4,8 @@
  */
 
 import {
-  bytesOf, constant, defineFunction, type FloatKind, type FunctionReference, lanesOf, load, type ModuleBuilder,
-  multiplyAdd, scale, splat, type Value, vectorOf,
+  bytesOf, constant, defineFunction, type FloatKind, type FunctionReference, lanesOf, load, type Local,
+  type ModuleBuilder, multiplyAdd, scale, splat, type Value, vectorOf,
 } from '../../../wasm/index.ts';
 import { type FloatKernels, floatKernels, type KernelBuilder } from '../kernel.ts';
 import { eachPiece, mostSummed, zero } from '../vectors.ts';
@@ -73,9 +73,10 @@ function emitGradient(kernels: KernelBuilder, float: FloatKind, copyPlanes: Func
     const [d, dRow] = [f.locals('i32', 4), f.local('i32')];
     const sums = f.locals(kind, 8);
     const [x0, x1, g] = f.locals(kind, 3);
-    const multiplyVectors = (offset: number, mask = (pixels: Value): Value => pixels): void => {
-      f.set(x0, mask(load(kind, p0, offset)));
-      f.set(x1, mask(load(kind, p1, offset)));
+    const multiplyVectors = (offset: number, mask?: Local): void => {
+      f.set(x0, load(kind, p0, offset));
+      f.set(x1, load(kind, p1, offset));
+      if (mask) for (const pixels of [x0, x1]) f.set(pixels, pixels.and(mask));
       for (let i = 0; i < 4; i++) {
         f.set(g, load(kind, d[i], offset));
         f.set(sums[2 * i], multiplyAdd(g, x0, sums[2 * i], relaxed));
@@ -125,7 +126,7 @@ function emitGradient(kernels: KernelBuilder, float: FloatKind, copyPlanes: Func
                 for (const pointer of [p0, p1, ...d]) f.increase(pointer, 16);
               });
               f.if(vectorsPerRow.gt(wholeVectors), () => {
-                multiplyVectors(0, (pixels) => pixels.and(shared));
+                multiplyVectors(0, shared);
                 for (const pointer of d) f.increase(pointer, 16);
               });
               f.increase(r0, rowStep);

@@ -12,10 +12,10 @@ import { least, shareOf, transpose } from '../vectors.ts';
 import { nothingBytes } from './epilogue.ts';
 import { halvingFilter, halvingOutputs as outputs, halvingPlaces as places, meeting } from './halving-algebra.ts';
 import {
-  eachPoint, eachTileRow, emitInputGradientRow, emitInputRow, emitOutputGradientRow, emitOutputRow, emitProduct,
+  eachPoint, eachTileRow, emitInputGradientRow, emitInputRow, emitOutputGradientRow, emitOutputRow,
   halvingPointCount, halvingSizes, halvingTemporaryPixels,
 } from './halving-tiles.ts';
-import { tilesTogether } from './winograd-kernels.ts';
+import { emitTileProduct, tilesTogether } from './tile-product.ts';
 import { emitStoreBand, pixelShape } from './winograd-transforms.ts';
 
 /** Bytes of a filter's taps for one channel. */
@@ -47,7 +47,7 @@ export interface HalvingGathers {
 /** Adds the kernels to the module; strip comes from emitWinograd. */
 export function emitHalving(kernels: KernelBuilder, strip: FunctionReference): HalvingGathers {
   const gathers = { input: emitGather(kernels, strip), gradient: emitGatherGradient(kernels, strip) };
-  const product = emitProduct(kernels);
+  const product = emitTileProduct(kernels);
   const storeBand = emitStoreBand(kernels.module, pixelShape(kernels));
   emitFilters(kernels);
   emitForward(kernels, gathers.input, product, storeBand);
@@ -173,11 +173,10 @@ function emitForward(
     const m = f.let(s.scratch.add(s.mOffset));
     const together = tilesTogether(kernels);
     const tileBlocks = f.let(lastRow.sub(firstRow).mul(s.tilesX).add(together - 1).shrU(Math.log2(together)));
-    const channelGroups = f.let(s.channels.shrU(Math.log2(shape.lanes)));
     const filterBlocks = f.let(s.filters.shrU(3));
     const [vAt, mAt] = [f.let(s.scratch), f.let(m)];
     eachPoint(f, (kinds) => {
-      f.call(product, vAt, s.u, mAt, kinds.mul(channelGroups), filterBlocks, tileBlocks, s.groupBytes);
+      f.call(product, vAt, s.u, mAt, kinds.mul(s.channels), filterBlocks, tileBlocks, s.groupBytes);
       f.increase(vAt, s.vPointBytes);
       f.increase(s.u, s.uPointBytes);
       f.increase(mAt, s.mPointBytes);
@@ -214,11 +213,10 @@ function emitInputGradient(
 
     const together = tilesTogether(kernels);
     const tileBlocks = f.let(lastRow.sub(firstRow).mul(s.tilesX).add(together - 1).shrU(Math.log2(together)));
-    const filterGroups = f.let(s.filters.shrU(Math.log2(shape.lanes)));
     const channelBlocks = f.let(s.channels.shrU(3));
     const [vAt, zAt] = [f.let(s.scratch), f.let(s.scratch.add(s.mOffset))];
     eachPoint(f, (kinds) => {
-      f.call(product, zAt, s.u, vAt, filterGroups, kinds.mul(channelBlocks), tileBlocks, s.groupBytes);
+      f.call(product, zAt, s.u, vAt, s.filters, kinds.mul(channelBlocks), tileBlocks, s.groupBytes);
       f.increase(vAt, s.vPointBytes);
       f.increase(s.u, s.uPointBytes);
       f.increase(zAt, s.mPointBytes);

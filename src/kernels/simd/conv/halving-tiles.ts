@@ -11,15 +11,14 @@
  */
 
 import {
-  type Body, constant, defineFunction, type FunctionReference, load, loadSplat, type Local, multiplyAdd, type Value,
+  type Body, constant, defineFunction, type FunctionReference, load, type Local, type Value,
 } from '../../../wasm/index.ts';
 import type { KernelBuilder } from '../kernel.ts';
+import { least } from '../vectors.ts';
 import {
   halvingInput, halvingInputGradient, halvingOutput, halvingOutputGradient, halvingOutputs as outputs,
   halvingPlaces as places, halvingPoints as side, lonelyPoint, meeting,
 } from './halving-algebra.ts';
-import { least } from '../vectors.ts';
-import { tilesTogether } from './winograd-kernels.ts';
 import { type PixelShape, pixelShape, zero } from './winograd-transforms.ts';
 
 /** How a chunk of tile rows lies in a thread's scratch: sizes, and distances and places in bytes. */
@@ -234,63 +233,5 @@ export function emitOutputGradientRow(kernels: KernelBuilder): FunctionReference
     });
     const before = loadLine(shape, f, sums, 1);
     storePixel(f, sums, sum.map((each, vector) => f.let(each.add(before[vector][0]))));
-  });
-}
-
-/**
- * Channels, or filters, whose products are added up at a time. A point has up to 4 products for every channel, and the
- * error of a sum grows with its length: over 112 channels in one chain it had twice what Winograd's 3x3 has.
- */
-const chainDepth = 64;
-
-/** product(v, u, m, depthGroups, blocks, tileBlocks, groupBytes): M = V U at one point. */
-export function emitProduct(kernels: KernelBuilder): FunctionReference {
-  const { module, relaxed, wide } = kernels;
-  const { lanes, bytes } = pixelShape(kernels);
-  const tiles = tilesTogether(kernels);
-  return defineFunction(module, `f32_halving_gemm_${tiles}x8__simd128`, new Array<'i32'>(7).fill('i32'), [], (
-    f, v, u, m, depthGroups, blocks, tileBlocks, groupBytes,
-  ) => {
-    const [vBlock, vAt, uAt, mAt, tilesLeft, left, chain, started] = f.locals('i32', 8);
-    const sums = f.locals('f32x4', 2 * tiles);
-    const [b0, b1, a] = f.locals('f32x4', 3);
-    f.countdown(blocks, () => {
-      f.set(vBlock, v);
-      f.set(mAt, m);
-      f.set(tilesLeft, tileBlocks);
-      f.countdown(tilesLeft, () => {
-        f.set(vAt, vBlock);
-        f.set(uAt, u);
-        f.set(left, depthGroups);
-        f.set(started, 0);
-        f.doWhile(() => {
-          sums.forEach((sum) => f.set(sum, zero));
-          f.set(chain, least(left, constant('i32', chainDepth / lanes)));
-          f.set(left, left.sub(chain));
-          f.countdown(chain, () => {
-            for (let lane = 0; lane < lanes; lane++) {
-              f.set(b0, load('f32x4', uAt, lane * 32));
-              f.set(b1, load('f32x4', uAt, lane * 32 + 16));
-              for (let tile = 0; tile < tiles; tile++) {
-                f.set(a, loadSplat('f32x4', vAt, tile * bytes + lane * 4));
-                f.set(sums[2 * tile], multiplyAdd(a, b0, sums[2 * tile], relaxed));
-                f.set(sums[2 * tile + 1], multiplyAdd(a, b1, sums[2 * tile + 1], relaxed));
-              }
-            }
-            f.increase(vAt, groupBytes);
-            f.increase(uAt, 32 * lanes);
-          });
-          const second = wide ? f.let(mAt.add(16)) : f.let(mAt.add(groupBytes));
-          const places = sums.map((_, i): [Local, number] => [i % 2 === 0 ? mAt : second, (i >> 1) * bytes]);
-          f.if(started, () => sums.forEach((sum, i) => f.set(sum, sum.add(load('f32x4', ...places[i])))));
-          sums.forEach((sum, i) => f.store(places[i][0], sum, places[i][1]));
-          f.set(started, 1);
-        }, () => left.gt(0));
-        f.increase(vBlock, tiles * bytes);
-        f.increase(mAt, tiles * bytes);
-      });
-      f.increase(u, depthGroups.mul(32 * lanes));
-      f.increase(m, groupBytes.mul(8 / lanes));
-    });
   });
 }

@@ -5,9 +5,11 @@ import type { ConvGeometry, ConvKernels, FloatArray } from '../../contract.ts';
 import { alignBlock } from '../../memory/blocks.ts';
 import { type Address, form, launch, launched, scratch } from '../launch.ts';
 import {
-  type FilterGradient, gradientGroupBytes, gradientGroups, halvingChunkBytes, halvingGroupTiles, halvingLeastTiles,
-  halvingTileBytes, halvingTiles, type InputGradient, leastTasks, winogradTaskTiles,
+  type FilterGradient, gradientGroupBytes, gradientGroups, type InputGradient, leastTasks, winogradTaskTiles,
 } from './choose.ts';
+import {
+  halvingChunkBytes, halvingGroupTiles, halvingLeastTiles, halvingTileBytes, halvingTiles,
+} from './choose-halving.ts';
 import { epilogueTable } from './epilogue.ts';
 import { halvingOutputs, halvingPlaces } from './halving-algebra.ts';
 import { halvingGradient, halvingReduce } from './halving-gradient-kernels.ts';
@@ -15,7 +17,7 @@ import {
   halvingFilters, halvingForward as forwardKernel, halvingInputGradient as inputGradientKernel,
 } from './halving-kernels.ts';
 import { halvingPointCount, halvingSizes, halvingTemporaryPixels } from './halving-tiles.ts';
-import { tilesTogether } from './winograd-kernels.ts';
+import { tilesTogether } from './tile-product.ts';
 import { pixelShape } from './winograd-transforms.ts';
 
 /** Distances between points: an odd number of cache lines, so that the streams of the points do not collide. */
@@ -65,7 +67,7 @@ function transformed(w: FloatArray, { channels, filters, uPointBytes }: Chunks, 
   return u;
 }
 
-/** convForward of the contract, for convolutions that `takesHalving` (choose.ts) accepts. */
+/** convForward of the contract, for convolutions that `takesHalving` (choose-halving.ts) accepts. */
 export const halvingForward: ConvKernels['convForward'] = launched((x, w, b, out, g, epilogue) => {
   const chunks = cut(g, leastTasks);
   const table = epilogueTable(x, g.filters, epilogue.scale, b);

@@ -7,9 +7,9 @@ import { HeapExhausted } from '../../memory/heap.ts';
 import type { KernelBuilder } from '../kernel.ts';
 import { blockedFilterGradient, blockedForward, emitBlocks } from './blocks.ts';
 import {
-  takesBlocks, takesDense, takesDepthwise, takesHalving, takesHalvingGradient, takesPointwise, takesStride,
-  takesToeplitz, takesWinograd,
+  takesBlocks, takesDense, takesDepthwise, takesPointwise, takesStride, takesToeplitz, takesWinograd,
 } from './choose.ts';
+import { takesHalving, takesHalvingGradient } from './choose-halving.ts';
 import { denseBackward, denseForward } from './dense.ts';
 import { emitDense } from './dense-kernels.ts';
 import { depthwiseBackward, depthwiseForward } from './depthwise.ts';

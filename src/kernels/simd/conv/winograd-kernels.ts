@@ -4,9 +4,6 @@
  * cache, so that neither a column matrix nor the transformed images ever exist as a whole. The forms differ in their
  * transforms, of which those of the input are told the distance of tiles; the products are the same.
  *
- * The matrix products need no packing. Each transformed tile is a vector of four channels, and a register tile of 4
- * tiles x 8 filters broadcasts one channel of each tile against a row of the transformed filters.
- *
  * Layouts (innermost last): V (point, channel group, tile, 4), U (point, filter block, channel, 8), M and Z (point,
  * filter group, tile, 4), dU (point, channel group, filter block, 4 channels, 8 filters). The wide form (../wide.ts)
  * has groups of 8 channels and filters in place of 4 in all but dU, and takes 8 tiles together.
@@ -15,10 +12,10 @@
 import {
   constant, defineFunction, type FunctionReference, load, loadSplat, multiplyAdd, select,
 } from '../../../wasm/index.ts';
-import type { KernelForm } from '../../team/part.ts';
 import { type ArgumentTypes, Kernel, type KernelBuilder } from '../kernel.ts';
 import { least, shareOf } from '../vectors.ts';
 import { nothingBytes } from './epilogue.ts';
+import { emitTileProduct, tilesTogether } from './tile-product.ts';
 import { everyTaps, type Taps, tileShape } from './winograd-algebra.ts';
 import { emitPoolBand } from './winograd-pooling.ts';
 import {
@@ -54,11 +51,6 @@ const forwardArguments = {
 export const winogradForward: WinogradKernels<typeof gatherArguments & typeof forwardArguments> =
   winogradKernels('forward', { ...gatherArguments, ...forwardArguments });
 
-/** Tiles that a product takes together, a power of 2. */
-export function tilesTogether({ wide }: Pick<KernelForm, 'wide'>): number {
-  return wide ? 8 : 4;
-}
-
 /** Adds the kernels to the module; gives the functions that the gradient's kernels share. */
 export function emitWinograd(
   kernels: KernelBuilder, filterTransforms: Readonly<Record<Taps, FunctionReference>>,
@@ -67,7 +59,7 @@ export function emitWinograd(
   const shape = pixelShape(kernels);
   const strip = emitStrip(module, shape);
   const [gather, gatherLong] = ([3, 5] as const).map((taps) => emitGather(kernels, strip, taps));
-  const product = emitProduct(kernels);
+  const product = emitTileProduct(kernels);
   const imageProduct = emitImageProduct(kernels);
   const pad = emitPad(kernels);
   const storeBand = emitStoreBand(module, shape);
@@ -118,60 +110,6 @@ function emitGather(kernels: KernelBuilder, strip: FunctionReference, taps: Taps
         f.increase(to, s.groupBytes);
       });
       f.increase(toRow, s.tilesX.mul(shape.bytes));
-    });
-  });
-}
-
-/** product(v, u, m, channels, channelGroups, filterBlocks, tileBlocks, groupBytes): M = V U at one point. */
-function emitProduct(kernels: KernelBuilder): FunctionReference {
-  const { module, relaxed, wide } = kernels;
-  const { lanes, bytes } = pixelShape(kernels);
-  const tiles = tilesTogether(kernels);
-  return defineFunction(module, `f32_winograd_gemm_${tiles}x8__simd128`, new Array<'i32'>(8).fill('i32'), [], (
-    f, v, u, m, channels, channelGroups, filterBlocks, tileBlocks, groupBytes,
-  ) => {
-    const [vBlock, vAt, uAt, mAt, blocks, left] = f.locals('i32', 6);
-    const sums = f.locals('f32x4', 2 * tiles);
-    const [b0, b1, a] = f.locals('f32x4', 3);
-    const addChannel = (lane: number): void => {
-      f.set(b0, load('f32x4', uAt, lane * 32));
-      f.set(b1, load('f32x4', uAt, lane * 32 + 16));
-      for (let tile = 0; tile < tiles; tile++) {
-        f.set(a, loadSplat('f32x4', vAt, tile * bytes + lane * 4));
-        f.set(sums[2 * tile], multiplyAdd(a, b0, sums[2 * tile], relaxed));
-        f.set(sums[2 * tile + 1], multiplyAdd(a, b1, sums[2 * tile + 1], relaxed));
-      }
-    };
-    f.countdown(filterBlocks, () => {
-      f.set(vBlock, v);
-      f.set(mAt, m);
-      f.set(blocks, tileBlocks);
-      f.countdown(blocks, () => {
-        sums.forEach((sum) => f.set(sum, zero));
-        f.set(vAt, vBlock);
-        f.set(uAt, u);
-        f.set(left, channels.shrU(Math.log2(lanes)));
-        f.repeat(left, () => {
-          for (let lane = 0; lane < lanes; lane++) addChannel(lane);
-          f.increase(vAt, groupBytes);
-          f.increase(uAt, 32 * lanes);
-        });
-        f.set(left, channels.and(lanes - 1));
-        f.repeat(left, () => {
-          addChannel(0);
-          f.increase(vAt, 4);
-          f.increase(uAt, 32);
-        });
-        for (let tile = 0; tile < tiles; tile++) {
-          f.store(mAt, sums[2 * tile], tile * bytes);
-          if (wide) f.store(mAt, sums[2 * tile + 1], tile * bytes + 16);
-          else f.store(mAt.add(groupBytes), sums[2 * tile + 1], tile * bytes);
-        }
-        f.increase(vBlock, tiles * bytes);
-        f.increase(mAt, tiles * bytes);
-      });
-      f.increase(u, channelGroups.mul(32 * lanes));
-      f.increase(m, groupBytes.mul(8 / lanes));
     });
   });
 }
@@ -279,8 +217,7 @@ function emitForward(
     f.set(mAt, m);
     f.set(point, points);
     f.countdown(point, () => {
-      const any = (): void =>
-        f.call(product, vAt, uAt, mAt, s.channels, s.channelGroups, blocks, tileBlocks, s.groupBytes);
+      const any = (): void => f.call(product, vAt, uAt, mAt, s.channels, blocks, tileBlocks, s.groupBytes);
       if (kernels.wide) any();
       else f.if(s.channels.eq(3), () => f.call(imageProduct, vAt, uAt, mAt, blocks, tileBlocks, s.groupBytes), any);
       f.increase(vAt, s.vPointBytes);

@@ -11,11 +11,12 @@ import {
 } from './choose.ts';
 import { epilogueTable } from './epilogue.ts';
 import { keptFilters } from './kept-filters.ts';
+import { tilesTogether } from './tile-product.ts';
 import { gradientTileShape, type Taps, type TileShape, tileShape } from './winograd-algebra.ts';
 import { windowBytes, winogradFilters } from './winograd-filter-kernels.ts';
 import { winogradGradient, winogradReduce } from './winograd-gradient-kernels.ts';
 import {
-  chunkSizes, tilesTogether, winogradForward as forwardKernel,
+  chunkSizes, winogradForward as forwardKernel,
 } from './winograd-kernels.ts';
 import { pixelShape, temporaryPixels } from './winograd-transforms.ts';
 
