@@ -90,7 +90,8 @@ export const halvingFilterGradient: FilterGradient = launched((dout, x, dw, db, 
   const chunks = cut(g, wanted);
   const groupBytes = halvingPointCount * chunks.uPointBytes;
   const most = Math.max(2, Math.min(wanted, Math.floor(gradientGroupBytes / groupBytes)));
-  const groups = Math.ceil(chunks.chunks / Math.ceil(chunks.chunks / most)); // no more than the largest asks for
+  // as few as have no longer ones: each is one more sum to keep and to add up
+  const groups = Math.ceil(chunks.chunks / Math.ceil(chunks.chunks / most));
   const u = scratch(groups * groupBytes);
   const sums = scratch(groups * 4 * g.filters);
   launch(halvingGradient).from(halvingSizes, chunks).x(x).dout(dout).chunks(chunks.chunks).groups(groups)

@@ -25,8 +25,8 @@ export function tilesTogether({ wide }: Pick<KernelForm, 'wide'>): number {
 const chainDepth = 64;
 
 /**
- * product(v, u, m, channels, filterBlocks, tileBlocks, groupBytes): M = V U at one point, V (channel
- * group, tile) pixels, U (filter block, channel, 8), M (filter group, tile) pixels.
+ * product(v, u, m, channels, filterBlocks, tileBlocks, groupBytes): M = V U at one point, V (channel group, tile)
+ * pixels, U (filter block, channel, 8), M (filter group, tile) pixels.
  */
 export function emitTileProduct(kernels: KernelBuilder): FunctionReference {
   const { module, relaxed, wide } = kernels;

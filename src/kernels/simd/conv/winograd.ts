@@ -173,7 +173,8 @@ export const filterGradient: (
   // by vectors, as in `cut`
   const groupBytes = points * pointBytes(Math.ceil(g.channels / 4) * chunks.filterBlocks * 128);
   const most = Math.max(2, Math.min(gradientGroups, Math.floor(gradientGroupBytes / groupBytes)));
-  const groups = Math.ceil(chunks.chunks / Math.ceil(chunks.chunks / most)); // no more than the largest asks for
+  // as few as have no longer ones: each is one more sum to keep and to add up
+  const groups = Math.ceil(chunks.chunks / Math.ceil(chunks.chunks / most));
   const { blocksPerPart, parts } = partsOf(chunks.filterBlocks, hasFew ? 1 : groups);
   const { lanes } = pixelShape(form());
   const uPointBytes = pointBytes(chunks.channelGroups * blocksPerPart * 32 * lanes);
