@@ -2,12 +2,10 @@
  * The gradient at the filters of windows of 3x3 that move by 2, as jobs (see halving-algebra.ts, halving-tiles.ts): at
  * each of the 25 points dU = V^T Z summed over all tiles, then back to the taps, and the gradient at the bias.
  *
- *   dU   (25 points, kind, channel group, filter block, channels of the group, 8)
+ *   dU   (25 points, kind, group of 4 channels, filter block, 4 channels, 8)
  */
 
-import {
-  defineFunction, type FunctionReference, load, loadSplat, type Local, multiplyAdd, type Value,
-} from '../../../wasm/index.ts';
+import { type FunctionReference, load, type Local, type Value } from '../../../wasm/index.ts';
 import { Kernel, type KernelBuilder } from '../kernel.ts';
 import { eachOfEvenShare, shareOf } from '../vectors.ts';
 import { halvingFilterGradient, halvingPlaces as places, meeting } from './halving-algebra.ts';
@@ -29,52 +27,10 @@ const reduceArguments = {
 } as const;
 export const halvingReduce: Kernel<typeof reduceArguments> = new Kernel('f32_halving_filter_gradient', reduceArguments);
 
-/** Adds the kernels to the module; gathers come from emitHalving. */
-export function emitHalvingGradient(kernels: KernelBuilder, gathers: HalvingGathers): void {
-  emitGradient(kernels, gathers, emitGradientProduct(kernels));
+/** Adds the kernels to the module; gathers come from emitHalving, product takes whole groups of channels. */
+export function emitHalvingGradient(kernels: KernelBuilder, gathers: HalvingGathers, product: FunctionReference): void {
+  emitGradient(kernels, gathers, product);
   emitReduce(kernels);
-}
-
-/**
- * gradientProduct(v, z, du, groups, blocks, tiles, groupBytes): dU += V^T Z at one point. The sum over the tiles is
- * made apart and then added: one long chain through all chunks would lose precision.
- */
-function emitGradientProduct(kernels: KernelBuilder): FunctionReference {
-  const { module, relaxed, wide } = kernels;
-  const { lanes, bytes } = pixelShape(kernels);
-  return defineFunction(module, `f32_halving_gradient_gemm_${lanes}x8__simd128`, new Array<'i32'>(7).fill('i32'), [], (
-    f, v, z, du, groups, blocks, tiles, groupBytes,
-  ) => {
-    const [vAt, z0, z1, zBlock, blocksLeft, left] = f.locals('i32', 6);
-    const sums = f.locals('f32x4', 2 * lanes);
-    const [b0, b1, a] = f.locals('f32x4', 3);
-    f.countdown(groups, () => {
-      f.set(zBlock, z);
-      f.set(blocksLeft, blocks);
-      f.countdown(blocksLeft, () => {
-        sums.forEach((sum) => f.set(sum, zero));
-        f.set(vAt, v);
-        f.set(z0, zBlock);
-        f.set(z1, zBlock.add(wide ? 16 : groupBytes));
-        f.set(left, tiles);
-        f.countdown(left, () => {
-          f.set(b0, load('f32x4', z0));
-          f.set(b1, wide ? load('f32x4', z0, 16) : load('f32x4', z1));
-          for (let lane = 0; lane < lanes; lane++) {
-            f.set(a, loadSplat('f32x4', vAt, lane * 4));
-            f.set(sums[2 * lane], multiplyAdd(a, b0, sums[2 * lane], relaxed));
-            f.set(sums[2 * lane + 1], multiplyAdd(a, b1, sums[2 * lane + 1], relaxed));
-          }
-          for (const pointer of wide ? [vAt, z0] : [vAt, z0, z1]) f.increase(pointer, bytes);
-        });
-        sums.forEach((sum, i) => f.set(sum, sum.add(load('f32x4', du, i * 16))));
-        sums.forEach((sum, i) => f.store(du, sum, i * 16));
-        f.increase(du, 32 * lanes);
-        f.increase(zBlock, groupBytes.mul(8 / lanes));
-      });
-      f.increase(v, groupBytes);
-    });
-  });
 }
 
 /** Task: a group of chunks, whose dU and bias sums are added up in order. */
@@ -98,7 +54,7 @@ function emitGradient(kernels: KernelBuilder, gathers: HalvingGathers, product: 
       f.set(zAt, s.scratch.add(s.mOffset));
       f.set(duAt, du);
       eachPoint(f, (kinds) => {
-        f.call(product, vAt, zAt, duAt, kinds.mul(channelGroups), filterBlocks, tiles, s.groupBytes);
+        f.call(product, vAt, zAt, duAt, kinds.mul(channelGroups), filterBlocks, filterBlocks, tiles, s.groupBytes);
         f.increase(vAt, s.vPointBytes);
         f.increase(zAt, s.mPointBytes);
         f.increase(duAt, s.uPointBytes);
@@ -112,7 +68,6 @@ function emitGradient(kernels: KernelBuilder, gathers: HalvingGathers, product: 
  * gradient at the bias.
  */
 function emitReduce(kernels: KernelBuilder): void {
-  const { lanes } = pixelShape(kernels);
   kernels.define(halvingReduce, (f, s, task) => {
     const [filter, channel, at, left, to] = f.locals('i32', 5);
     const groupBytes = f.let(s.uPointBytes.mul(halvingPointCount));
@@ -133,10 +88,9 @@ function emitReduce(kernels: KernelBuilder): void {
 
     const first = f.let(task.shl(2));
     const kindBytes = f.let(filterBytes.mul(s.channels));
-    const inGroup = f.let(first.and(lanes - 1));
-    const group = f.let(s.u.add(first.sub(inGroup).mul(filterBytes)).add(inGroup.shl(5)));
+    const group = f.let(s.u.add(first.mul(filterBytes)));
     f.for(filter, 0, s.filters, 4, () => {
-      const block = f.let(group.add(filter.shrU(3).mul(32 * lanes)).add(filter.and(7).shl(2)));
+      const block = f.let(group.add(filter.shrU(3).shl(7)).add(filter.and(7).shl(2)));
       f.for(channel, 0, 4, 1, () => {
         const rows: Local[][] = [];
         for (let y = 0; y < places; y++) {

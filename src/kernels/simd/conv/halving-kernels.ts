@@ -15,7 +15,7 @@ import {
   eachPoint, eachTileRow, emitInputGradientRow, emitInputRow, emitOutputGradientRow, emitOutputRow,
   halvingPointCount, halvingSizes, halvingTemporaryPixels,
 } from './halving-tiles.ts';
-import { emitTileProduct, tilesTogether } from './tile-product.ts';
+import { tilesTogether } from './tile-product.ts';
 import { emitStoreBand, pixelShape } from './winograd-transforms.ts';
 
 /** Bytes of a filter's taps for one channel. */
@@ -44,10 +44,11 @@ export interface HalvingGathers {
   readonly gradient: FunctionReference;
 }
 
-/** Adds the kernels to the module; strip comes from emitWinograd. */
-export function emitHalving(kernels: KernelBuilder, strip: FunctionReference): HalvingGathers {
+/** Adds the kernels to the module; strip comes from emitWinograd, product is the tiles'. */
+export function emitHalving(
+  kernels: KernelBuilder, strip: FunctionReference, product: FunctionReference,
+): HalvingGathers {
   const gathers = { input: emitGather(kernels, strip), gradient: emitGatherGradient(kernels, strip) };
-  const product = emitTileProduct(kernels);
   const storeBand = emitStoreBand(kernels.module, pixelShape(kernels));
   emitFilters(kernels);
   emitForward(kernels, gathers.input, product, storeBand);

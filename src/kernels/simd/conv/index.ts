@@ -27,6 +27,7 @@ import { pointwiseBackward, pointwiseForward } from './pointwise.ts';
 import { emitPointwise } from './pointwise-kernels.ts';
 import { strideBackward, strideForward } from './pointwise-stride.ts';
 import { emitPointwiseStride } from './pointwise-stride-kernels.ts';
+import { emitGradientProduct, emitTileProduct } from './tile-product.ts';
 import { toeplitzBackward, toeplitzForward } from './toeplitz.ts';
 import { emitToeplitz } from './toeplitz-kernels.ts';
 import { winogradFilterGradient, winogradForward, winogradInputGradient } from './winograd.ts';
@@ -49,9 +50,10 @@ export function emitConvolution(kernels: KernelBuilder): void {
   emitDepthwiseQuads(kernels);
   emitBlocks(kernels);
   emitToeplitz(kernels);
-  const { strip, gather } = emitWinograd(kernels, emitWinogradFilters(kernels));
-  emitWinogradGradient(kernels, strip, gather);
-  emitHalvingGradient(kernels, emitHalving(kernels, strip));
+  const [product, gradientProduct] = [emitTileProduct(kernels), emitGradientProduct(kernels)];
+  const { strip, gather } = emitWinograd(kernels, emitWinogradFilters(kernels), product);
+  emitWinogradGradient(kernels, strip, gather, gradientProduct);
+  emitHalvingGradient(kernels, emitHalving(kernels, strip, product), gradientProduct);
 }
 
 /** Throws HeapExhausted, so that another backend computes, where padded planes would be large and empty. */

@@ -1,7 +1,8 @@
 /**
- * The product of transformed tiles and transformed filters at one point, which Winograd's convolutions and those of
- * halving-tiles.ts share. It needs no packing: a register tile of 4 tiles x 8 filters (8 x 8 in the wide form)
- * broadcasts one channel of each tile against a row of the transformed filters.
+ * The products at one point that Winograd's convolutions and those of halving-tiles.ts share: transformed tiles times
+ * transformed filters, and, for the gradient at the filters, transformed tiles times the transformed gradient. They
+ * need no packing: a register tile of 4 tiles x 8 filters (8 x 8 in the wide form) broadcasts one channel of each tile
+ * against a row of the transformed filters, one of 4 channels x 8 filters one of each channel against those of a tile.
  */
 
 import {
@@ -83,6 +84,60 @@ export function emitTileProduct(kernels: KernelBuilder): FunctionReference {
       });
       f.increase(u, blockBytes);
       f.increase(m, groupBytes.mul(8 / lanes));
+    });
+  });
+}
+
+/**
+ * gradientProduct(v, z, du, channelGroups, blocks, roomBlocks, tiles, groupBytes): dU += V^T Z at one point, for the
+ * first `rows` channels of each group (all of them, where it is left out) and so many blocks of filters, where dU has
+ * room for so many. Z (filter group, tile) pixels, dU (group of 4 channels, filter block, 4 channels, 8). The sum over
+ * the tiles is made apart and then added: one long chain through all chunks would lose precision.
+ */
+export function emitGradientProduct(
+  kernels: KernelBuilder, rows: number = pixelShape(kernels).lanes,
+): FunctionReference {
+  const { module, relaxed, wide } = kernels;
+  const { lanes, bytes } = pixelShape(kernels);
+  return defineFunction(module, `f32_gradient_product_${rows}x8__simd128`, new Array<'i32'>(8).fill('i32'), [], (
+    f, v, z, du, channelGroups, blocks, roomBlocks, tiles, groupBytes,
+  ) => {
+    const [vAt, z0, z1, zBlock, blocksLeft, left, duAt, duNext] = f.locals('i32', 8);
+    const blockBytes = f.let(roomBlocks.shl(7));
+    const sums = f.locals('f32x4', 2 * rows);
+    const [b0, b1, a] = f.locals('f32x4', 3);
+    f.countdown(channelGroups, () => {
+      f.set(zBlock, z);
+      f.set(blocksLeft, blocks);
+      f.set(duAt, du);
+      f.countdown(blocksLeft, () => {
+        sums.forEach((sum) => f.set(sum, zero));
+        f.set(vAt, v);
+        f.set(z0, zBlock);
+        f.set(z1, wide ? zBlock.add(16) : zBlock.add(groupBytes));
+        f.set(left, tiles);
+        f.countdown(left, () => {
+          f.set(b0, load('f32x4', z0));
+          f.set(b1, wide ? load('f32x4', z0, 16) : load('f32x4', z1));
+          for (let lane = 0; lane < rows; lane++) {
+            f.set(a, loadSplat('f32x4', vAt, lane * 4));
+            f.set(sums[2 * lane], multiplyAdd(a, b0, sums[2 * lane], relaxed));
+            f.set(sums[2 * lane + 1], multiplyAdd(a, b1, sums[2 * lane + 1], relaxed));
+          }
+          for (const pointer of wide ? [vAt, z0] : [vAt, z0, z1]) f.increase(pointer, bytes);
+        });
+        f.set(duNext, duAt);
+        for (let channel = 0; channel < rows; channel += 4) {
+          const added = sums.slice(2 * channel, 2 * channel + 8);
+          added.forEach((sum, i) => f.set(sum, sum.add(load('f32x4', duNext, i * 16))));
+          added.forEach((sum, i) => f.store(duNext, sum, i * 16));
+          f.increase(duNext, blockBytes);
+        }
+        f.increase(duAt, 128);
+        f.increase(zBlock, groupBytes.mul(8 / lanes));
+      });
+      f.increase(v, groupBytes);
+      f.increase(du, blockBytes.mul(lanes / 4));
     });
   });
 }

@@ -3,12 +3,10 @@
  * of the points dU = V^T Z summed over all tiles, then dw = G^T dU G. The gradient at the bias comes with it.
  */
 
-import {
-  constant, defineFunction, type FunctionReference, load, loadSplat, type Local, multiplyAdd,
-  type Value,
-} from '../../../wasm/index.ts';
+import { constant, type FunctionReference, load, type Local, type Value } from '../../../wasm/index.ts';
 import type { KernelBuilder } from '../kernel.ts';
 import { eachOfEvenShare, eachOfShare, least, shareOf } from '../vectors.ts';
+import { emitGradientProduct } from './tile-product.ts';
 import { everyTaps, filterGradientTransform, gradientTileShape, type Taps } from './winograd-algebra.ts';
 import { windowBytes } from './winograd-filter-kernels.ts';
 import { gatherArguments, type WinogradKernels, winogradKernels } from './winograd-kernels.ts';
@@ -29,13 +27,15 @@ const reduceArguments = {
 export const winogradReduce: WinogradKernels<typeof reduceArguments> =
   winogradKernels('filter_gradient', reduceArguments);
 
-/** Adds the gradient's kernels to the module; strip and gather come from emitWinograd. */
+/** Adds the gradient's kernels to the module; strip and gather come from emitWinograd, product takes whole groups. */
 export function emitWinogradGradient(
-  kernels: KernelBuilder, strip: FunctionReference, gather: FunctionReference,
+  kernels: KernelBuilder, strip: FunctionReference, gather: FunctionReference, product: FunctionReference,
 ): void {
   const { lanes } = pixelShape(kernels);
   // the last group may have few channels: an image has three
-  const products = [...new Set([3, 4, lanes])].map((rows) => ({ rows, product: emitGradientProduct(kernels, rows) }));
+  const few = [3, 4].filter((rows) => rows < lanes)
+    .map((rows) => ({ rows, product: emitGradientProduct(kernels, rows) }));
+  const products = [...few, { rows: lanes, product }];
   for (const taps of everyTaps) {
     emitGradient(kernels, taps, strip, gather, products);
     emitFilterGradient(kernels, taps);
@@ -46,57 +46,6 @@ export function emitWinogradGradient(
 interface Product {
   readonly rows: number;
   readonly product: FunctionReference;
-}
-
-/**
- * gradientProduct(v, z, du, channelGroups, blocks, roomBlocks, tiles, groupBytes): dU += V^T Z at one point, for the
- * first `rows` channels of each group and so many blocks of filters, where dU has room for so many. The sum over the
- * tiles is made apart and then added: one long chain through all chunks would lose precision.
- */
-function emitGradientProduct(kernels: KernelBuilder, rows: number): FunctionReference {
-  const { module, relaxed, wide } = kernels;
-  const { lanes, bytes } = pixelShape(kernels);
-  return defineFunction(module, `f32_winograd_gradient_gemm_${rows}x8__simd128`, new Array<'i32'>(8).fill('i32'), [], (
-    f, v, z, du, channelGroups, blocks, roomBlocks, tiles, groupBytes,
-  ) => {
-    const [vAt, z0, z1, zBlock, blocksLeft, left, duAt, duNext] = f.locals('i32', 8);
-    const blockBytes = f.let(roomBlocks.shl(7));
-    const sums = f.locals('f32x4', 2 * rows);
-    const [b0, b1, a] = f.locals('f32x4', 3);
-    f.countdown(channelGroups, () => {
-      f.set(zBlock, z);
-      f.set(blocksLeft, blocks);
-      f.set(duAt, du);
-      f.countdown(blocksLeft, () => {
-        sums.forEach((sum) => f.set(sum, zero));
-        f.set(vAt, v);
-        f.set(z0, zBlock);
-        f.set(z1, wide ? zBlock.add(16) : zBlock.add(groupBytes));
-        f.set(left, tiles);
-        f.countdown(left, () => {
-          f.set(b0, load('f32x4', z0));
-          f.set(b1, wide ? load('f32x4', z0, 16) : load('f32x4', z1));
-          for (let lane = 0; lane < rows; lane++) {
-            f.set(a, loadSplat('f32x4', vAt, lane * 4));
-            f.set(sums[2 * lane], multiplyAdd(a, b0, sums[2 * lane], relaxed));
-            f.set(sums[2 * lane + 1], multiplyAdd(a, b1, sums[2 * lane + 1], relaxed));
-          }
-          for (const pointer of wide ? [vAt, z0] : [vAt, z0, z1]) f.increase(pointer, bytes);
-        });
-        f.set(duNext, duAt);
-        for (let channel = 0; channel < rows; channel += 4) {
-          const added = sums.slice(2 * channel, 2 * channel + 8);
-          added.forEach((sum, i) => f.set(sum, sum.add(load('f32x4', duNext, i * 16))));
-          added.forEach((sum, i) => f.store(duNext, sum, i * 16));
-          f.increase(duNext, blockBytes);
-        }
-        f.increase(duAt, 128);
-        f.increase(zBlock, groupBytes.mul(8 / lanes));
-      });
-      f.increase(v, groupBytes);
-      f.increase(du, blockBytes.mul(lanes / 4));
-    });
-  });
 }
 
 /**

@@ -15,7 +15,7 @@ import {
 import { type ArgumentTypes, Kernel, type KernelBuilder } from '../kernel.ts';
 import { least, shareOf } from '../vectors.ts';
 import { nothingBytes } from './epilogue.ts';
-import { emitTileProduct, tilesTogether } from './tile-product.ts';
+import { tilesTogether } from './tile-product.ts';
 import { everyTaps, type Taps, tileShape } from './winograd-algebra.ts';
 import { emitPoolBand } from './winograd-pooling.ts';
 import {
@@ -51,15 +51,14 @@ const forwardArguments = {
 export const winogradForward: WinogradKernels<typeof gatherArguments & typeof forwardArguments> =
   winogradKernels('forward', { ...gatherArguments, ...forwardArguments });
 
-/** Adds the kernels to the module; gives the functions that the gradient's kernels share. */
+/** Adds the kernels to the module; product is the tiles'. Gives the functions that the gradient's kernels share. */
 export function emitWinograd(
-  kernels: KernelBuilder, filterTransforms: Readonly<Record<Taps, FunctionReference>>,
+  kernels: KernelBuilder, filterTransforms: Readonly<Record<Taps, FunctionReference>>, product: FunctionReference,
 ): { strip: FunctionReference; gather: FunctionReference } {
   const { module } = kernels;
   const shape = pixelShape(kernels);
   const strip = emitStrip(module, shape);
   const [gather, gatherLong] = ([3, 5] as const).map((taps) => emitGather(kernels, strip, taps));
-  const product = emitTileProduct(kernels);
   const imageProduct = emitImageProduct(kernels);
   const pad = emitPad(kernels);
   const storeBand = emitStoreBand(module, shape);
