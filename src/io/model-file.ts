@@ -3,7 +3,7 @@
  * it is taken up without knowing its class, and its tensors can be read by every program that reads safetensors.
  *
  *   metadata   format "tilegrad", version "1", architecture (JSON: see Architecture; for a course network its class and
- *              config), and where they are known classNames and inputShape (JSON)
+ *              config), where they are known classNames and inputShape (JSON), and a checksum (see checksum.ts)
  *   tensors    a module's state under its names; a course network's parameters (W1, b1, ...) and its state under
  *              state/; input/mean and input/std; sample/input and sample/output, two examples drawn at random and what
  *              the network made of them when it was saved (of further inputs and outputs sample/input_1, ...)
@@ -20,11 +20,12 @@ import { shapeText } from '../tensor/check.ts';
 import { sameShape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkBytes, type Bytes } from './bytes.ts';
+import { decodeWithChecksum, encodeWithChecksum } from './checksum.ts';
 import {
   checkNamesEach, checkPreprocessing, type Classifier, type ClassifierOptions, predict, type Preprocessing,
 } from './classifier.ts';
 import { parseJson } from './json.ts';
-import { decodeSafetensors, encodeSafetensors, type SafetensorsContent } from './safetensors.ts';
+import type { SafetensorsContent } from './safetensors.ts';
 import { type Sample, sampleOf, sampleTensors, withoutSample } from './sample.ts';
 
 /** The version that is written; all up to it are read. */
@@ -66,7 +67,7 @@ export function saveModel(model: Module | Network, options: ClassifierOptions = 
       if (ndim === 2) checkNamesEach(fn, classNames, outputs);
       Object.assign(tensors, sampleTensors(sample, sampleName));
     }
-    return encodeSafetensors(tensors, {
+    return encodeWithChecksum(tensors, {
       format: 'tilegrad', version: String(version), architecture: JSON.stringify(architectureOf(model)),
       ...(classNames === null ? {} : { classNames: JSON.stringify(classNames) }),
       ...(inputShape === null ? {} : { inputShape: JSON.stringify(inputShape) }),
@@ -87,8 +88,8 @@ function networkTensors(network: Network): Record<string, Tensor> {
 /**
  * The model in a file that saveModel or `tilegrad train` has written: the network itself, in test mode, and `predict`.
  * Nothing in the file is executed. Throws TypeError unless bytes is a Uint8Array, RangeError or TypeError for what is
- * no such file, for one of a newer version, for layers that are not known, and for tensors that are missing,
- * superfluous or of another shape. What it takes is bounded by the file's length.
+ * no such file, for one that was damaged or is of a newer version, for layers that are not known, and for tensors that
+ * are missing, superfluous or of another shape. What it takes is bounded by the file's length.
  */
 export function loadModel(bytes: Uint8Array): LoadedModel {
   const fn = 'loadModel';
@@ -109,7 +110,7 @@ export interface ReadModel {
 
 /** What is in a model file. Throws as loadModel does, without its name. */
 export function readModel(bytes: Uint8Array): ReadModel {
-  const content = decodeSafetensors(bytes);
+  const content = decodeWithChecksum(bytes);
   const [architecture, settings] = readHeader(content);
   const [tensors, sample] = withoutSample(content.tensors, sampleName);
   const { 'input/mean': mean, 'input/std': std, ...state } = tensors as Partial<typeof tensors>;

@@ -17,7 +17,7 @@ import { members, parseJson } from './json.ts';
 export interface SafetensorsContent {
   /** tensors by name, in the header's order */
   tensors: Record<string, Tensor>;
-  /** free text that the writer added; empty when there is none */
+  /** free text that the writer added, without the checksum of tilegrad's own files; empty when there is none */
   metadata: Record<string, string>;
 }
 
@@ -25,6 +25,9 @@ export interface SafetensorsContent {
 const maxHeaderBytes = 100_000_000;
 
 const metadataKey = '__metadata__';
+
+/** The metadata entry that checks a file's bytes (see checksum.ts): what is read and written anew has other bytes. */
+export const checksumKey = 'tilegrad crc32';
 
 /** Tensors that a file may hold, and metadata entries: each takes about 1 KiB of memory, even one without elements. */
 const mostNames = (fileLength: number): number => 100_000 + Math.floor(fileLength / 1024);
@@ -155,7 +158,7 @@ function readMetadata(fn: string, text: string, most: number): Record<string, st
     if (typeof value === 'string') return [key, value] as const;
     throw new RangeError(`${where} entry ${describe(key)} must be a string, got ${describe(value)}`);
   });
-  return Object.fromEntries(entries);
+  return Object.fromEntries(entries.filter(([key]) => key !== checksumKey));
 }
 
 function readEntry(fn: string, name: string, text: string): Entry {

@@ -19,11 +19,11 @@ import { checkBoolean, checkOneOf, checkOptions, describe } from '../runtime/che
 import { contiguousData } from '../tensor/internal.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { checkBytes, decodeUtf8, type Bytes } from './bytes.ts';
+import { decodeWithChecksum, encodeWithChecksum } from './checksum.ts';
 import { checkPreprocessing } from './classifier.ts';
 import { parseJson } from './json.ts';
 import { architectureOf, under } from './model-file.ts';
 import { decodeNpz, encodeNpz } from './npz.ts';
-import { decodeSafetensors, encodeSafetensors } from './safetensors.ts';
 import { type Sample, sampleOf, sampleTensors, withoutSample } from './sample.ts';
 
 export interface SaveStateOptions {
@@ -58,7 +58,7 @@ export function saveStateDict(model: Module | Network, options: SaveStateOptions
     const record: Record<string, Tensor> = module.stateDict();
     if (withSample) Object.assign(record, sampleTensors(sampleOf(module, inputShape), sampleName));
     const metadata = { format: 'pt', layout: 'pytorch', architecture: JSON.stringify(architectureOf(module)) };
-    if (format === 'safetensors') return encodeSafetensors(record, metadata);
+    if (format === 'safetensors') return encodeWithChecksum(record, metadata);
     const text = new TextEncoder().encode(JSON.stringify(metadata));
     return encodeNpz({ ...record, [note]: new Tensor(text, [text.length]) });
   });
@@ -74,7 +74,7 @@ export interface StateFile {
 /** Reads a state file. Throws as the decoders of the formats do. */
 export function readStateFile(bytes: Uint8Array): StateFile {
   const isZip = bytes[0] === 0x50 && bytes[1] === 0x4b;
-  const { tensors: all, metadata } = isZip ? withNote(decodeNpz(bytes)) : decodeSafetensors(bytes);
+  const { tensors: all, metadata } = isZip ? withNote(decodeNpz(bytes)) : decodeWithChecksum(bytes);
   const [state, sample] = withoutSample(all, sampleName);
   return { state, metadata, sample };
 }
@@ -91,8 +91,8 @@ function withNote(all: Record<string, Tensor>): { tensors: Record<string, Tensor
 /**
  * Takes up a state that saveStateDict or a PyTorch program has written, safetensors or npz. Returns the names that were
  * missing and unknown, as loadStateDict of modules does. Throws, and changes nothing, TypeError or RangeError for what
- * is no such file, another layout, none where a square Linear weight leaves it open, and for entries that are missing,
- * unknown (unless strict is false) or of another shape.
+ * is no such file or was damaged, another layout, none where a square Linear weight leaves it open, and for entries
+ * that are missing, unknown (unless strict is false) or of another shape.
  */
 export function loadStateDict(
   model: Module | Network, bytes: Uint8Array, options: LoadStateFileOptions = {},
