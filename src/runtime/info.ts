@@ -50,7 +50,7 @@ export function describeComputing(computing: Computing): Info {
     why.push('relaxed SIMD is asked for, but this engine has none; a newer one has it (Node 22 and later)');
   }
   if (simd && found.relaxedSimd && !wanted.relaxedSimd) {
-    why.push('relaxed SIMD is off, because it rounds differently from machine to machine; it is faster, and ' +
+    why.push('relaxed SIMD is off, because it rounds differently from machine to machine; it can be faster, and ' +
       'configure({ relaxedSimd: true }) turns it on');
   }
   if (!simd && wanted.backend !== 'auto') {

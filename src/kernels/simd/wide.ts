@@ -38,7 +38,7 @@ export function setWideProof(given: WideProof | null): void {
 export function whyNotWide(): string | null {
   if (!settings().wideSimd) return 'wide SIMD is off; configure({ wideSimd: true }) turns it on';
   if (proof === null) {
-    return "wide SIMD is asked for, but there is nobody to prove that it is safe here: import 'tilegrad/node', in Node";
+    return "wide SIMD is asked for, but the test whether it is safe is missing: import 'tilegrad/node', in Node";
   }
   if (!isProven) {
     verdict = proof();

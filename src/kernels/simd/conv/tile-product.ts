@@ -74,8 +74,10 @@ export function emitTileProduct(kernels: KernelBuilder): FunctionReference {
             f.increase(vAt, 4);
             f.increase(uAt, 32);
           });
-          const second = f.let(mAt.add(wide ? 16 : groupBytes));
-          const places = sums.map((_, i): [Local, number] => [i % 2 === 0 ? mAt : second, (i >> 1) * bytes]);
+          // a pair has one address: with another for its second vector the engine would join nothing here
+          const second = wide ? mAt : f.let(mAt.add(groupBytes));
+          const places = sums.map((_, i): [Local, number] =>
+            i % 2 === 0 ? [mAt, (i >> 1) * bytes] : [second, (i >> 1) * bytes + (wide ? 16 : 0)]);
           f.if(later, () => sums.forEach((sum, i) => f.set(sum, sum.add(load('f32x4', ...places[i])))));
           sums.forEach((sum, i) => f.store(places[i][0], sum, places[i][1]));
         }, () => left.gt(0));
