@@ -1,15 +1,15 @@
 /**
- * The programs of README and docs/recipes.md, run as a reader runs them: each in a folder of its own, against the
+ * The programs of README, docs/recipes.md and docs/pytorch.md, run as a reader runs them: each in a folder of its own, against the
  * library's sources. What a recipe prints must be what its page says, but for the figures' digits.
  */
 
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodePng } from '../src/viz/index.ts';
-import { execute, linesOf, programsOf } from './support/programs.ts';
+import { execute, linesOf, programsOf, root } from './support/programs.ts';
 
 const [readme, modules] = await programsOf('README.md');
 const recipes = await programsOf('docs/recipes.md');
@@ -75,6 +75,15 @@ describe('a program of the pages', () => {
     const lines = (await execute(modules.code, folder)).trim().split('\n');
     expect([lines[0], lines.length]).toEqual(['[ 2, 4, 6 ]', 5]);
     expect(Number(lines[4])).toBeGreaterThan(0.7);
+  });
+
+  it('docs/pytorch.md: a state is written, and taken up again', { timeout: 120_000 }, async () => {
+    const page = await readFile(join(root, 'docs/pytorch.md'), 'utf8');
+    const [write, read, ...others] = [...page.matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, code]) => code);
+    expect(others).toEqual([]);
+    await execute(write, folder);
+    await copyFile(join(folder, 'model.npz'), join(folder, 'back.npz')); // in Python's place
+    await execute(write + read, folder);
   });
 
   const archive = process.env['CIFAR10'] ?? '';

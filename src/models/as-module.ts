@@ -45,7 +45,10 @@ export function networkModule(network: Network): Sequential {
     if (record.kind !== 'batchnorm') continue;
     const { runningMean, runningVar } = (record as BatchnormRecord).param;
     if (runningMean === undefined || runningVar === undefined) {
-      throw new RangeError(`${fn}: network has no running averages for its batchnorm before the first training pass`);
+      throw new RangeError(
+        `${fn}: network has no running averages for its batchnorm before the first training pass: ` +
+        'train it, or compute a loss with labels once, as loss(X, y)',
+      );
     }
     const averages = { running_mean: runningMean, running_var: runningVar };
     module.loadStateDict(averages, { strict: false });

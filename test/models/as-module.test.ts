@@ -90,7 +90,8 @@ describe('wrong networks', () => {
   });
 
   it('without running averages are no chain yet', () => {
-    expect(() => models.networkModule(networks.DeepConvNet())).toThrow(/no running averages/);
+    expect(() => models.networkModule(networks.DeepConvNet()))
+      .toThrow(/no running averages.*: train it, or compute a loss with labels once, as loss\(X, y\)$/);
   });
 
   it('of a class of their own are not described', () => {
