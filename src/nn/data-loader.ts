@@ -51,9 +51,10 @@ export class DataLoader<X extends Inputs = Tensor> implements Iterable<Batch<X>>
    * Over inputs x (N, ...) of any element type, or several of them, and targets y: N labels, or a tensor (N, ...).
    * Throws TypeError for arguments of the wrong kind, RangeError for lengths that differ, indices outside and a batch
    * size below 1.
+   *
+   * @param fn what the errors name: the function that was called, where that makes the loader
    */
-  constructor(x: X, y: Labels, options: DataLoaderOptions<X> = {}) {
-    const fn = 'DataLoader';
+  constructor(x: X, y: Labels, options: DataLoaderOptions<X> = {}, fn: string = 'DataLoader') {
     checkOptions(fn, options, ['batchSize', 'shuffle', 'dropLast', 'indices', 'rng', 'augment']);
     const examples = countExamples(fn, x);
     this.#x = x;

@@ -189,7 +189,7 @@ class Run<X extends Inputs> {
     const rng = checkRandomSource(fn, 'rng', options.rng ?? defaultRng());
     checkBoolean(fn, 'shuffle', shuffle);
     const [indices, validation] = splitOff(fn, x, y, options.validation);
-    this.#loader = new DataLoader(x, y, { batchSize, shuffle, rng, augment, indices });
+    this.#loader = new DataLoader(x, y, { batchSize, shuffle, rng, augment, indices }, fn);
     this.#validation = validation;
     this.#generators = [rng, ...net.modules().flatMap((module) => module.generators())];
     if (options.resume !== undefined) this.#resume(options.resume);

@@ -112,7 +112,7 @@ export abstract class Trainable extends Module {
     const fn = `${this.constructor.name}.evaluate`;
     checkOptions(fn, options, ['batchSize']);
     const { loss, metrics } = this.compiled('evaluate');
-    const loader = new DataLoader(x, y, { batchSize: options.batchSize ?? 100 });
+    const loader = new DataLoader(x, y, { batchSize: options.batchSize ?? 100 }, fn);
     if (countExamples(fn, x) === 0) throw new RangeError(`${fn}: x must hold at least one example, got none`);
     const mean = new Mean();
     for (const metric of metrics) metric.reset();

@@ -103,8 +103,8 @@ describe('training', () => {
 
   it.each<[string, RegExp, Tensor, number[]]>([
     ['labels out of range', /^crossEntropy: targets\[.\] must be an integer from 0 to 2, got 3/, x, [0, 1, 2, 3]],
-    ['negative labels', /^DataLoader: y\[1\] must be an integer/, x, [0, -1, 2, 0]],
-    ['too few labels', /^DataLoader: y must have a target for each of 4 examples/, x, [0, 1]],
+    ['negative labels', /^Sequential\.fit: y\[1\] must be an integer/, x, [0, -1, 2, 0]],
+    ['too few labels', /^Sequential\.fit: y must have a target for each of 4 examples, got 2/, x, [0, 1]],
     ['other features', /^0: Linear: x must have 3 features/, zeros([4, 2], 'float32'), y],
   ])('refuses %s', async (_, message, inputs, labels) => {
     await expect(nn.sequential(new nn.Linear(3, 3)).compile().fit(inputs, labels)).rejects.toThrow(message);
