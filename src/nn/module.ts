@@ -270,7 +270,7 @@ export abstract class Module {
     if (strict && missing.length + unexpected.length > 0) {
       throw new TypeError(
         `${fn}: the state does not fit: ${listed('missing', missing)}${missing.length * unexpected.length > 0 ? '; ' : ''}` +
-        `${listed('unknown', unexpected)}; { strict: false } passes over them`,
+        `${listed('unknown', unexpected)}; { strict: false } loads the others`,
       );
     }
     const present = [...entries].filter(([name]) => Object.hasOwn(state, name));
