@@ -12,7 +12,7 @@ import { convRecord } from '../layers/records/convolution.ts';
 import { reluRecord } from '../layers/records/elementwise.ts';
 import { batchnormRecord } from '../layers/records/normalization.ts';
 import { maxPoolRecord } from '../layers/records/pooling.ts';
-import { checkBoolean, checkNumber, checkOneOf, checkOptions } from '../runtime/check.ts';
+import { checkBoolean, checkNumber, checkOptions, describe } from '../runtime/check.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { Network } from './network.ts';
 import { checkNetworkOptions, networkOptions } from './options.ts';
@@ -49,8 +49,10 @@ export class DeepConvNet extends Network {
     if (filters.length === 0) throw new RangeError(`${fn}: numFilters must name at least one convolution, got none`);
     const pooled = checkPools(fn, maxPools ?? possiblePools(imageShape, filters.length), filters.length);
     checkBoolean(fn, 'batchnorm', batchnorm);
-    if (typeof weightScale === 'string') checkOneOf(fn, 'weightScale (or a number)', weightScale, ['kaiming']);
-    else checkNumber(fn, 'weightScale', weightScale, 0);
+    if (typeof weightScale !== 'string') checkNumber(fn, 'weightScale', weightScale, 0);
+    else if (weightScale !== 'kaiming') {
+      throw new RangeError(`${fn}: weightScale must be "kaiming" or a number, got ${describe(weightScale)}`);
+    }
     const shapes = shapesAlong(fn, imageShape, filters, pooled);
     const shared = checkNetworkOptions(fn, options);
     const { rng, dtype, numClasses } = shared;

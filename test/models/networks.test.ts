@@ -140,7 +140,7 @@ describe('bad options', () => {
     ],
     'another word for a weight scale': [
       () => new DeepConvNet({ weightScale: 'xavier' as never }), RangeError,
-      'DeepConvNet: weightScale (or a number) must be one of kaiming, got "xavier"',
+      'DeepConvNet: weightScale must be "kaiming" or a number, got "xavier"',
     ],
   };
   it.each(Object.entries(cases))('%s', (_, [build, type, message]) => {

@@ -1,7 +1,7 @@
 /** The course's deep network as a chain of modules. */
 
 import { checkImageShape, checkPools, checkSizes, possiblePools, shapesAlong } from '../../layers/image-network.ts';
-import { checkBoolean, checkNumber, checkOneOf } from '../../runtime/check.ts';
+import { checkBoolean, checkNumber, describe } from '../../runtime/check.ts';
 import { sizeOf } from '../../tensor/shape.ts';
 import { sequential, type Sequential } from '../containers.ts';
 import { Conv2d } from '../layers/convolution.ts';
@@ -43,8 +43,10 @@ export function deepConvNet(options: DeepOptions = {}): Sequential {
   if (filters.length === 0) throw new RangeError(`${fn}: numFilters must name at least one convolution, got none`);
   const pooled = checkPools(fn, maxPools ?? possiblePools(image, filters.length), filters.length);
   checkBoolean(fn, 'batchnorm', batchnorm);
-  if (typeof weightScale === 'string') checkOneOf(fn, 'weightScale (or a number)', weightScale, ['kaiming']);
-  else checkNumber(fn, 'weightScale', weightScale, 0);
+  if (typeof weightScale !== 'string') checkNumber(fn, 'weightScale', weightScale, 0);
+  else if (weightScale !== 'kaiming') {
+    throw new RangeError(`${fn}: weightScale must be "kaiming" or a number, got ${describe(weightScale)}`);
+  }
   const shapes = shapesAlong(fn, image, filters, pooled);
   const net = sequential(
     ...filters.flatMap((count, i) => [
