@@ -117,6 +117,8 @@ describe('loadDataSet', () => {
     expect(await recogniseDataSet(folder)).toEqual({ kind: 'folder', path: folder });
     await expect(recogniseDataSet(join(folder, 'a/x.png'))).rejects.toThrow(/is no data set that is known: expected CIFAR-10/);
     await expect(recogniseDataSet(join(folder, 'a'))).rejects.toThrow(/is no data set that is known/);
+    await expect(loadDataSet(join(folder, 'no'))).rejects.toThrow(`loadDataSet: cannot read ${join(folder, 'no')}: no such`);
+    await expect(recogniseDataSet(join(folder, 'no'))).rejects.toThrow(/^recogniseDataSet: cannot read/);
     await expect(recogniseDataSet(join(folder, 'no\u001b[31m'))).rejects.toThrow('no\\x1b[31m: no such file or folder (ENOENT)');
   });
 });

@@ -17,7 +17,7 @@ import type { UnreadableFile } from '../pictures/list-folder.ts';
 import { loadCifar100 } from './cifar100.ts';
 import { imageFolderOptionNames, loadImageFolder } from './image-folder.ts';
 import type { ImageFolder, ImageFolderOptions } from './image-folder.ts';
-import { recogniseDataSet } from './recognise.ts';
+import { recognise } from './recognise.ts';
 import type { DataSetPlace, IdxFiles } from './recognise.ts';
 import { maxFileBytes, wholeFile } from './whole-file.ts';
 
@@ -50,7 +50,7 @@ export async function loadDataSet(path: string, options: LoadDataSetOptions = {}
   const fn = 'loadDataSet';
   checkOptions(fn, options, [...imageFolderOptionNames, 'layout']);
   const { layout, ...folderOptions } = options;
-  const place = await recogniseDataSet(path);
+  const place = await recognise(fn, path);
   if (place.kind === 'folder') {
     const folder = await loadImageFolder(path, folderOptions);
     const { train, test, classNames, unreadable } = folder;

@@ -35,11 +35,16 @@ const recognisedText: string = "CIFAR-10's or CIFAR-100's binary release, IDX fi
  *
  * @throws DataFileError for a path that leads nowhere, or to none of the data sets, saying which there are
  */
-export async function recogniseDataSet(path: string): Promise<DataSetPlace> {
-  const fn = 'recogniseDataSet';
+export function recogniseDataSet(path: string): Promise<DataSetPlace> {
+  return recognise('recogniseDataSet', path);
+}
+
+/** recogniseDataSet in another function's name. */
+export async function recognise(fn: string, path: string): Promise<DataSetPlace> {
   try {
     const found = await stat(path);
-    const place = found.isDirectory() ? await recogniseFolder(path) : found.isFile() ? await recogniseFile(path) : null;
+    const place = found.isDirectory() ? await recogniseFolder(fn, path)
+      : found.isFile() ? await recogniseFile(fn, path) : null;
     if (place !== null) return place;
   } catch (error) {
     throw explainedFileError(fn, path, error);
@@ -47,11 +52,11 @@ export async function recogniseDataSet(path: string): Promise<DataSetPlace> {
   throw new DataFileError(`${fn}: ${path} is no data set that is known: expected ${recognisedText}`, path);
 }
 
-async function recogniseFile(path: string): Promise<DataSetPlace | null> {
+async function recogniseFile(fn: string, path: string): Promise<DataSetPlace | null> {
   const head = await readHead(path);
   if (head[0] === 0x50 && head[1] === 0x4b) return { kind: 'npz', path };
   const start = isGzip(head) ? await inflatedStart(path) : head;
-  if (isIdx(start)) return recogniseIdx(folderOf(path));
+  if (isIdx(start)) return recogniseIdx(fn, folderOf(path));
   if (!isTar(start)) return null;
   const names = await archiveNames(path);
   if (cifar100Files.every((name) => names.includes(name))) return { kind: 'cifar100', path, isFolder: false };
@@ -59,7 +64,7 @@ async function recogniseFile(path: string): Promise<DataSetPlace | null> {
   return { kind: 'cifar10', path };
 }
 
-async function recogniseFolder(path: string): Promise<DataSetPlace | null> {
+async function recogniseFolder(fn: string, path: string): Promise<DataSetPlace | null> {
   const entries = await entriesOf(path);
   const names = entries.map(({ name }) => name);
   const files = entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
@@ -67,10 +72,10 @@ async function recogniseFolder(path: string): Promise<DataSetPlace | null> {
   if (isCifar10 || files.some((name) => otherVersion(name) !== null)) return { kind: 'cifar10', path };
   if (cifar100Files.every((name) => files.includes(name))) return { kind: 'cifar100', path, isFolder: true };
   if (names.includes(cifar100Folder)) return { kind: 'cifar100', path: join(path, cifar100Folder), isFolder: true };
-  const idx = await recogniseIdx(path);
+  const idx = await recogniseIdx(fn, path);
   if (idx !== null) return idx;
   const archives = files.filter((name) => /\.(npz|tar|tgz|tar\.gz)$/i.test(name));
-  if (archives.length === 1) return recogniseFile(join(path, archives[0]));
+  if (archives.length === 1) return recogniseFile(fn, join(path, archives[0]));
   return entries.some((entry) => entry.isDirectory()) ? { kind: 'folder', path } : null;
 }
 
@@ -93,7 +98,7 @@ async function archiveNames(path: string): Promise<string[]> {
 }
 
 /** The IDX files of a folder: images have three axes or more, labels one; test files say so in their names. */
-async function recogniseIdx(folder: string): Promise<DataSetPlace | null> {
+async function recogniseIdx(fn: string, folder: string): Promise<DataSetPlace | null> {
   const found: { -readonly [role in keyof IdxFiles]?: string } = {};
   for (const entry of await entriesOf(folder)) {
     if (entry.isDirectory() || !/idx\d?|ubyte/i.test(entry.name)) continue;
@@ -107,7 +112,7 @@ async function recogniseIdx(folder: string): Promise<DataSetPlace | null> {
     const role = isImages ? (isTest ? 'xTest' : 'xTrain') : (isTest ? 'yTest' : 'yTrain');
     if (found[role] !== undefined) {
       const which = `${isTest ? 'test' : 'training'} ${isImages ? 'images' : 'labels'}`;
-      throw new DataFileError(`recogniseDataSet: ${folder} holds two IDX files of ${which}: ${found[role]} and ${path}`, folder);
+      throw new DataFileError(`${fn}: ${folder} holds two IDX files of ${which}: ${found[role]} and ${path}`, folder);
     }
     found[role] = path;
   }
@@ -115,7 +120,7 @@ async function recogniseIdx(folder: string): Promise<DataSetPlace | null> {
   if (xTrain === undefined && yTrain === undefined && xTest === undefined) return null;
   if (xTrain === undefined || yTrain === undefined || (xTest === undefined) !== (yTest === undefined)) {
     const have = Object.values(found).join(', ');
-    throw new DataFileError(`recogniseDataSet: ${folder} lacks IDX files: expected images and labels of both parts, got ${have}`, folder);
+    throw new DataFileError(`${fn}: ${folder} lacks IDX files: expected images and labels of both parts, got ${have}`, folder);
   }
   return { kind: 'idx', path: folder, files: { xTrain, yTrain, xTest, yTest } };
 }
