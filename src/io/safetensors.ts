@@ -95,7 +95,11 @@ export function encodeSafetensors(
  * file does not contain, and a hostile header takes no more than a small multiple of its length.
  */
 export function decodeSafetensors(bytes: Uint8Array): SafetensorsContent {
-  const fn = 'decodeSafetensors';
+  return decodeFor('decodeSafetensors', bytes);
+}
+
+/** decodeSafetensors in another function's name. */
+export function decodeFor(fn: string, bytes: Uint8Array): SafetensorsContent {
   checkBytes(fn, bytes);
   const dataStart = 8 + headerLengthOf(fn, bytes);
   const data = bytes.subarray(dataStart);

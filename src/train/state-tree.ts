@@ -5,9 +5,9 @@
  * the last four bytes of the file are the CRC-32 of all before them, so that a file altered anywhere is refused.
  */
 
-import { checkBytes, type Bytes } from '../io/bytes.ts';
+import type { Bytes } from '../io/bytes.ts';
 import { crc32 } from '../io/crc32.ts';
-import { decodeSafetensors, encodeSafetensors } from '../io/safetensors.ts';
+import { decodeFor, encodeSafetensors } from '../io/safetensors.ts';
 import { checkStructure, parseJson } from '../io/json.ts';
 import type { StateTree } from '../models/model.ts';
 import { describe } from '../runtime/check.ts';
@@ -77,7 +77,7 @@ function freeName(tensors: Record<string, Tensor>, wanted: string): string {
  * file in which any byte was altered, one of another label, and references that lead nowhere.
  */
 export function decodeTree(fn: string, label: string, bytes: Uint8Array): StateTree {
-  const { tensors, metadata } = decodeSafetensors(checkBytes(fn, bytes));
+  const { tensors, metadata } = decodeFor(fn, bytes);
   if (!Object.hasOwn(metadata, label)) throw new RangeError(`${fn}: the file is not a ${label}`);
   if (checksumOf(bytes).getUint32(0, true) !== crc32(bytes.subarray(0, -checksumBytes))) {
     throw new RangeError(`${fn}: the ${label} is damaged (its checksum does not match its contents)`);

@@ -220,7 +220,7 @@ describe('Solver.restore refuses, and changes nothing:', () => {
 
   it.each<[string, Uint8Array, SolverOptions, string]>([
     ['a file of another kind', encodeSafetensors({ W: zeros(1) }), {}, 'Solver.restore: the file is not a tilegrad checkpoint'],
-    ['a truncated file', good.subarray(0, good.length - 1), {}, 'decodeSafetensors: the tensors take'],
+    ['a truncated file', good.subarray(0, good.length - 1), {}, 'Solver.restore: the tensors take'],
     ['broken JSON', sealed({}, { 'tilegrad checkpoint': '{' }), {}, 'is damaged: its metadata is not valid JSON'],
     ['a list', sealed({}, { 'tilegrad checkpoint': '[]' }), {}, 'the checkpoint is damaged'],
     ['a later version', set('version', 3), {}, 'the checkpoint has version 3, this library reads 2'],
