@@ -160,9 +160,11 @@ export function predict(
   const top = checkInteger(fn, 'top', options.top ?? 1, 1);
   const examples = examplesOf(fn, pictures, preprocessing.inputShape);
   const isProbability = endsInSoftmax(model);
+  const given = pictures instanceof Tensor ? shapeText(pictures.shape) : null;
   const found: Prediction[] = [];
   for (let start = 0; start < examples.length; start += batchSize) {
-    const prepared = examples.slice(start, start + batchSize).map((example) => prepare(fn, example, preprocessing));
+    const prepared = examples.slice(start, start + batchSize)
+      .map((example) => prepare(fn, example, preprocessing, given));
     const odd = prepared.findIndex(({ shape }) => shapeText(shape) !== shapeText(prepared[0].shape));
     if (odd >= 0) {
       const shapes = [prepared[0], prepared[odd]].map(({ shape }) => shapeText(shape)).join(' and ');
@@ -215,10 +217,15 @@ function oneExample(fn: string, name: string, given: AnyPicture): Tensor {
   }
 }
 
-/** An example as the network takes it. */
-function prepare(fn: string, example: Tensor, { inputShape, mean, std }: Preprocessing): Tensor {
+/** An example as the network takes it; given: the shape of what was asked about, where it is one tensor. */
+function prepare(
+  fn: string, example: Tensor, { inputShape, mean, std }: Preprocessing, given: string | null,
+): Tensor {
   let x = example;
+  const got = given ?? shapeText(example.shape);
   if (example.dtype === 'uint8') {
+    const isFitted = inputShape?.length === 3;
+    checkChannelsFirst(fn, example, isFitted ? inputShape : (mean ?? std)?.shape, isFitted, got);
     x = inputShape?.length === 3 ? fitPicture(example, inputShape as [number, number, number]) : example;
     const [channels] = x.shape;
     x = normalizeImages(x.expandDims(0), mean ?? zeros([channels, 1, 1]), std ?? ones([channels, 1, 1])).slice(0);
@@ -227,9 +234,22 @@ function prepare(fn: string, example: Tensor, { inputShape, mean, std }: Preproc
     throw new TypeError(`${fn}: pictures must be uint8, or float where they are prepared, got ${example.dtype}`);
   }
   if (inputShape !== null && shapeText(x.shape) !== shapeText(inputShape)) {
-    throw new RangeError(`${fn}: a prepared example must have shape ${shapeText(inputShape)}, got ${shapeText(x.shape)}`);
+    const whole = got === shapeText(x.shape) ? '' : ` (of pictures ${got})`;
+    throw new RangeError(
+      `${fn}: a prepared example must have shape ${shapeText(inputShape)}, got ${shapeText(x.shape)}${whole}`,
+    );
   }
   return x;
+}
+
+/** Throws RangeError for a picture whose channels cannot be made those of a shape (C, ...), or must be them. */
+function checkChannelsFirst(
+  fn: string, { ndim, shape: [channels] }: Tensor, form: readonly number[] | undefined, isFitted: boolean, got: string,
+): void {
+  if (ndim !== 3 || form === undefined || channels === form[0]) return;
+  if (isFitted && (form[0] === 1 || form[0] === 3) && channels >= 1 && channels <= 4) return;
+  const size = isFitted ? shapeText(form) : `${form[0]}xHxW`;
+  throw new RangeError(`${fn}: pictures must be ${size} or Nx${size}, channels first, got ${got}`);
 }
 
 /** A module of a class that nobody has made known is taken to give scores, as losses on logits want them. */

@@ -145,6 +145,14 @@ describe('predict', () => {
 
   it('refuses what are no pictures, and examples of another shape', () => {
     expect(() => asked.predict(zeros([3, 31, 32]))).toThrow('predict: a prepared example must have shape 3x32x32, got 3x31x32');
+    expect(() => asked.predict(zeros([2, 32, 32, 3], 'uint8')))
+      .toThrow('predict: pictures must be 3x32x32 or Nx3x32x32, channels first, got 2x32x32x3');
+    expect(() => asked.predict([zeros([32, 32, 3], 'uint8')])).toThrow('channels first, got 32x32x3');
+    const flat = classifier(new models.TwoLayerNet(), { mean: [1, 2, 3] });
+    expect(() => flat.predict(zeros([2, 32, 32, 3], 'uint8')))
+      .toThrow('predict: pictures must be 3xHxW or Nx3xHxW, channels first, got 2x32x32x3');
+    expect(() => flat.predict(zeros([2, 3, 28, 28], 'uint8')))
+      .toThrow('predict: a prepared example must have shape 3072, got 2352 (of pictures 2x3x28x28)');
     expect(() => asked.predict(zeros([2, 3, 32, 32], 'int32'))).toThrow('predict: pictures must be uint8, or float');
     expect(() => asked.predict(zeros([32, 32], 'uint8'))).toThrow('predict: pictures must have 3 or 4 axes');
     expect(() => asked.predict('cat.png' as never)).toThrow(TypeError);
