@@ -1,6 +1,6 @@
 /**
- * The programs of README, docs/recipes.md and docs/pytorch.md, run as a reader runs them: each in a folder of its own, against the
- * library's sources. What a recipe prints must be what its page says, but for the figures' digits.
+ * The programs of README, docs/recipes.md and docs/pytorch.md, run as a reader runs them: each in a folder of its own,
+ * against the library's sources. What a recipe prints must be what its page says, but for the figures' digits.
  */
 
 import { existsSync } from 'node:fs';

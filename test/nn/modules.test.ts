@@ -36,7 +36,8 @@ describe('Module', () => {
     const [net, other] = [new Net(), new Net()];
     const before = other.stateDict();
     const { scale: _, ...partial } = net.stateDict();
-    expect(() => other.loadStateDict({ ...partial, more: ones(1) })).toThrow(/missing "scale"; unknown "more"; \{ strict: false \} loads the others$/);
+    expect(() => other.loadStateDict({ ...partial, more: ones(1) }))
+      .toThrow(/missing "scale"; unknown "more"; \{ strict: false \} loads the others$/);
     expect(() => other.loadStateDict({ ...net.stateDict(), scale: ones(3) })).toThrow(/scale must have shape 2, got 3/);
     expect(other.stateDict()).toEqual(before);
     expect(other.loadStateDict({ ...partial, more: ones(1) }, { strict: false }))
