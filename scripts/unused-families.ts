@@ -2,7 +2,7 @@
  * Leaves families of kernels out of a page that cannot ask for them, or seldom does. For group norm and the SVM loss
  * the next simpler backend would stand in, for depthwise convolution and windows of 6 to 8 taps or with a stride the
  * direct one, which also takes those of tiny images that are not the usual 3x3 on 2x2 pixels; the page neither crops
- * images nor changes their colours, and has no definition of that.
+ * images nor changes their colours, and has no definition of that. Nor is there anybody to prove wide SIMD.
  */
 
 import type { Plugin } from 'esbuild';
@@ -26,6 +26,7 @@ const families: Readonly<Record<string, string>> = {
     export { emitSoftmax as emitLosses }; export const lossKernels = { softmaxLoss };`,
   'conv/blocks.ts': `export function emitBlocks() {}
     export { directForward as blockedForward, directFilterGradient as blockedFilterGradient } from './direct.ts';`,
+  'simd/wide.ts': "export const whyNotWide = () => 'wide SIMD is for Node'; export function setWideProof() {}",
   'conv/dense.ts': direct('dense'),
   'conv/dense-kernels.ts': 'export function emitDense() {}',
   'conv/depthwise.ts': direct('depthwise'),

@@ -152,7 +152,10 @@ export interface ConvKernels {
   convForward(
     x: FloatArray, w: FloatArray, b: FloatArray | null, out: FloatArray, g: ConvGeometry, epilogue: Epilogue,
   ): void;
-  /** Gradients of sum(out * dout); dx is left out when null. Pixels that no window reaches get zero gradient. */
+  /**
+   * Gradients of sum(out * dout); dx is left out when null. Pixels that no window reaches get zero gradient, as long as
+   * weights are finite: such a pixel may count as a border, see above.
+   */
   convBackward(
     dout: FloatArray, x: FloatArray, w: FloatArray, dx: FloatArray | null, dw: FloatArray, db: FloatArray,
     g: ConvGeometry,

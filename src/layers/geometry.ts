@@ -8,7 +8,7 @@
  *            other strides it is TensorFlow's rule.
  *
  * With a pad in numbers the output has floor((size + 2 pad - extent) / stride) + 1 rows or columns, where a window of k
- * taps extends over (k - 1) dilation + 1 pixels; pixels that no window reaches get zero gradient.
+ * taps extends over (k - 1) dilation + 1 pixels; pixels that no window reaches get zero gradient (of finite weights).
  */
 
 import type { AvgPoolGeometry, ConvGeometry, PoolGeometry } from '../kernels/contract.ts';

@@ -216,21 +216,41 @@ describe('convolution', () => {
     checkErrors(g);
   });
 
-  it('of windows of 3 that move by 2 keeps pixels that none of them meets out of everything', () => {
-    const g = geometry(8, 16, 22, 23, 16, 3, 3, 2, 0);
-    const [x, w] = [randomFloats('float32', 8 * 16 * 22 * 23, 1), randomFloats('float32', 16 * 16 * 9, 2)];
-    const dout = randomFloats('float32', 8 * 16 * 10 * 11, 3);
+  it.each([
+    { name: '3 that move by 2', g: geometry(8, 16, 22, 23, 16, 3, 3, 2, 0), isMissed: (y: number) => y === 21 },
+    { name: '1 on tiny images', g: geometry(20, 8, 2, 2, 8, 1, 1, 2, 0), isMissed: (y: number, x: number) => x + y > 0 },
+  ])('of windows of $name keeps pixels that none of them meets out of everything', ({ g, isMissed }) => {
+    const [x, w] = [
+      randomFloats('float32', g.batch * g.channels * g.height * g.width, 1),
+      randomFloats('float32', g.filters * g.channels * g.kernelHeight * g.kernelWidth, 2),
+    ];
+    const dout = randomFloats('float32', g.batch * g.filters * g.outHeight * g.outWidth, 3);
     const run = (): FloatArray[] => {
-      const [out, dx, dw, db] = [dout, x, w, w.subarray(0, 16)].map((each) => each.slice());
+      const [out, dx, dw, db] = [dout, x, w, w.subarray(0, g.filters)].map((each) => each.slice());
       simd.convForward(x, w, null, out, g, {});
       simd.convBackward(dout, x, w, dx, dw, db, g);
       return [out, dx, dw, db];
     };
     const expected = run();
     x.forEach((_, i) => {
-      if (Math.floor(i / 23) % 22 === 21) x[i] = 1e30;
+      if (isMissed(Math.floor(i / g.width) % g.height, i % g.width)) x[i] = Infinity;
     });
     expect(run()).toEqual(expected);
+    dout[0] = Infinity;
+    run()[1].forEach((value, i) => {
+      if (isMissed(Math.floor(i / g.width) % g.height, i % g.width)) expect(value).toBe(0);
+    });
+  });
+
+  it('with windows far beyond the image is none of tiles, whose rows have no room for them', () => {
+    const float32 = new Float32Array();
+    const wide = { ...geometry(40, 8, 13, 5, 8, 3, 3, 1, 1), outWidth: 155 };
+    const high = { ...geometry(9, 16, 15, 15, 16, 3, 3, 2, 1), outHeight: 40 };
+    expect([takesWinograd(float32, wide), takesHalving(float32, high)]).toEqual([false, false]);
+    for (const g of [wide, high]) {
+      const expected = gradients('float32', g, naiveKernels as typeof simd);
+      gradients('float32', g, simd).forEach((array, i) => expect(worstError(array, expected[i])).toBeLessThan(1e-4));
+    }
   });
 
   it.each(['float32', 'float64'] as const)('of windows of 1 that leave pixels out equals the definition, %s', (type) => {
@@ -340,7 +360,7 @@ describe('convolution', () => {
       const found = gradients('float64', g, simd);
       const expected = gradients('float64', g, naiveKernels as typeof simd);
       found.forEach((array, i) => array.forEach((value, at) => expect(value).toBeCloseTo(expected[i][at], 11)));
-    }), { numRuns: 80 });
+    }), { numRuns: 200 });
     expect(dense).toBeGreaterThan(20);
   });
 

@@ -2,7 +2,7 @@
 
 import { settings } from '../../../runtime/settings.ts';
 import type { ConvGeometry, FloatArray } from '../../contract.ts';
-import { isMet, isPlain } from './choose.ts';
+import { isClose, isPlain } from './choose.ts';
 
 /** Outputs of a tile in each direction where windows of 3x3 move by 2 (see halving-algebra.ts). */
 const halvingTile = 4;
@@ -41,7 +41,7 @@ export function halvingTileBytes(g: ConvGeometry): number {
  */
 export function takesHalving(x: FloatArray, g: ConvGeometry): boolean {
   const isUsual = g.kernelHeight === 3 && g.kernelWidth === 3 && g.strideY === 2 && g.strideX === 2 && isPlain(g);
-  const fits = isMet(g) && [g.padTop, g.padLeft].every((pad) => pad >= 0 && pad < 3);
+  const fits = isClose(g) && g.padTop >= 0 && g.padLeft >= 0;
   const isWhole = g.channels % 8 === 0 && g.filters % 8 === 0;
   const isSmall = 400 * g.channels * g.filters <= halvingMostFilterBytes; // 25 points, 4 kinds at most, 4 bytes
   const isFull = 4 * g.outHeight * g.outWidth >= 3 * halvingTile ** 2 * halvingTiles(g);

@@ -27,6 +27,12 @@ export function isMet(g: ConvGeometry): boolean {
     && g.width + g.padLeft <= (g.outWidth - 1) * g.strideX + g.kernelWidth;
 }
 
+/** True when every window meets a pixel, too: rows of more windows are longer than the room that their tiles have. */
+export function isClose(g: ConvGeometry): boolean {
+  return isMet(g) && g.padTop < g.kernelHeight && (g.outHeight - 1) * g.strideY < g.height + g.padTop
+    && g.padLeft < g.kernelWidth && (g.outWidth - 1) * g.strideX < g.width + g.padLeft;
+}
+
 /** True when every channel is convolved by itself, with one filter, so that there is nothing to add over channels. */
 export function takesDepthwise(g: ConvGeometry): boolean {
   return g.groups > 1 && g.groups === g.channels && g.groups === g.filters;
@@ -99,7 +105,7 @@ const denseLeastBatch = 16;
 export function takesDense(g: ConvGeometry): boolean {
   const isTiny = g.height * g.width <= denseMostPixels && g.outHeight * g.outWidth <= denseMostPixels;
   const isSquare = g.strideY === g.strideX && g.padTop === g.padLeft;
-  return isTiny && isSquare && isPlain(g) && g.batch >= denseLeastBatch && !settings().strict;
+  return isTiny && isSquare && isPlain(g) && isClose(g) && g.batch >= denseLeastBatch && !settings().strict;
 }
 
 /** Fewest channels times filters for which 9 small products are worth it. */
@@ -125,7 +131,7 @@ const winogradLeastFilters = 6;
 export function takesWinograd(x: FloatArray, g: ConvGeometry): boolean {
   const taps = g.kernelHeight;
   const isSquare = (taps === 3 || taps === 5) && g.kernelWidth === taps && g.strideY === 1 && g.strideX === 1;
-  const fits = isSquare && isMet(g) && g.padTop < taps && g.padLeft < taps && isPlain(g);
+  const fits = isSquare && isClose(g) && isPlain(g);
   const isWorth = g.channels >= winogradLeastChannels && g.filters >= winogradLeastFilters;
   return fits && isWorth && x instanceof Float32Array && !settings().strict;
 }
