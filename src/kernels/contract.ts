@@ -11,11 +11,11 @@
  *
  * NaN and infinities travel as arithmetic makes them, and as the docstrings say where a comparison decides. Three
  * freedoms are left to backends. A padded pixel may be skipped or multiplied as a 0, so an infinite weight, or gradient
- * at an output, may or may not make NaN at the border of a convolution. A convolution may be computed by other products
- * than its definition's (Winograd's, of 6x6 inputs; or one matrix for a whole tiny image): a NaN or an infinity then
- * reaches all outputs that share a tile or an image with those that the definition spoils, never others, and comes out
- * as NaN; a window of 6 or 7 taps may count there as one of 8, with zeros that meet pixels too. With
- * configure({ strict: true }) it reaches just the definition's. And the sign of a zero is free.
+ * at an output, may or may not make NaN at the border of a convolution, and at pixels that no window reaches. It may be
+ * computed by other products than its definition's (Winograd's, of 6x6 inputs; or one matrix for a whole tiny image): a
+ * NaN or an infinity then reaches all outputs that share a tile or an image with those that the definition spoils,
+ * never others, and comes out as NaN; a window of 6 or 7 taps may count there as one of 8, with zeros that meet pixels
+ * too. With configure({ strict: true }) it reaches just the definition's. And the sign of a zero is free.
  *
  * Subnormal numbers (in float32 below 1.2e-38) are computed exactly. Many processors take a hundred times as long for
  * an operation in which one takes part (Intel's do, AMD's do not), and WebAssembly has no switch that makes them 0: a
@@ -152,10 +152,7 @@ export interface ConvKernels {
   convForward(
     x: FloatArray, w: FloatArray, b: FloatArray | null, out: FloatArray, g: ConvGeometry, epilogue: Epilogue,
   ): void;
-  /**
-   * Gradients of sum(out * dout); dx is left out when null. Pixels that no window reaches get zero gradient, as long as
-   * weights are finite: such a pixel may count as a border, see above.
-   */
+  /** Gradients of sum(out * dout); dx is left out when null. Pixels that no window reaches get zero gradient. */
   convBackward(
     dout: FloatArray, x: FloatArray, w: FloatArray, dx: FloatArray | null, dw: FloatArray, db: FloatArray,
     g: ConvGeometry,

@@ -2,7 +2,7 @@
  * The proof that wide SIMD (src/kernels/simd/wide.ts) asks for before it is used. V8 calls its flag an experiment: a
  * fault in it ends the process or gives wrong numbers, and no program can catch the former. So a process of its own is
  * started with the flag (wide-simd-test.ts), in which every kernel is compiled by the optimising compiler and computes,
- * and what comes must be the bits that come without the flag. It takes some five seconds, once a process.
+ * and what comes must be the bits that come without the flag. It takes some six seconds, once a process.
  */
 
 import { spawnSync } from 'node:child_process';

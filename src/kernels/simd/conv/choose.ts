@@ -22,7 +22,7 @@ export function isPlain(g: ConvGeometry): boolean {
 }
 
 /** True when every pixel meets a window: one that meets none would reach the outputs or gradients of its tile. */
-export function isMet(g: ConvGeometry): boolean {
+function isMet(g: ConvGeometry): boolean {
   return g.height + g.padTop <= (g.outHeight - 1) * g.strideY + g.kernelHeight
     && g.width + g.padLeft <= (g.outWidth - 1) * g.strideX + g.kernelWidth;
 }
