@@ -1,4 +1,4 @@
-/** The test of wide SIMD runs what it is to prove: every kernel, and where the engine can, in pairs of vectors. */
+/** The test of wide SIMD runs what it is to prove: every kernel. */
 
 import { afterAll, expect, it, vi } from 'vitest';
 import { fetchSimdCode } from '../../src/kernels/arrival.ts';
