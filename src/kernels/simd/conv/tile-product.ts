@@ -42,8 +42,10 @@ export function emitTileProduct(kernels: KernelBuilder): FunctionReference {
     const addChannel = (lane: number): void => {
       f.set(b0, load('f32x4', uAt, lane * 32));
       f.set(b1, load('f32x4', uAt, lane * 32 + 16));
+      // The engine computes an address for every offset of a splat that is new in the loop: all lanes share these.
+      const at = lane === 0 ? vAt : f.let(vAt.add(4 * lane));
       for (let tile = 0; tile < tiles; tile++) {
-        f.set(a, loadSplat('f32x4', vAt, tile * bytes + lane * 4));
+        f.set(a, loadSplat('f32x4', at, tile * bytes));
         f.set(sums[2 * tile], multiplyAdd(a, b0, sums[2 * tile], relaxed));
         f.set(sums[2 * tile + 1], multiplyAdd(a, b1, sums[2 * tile + 1], relaxed));
       }
