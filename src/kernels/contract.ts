@@ -9,18 +9,18 @@
  * - Outputs do not overlap inputs, except where a line says "may be the same array".
  * - The caller has checked the arguments; kernels do not.
  *
- * NaN and infinities travel as arithmetic makes them, and as the docstrings say where a comparison decides. Three
+ * NaN and infinities travel as arithmetic makes them, and as the docstrings say where a comparison decides. Four
  * freedoms are left to backends. A padded pixel may be skipped or multiplied as a 0, so an infinite weight, or gradient
  * at an output, may or may not make NaN at the border of a convolution, and at pixels that no window reaches. It may be
  * computed by other products than its definition's (Winograd's, of 6x6 inputs; or one matrix for a whole tiny image): a
  * NaN or an infinity then reaches all outputs that share a tile or an image with those that the definition spoils,
  * never others, and comes out as NaN; a window of 6 or 7 taps may count there as one of 8, with zeros that meet pixels
- * too. With configure({ strict: true }) it reaches just the definition's. And the sign of a zero is free.
+ * too. With configure({ strict: true }) it reaches just the definition's. What is computed on the way may be float32 or
+ * wider (in float32 the square of 1e20, in a norm or an update rule, is infinite). And the sign of a zero is free.
  *
- * Subnormal numbers (in float32 below 1.2e-38) are computed exactly. Many processors take a hundred times as long for
- * an operation in which one takes part (Intel's do, AMD's do not), and WebAssembly has no switch that makes them 0: a
- * matrix product or a convolution of such numbers may take 70 times its usual time. Only kernels that would make
- * subnormal numbers by themselves, because what an update rule remembers fades away, set them to 0.
+ * Subnormal numbers (in float32 below 1.2e-38) are never made 0, but by kernels in which what an update rule remembers
+ * fades away. Many processors (Intel's, not AMD's) take a hundred times as long for an operation in which one takes
+ * part, and WebAssembly has no switch against it: a product or a convolution of such may take 70 times its usual time.
  *
  * `naive/` defines each kernel by plain loops. Every other backend is tested against it and may leave kernels out:
  * the next simpler backend's stands in, info().fallbacks says which, and strict makes it an error.

@@ -182,7 +182,7 @@ export class Heap {
     const wanted = Math.max(needed, growthBytes, size / 8);
     const fits = size + needed <= Math.min(this.#maximum, lastAddress);
     if (!fits || !(this.#tryGrow(wanted) || this.#tryGrow(needed))) {
-      throw new HeapExhausted(this.#exhausted(bytes, holder));
+      throw new HeapExhausted(this.#exhausted(bytes, holder, fits));
     }
     this.#earlier.add(this.#buffer);
     this.#buffer = this.memory.buffer;
@@ -203,12 +203,15 @@ export class Heap {
     }
   }
 
-  #exhausted(bytes: number, holder: string): string {
+  /** `refused`: within the limit, but the engine grants no more. */
+  #exhausted(bytes: number, holder: string, refused: boolean): string {
     const holders = [...this.#held].filter(([, held]) => held > 0).sort((a, b) => b[1] - a[1])
       .map(([name, held]) => `${name} ${mebibytes(held)}`).join(', ');
-    const free = this.#blocks.free + this.#maximum - this.size;
-    const largest = Math.max(this.#blocks.largest, this.#blocks.freeBefore(this.size) + this.#maximum - this.size);
-    return `out of memory: ${mebibytes(bytes)} asked for ${holder}, but of the limit of ${mebibytes(this.#maximum)} ` +
+    const limit = refused ? this.size : this.#maximum;
+    const free = this.#blocks.free + limit - this.size;
+    const largest = Math.max(this.#blocks.largest, this.#blocks.freeBefore(this.size) + limit - this.size);
+    const whose = refused ? `the ${mebibytes(limit)} that the engine grants` : `the limit of ${mebibytes(limit)}`;
+    return `out of memory: ${mebibytes(bytes)} asked for ${holder}, but of ${whose} ` +
       `only ${mebibytes(free)} are free (largest piece ${mebibytes(largest)}); ` +
       `held by ${holders === '' ? 'nothing' : holders}. A smaller batch needs less`;
   }

@@ -81,7 +81,13 @@ export class Engine implements HeapUse {
     const position = part.positions.get(kernel);
     if (position === undefined) throw new Error(`simd: there is no kernel ${(kernel as { name?: string }).name}`);
     const address = this.#keep(part);
-    void new WebAssembly.Instance(new WebAssembly.Module(part.bytes), this.#imports); // fills its entries of the table
+    try {
+      void new WebAssembly.Instance(new WebAssembly.Module(part.bytes), this.#imports); // fills its table entries
+    } catch (error) {
+      this.#taken -= part.positions.size;
+      this.heap.free(address);
+      throw error;
+    }
     this.#link(part, address);
     return position;
   }
@@ -112,15 +118,17 @@ export class Engine implements HeapUse {
 
   #emit(kernels: readonly object[]): PartBytes {
     const part = this.#source.emit(kernels, this.#taken, this.heap.initialPages);
-    this.#taken += part.positions.size;
-    if (this.#taken > tableSize) throw new RangeError(`engine: there is no room for more than ${tableSize} kernels`);
+    if (this.#taken + part.positions.size > tableSize) {
+      throw new RangeError(`engine: there is no room for more than ${tableSize} kernels`);
+    }
     return part;
   }
 
-  /** Leaves a part's bytes where workers will look for them, and gives their address. */
-  #keep({ bytes }: PartBytes): number {
+  /** Takes a part's entries of the table, leaves its bytes where workers will look for them, gives their address. */
+  #keep({ bytes, positions }: PartBytes): number {
     const { heap } = this;
     const address = heap.allocate(partBlock.bytes + bytes.length, partHolder);
+    this.#taken += positions.size; // not before: a call that finds no room is made by js, and may be made often
     (heap.array('uint8', address + partBlock.bytes, bytes.length) as Uint8Array).set(bytes);
     return address;
   }

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 import { BlockList } from '../../../src/kernels/memory/blocks.ts';
 import { Heap, maximumPages, pageBytes, sharedHeap } from '../../../src/kernels/memory/heap.ts';
@@ -103,6 +103,19 @@ describe('Heap', () => {
       '(largest piece 7.9 MiB); held by parameters 20.0 MiB, scratch 4.0 MiB. A smaller batch needs less',
     );
     heap.free(parameters);
+    expect(() => heap.allocate(10 * mebibyte, 'a step')).not.toThrow();
+  });
+
+  it('says how much the engine grants, where that is less than the limit', () => {
+    const heap = new Heap(1024); // 64 MiB
+    heap.allocate(10 * mebibyte, 'parameters'); // grown by 16 MiB
+    const refusal = vi.spyOn(heap.memory, 'grow').mockImplementation(() => {
+      throw new RangeError('Unable to grow instance memory');
+    });
+    expect(() => heap.allocate(10 * mebibyte, 'a step')).toThrow(
+      'out of memory: 10.0 MiB asked for a step, but of the 16.1 MiB that the engine grants only 6.0 MiB are free',
+    );
+    refusal.mockRestore();
     expect(() => heap.allocate(10 * mebibyte, 'a step')).not.toThrow();
   });
 

@@ -6,6 +6,7 @@ import { kernelSource } from '../../../src/kernels/simd/module.ts';
 import { argumentFrames } from '../../../src/kernels/team/control.ts';
 import { type Engine, installEngine } from '../../../src/kernels/team/engine.ts';
 import { runJob } from '../../../src/kernels/team/run.ts';
+import { tableSize } from '../../../src/kernels/team/part.ts';
 import { currentTeam, shutdown } from '../../../src/kernels/team/team.ts';
 import { features } from '../../../src/runtime/features.ts';
 import { configure } from '../../../src/runtime/settings.ts';
@@ -131,11 +132,26 @@ describe('parts', () => {
     const small = new Heap(2);
     const engine = testEngine(small, []);
     installEngine(engine);
+    const taken: number[] = [];
     expect(() => {
-      for (;;) small.allocate(64, 'test');
+      for (;;) taken.push(small.allocate(64, 'test'));
     }).toThrow(HeapExhausted);
-    expect(() => engine.position(declared.number)).toThrow(HeapExhausted);
+    for (let i = 0; i <= tableSize; i++) expect(() => engine.position(declared.number)).toThrow(HeapExhausted);
     expect(small.heldBy('kernels')).toBe(0);
+    for (const address of taken) small.free(address);
+    expect(engine.position(declared.number)).toBe(testEngine(new Heap(2), []).position(declared.number));
+  });
+
+  it('leave the heap and the table as they were where the engine does not compile them', () => {
+    const engine = testEngine(heap, []);
+    const held = heap.heldBy('kernels');
+    const refusal = vi.spyOn(WebAssembly, 'Module').mockImplementation(function () {
+      throw new RangeError('Out of memory');
+    });
+    for (let i = 0; i <= tableSize; i++) expect(() => engine.position(declared.number)).toThrow('Out of memory');
+    refusal.mockRestore();
+    expect(heap.heldBy('kernels')).toBe(held);
+    expect(engine.position(declared.number)).toBe(testEngine(new Heap(2), []).position(declared.number));
   });
 });
 
