@@ -40,6 +40,9 @@ export function emitTileProduct(kernels: KernelBuilder): FunctionReference {
     const sums = f.locals('f32x4', 2 * tiles);
     const [b0, b1, a] = f.locals('f32x4', 3);
     const addChannel = (lane: number): void => {
+      // Never so, but a branch that would change the sums keeps this channel's loads behind the products of the one
+      // before. The engines of Node 20 and 22 make all loads of a group first otherwise, and have no registers for so many.
+      if (lane > 0 && !wide) f.if(chain.lt(0), () => sums.forEach((sum) => f.set(sum, zero)));
       f.set(b0, load('f32x4', uAt, lane * 32));
       f.set(b1, load('f32x4', uAt, lane * 32 + 16));
       // The engine computes an address for every offset of a splat that is new in the loop: all lanes share these.
