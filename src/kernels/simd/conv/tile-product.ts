@@ -41,7 +41,7 @@ export function emitTileProduct(kernels: KernelBuilder): FunctionReference {
     const [b0, b1, a] = f.locals('f32x4', 3);
     const addChannel = (lane: number): void => {
       // Never so, but a branch that would change the sums keeps this channel's loads behind the products of the one
-      // before. The engines of Node 20 and 22 make all loads of a group first otherwise, and have no registers for so many.
+      // before: the engines of Node 20 and 22 make all loads of a group first otherwise, more than they have registers.
       if (lane > 0 && !wide) f.if(chain.lt(0), () => sums.forEach((sum) => f.set(sum, zero)));
       f.set(b0, load('f32x4', uAt, lane * 32));
       f.set(b1, load('f32x4', uAt, lane * 32 + 16));
