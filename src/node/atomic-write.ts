@@ -67,13 +67,18 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
+/**
+ * A dot and how the target's name begins: so many characters of at most four bytes that the whole stays below the 255
+ * bytes of a name, however long the target's is.
+ */
 function temporaryPrefix(target: string): string {
-  return `.${basename(target)}.`;
+  return `.${[...basename(target)].slice(0, 40).join('')}.`;
 }
 
 /**
- * Removes the temporary files beside target of which isAbandoned, told the writing process and the path, says that
- * nobody will finish them. Failing to is no reason to fail whatever else is done.
+ * Removes the temporary files of target, and of files beside it whose long names begin alike, of which isAbandoned,
+ * told the writing process and the path, says that nobody will finish them. Failing to is no reason to fail whatever
+ * else is done.
  */
 export async function removeTemporaries(
   target: string, isAbandoned: (pid: number, path: string) => Promise<boolean>,

@@ -40,6 +40,15 @@ describe('atomicWriteFile', () => {
     expect(readdirSync(folder)).toEqual(['file']);
   });
 
+  // 85 characters of three bytes, and 63 of four, are as much as a name may have
+  it.each(['n'.repeat(240), 'n'.repeat(255), '本'.repeat(85), '🂡'.repeat(63)])('writes a file of the long name %s', async (name) => {
+    const folder = temporaryFolder();
+    await atomicWriteFile(join(folder, name), 'first');
+    await atomicWriteFile(join(folder, name), 'second');
+    expect(readdirSync(folder)).toEqual([name]);
+    expect(readFileSync(join(folder, name), 'utf8')).toBe('second');
+  });
+
   it('fails without touching the old contents, and says why', async () => {
     const folder = temporaryFolder();
     await expect(atomicWriteFile(join(folder, 'missing', 'file'), 'x')).rejects.toThrow(
