@@ -1,12 +1,12 @@
 /** Checkpoints as files, each replaced whole: a run killed at any moment leaves the previous one or the new one. */
 
-import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { describe } from '../runtime/check.ts';
 import type { CheckpointStore } from '../train/checkpoint-store.ts';
 import { atomicWriteFile } from './atomic-write.ts';
 import { DataFileError, explainSystemError } from './errors.ts';
 import { makeFolder } from './make-folder.ts';
+import { readPlainFile } from './plain-file.ts';
 
 /** A checkpoint store that can also be read from. */
 export interface FileCheckpointStore extends CheckpointStore {
@@ -38,7 +38,7 @@ export function fileCheckpointStore(folder: string = '.'): FileCheckpointStore {
     async read(name) {
       const path = pathOf(name);
       try {
-        return new Uint8Array(await readFile(path));
+        return new Uint8Array(await readPlainFile(path));
       } catch (error) {
         if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
         throw new DataFileError(`fileCheckpointStore: cannot read ${path}: ${explainSystemError(error)}`, path, error);

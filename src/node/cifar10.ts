@@ -6,7 +6,6 @@
  * foreign or hostile file ends in an error that says what was expected.
  */
 
-import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { checkBoolean, checkOptions, describe } from '../runtime/check.ts';
@@ -20,6 +19,7 @@ import { readTar } from '../data/tar.ts';
 import { samplesSvg } from '../viz/index.ts';
 import { DataFileError, explainSystemError, systemErrorCode } from './errors.ts';
 import { chunkBytes, explainedFileError, inflatedBytes, isGzip, isTar, readHead } from './inflated-file.ts';
+import { plainFilePieces } from './plain-file.ts';
 
 /** The folder inside the archive. */
 const releaseFolder = 'cifar-10-batches-bin';
@@ -121,7 +121,7 @@ async function readFolder(folder: string, collector: Cifar10Collector): Promise<
     });
     if (!found.isFile()) throw new DataFileError(`loadCifar10: ${path} must be a file`, path);
     const decoder = collector.start(name, found.size);
-    for await (const chunk of createReadStream(path, { highWaterMark: chunkBytes })) decoder.push(chunk as Buffer);
+    for await (const chunk of plainFilePieces(path, chunkBytes)) decoder.push(chunk);
     decoder.result();
   }
 }

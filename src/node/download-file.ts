@@ -10,14 +10,15 @@
  */
 
 import { createHash } from 'node:crypto';
-import { constants, createReadStream } from 'node:fs';
+import { constants } from 'node:fs';
 import type { Stats } from 'node:fs';
-import { link, lstat, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { link, lstat, open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { syncFolder } from './atomic-write.ts';
 import { DownloadError, explainSystemError, systemErrorCode } from './errors.ts';
 import { request, RetryableError, stalled, withStallTimeout } from './request.ts';
 import { makeFolder } from './make-folder.ts';
+import { plainFilePieces, readPlainFile } from './plain-file.ts';
 
 /** A checksum and how it is computed. */
 export interface Checksum {
@@ -155,7 +156,7 @@ async function existing(path: string): Promise<Stats | null> {
 /** The checksum of a file, read as a stream. */
 async function fileChecksum(path: string, algorithm: Checksum['algorithm']): Promise<string> {
   const hash = createHash(algorithm);
-  for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) hash.update(chunk as Buffer);
+  for await (const piece of plainFilePieces(path, 1024 * 1024)) hash.update(piece);
   return hash.digest('hex');
 }
 
@@ -312,8 +313,8 @@ async function writeRecord(part: string, record: PartRecord): Promise<void> {
 async function readRecord(part: string): Promise<PartRecord | null> {
   try {
     const found = await existing(recordPath(part));
-    if (found?.isFile() !== true || found.size > maxRecordBytes) return null;
-    const json = await readFile(recordPath(part), 'utf8');
+    if (found?.isFile() !== true) return null;
+    const json = new TextDecoder().decode(await readPlainFile(recordPath(part), maxRecordBytes));
     // The computer stopped before the record was written: a record of no address.
     if (json === '') return { url: '', etag: null, lastModified: null };
     const { url, etag, lastModified } = JSON.parse(json) as Partial<PartRecord>;

@@ -1,10 +1,9 @@
 /** Files that may be compressed, read piece by piece and never beyond what is expected of them. */
 
-import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { DataFileError, explainSystemError, systemErrorCode } from './errors.ts';
+import { PlainFileError, plainFilePieces, readPlainStart } from './plain-file.ts';
 import { TarError } from '../data/tar.ts';
 
 /** Bytes read, and inflated, at a time. */
@@ -21,14 +20,8 @@ export function isTar(head: Uint8Array): boolean {
 }
 
 /** A file's first 512 bytes, or all that it has. */
-export async function readHead(path: string): Promise<Uint8Array> {
-  const handle = await open(path, 'r');
-  try {
-    const { buffer, bytesRead } = await handle.read(new Uint8Array(512), 0, 512, 0);
-    return buffer.subarray(0, bytesRead);
-  } finally {
-    await handle.close();
-  }
+export function readHead(path: string): Promise<Uint8Array> {
+  return readPlainStart(path, 512);
 }
 
 /** A file's bytes, inflated where it is a gzip's. Beyond `most` bytes what reads them gets the error of `tooLarge`. */
@@ -40,7 +33,7 @@ export async function inflatedFile(
 
 /** A file's bytes, inflated where its head is a gzip's, without a bound: for those who have their own. */
 export function inflatedBytes(path: string, head: Uint8Array): AsyncIterable<Uint8Array> {
-  const file = createReadStream(path, { highWaterMark: chunkBytes });
+  const file = plainFilePieces(path, chunkBytes);
   if (!isGzip(head)) return file;
   const gunzip = createGunzip({ chunkSize: chunkBytes });
   // an error on either side destroys both and reaches whoever reads from gunzip
@@ -65,6 +58,9 @@ export function explainedFileError(fn: string, path: string, error: unknown): un
   if (error instanceof RangeError) return new DataFileError(error.message, path, error);
   if (error instanceof TarError) {
     return new DataFileError(`${fn}: ${path} is not a whole tar archive: ${error.message}`, path, error);
+  }
+  if (error instanceof PlainFileError) {
+    return new DataFileError(`${fn}: cannot read ${error.path}: ${error.message}`, error.path, error);
   }
   const code = systemErrorCode(error);
   if (code === undefined) return error;

@@ -3,12 +3,12 @@
  * On request the same figures stand in an event file for TensorBoard, which is never read: it is made from the log.
  */
 
-import { appendFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { encodeEvents } from '../../io/index.ts';
 import type { ScalarEvent } from '../../io/index.ts';
 import { atomicWriteFile } from '../atomic-write.ts';
-import { explainSystemError, systemErrorCode } from '../errors.ts';
+import { DataFileError, explainSystemError, systemErrorCode } from '../errors.ts';
+import { appendPlainFile, readPlainFile } from '../plain-file.ts';
 import { isRecord } from './json.ts';
 
 export const logName = 'log.jsonl';
@@ -80,10 +80,10 @@ export class RunLog {
    */
   static async open(folder: string, iterations: number, tensorboard: boolean): Promise<RunLog> {
     const path = join(folder, logName);
-    const before = iterations === 0 ? '' : await readFile(path, 'utf8').catch((error: unknown) => {
-      if (systemErrorCode(error) === 'ENOENT') return '';
-      throw error;
-    });
+    const before = iterations === 0 ? '' : new TextDecoder().decode(await readPlainFile(path).catch((error: unknown) => {
+      if (systemErrorCode(error) === 'ENOENT') return undefined;
+      throw new DataFileError(`cannot go on with the log ${path}: ${explainSystemError(error)}`, path, error);
+    }));
     const kept = before.split('\n').map(parseLine)
       .filter((entry): entry is LogEntry => entry !== null && entry.iteration <= iterations);
     if (before !== '') await atomicWriteFile(path, kept.map(lineOf).join(''));
@@ -114,9 +114,9 @@ export class RunLog {
     this.#pending = [];
     this.#writing = this.#writing.then(async () => {
       if (entries.length === 0 || this.#failure !== null) return;
-      await appendFile(join(this.#folder, logName), entries.map(lineOf).join(''));
+      await appendPlainFile(join(this.#folder, logName), entries.map(lineOf).join(''));
       if (!this.#tensorboard) return;
-      await appendFile(join(this.#folder, eventsName), encodeEvents(entries.map(eventOf), { begin: false }));
+      await appendPlainFile(join(this.#folder, eventsName), encodeEvents(entries.map(eventOf), { begin: false }));
     }).catch((error: unknown) => {
       this.#failure = `${logName} is incomplete: ${explainSystemError(error)}`;
     });

@@ -1,6 +1,5 @@
 /** The settings of one training run: a recipe, what the command line changed of it, and which data it gets. */
 
-import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { isRecord } from './json.ts';
 import { flagOf, withNetworkOptions } from './network-options.ts';
@@ -8,6 +7,7 @@ import type { NetworkOptions } from './network-options.ts';
 import { findRecipe, modelNames } from './recipes.ts';
 import type { Recipe } from './recipes.ts';
 import { UsageError } from './terminal.ts';
+import { readPlainFile } from '../plain-file.ts';
 
 /** The options of `tilegrad train` as the command line gives them, checked one by one. */
 export interface TrainOptions extends NetworkOptions {
@@ -91,7 +91,8 @@ export async function checkResumeOptions(options: TrainOptions): Promise<void> {
 }
 
 async function hasDiverged(out: string): Promise<boolean> {
-  const history: unknown = await readFile(join(out, 'history.json'), 'utf8').then(JSON.parse).catch(() => null);
+  const history: unknown = await readPlainFile(join(out, 'history.json'))
+    .then((bytes) => JSON.parse(new TextDecoder().decode(bytes)) as unknown).catch(() => null);
   return isRecord(history) && history.stopReason === 'diverged';
 }
 

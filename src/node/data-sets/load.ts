@@ -1,6 +1,5 @@
 /** Any of the data sets that are recognised, by its path. */
 
-import { readFile, stat } from 'node:fs/promises';
 import { datasetFromArrays } from '../../data/arrays.ts';
 import type { DatasetOptions } from '../../data/arrays.ts';
 import type { ImageDataset, LabelledImages } from '../../data/cifar10.ts';
@@ -13,6 +12,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import { loadCifar10 } from '../cifar10.ts';
 import { DataFileError } from '../errors.ts';
 import { explainedFileError } from '../inflated-file.ts';
+import { readPlainFile } from '../plain-file.ts';
 import type { UnreadableFile } from '../pictures/list-folder.ts';
 import { loadCifar100 } from './cifar100.ts';
 import { imageFolderOptionNames, loadImageFolder } from './image-folder.ts';
@@ -64,7 +64,7 @@ export async function loadDataSet(path: string, options: LoadDataSetOptions = {}
       return { kind: 'cifar100', name: 'CIFAR-100', unreadable: [], ...(await loadCifar100(fn, place.path, place.isFolder)) };
     }
     const { seed = 0, testShare } = options;
-    const arrays = place.kind === 'npz' ? await npzArrays(fn, place.path) : await idxArrays(fn, place.files);
+    const arrays = place.kind === 'npz' ? await npzArrays(place.path) : await idxArrays(fn, place.files);
     const { train, test, classNames } = datasetFromArrays(arrays, { seed, testShare, layout });
     const name = place.kind === 'npz' ? 'arrays' : 'IDX files';
     return { kind: place.kind, name, unreadable: [], train: inOrder(train, seed), test, classNames };
@@ -82,10 +82,8 @@ function inOrder({ images, labels }: LabelledImages, seed: number): LabelledImag
   return { images: take(images, Array.from(order)), labels: order.map((row) => labels[row]) };
 }
 
-async function npzArrays(fn: string, path: string): Promise<Record<string, Tensor>> {
-  const { size } = await stat(path);
-  if (size > maxFileBytes) throw new DataFileError(`${fn}: ${path} has ${size} bytes, at most ${maxFileBytes} are read`, path);
-  return decodeNpz(await readFile(path), { maxBytes: 2 * maxFileBytes });
+async function npzArrays(path: string): Promise<Record<string, Tensor>> {
+  return decodeNpz(await readPlainFile(path, maxFileBytes), { maxBytes: 2 * maxFileBytes });
 }
 
 async function idxArrays(fn: string, { xTrain, yTrain, xTest, yTest }: IdxFiles): Promise<Record<string, Tensor>> {

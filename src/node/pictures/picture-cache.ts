@@ -4,12 +4,13 @@
  */
 
 import { createHash } from 'node:crypto';
-import { mkdir, open, readdir, rm, stat, utimes } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeSafetensors, encodeSafetensors } from '../../io/index.ts';
 import { Tensor } from '../../tensor/tensor.ts';
 import { atomicWriteFile } from '../atomic-write.ts';
 import { cacheFolder } from '../cache.ts';
+import { readPlainFile } from '../plain-file.ts';
 import type { DecodeAnswer, PictureForm } from './decode-task.ts';
 import type { PictureFile } from './list-folder.ts';
 
@@ -46,7 +47,7 @@ export async function readCached(
 ): Promise<DecodedFiles | null> {
   const path = pathOf(folder, key);
   try {
-    const bytes = await readBounded(path, 2 * maxSetBytes);
+    const bytes = await readPlainFile(path, 2 * maxSetBytes);
     const { tensors, metadata } = decodeSafetensors(bytes);
     const pixels = tensors.pixels.data;
     const answers = JSON.parse(metadata.answers) as unknown;
@@ -58,17 +59,6 @@ export async function readCached(
     return { pixels, answers };
   } catch {
     return null;
-  }
-}
-
-async function readBounded(path: string, most: number): Promise<Uint8Array> {
-  const file = await open(path, 'r');
-  try {
-    const { size } = await file.stat();
-    if (size > most) throw new RangeError('larger than any that is written');
-    return await file.readFile();
-  } finally {
-    await file.close();
   }
 }
 

@@ -1,6 +1,6 @@
 /** Running one trial: `tilegrad train` in a folder of its own, and a result that is written when it has ended. */
 
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { DivergenceError } from '../../train/index.ts';
@@ -106,7 +106,7 @@ async function whenFree(alone: boolean, run: () => Promise<number>): Promise<num
 }
 
 async function outcomeOf(out: string): Promise<Omit<TrialResult, 'search' | 'index' | 'status' | 'message'>> {
-  const history: unknown = JSON.parse(await readFile(join(out, 'history.json'), 'utf8'));
+  const history: unknown = JSON.parse((await readText(join(out, 'history.json'))) ?? 'null');
   if (!isRecord(history)) throw new DataFileError(`${out} holds no history`, out);
   const { valAccuracy, testAccuracy, accuracyEpochs, trainAccHistory, valAccHistory, trainSeconds } = history;
   return {
