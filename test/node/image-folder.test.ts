@@ -1,12 +1,13 @@
 /** Folders of pictures: what is found, what is left out and named, splits, the cache. */
 
-import { mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cropCenter, resizeImages } from '../../src/data/index.ts';
 import { loadImageFolder } from '../../src/node/index.ts';
 import type { ImageFolderOptions } from '../../src/node/index.ts';
+import { writeCached } from '../../src/node/pictures/picture-cache.ts';
 import { Rng, type Tensor } from '../../src/tensor/index.ts';
 import { encodePng, pictureToTensor } from '../../src/viz/index.ts';
 import type { Picture } from '../../src/viz/index.ts';
@@ -144,5 +145,23 @@ describe('loadImageFolder', () => {
     await utimes(join(folder, 'a/0.png'), new Date(1), new Date(1));
     await load();
     expect(read).toBe(8);
+  });
+
+  it('makes room for them by taking away those used longest ago, and no other file', async () => {
+    const folder = join(root, 'room');
+    const key = (n: number): string => String(n).repeat(32);
+    const file = (n: number): string => `${key(n)}.safetensors`;
+    const set = { pixels: new Uint8Array(1000), answers: [] };
+    const foreign = ['model.safetensors', `${'A'.repeat(32)}.safetensors`, `${key(9)}0.safetensors`, `${key(9)}.npz`];
+    await folderOf('room', Object.fromEntries(foreign.map((name) => [name, new Uint8Array(5000)])));
+    await mkdir(join(folder, file(8)));
+    await symlink('nowhere', join(folder, file(7)));
+    for (const n of [1, 2, 3]) {
+      await writeCached(folder, key(n), set, 10_000);
+      await utimes(join(folder, file(n)), n, n);
+    }
+    for (const name of foreign) await utimes(join(folder, name), 0, 0);
+    await writeCached(folder, key(4), set, 3500);
+    expect((await readdir(folder)).sort()).toEqual([...foreign, ...[3, 4, 7, 8].map(file)].sort());
   });
 });

@@ -4,7 +4,7 @@
  */
 
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, rm, stat, utimes } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeSafetensors, encodeSafetensors } from '../../io/index.ts';
 import { Tensor } from '../../tensor/tensor.ts';
@@ -40,6 +40,8 @@ export function cacheKey(root: string, files: readonly PictureFile[], form: Pict
 }
 
 const pathOf = (folder: string, key: string): string => join(folder, `${key}.safetensors`);
+/** What a set's file is called. The folder may be any that was named: other files in it are somebody else's. */
+const setName = /^[0-9a-f]{32}\.safetensors$/;
 
 /** The set under a key, of so many files; null where there is none, or a damaged one. */
 export async function readCached(
@@ -71,8 +73,13 @@ function checksum(pixels: Uint8Array, answers: string): string {
   return createHash('sha256').update(pixels).update(answers).digest('hex');
 }
 
-/** Keeps a set, and takes away those used longest ago where all together are too many. Never rejects. */
-export async function writeCached(folder: string, key: string, { pixels, answers }: DecodedFiles): Promise<void> {
+/**
+ * Keeps a set, and takes away those used longest ago where all together have more than `most` bytes. No other file of
+ * the folder is touched. Never rejects.
+ */
+export async function writeCached(
+  folder: string, key: string, { pixels, answers }: DecodedFiles, most: number = maxFolderBytes,
+): Promise<void> {
   if (pixels.length > maxSetBytes) return;
   try {
     await mkdir(folder, { recursive: true });
@@ -80,18 +87,20 @@ export async function writeCached(folder: string, key: string, { pixels, answers
     const contents = encodeSafetensors(
       { pixels: new Tensor(pixels, [pixels.length]) }, { answers: text, checksum: checksum(pixels, text) },
     );
-    await makeRoom(folder, maxFolderBytes - contents.length);
+    await makeRoom(folder, most - contents.length);
     await atomicWriteFile(pathOf(folder, key), contents);
   } catch { // a full or read-only disk: the next run decodes again
   }
 }
 
 async function makeRoom(folder: string, most: number): Promise<void> {
-  const sets = await Promise.all((await readdir(folder)).filter((name) => name.endsWith('.safetensors')).map(async (name) => {
+  const found = await Promise.all((await readdir(folder)).filter((name) => setName.test(name)).map(async (name) => {
     const path = join(folder, name);
-    const { size, mtimeMs } = await stat(path);
-    return { path, size, mtimeMs };
+    // none where another process has just taken it away
+    return { path, stats: await lstat(path).catch(() => null) };
   }));
+  const sets = found.flatMap(({ path, stats }) =>
+    (stats?.isFile() ? [{ path, size: stats.size, mtimeMs: stats.mtimeMs }] : []));
   let total = sets.reduce((sum, { size }) => sum + size, 0);
   for (const { path, size } of sets.sort((a, b) => a.mtimeMs - b.mtimeMs)) {
     if (total <= most) return;
