@@ -1,10 +1,10 @@
 /** A lock has one holder at a time, also when its last one was killed and several want it. */
 
-import { spawn } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { isProcessAlive, LockedError, takeLock } from '../../src/node/commands/lock.ts';
 
 let folder: string;
@@ -66,6 +66,35 @@ describe('takeLock', () => {
     await expect(takeLock(path)).rejects.toThrow('is held by another process');
     await utimes(path, 1, 1);
     await (await takeLock(path))();
+  });
+
+  it.skipIf(process.platform === 'win32').each<[what: string, put: (at: string) => unknown]>([
+    ['a link', (at) => symlink('nowhere', at)],
+    ['a link', (at) => symlink(tmpdir(), at)],
+    ['a folder', (at) => mkdir(at)],
+    ['no file', (at) => execFileSync('mkfifo', [at])],
+    ['bytes', (at) => writeFile(at, 'x'.repeat(5000))],
+  ])('refuses to take %s for a lock, whether it lies there or where a dead one is taken over', async (what, put) => {
+    for (const at of [path, `${path}.takeover`]) {
+      await put(at);
+      if (at !== path) await writeFile(path, holder({}));
+      const error: unknown = await takeLock(path).catch((reason: unknown) => reason);
+      expect((error as Error).message).toContain(`${at} is in the way and no lock that can be read: it `);
+      expect((error as Error).message).toContain(what);
+      await rm(path, { recursive: true });
+    }
+  });
+
+  it('waits for one that takes over a dead lock, but not for ever', async () => {
+    await writeFile(path, holder({}));
+    await writeFile(`${path}.takeover`, holder({ host: 'elsewhere' }));
+    let now = Date.now();
+    vi.spyOn(Date, 'now').mockImplementation(() => (now += 1000));
+    try {
+      await expect(takeLock(path)).rejects.toThrow('lock.takeover is held by process');
+    } finally {
+      vi.restoreAllMocks();
+    }
   });
 });
 

@@ -4,10 +4,11 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { readFile, stat, unlink, writeFile } from 'node:fs/promises';
+import { lstat, readFile, unlink, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { isRecord } from './json.ts';
-import { systemErrorCode } from '../errors.ts';
+import { explainSystemError, systemErrorCode } from '../errors.ts';
+import { readPlainFile } from '../plain-file.ts';
 
 /** Who holds a lock. */
 export interface Holder {
@@ -36,10 +37,17 @@ export class LockedError extends Error {
 /** A file without a readable owner counts as being written for so many milliseconds, then as a dead process's. */
 const writingTime = 5000;
 const retryInterval = 10;
+/** Whoever takes a lock over from a dead process needs a moment; one that takes longer is not waited for. */
+const takeoverTime = 5000;
+/** A lock that is found and gone again so often is none: each time somebody else's must just have been given up. */
+const mostTries = 1000;
+/** A lock names a process and a machine; a longer file is something else. */
+const mostBytes = 4096;
 
 /**
  * Takes the lock at path; the function that comes back gives it up. Rejects with LockedError where a living process
- * holds it, or one on another machine, of which nobody here can tell; with a system error where no file can be made.
+ * holds it, or one on another machine, of which nobody here can tell; with Error, which names the path, where something
+ * lies there that no lock is, be it a link; with a system error where no file can be made.
  */
 export async function takeLock(path: string): Promise<() => Promise<void>> {
   const own = JSON.stringify({
@@ -47,7 +55,7 @@ export async function takeLock(path: string): Promise<() => Promise<void>> {
     // makes every lock's text another one
     id: randomBytes(6).toString('hex'),
   });
-  for (;;) {
+  for (let tries = 0; tries < mostTries; tries++) {
     try {
       await writeFile(path, own, { flag: 'wx' });
       return () => unlink(path).catch(() => undefined);
@@ -67,29 +75,34 @@ export async function takeLock(path: string): Promise<() => Promise<void>> {
       await release();
     }
   }
+  throw new Error(`${path} was there and gone again ${mostTries} times: it could not be taken`);
 }
 
 async function takeLockPatiently(path: string): Promise<() => Promise<void>> {
+  const end = Date.now() + takeoverTime;
   for (;;) {
     try {
       return await takeLock(path);
     } catch (error) {
-      if (!(error instanceof LockedError)) throw error;
+      if (!(error instanceof LockedError) || Date.now() > end) throw error;
       await new Promise((resolve) => setTimeout(resolve, retryInterval));
     }
   }
 }
 
-/** What the file at path says; null where there is none. */
+/** What the file at path says; null where there is none. Rejects with Error for what is no lock. */
 async function readHolder(path: string): Promise<{ text: string; holder: Holder | null; alive: boolean } | null> {
   try {
-    const [text, { mtimeMs }] = [await readFile(path, 'utf8'), await stat(path)];
+    const found = await lstat(path);
+    // A link is not followed: where it leads nowhere, nothing can be read there and nothing made.
+    if (!found.isFile()) throw new Error(`it is ${found.isSymbolicLink() ? 'a link' : found.isDirectory() ? 'a folder' : 'no file'}`);
+    const text = new TextDecoder().decode(await readPlainFile(path, mostBytes));
     const holder = parseHolder(text);
-    const alive = holder === null ? Date.now() - mtimeMs < writingTime : await isAlive(holder);
+    const alive = holder === null ? Date.now() - found.mtimeMs < writingTime : await isAlive(holder);
     return { text, holder, alive };
   } catch (error) {
     if (systemErrorCode(error) === 'ENOENT') return null;
-    throw error;
+    throw new Error(`${path} is in the way and no lock that can be read: ${explainSystemError(error)}`);
   }
 }
 

@@ -34,7 +34,7 @@ export async function openRunFolder(
     unlock = await takeLock(join(out, lockName));
   } catch (error) {
     if (use === 'resume' && systemErrorCode(error) === 'ENOENT') return () => Promise.resolve();
-    throw new DataFileError(`cannot write to the output folder ${out}: ${whyNot(out, error)}`, out, error);
+    throw new DataFileError(`cannot write to the output folder ${out}: ${whyNot(error)}`, out, error);
   }
   try {
     for (const name of [...runFiles, ...own]) {
@@ -64,10 +64,10 @@ async function refuseRun(out: string, own: readonly string[], foreign: readonly 
   throw new UsageError(`${out} holds another run (${found.join(', ')}): ${ways}--out names another folder`);
 }
 
-function whyNot(out: string, error: unknown): string {
+function whyNot(error: unknown): string {
   if (!(error instanceof LockedError)) return explainSystemError(error);
-  const { holder } = error;
+  const { holder, path } = error;
   if (holder === null) return 'another run is just starting there';
   return `the run of process ${holder.pid} on ${holder.host || 'this machine'} is under way there ` +
-    `(if it has died, remove ${join(out, lockName)})`;
+    `(if it has died, remove ${path})`;
 }
