@@ -369,6 +369,21 @@ describe('the folder of a run', () => {
     expect(await readdir(out)).toHaveLength(6);
   });
 
+  it.each(['report.html', 'log.jsonl', 'checkpoint.safetensors'])(
+    'is not touched where a folder named %s lies in it', async (name) => {
+      const out = outFolder(`folder-${name}`);
+      await mkdir(join(out, name), { recursive: true });
+      for (const other of ['model.safetensors', '.history.json.1073741824-0123456789ab.tmp']) await writeFile(join(out, other), 'kept');
+      const before = await readdir(out);
+      for (const way of [[], ['--overwrite']]) {
+        const { code, err } = await run([...small, '--epochs', '1', '--out', out, ...way]);
+        expect([code, err]).toEqual([1, expect.stringContaining(`${join(out, name)} is a folder, and a file of that name`)]);
+      }
+      expect((await run(['train', '--resume', '--out', out])).err).toContain('is a folder, and a file of that name');
+      expect(await readdir(out)).toEqual(before);
+    },
+  );
+
   it('belongs to one run at a time', async () => {
     const out = outFolder('shared');
     let inside: Promise<{ code: number; err: string }> | null = null;

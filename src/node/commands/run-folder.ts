@@ -14,7 +14,8 @@ export const checkpointName = 'checkpoint.safetensors';
 export const runResults: readonly string[] = [
   checkpointName, 'history.json', 'filters.png', 'model.safetensors', 'report.html',
 ];
-const runFiles: readonly string[] = [...runResults, logName, eventsName];
+/** Both together. */
+export const runFiles: readonly string[] = [...runResults, logName, eventsName];
 const lockName = '.tilegrad-run.lock';
 
 /** What to do with a folder that holds a run: refuse it, go on, or start over. */
@@ -22,8 +23,9 @@ export type FolderUse = 'fresh' | 'resume' | 'overwrite';
 
 /**
  * Makes the folder, locks it, and clears away what killed runs left half written; the function that comes back unlocks
- * it. Better now than after an hour of training, it rejects with DataFileError where the folder cannot be written to or
- * another run has it, and with UsageError where it holds a run's results (own) and use is fresh, or foreign ones.
+ * it. Better now than after an hour of training, it rejects with DataFileError where the folder cannot be written to,
+ * another run has it, or a folder lies where one of its files is to go, and with UsageError where it holds a run's
+ * results (own) and use is fresh, or foreign ones.
  */
 export async function openRunFolder(
   out: string, use: FolderUse, own: readonly string[] = runResults, foreign: readonly string[] = [],
@@ -37,6 +39,7 @@ export async function openRunFolder(
     throw new DataFileError(`cannot write to the output folder ${out}: ${whyNot(error)}`, out, error);
   }
   try {
+    await refuseFolders(out, [...runFiles, ...own]);
     for (const name of [...runFiles, ...own]) {
       await removeTemporaries(join(out, name), async (pid) => !(await isProcessAlive(pid)));
     }
@@ -51,6 +54,14 @@ export async function openRunFolder(
 /** Removes what an earlier run left, so that its results never lie beside the checkpoint of this one. */
 export async function clearRunFolder(out: string): Promise<void> {
   for (const name of runFiles) await rm(join(out, name), { force: true });
+}
+
+/** No file can replace a folder: better known before anything is cleared away, and before an hour of training. */
+async function refuseFolders(out: string, names: readonly string[]): Promise<void> {
+  for (const path of names.map((name) => join(out, name))) {
+    if (!(await lstat(path).then((found) => found.isDirectory(), () => false))) continue;
+    throw new DataFileError(`${path} is a folder, and a file of that name is to be written: move it away, or --out names another folder`, path);
+  }
 }
 
 async function refuseRun(out: string, own: readonly string[], foreign: readonly string[]): Promise<void> {
