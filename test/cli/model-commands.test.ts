@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeShapes } from '../../src/data/index.ts';
 import { tensor } from '../../src/index.ts';
-import { decodeSafetensors, encodeSafetensors, loadModel, saveModel } from '../../src/io/index.ts';
+import { decodeSafetensors, encodeNpz, encodeSafetensors, loadModel, saveModel } from '../../src/io/index.ts';
 import { BatchNorm2d, Concatenate, Conv2d, Flatten, input, Linear, model as graph, sequential } from '../../src/nn/index.ts';
 import { decodeMessage } from '../../src/io/onnx/protobuf.ts';
 import { loadCifar10, loadImageFolder } from '../../src/node/index.ts';
@@ -167,6 +167,42 @@ describe('tilegrad evaluate', () => {
     const again = ['evaluate', at('run'), '--data', tiny.data, '--num-test', '5', '--out', at('page.html')];
     expect(await run(...again)).toMatchObject({ code: 2, err: expect.stringContaining('page.html is there already') as string });
     expect((await run(...again, '--overwrite')).out).toContain('5 images');
+  });
+
+  it.each(['model.safetensors', 'checkpoint.safetensors', 'history.json', 'report.html', 'log.jsonl'])(
+    'does not write over the %s of the run, nor does export', async (name) => {
+      const file = join(at('run'), name);
+      const before = await readFile(file);
+      const what = name === 'model.safetensors' ? 'the model itself' : "a file of the model's run";
+      for (const given of [at('run'), model()]) {
+        for (const argv of [['evaluate', given, '--data', tiny.data, '--out', file], ['export', given, '--npz', file]]) {
+          const { code, err } = await run(...argv, '--overwrite');
+          expect([code, err]).toEqual([2, expect.stringContaining(`${name} is ${what}`)]);
+        }
+      }
+      expect(await readFile(file)).toEqual(before);
+    },
+  );
+
+  it('writes neither over what it reads nor over a folder, and says so before it reads', async () => {
+    const data = at('kept.npz');
+    await writeFile(data, encodeNpz({ x_train: tensor([[[1]], [[2]]]), y_train: tensor([0, 1]) }));
+    const before = await readFile(data);
+    await symlink(model(), at('linked.safetensors'));
+    const overData = /kept\.npz is the data set itself/;
+    for (const [argv, why] of [
+      [['evaluate', model(), '--data', data, '--out', join(at('run'), '..', 'kept.npz')], overData],
+      [['data', 'inspect', data, '--samples', data], overData],
+      [['evaluate', at('linked.safetensors'), '--data', tiny.data, '--out', model()], /is the model itself/],
+      [['evaluate', at('linked.safetensors'), '--data', tiny.data, '--out', at('linked.safetensors')], /is the model itself/],
+      [['evaluate', at('none'), '--data', tiny.data, '--out', at('run')], /run is a folder/],
+      [['export', at('none'), '--onnx', at('run')], /run is a folder/],
+    ] as const) {
+      const { code, err } = await run(...argv, '--overwrite');
+      expect([argv, code, err]).toEqual([argv, 2, expect.stringMatching(why)]);
+    }
+    expect(await readFile(data)).toEqual(before);
+    expect((await run('verify', model())).code).toBe(0);
   });
 
   it('reads a folder of pictures as train did, in the size that the model takes', async () => {

@@ -8,7 +8,7 @@ import { atomicWriteFile } from '../atomic-write.ts';
 import { inspectDataSet } from '../data-sets/inspect.ts';
 import { loadDataSet } from '../data-sets/load.ts';
 import type { LoadedDataSet } from '../data-sets/load.ts';
-import { refuseExisting } from './existing.ts';
+import { placeOf, refuseExisting } from './existing.ts';
 import { ProgressLine } from './progress.ts';
 import { unreadableLines } from './run-data.ts';
 import { formatTable } from './table.ts';
@@ -35,7 +35,10 @@ const [perClass, mostClasses] = [10, 40];
  */
 export async function runInspect(path: string, options: InspectOptions, { stdout }: Surroundings): Promise<number> {
   const { size, splitSeed = 0, layout, samples, overwrite } = options;
-  if (samples !== undefined) await refuseExisting('data inspect', samples, overwrite);
+  if (samples !== undefined) {
+    const kept = new Map([[await placeOf(path), 'the data set itself']]);
+    await refuseExisting('data inspect', samples, overwrite, kept, '--samples');
+  }
   const line = new ProgressLine(stdout);
   const set = await loadDataSet(path, {
     seed: splitSeed, layout, ...(size === undefined ? {} : { size }),

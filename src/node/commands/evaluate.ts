@@ -6,7 +6,7 @@ import { confusionMatrix, reportHtml, tensorToPicture } from '../../viz/index.ts
 import { atomicWriteFile } from '../atomic-write.ts';
 import { accuracyOf } from './evaluation.ts';
 import { type EvaluationImages, evaluationImages } from './evaluation-images.ts';
-import { refuseExisting } from './existing.ts';
+import { filesOfModel, placeOf, refuseExisting } from './existing.ts';
 import { readModelFile } from './model-input.ts';
 import { percent } from './outputs.ts';
 import { ProgressLine } from './progress.ts';
@@ -36,13 +36,16 @@ const shownMistakes = 60;
 /**
  * Prints accuracy and a table of the classes, and writes a page with the confusion matrix and the mistakes that the
  * model was surest of. Returns the exit code. Rejects with DataFileError for what cannot be read, UsageError for data
- * without test images or with classes that the model does not know, and where the page would replace a file unasked.
+ * without test images or with classes that the model does not know, and where the page would replace a file unasked, or
+ * one of the model's run.
  */
 export async function runEvaluate(
   model: string, options: EvaluateCommandOptions, surroundings: Surroundings,
 ): Promise<number> {
   const { data, numTest, splitSeed, layout, out, overwrite } = options;
-  await refuseExisting('evaluate', out, overwrite);
+  const kept = await filesOfModel(model);
+  if (data !== undefined) kept.set(await placeOf(data), 'the data set itself');
+  await refuseExisting('evaluate', out, overwrite, kept, '--out');
   const loaded = await readModelFile(model);
   const set = await evaluationImages({ data, numTest, splitSeed, layout, shape: loaded.inputShape }, surroundings.env);
   if (set.labels.length === 0) throw new UsageError(`evaluate: ${set.source}: there are no test images`);

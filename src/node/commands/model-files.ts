@@ -1,15 +1,13 @@
 /** `tilegrad summary`, `export` and `verify`: what a model file holds, its other forms, and whether those hold. */
 
-import { realpath } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
 import { encodeOnnx, saveStateDict, verifyModel, verifyOnnx } from '../../io/index.ts';
 import type { LoadedModel, Verification } from '../../io/index.ts';
 import { Network } from '../../models/index.ts';
 import { GraphModel } from '../../nn/index.ts';
 import { printable } from '../../runtime/text.ts';
 import { atomicWriteFile } from '../atomic-write.ts';
-import { refuseExisting } from './existing.ts';
-import { modelBytes, modelPath, readModelFile, using } from './model-input.ts';
+import { filesOfModel, placeOf, refuseExisting } from './existing.ts';
+import { modelBytes, readModelFile, using } from './model-input.ts';
 import { UsageError } from './terminal.ts';
 import type { Surroundings } from './terminal.ts';
 
@@ -59,20 +57,18 @@ function encode(
 /**
  * Writes a model for other systems, as ONNX or its state as PyTorch names it, with a sample input and its output.
  * Rejects with DataFileError, and with UsageError where no form was asked for, where batchnorm is to be folded and no
- * form is ONNX, where a file is there already, and where two forms, or a form and the model, would be one file.
+ * form is ONNX, where a file is there already, and where two forms, or a form and a file of the model's run, would be
+ * one.
  */
 export async function runExport(path: string, options: ExportOptions, { stdout }: Surroundings): Promise<number> {
   const wanted = forms.flatMap((form) => (options[form] === undefined ? [] : [[form, options[form]] as const]));
   if (wanted.length === 0) throw new UsageError('export: in which form? --onnx FILE, --safetensors FILE, --npz FILE');
   if (options.fold && options.onnx === undefined) throw new UsageError('export: --fold is of ONNX: --onnx FILE');
-  const taken = new Map([[await placeOf(await modelPath(path)), 'the model itself']]);
+  const taken = await filesOfModel(path);
   for (const [form, file] of wanted) {
-    const place = await placeOf(file);
-    const holds = taken.get(place);
-    if (holds !== undefined) throw new UsageError(`export: --${form} ${file} is ${holds}`);
-    taken.set(place, `the file of --${form} too`);
+    await refuseExisting('export', file, options.overwrite, taken, `--${form}`);
+    taken.set(await placeOf(file), `the file of --${form} too`);
   }
-  for (const [, file] of wanted) await refuseExisting('export', file, options.overwrite);
   const loaded = await readModelFile(path);
   const fold = options.fold ?? false;
   const encoded = wanted.map(([form, file]) => [file, using(path, () => encode(form, loaded, fold))] as const);
@@ -81,12 +77,6 @@ export async function runExport(path: string, options: ExportOptions, { stdout }
     stdout.write(`${printable(file, file.length)}\n`);
   }
   return 0;
-}
-
-/** The same text for all ways to name a file, be it there or not. A link is a file of its own: it would be replaced. */
-async function placeOf(file: string): Promise<string> {
-  const path = resolve(file);
-  return join(await realpath(dirname(path)).catch(() => dirname(path)), basename(path));
 }
 
 /** How far off a number may be, as a share of the largest: other machines add in another order. */
