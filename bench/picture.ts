@@ -36,8 +36,14 @@ function load<Result>(
   return newest[0] ?? null;
 }
 
-function stepsPanel(results: readonly StepResult[]): BarPanel {
+/** Machine, runtime, commit and date of a file of results. */
+function sourceOf({ processor, runtime, commit, date }: Machine): string {
+  return `${processor}, ${runtime.replace(/ \(.*/, '')}, commit ${commit}, ${date.slice(0, 10)}`;
+}
+
+function stepsPanel({ machine, results }: Saved<StepResult>): BarPanel {
   return {
+    source: sourceOf(machine),
     title: 'Training steps a second on two cores, relative to PyTorch', peer: 'PyTorch CPU',
     pairs: results.flatMap(({ network, name, batch, times, torch }) => {
       const ours = times.simd2 ?? times.simd1;
@@ -50,9 +56,10 @@ function stepsPanel(results: readonly StepResult[]): BarPanel {
   };
 }
 
-function inferencePanel(results: readonly InferenceResult[]): BarPanel {
+function inferencePanel({ machine, results }: Saved<InferenceResult>): BarPanel {
   const rate = (value: number): string => `${value.toLocaleString('en', { maximumFractionDigits: 0 })} images/s`;
   return {
+    source: sourceOf(machine),
     title: 'Inference on two cores, relative to ONNX Runtime Web', peer: 'ONNX Runtime Web',
     pairs: results.flatMap(({ network, name, batch, imagesPerSecond, peers }) => {
       const ours = imagesPerSecond.simd2 ?? imagesPerSecond.simd1;
@@ -70,16 +77,13 @@ const steps = load<StepResult>(values.steps, 'steps', ({ torch }) => torch !== n
 const inference = load<InferenceResult>(
   values.inference, 'inference', ({ peers }) => peers.some(({ peer }) => peer === 'ort'),
 );
-const taken = (steps ?? inference)?.machine;
-if (taken === undefined) {
+const panels = [
+  ...(steps === null ? [] : [stepsPanel(steps)]),
+  ...(inference === null ? [] : [inferencePanel(inference)]),
+];
+if (panels.length === 0) {
   throw new Error('picture: there are no results with a comparison; run bench:steps with --peers and --save');
 }
-const panels = [
-  ...(steps === null ? [] : [stepsPanel(steps.results)]),
-  ...(inference === null ? [] : [inferencePanel(inference.results)]),
-];
-const { processor, runtime, commit, date } = taken;
 const path = values.out ?? new URL('speed.svg', folder);
-const where = `${processor}, ${runtime.replace(/ \(.*/, '')}, commit ${commit}, ${date.slice(0, 10)}`;
-writeFileSync(path, barsSvg(panels, `${where}; both on two threads, longer is faster`));
+writeFileSync(path, barsSvg(panels, 'Both on two threads; longer is faster'));
 console.log(`wrote ${values.out ?? 'bench/results/speed.svg'}`);

@@ -18,6 +18,8 @@ export interface BarPair {
 export interface BarPanel {
   readonly title: string;
   readonly peer: string;
+  /** where its figures come from, a small line below the bars */
+  readonly source: string;
   readonly pairs: readonly BarPair[];
 }
 
@@ -26,6 +28,7 @@ const left = 230;
 const right = 165;
 const barHeight = 15;
 const rowHeight = 48;
+const sourceHeight = 18;
 const font = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif";
 
 function colors({ card, ink, muted, grid, series }: Palette): string {
@@ -33,13 +36,13 @@ function colors({ card, ink, muted, grid, series }: Palette): string {
     `.theirs{fill:${muted};opacity:.55}`;
 }
 
-/** Draws the panels below each other; `footer` says where the figures come from. */
+/** Draws the panels below each other, `footer` at the end. */
 export function barsSvg(panels: readonly BarPanel[], footer: string): string {
   const parts: string[] = [];
   let top = 12;
   for (const panel of panels) {
     parts.push(...panelMarkup(panel, top));
-    top += 66 + panel.pairs.length * rowHeight + 14;
+    top += 66 + panel.pairs.length * rowHeight + 14 + sourceHeight;
   }
   const height = top + 24;
   const title = panels.map((panel) => panel.title).join('; ');
@@ -55,7 +58,7 @@ export function barsSvg(panels: readonly BarPanel[], footer: string): string {
     `<text class="muted small" x="20" y="${height - 14}">${escapeText(footer)}</text></svg>\n`;
 }
 
-function panelMarkup({ title, peer, pairs }: BarPanel, top: number): string[] {
+function panelMarkup({ title, peer, source, pairs }: BarPanel, top: number): string[] {
   const longest = Math.max(1, ...pairs.map(({ ratio }) => ratio));
   const unit = (width - left - right) / longest;
   const at = (ratio: number): string => (left + unit * ratio).toFixed(1);
@@ -80,5 +83,6 @@ function panelMarkup({ title, peer, pairs }: BarPanel, top: number): string[] {
       `<text class="muted small" x="${at(1)}" dx="8" y="${y + barHeight + 14}">${escapeText(theirs)}</text>`,
     );
   });
+  parts.push(`<text class="muted small" x="20" y="${top + 76 + pairs.length * rowHeight}">${escapeText(source)}</text>`);
   return parts;
 }
