@@ -9,7 +9,7 @@ import { backendsPage, backendsTable, withTable } from '../scripts/backends-tabl
 import { figures } from '../scripts/figures.ts';
 import { declarationLine, pages } from '../scripts/pages.ts';
 import { naiveKernels } from '../src/kernels/naive/index.ts';
-import { execute, linesOf, programsOf, root } from './support/programs.ts';
+import { execute, expectPrinted, programsOf, root } from './support/programs.ts';
 
 const read = (page: string): string => readFileSync(join(root, page), 'utf8');
 const guide = pages.filter((page) => page.startsWith('docs/guide/'));
@@ -31,7 +31,7 @@ describe('a program of the guide', () => {
 
   it.each(programs)('$page: $title', { timeout: 120_000 }, async ({ code, output }) => {
     const printed = await execute(code, folder);
-    expect(linesOf(printed)).toEqual(linesOf(output));
+    expectPrinted(printed, output);
     expect(printed).not.toContain('false');
   });
 });
