@@ -6,16 +6,27 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { installBuiltPackage } from './built-package.ts';
 
-/** What a page downloads before its code runs, in KiB after gzip, and the program that must stay below. */
-const budgets: ReadonlyArray<readonly [name: string, kibibytes: number, program: string]> = [
-  ['one layer', 22, "import { reluForward } from 'tilegrad/layers'; console.log(reluForward);"],
-  ['all layers', 34, "import * as layers from 'tilegrad/layers'; console.log(layers);"],
-  ['tensors', 33, "import * as tensors from 'tilegrad'; console.log(tensors);"],
-  ['reading a .npy file', 10, "import { decodeNpy } from 'tilegrad/io'; console.log(decodeNpy);"],
-  ['a page that trains', 60, `import { ThreeLayerConvNet } from 'tilegrad/models'; import { Solver } from 'tilegrad/train';
+/** What a page downloads before its code runs: its row in the table, the KiB after gzip below which it stays. */
+const budgets: ReadonlyArray<readonly [row: string, kibibytes: number, program: string]> = [
+  ['`reluForward`', 22, "import { reluForward } from 'tilegrad/layers'; console.log(reluForward);"],
+  ['all of `tilegrad/layers`', 34, "import * as layers from 'tilegrad/layers'; console.log(layers);"],
+  ['`tensor`', 24, "import { tensor } from 'tilegrad'; console.log(tensor);"],
+  ['all of `tilegrad`', 33, "import * as tensors from 'tilegrad'; console.log(tensors);"],
+  ['`decodeNpy`', 10, "import { decodeNpy } from 'tilegrad/io'; console.log(decodeNpy);"],
+  ['`ThreeLayerConvNet`, `Solver`, `makeShapes`', 60, `import { ThreeLayerConvNet } from 'tilegrad/models'; import { Solver } from 'tilegrad/train';
     import { makeShapes } from 'tilegrad/data'; console.log(ThreeLayerConvNet, Solver, makeShapes);`],
-  ['all modules and functions', 68, "import * as nn from 'tilegrad/nn'; console.log(nn);"],
+  ['all of `tilegrad/nn`', 68, "import * as nn from 'tilegrad/nn'; console.log(nn);"],
+  ['`loadModel`', 84, "import { loadModel } from 'tilegrad/io'; console.log(loadModel);"],
 ];
+
+const lateRow = 'later: the SIMD kernels and their workers';
+const page = readFileSync('docs/guide/platforms.md', 'utf8');
+const inKibibytes = (file: Buffer): number => gzipSync(file).length / 1024;
+
+/** What the page on platforms says that a row of its table costs, in KiB. */
+function stated(row: string): number {
+  return Number(page.split('\n').find((line) => line.startsWith(`| ${row} |`))?.split('|')[2]);
+}
 
 /** Code that only the SIMD backend and its workers have. */
 const late = /i8x16\.shuffle|worker_threads/;
@@ -49,15 +60,26 @@ function entryOf({ outputs }: Metafile): string {
 }
 
 describe('a bundle for browsers', () => {
-  it.each(budgets)('of %s stays below %i KiB', async (_name, kibibytes, program) => {
+  it.each(budgets)('of %s stays below %i KiB, and is what the page says', async (row, kibibytes, program) => {
     const { atOnce } = await bundle(program);
-    expect(gzipSync(atOnce).length / 1024).toBeLessThan(kibibytes);
+    expect(inKibibytes(atOnce)).toBeLessThan(kibibytes);
+    expect(Math.abs(inKibibytes(atOnce) - stated(row))).toBeLessThan(1);
     expect(atOnce.toString()).not.toMatch(late);
   });
 
   it('gets the SIMD kernels and their workers as files of their own', async () => {
     const { later } = await bundle(budgets[0][2]);
     expect(later.toString()).toMatch(late);
+    // kernels come and go: their figure may lag behind a little
+    expect(Math.abs(inKibibytes(later) - stated(lateRow))).toBeLessThan(3);
+  });
+
+  it('costs in other pages what the table says', () => {
+    const readme = /all layers cost (\d+) KiB.*?drawn\spictures (\d+).*?network, (\d+)\..*?workers, (\d+) KiB/s;
+    const rows = ['all of `tilegrad/layers`', '`ThreeLayerConvNet`, `Solver`, `makeShapes`', '`loadModel`', lateRow];
+    expect(readme.exec(readFileSync('README.md', 'utf8'))?.slice(1).map(Number)).toEqual(rows.map(stated));
+    const recipe = /`loadModel` costs a page (\d+) KiB.*?kernels (\d+) more/s;
+    expect(recipe.exec(readFileSync('docs/recipes.md', 'utf8'))?.slice(1).map(Number)).toEqual(rows.slice(2).map(stated));
   });
 });
 
