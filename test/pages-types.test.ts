@@ -57,12 +57,12 @@ describe('the types of the pages', () => {
     }
   });
 
-  it('are right', { timeout: 60_000 }, () => {
+  it('are right', { timeout: 120_000 }, () => {
     expect(sources.size).toBeGreaterThan(25);
     expect(errorsOf(sources)).toEqual([]);
   });
 
-  it('are looked at', { timeout: 60_000 }, () => {
+  it('are looked at', { timeout: 120_000 }, () => {
     const wrong = "import { zeros } from 'tilegrad';\nconsole.log(zeros(2).max() as number);\nawait zeros(2).exp(1);\n";
     expect(errorsOf(new Map([[join(root, 'wrong.mts'), wrong]])).map((line) => line.split(' ')[0]))
       .toEqual(['wrong.mts:2', 'wrong.mts:3']);
