@@ -24,6 +24,8 @@ export interface ZipEntry {
 const endSignature = 0x06054b50;
 const entrySignature = 0x02014b50;
 const localSignature = 0x04034b50;
+/** Of what a writer of zip64 may put between directory and end record, also where nothing is large. */
+const zip64Signature = 0x06064b50;
 
 /** The end record is 22 bytes and a comment of at most 65,535. */
 const endLength = 22;
@@ -37,23 +39,28 @@ const pieceBytes = 1 << 16;
 
 /**
  * Lists the entries of a zip archive by its central directory. Throws RangeError, with fn in front, when the bytes are
- * no zip archive, an entry lies outside the file, is encrypted, needs zip64 or an unknown method, when two have one
- * name or overlap, or when the uncompressed sizes add up to more than maxBytes.
+ * no zip archive, when counts and sizes of its directory contradict each other, when an entry lies outside the file, is
+ * encrypted, needs zip64 or an unknown method, or has two names, when two have one name or overlap, or when the
+ * uncompressed sizes add up to more than maxBytes.
  */
 export function listZip(fn: string, bytes: Uint8Array, maxBytes: number): ZipEntry[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const end = findEnd(fn, view, bytes);
   const count = view.getUint16(end + 10, true);
   const directory = view.getUint32(end + 16, true);
+  const stop = directory + view.getUint32(end + 12, true);
+  const fits = stop === end || (stop < end && view.getUint32(stop, true) === zip64Signature);
+  const damaged = `${fn}: the archive's directory is damaged`;
+  if (!fits || view.getUint16(end + 8, true) !== count) throw new RangeError(damaged);
   let position = directory;
   const entries: ZipEntry[] = [];
   const names = new Set<string>();
   let total = 0;
   for (let i = 0; i < count; i++) {
-    if (position + 46 > end || view.getUint32(position, true) !== entrySignature) {
+    if (position + 46 > stop || view.getUint32(position, true) !== entrySignature) {
       throw new RangeError(`${fn}: entry ${i + 1} of ${count} is missing from the archive's directory`);
     }
-    const { entry, next } = readEntry(fn, bytes, view, position, end);
+    const { entry, next } = readEntry(fn, bytes, view, position, stop);
     if (names.has(entry.name)) throw new RangeError(`${fn}: the archive has two entries named ${printable(entry.name)}`);
     names.add(entry.name);
     total += entry.size;
@@ -63,6 +70,7 @@ export function listZip(fn: string, bytes: Uint8Array, maxBytes: number): ZipEnt
     entries.push(entry);
     position = next;
   }
+  if (position !== stop) throw new RangeError(damaged);
   checkApart(fn, entries, directory);
   return entries;
 }
@@ -96,7 +104,8 @@ function readEntry(
   const next = position + 46 + nameLength + view.getUint16(position + 30, true) + view.getUint16(position + 32, true);
   const local = view.getUint32(position + 42, true);
   if (next > end) throw new RangeError(`${fn}: the archive's directory is cut off`);
-  const name = decodeUtf8(`${fn}: an entry's name`, bytes.subarray(position + 46, position + 46 + nameLength));
+  const nameBytes = bytes.subarray(position + 46, position + 46 + nameLength);
+  const name = decodeUtf8(`${fn}: an entry's name`, nameBytes);
   const where = `${fn}: entry ${printable(name)}`;
   if (flags & 1) throw new RangeError(`${where} is encrypted`);
   if (method !== 0 && method !== 8) {
@@ -106,7 +115,11 @@ function readEntry(
   if (local + 30 > bytes.length || view.getUint32(local, true) !== localSignature) {
     throw new RangeError(`${where} lies outside the archive`);
   }
-  const start = local + 30 + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
+  const isName = (byte: number, i: number): boolean => byte === bytes[local + 30 + i];
+  if (view.getUint16(local + 26, true) !== nameLength || !nameBytes.every(isName)) {
+    throw new RangeError(`${where} has another name beside its contents`);
+  }
+  const start = local + 30 + nameLength + view.getUint16(local + 28, true);
   if (start + compressedSize > bytes.length) throw new RangeError(`${where} is cut off`);
   if (method === 0 ? size !== compressedSize : size > compressedSize * maxDeflateRatio) {
     throw new RangeError(`${where} claims ${size} bytes, its ${compressedSize} compressed bytes cannot hold them`);

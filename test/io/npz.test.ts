@@ -22,6 +22,17 @@ function patched(archive: Uint8Array, signature: number, offset: number, bytes: 
 
 const directory = 0x02014b50;
 
+/** Where the end record begins. */
+function endOf(archive: Uint8Array): number {
+  const view = new DataView(archive.buffer);
+  let at = archive.length - 22;
+  while (view.getUint32(at, true) !== 0x06054b50) at--;
+  return at;
+}
+
+const counted = (archive: Uint8Array, count: number): Uint8Array =>
+  patched(patched(archive, 0x06054b50, 8, 2, count), 0x06054b50, 10, 2, count);
+
 describe('decodeNpz', () => {
   it('reads what numpy.savez wrote', () => {
     const read = decodeNpz(fromBase64(numpyFiles.npz));
@@ -34,6 +45,18 @@ describe('decodeNpz', () => {
     const read = decodeNpz(fromBase64(numpyFiles.npzCompressed));
     expectSameTensor(read.zeros, zeros([50, 60], 'float64'));
     expectSameTensor(read.x, tensor(Int32Array.of(0, 1, 2, 3, 4, 5), [2, 3]));
+  });
+
+  it('reads an archive with a comment, or with the end records of zip64', () => {
+    const archive = encodeNpz(record);
+    const end = endOf(archive);
+    const comment = Uint8Array.from([...patched(archive, 0x06054b50, 20, 2, 5), ...new TextEncoder().encode('hello')]);
+    expect(Object.keys(decodeNpz(comment))).toEqual(Object.keys(record));
+    const between = new Uint8Array(56 + 20);
+    new DataView(between.buffer).setUint32(0, 0x06064b50, true);
+    new DataView(between.buffer).setUint32(56, 0x07064b50, true);
+    const zip64 = Uint8Array.from([...archive.subarray(0, end), ...between, ...archive.subarray(end)]);
+    expect(Object.keys(decodeNpz(zip64))).toEqual(Object.keys(record));
   });
 
   it('reads an entry of several inflating pieces', () => {
@@ -88,8 +111,13 @@ describe('decodeNpz refuses', () => {
     ['an entry outside the file', patched(archive, directory, 42, 4, 1 << 30), {}, 'lies outside the archive'],
     ['zip64 sizes', patched(archive, directory, 24, 4, 0xffffffff), {}, 'needs zip64'],
     ['an entry cut off', patched(archive, directory, 20, 4, 1 << 20), {}, 'is cut off'],
-    ['a missing entry', patched(archive, 0x06054b50, 10, 2, 9), {}, 'entry 4 of 9 is missing'],
-    ['a directory in the wrong place', patched(archive, 0x06054b50, 16, 4, 3), {}, 'entry 1 of 3 is missing'],
+    ['a missing entry', counted(archive, 9), {}, 'entry 4 of 9 is missing'],
+    ['entries beyond their number', counted(archive, 2), {}, 'directory is damaged'],
+    ['two numbers of entries', patched(archive, 0x06054b50, 10, 2, 2), {}, 'directory is damaged'],
+    ['a directory in the wrong place', patched(archive, 0x06054b50, 16, 4, 3), {}, 'directory is damaged'],
+    ['a directory of another size', patched(archive, 0x06054b50, 12, 4, 1 << 30), {}, 'directory is damaged'],
+    ['a directory elsewhere', patched(patched(archive, 0x06054b50, 16, 4, 3), 0x06054b50, 12, 4, endOf(archive) - 3), {}, 'entry 1 of 3 is missing'],
+    ['another name in the directory', patched(archive, directory, 46, 2, 0x3141), {}, 'entry A1.npy has another name beside its contents'],
     ['files of another kind', zipSync({ 'a.txt': Uint8Array.of(1) }), {}, 'entry a.txt is not a .npy file'],
     ['a .npy entry that is none', zipSync({ 'a.npy': Uint8Array.of(1) }), {}, 'entry a.npy: not a .npy file'],
     ['what is no archive', new Uint8Array(1000), {}, 'not a zip archive'],
@@ -102,7 +130,7 @@ describe('decodeNpz refuses', () => {
   it('entries that lie over one another or over the directory', () => {
     const stored = encodeNpz({ a: zeros(100), b: zeros(100) });
     const both = patched(stored, directory, 42, 4, stored.indexOf(0x50, 300));
-    expect(() => decodeNpz(both)).toThrow('overlaps what follows it');
+    expect(() => decodeNpz(both)).toThrow('another name');
     const longer = patched(patched(stored, directory, 20, 4, 1100), directory, 24, 4, 1100);
     expect(() => decodeNpz(longer)).toThrow('entry a.npy overlaps what follows it');
     expect(decodeNpz(stored).b.size).toBe(100);
@@ -113,6 +141,25 @@ describe('decodeNpz refuses', () => {
     const small = encodeNpz({ t }, { compress: true });
     expect(() => decodeNpz(small)).toThrow(/more than the allowed 7\d{7} bytes \(option maxBytes\)/);
     expect(decodeNpz(small, { maxBytes: 100_000_000 }).t.size).toBe(20_000_000);
+  });
+
+  it('or reads whole, but never without one of its arrays or under another name, whichever bit is wrong', () => {
+    for (const file of [archive, encodeNpz(record), fromBase64(numpyFiles.npz)]) {
+      const whole = decodeNpz(file);
+      for (let bit = 0; bit < 8 * file.length; bit++) {
+        const bytes = file.slice();
+        bytes[bit >> 3] ^= 1 << (bit & 7);
+        let read: ReturnType<typeof decodeNpz>;
+        try {
+          read = decodeNpz(bytes);
+        } catch (error) {
+          expect(error).toBeInstanceOf(RangeError);
+          continue;
+        }
+        expect(Object.keys(read), `bit ${bit}`).toEqual(Object.keys(whole));
+        for (const [name, t] of Object.entries(whole)) expectSameTensor(read[name], t);
+      }
+    }
   });
 
   it('two entries of one name', () => {
