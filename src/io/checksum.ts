@@ -31,7 +31,11 @@ export function decodeWithChecksum(bytes: Uint8Array): SafetensorsContent {
   const content = decodeSafetensors(bytes);
   const at = placeIn(bytes);
   if (at >= 0 && latin(bytes.subarray(at, at + digits)) !== checksumOf(bytes, at)) {
-    throw new RangeError('the file is damaged (its checksum does not match its contents)');
+    // who copies the metadata of a file into another one copies its checksum
+    throw new RangeError(
+      'the file is damaged, or its metadata is that of another file (its checksum does not match its contents; ' +
+      `without the metadata entry ${before.slice(0, -2)} it is taken as it is)`,
+    );
   }
   return content;
 }

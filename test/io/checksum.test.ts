@@ -14,7 +14,8 @@ const network = (): ThreeLayerConvNet =>
   new ThreeLayerConvNet({ inputDim: inputShape, numFilters: 2, filterSize: 3, hiddenDim: 4 });
 const image = nn.input(inputShape);
 const graph = nn.model(image, new nn.Linear(108, 3).apply(new nn.Flatten().apply(image)));
-const damaged = 'the file is damaged (its checksum does not match its contents)';
+const damaged = 'the file is damaged, or its metadata is that of another file (its checksum does not match its contents; ' +
+  'without the metadata entry "tilegrad crc32" it is taken as it is)';
 
 type Kind = readonly [what: string, file: Uint8Array, read: (bytes: Uint8Array) => unknown];
 const kinds: readonly Kind[] = [
@@ -66,6 +67,20 @@ describe.each(kinds)('%s', (_, file, read) => {
     expect(new TextDecoder('latin1').decode(changed)).not.toContain(key);
     expect(() => read(changed)).not.toThrow();
   });
+});
+
+it('is told apart from no damage where another program has copied the metadata, and is taken without the entry', () => {
+  const file = saveStateDict(new nn.Linear(3, 2));
+  const header = file.subarray(8, 8 + Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true)));
+  const { __metadata__: metadata } =
+    JSON.parse(new TextDecoder().decode(header)) as { __metadata__: Record<string, string> };
+  const { tensors } = decodeSafetensors(file);
+  const changed = { ...tensors, weight: tensors.weight.mul(2) };
+  const load = (entries: Record<string, string>): (() => unknown) => () =>
+    loadStateDict(new nn.Linear(3, 2), encodeSafetensors(changed, entries));
+  expect(load(metadata)).toThrow(`loadStateDict: ${damaged}`);
+  delete metadata['tilegrad crc32'];
+  expect(load(metadata)).not.toThrow();
 });
 
 it('finds the checksum where names and texts of the file look like it', () => {
