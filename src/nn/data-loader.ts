@@ -114,7 +114,7 @@ export function mapInputs<X extends Inputs>(x: X, change: (t: Tensor) => Tensor)
 }
 
 /** How many examples inputs have. Throws TypeError for what are no tensors, RangeError for numbers that differ. */
-export function countExamples(fn: string, x: Inputs, name: string = 'x'): number {
+function countExamples(fn: string, x: Inputs, name: string = 'x'): number {
   const counts = listInputs(x).map((t, i) => {
     const { shape } = checkTensor(fn, Array.isArray(x) ? `${name}[${i}]` : name, t);
     if (shape.length === 0) throw new RangeError(`${fn}: ${name} must have at least one axis, the examples, got a scalar`);
@@ -124,4 +124,11 @@ export function countExamples(fn: string, x: Inputs, name: string = 'x'): number
     throw new RangeError(`${fn}: ${name} must hold inputs of as many examples each, got ${counts.join(', ') || 'none'}`);
   }
   return counts[0];
+}
+
+/** countExamples, where there must be some: throws RangeError for none. */
+export function someExamples(fn: string, x: Inputs): number {
+  const examples = countExamples(fn, x);
+  if (examples === 0) throw new RangeError(`${fn}: x must hold at least one example, got none`);
+  return examples;
 }

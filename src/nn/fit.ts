@@ -17,7 +17,7 @@ import { shapeText } from '../tensor/check.ts';
 import { checkRandomSource, type GeneratorState, type RandomSource } from '../tensor/random/source.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Schedule } from '../update/schedules.ts';
-import { countExamples, DataLoader, type DataLoaderOptions, type Inputs, mapInputs } from './data-loader.ts';
+import { DataLoader, type DataLoaderOptions, type Inputs, mapInputs, someExamples } from './data-loader.ts';
 import { defaultRng } from './defaults.ts';
 import { clipGradNorm } from './gradients.ts';
 import { Mean } from './metrics.ts';
@@ -375,6 +375,7 @@ class Run<X extends Inputs> {
 function splitOff<X extends Inputs>(
   fn: string, x: X, y: Labels, validation: FitOptions<X>['validation'],
 ): [indices: Int32Array | undefined, validation: readonly [X, Labels] | null] {
+  const examples = someExamples(fn, x);
   if (validation === undefined) return [undefined, null];
   if (typeof validation !== 'number') {
     if (!Array.isArray(validation) || validation.length !== 2) {
@@ -383,7 +384,6 @@ function splitOff<X extends Inputs>(
     return [undefined, validation as readonly [X, Labels]];
   }
   checkNumber(fn, 'validation', validation, 0, 1);
-  const examples = countExamples(fn, x);
   const kept = examples - Math.round(examples * validation);
   if (kept === 0 || kept === examples) {
     throw new RangeError(`${fn}: validation must leave examples on both sides, got ${validation} of ${examples}`);

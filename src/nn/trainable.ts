@@ -7,7 +7,7 @@ import { concat } from '../tensor/joining.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkLoss } from './compiled.ts';
 import type { Compiled, Figures, Loss } from './compiled.ts';
-import { countExamples, DataLoader, type Inputs, mapInputs } from './data-loader.ts';
+import { DataLoader, type Inputs, mapInputs, someExamples } from './data-loader.ts';
 import { fit, type FitOptions, type History } from './fit.ts';
 import { categoricalCrossEntropy, crossEntropy, hingeLoss, mse } from './losses.ts';
 import { Mean, metricOf, type Metric } from './metrics.ts';
@@ -113,7 +113,7 @@ export abstract class Trainable extends Module {
     checkOptions(fn, options, ['batchSize']);
     const { loss, metrics } = this.compiled('evaluate');
     const loader = new DataLoader(x, y, { batchSize: options.batchSize ?? 100 }, fn);
-    if (countExamples(fn, x) === 0) throw new RangeError(`${fn}: x must hold at least one example, got none`);
+    someExamples(fn, x);
     const mean = new Mean();
     for (const metric of metrics) metric.reset();
     for (const [inputs, targets] of loader) {
@@ -131,8 +131,7 @@ export abstract class Trainable extends Module {
     const fn = `${this.constructor.name}.predict`;
     checkOptions(fn, options, ['batchSize']);
     const batchSize = checkInteger(fn, 'batchSize', options.batchSize ?? 100, 1);
-    const examples = countExamples(fn, x);
-    if (examples === 0) throw new RangeError(`${fn}: x must hold at least one example, got none`);
+    const examples = someExamples(fn, x);
     const parts: Tensor[] = [];
     for (let start = 0; start < examples; start += batchSize) {
       const part = mapInputs(x, (t) => t.slice([start, start + batchSize]));

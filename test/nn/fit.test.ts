@@ -24,6 +24,14 @@ describe('fit', () => {
     schedule: (iteration, iterations) => 1 - iteration / iterations,
   });
 
+  it('refuses to train on no examples', async () => {
+    const net = network();
+    await expect(net.fit(zeros([0, 3, 12, 12]), new Int32Array(0), { epochs: 2 })).rejects
+      .toThrow(new RangeError('Sequential.fit: x must hold at least one example, got none'));
+    await expect(net.fit(zeros([0, 3, 12, 12]), new Int32Array(0), { validation: [X, train.labels] })).rejects
+      .toThrow('at least one example');
+  });
+
   it('goes on after a stop to the same bits', async () => {
     const whole = network();
     const straight = await whole.fit(X, train.labels, options());
