@@ -99,10 +99,10 @@ function layoutOf(shape: readonly number[]): DatasetOptions['layout'] {
 function channelsFirst(
   fn: string, name: string, x: Tensor, given: DatasetOptions['layout'], clear: DatasetOptions['layout'],
 ): Tensor {
-  if (x.ndim === 3) return x.reshape(x.shape[0], 1, x.shape[1], x.shape[2]);
-  if (x.ndim !== 4 || x.size === 0) {
+  if (![3, 4].includes(x.ndim) || x.size === 0) {
     throw new RangeError(`${fn}: ${name} must be (N,H,W), (N,H,W,C) or (N,C,H,W), not empty, got ${shapeText(x.shape)}`);
   }
+  if (x.ndim === 3) return x.reshape(x.shape[0], 1, x.shape[1], x.shape[2]);
   const layout = given ?? layoutOf(x.shape) ?? clear;
   if (layout === undefined) {
     const why = x.shape[1] <= 4 ? 'may be channels first or last' : 'has no axis of 1 to 4 channels';

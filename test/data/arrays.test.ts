@@ -62,6 +62,12 @@ describe('datasetFromArrays', () => {
     expect(of(pixels([2, 3, 8, 3]))).toThrow('of shape 2x3x8x3 may be channels first or last; layout says which');
     expect(of(pixels([2, 9, 8, 5]))).toThrow('of shape 2x9x8x5 has no axis of 1 to 4 channels; layout says which');
     expect(of(pixels([2, 8, 8, 8]))).toThrow('has no axis of 1 to 4 channels');
+    for (const shape of [[0, 4, 4], [2, 0, 4], [2, 4, 0], [0, 4, 4, 3]]) {
+      expect(of(pixels(shape), labels(...new Array<number>(shape[0]).fill(0)))).toThrow('(N,C,H,W), not empty, got');
+    }
+    expect(() => datasetFromArrays({
+      x_train: pixels([2, 4, 4]), y_train: labels(0, 1), x_test: pixels([0, 4, 4]), y_test: labels(),
+    })).toThrow('arrays.x_test must be (N,H,W), (N,H,W,C) or (N,C,H,W), not empty, got 0x4x4');
     expect(of(pixels([2, 784]))).toThrow('must be (N,H,W), (N,H,W,C) or (N,C,H,W)');
     expect(of(tensor([-1, 1, 2, 3]).reshape(2, 1, 2))).toThrow('or fractions from 0 to 1, got -1 to 3');
     expect(of(tensor([NaN, 1, 2, 3]).reshape(2, 1, 2))).toThrow('holds NaN');
