@@ -37,7 +37,9 @@ export function decodeJpeg(bytes: Uint8Array, options: DecodeJpegOptions = {}): 
       maxResolutionInMP: Math.ceil((width * height) / 1e6),
     });
   } catch (error) {
-    throw damaged(error instanceof Error ? error.message : String(error), error);
+    // the engine's own words where the decoder asks for a table or a frame that a damaged file has not
+    const isItsOwn = error instanceof Error && error.name === 'Error';
+    throw damaged(isItsOwn ? error.message : 'its segments do not fit together', error);
   }
   if (decoded.data.length !== 3 * width * height) throw damaged('its pixels do not fill its size');
   if (components === 3) return { width, height, channels: 3, data: decoded.data };

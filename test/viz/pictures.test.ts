@@ -71,6 +71,24 @@ describe('decodeJpeg', () => {
       },
     ), { numRuns: 400 });
   });
+
+  it('says in its own words where segments of a damaged file are not there', () => {
+    const file = bytesOf(fixtures.jpeg[0].file);
+    let found = 0;
+    for (let bit = 0; bit < 8 * file.length; bit++) {
+      const bytes = file.slice();
+      bytes[bit >> 3] ^= 1 << (bit & 7);
+      try {
+        decodeJpeg(bytes, { maxPixels: 10_000 });
+      } catch (error) {
+        const { message, cause } = error as Error;
+        if (!(cause instanceof TypeError)) continue;
+        found++;
+        expect(message).toBe('decodeJpeg: the file is not a readable JPEG: its segments do not fit together');
+      }
+    }
+    expect(found).toBeGreaterThan(0);
+  });
 });
 
 describe('resizeImages', () => {
