@@ -31,6 +31,18 @@ export function isIdx(bytes: Uint8Array): boolean {
   return bytes.length >= 4 && bytes[0] === 0 && bytes[1] === 0 && types.has(bytes[2]) && bytes[3] >= 1 && bytes[3] <= 8;
 }
 
+/** The bytes that an IDX file has which begins so; null where its header goes on behind them. */
+export function idxLength(bytes: Uint8Array): number | null {
+  const start = 4 + 4 * bytes[3];
+  if (bytes.length < start) return null;
+  return start + product(shapeOf(bytes)) * types.get(bytes[2])!.bytes;
+}
+
+function shapeOf(bytes: Uint8Array): number[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Array.from({ length: bytes[3] }, (_, axis) => view.getUint32(4 + 4 * axis));
+}
+
 /**
  * Decodes an IDX file, not compressed, into a tensor of its own memory: uint8, int32, float32 and float64 as they are,
  * int8 and int16 as int32. Throws TypeError unless bytes is a Uint8Array, RangeError for a file that is none, is cut
@@ -44,19 +56,21 @@ export function decodeIdx(bytes: Uint8Array): Tensor {
     throw new RangeError(`${fn}: not an IDX file (${begin}${formatHint(bytes)})`);
   }
   const type = types.get(bytes[2])!;
-  const axes = bytes[3];
-  const start = 4 + 4 * axes;
-  if (bytes.length < start) throw new RangeError(`${fn}: the file ends inside its header`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const shape = Array.from({ length: axes }, (_, axis) => view.getUint32(4 + 4 * axis));
+  const start = 4 + 4 * bytes[3];
+  const length = idxLength(bytes);
+  if (length === null) throw new RangeError(`${fn}: the file ends inside its header`);
+  const shape = shapeOf(bytes);
   const count = product(shape);
-  if (count * type.bytes !== bytes.length - start) {
+  if (bytes.length !== length) {
     const [takes, has] = [count * type.bytes, bytes.length - start];
     throw new RangeError(`${fn}: shape ${shape.join('x')} of ${type.name} takes ${takes} bytes, the file has ${has}`);
   }
   const values = type.array(count);
-  if (type.bytes === 1 && values instanceof Uint8Array) values.set(bytes.subarray(start));
-  else for (let i = 0; i < count; i++) values[i] = type.get(view, start + i * type.bytes);
+  if (values instanceof Uint8Array) values.set(bytes.subarray(start));
+  else {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let i = 0; i < count; i++) values[i] = type.get(view, start + i * type.bytes);
+  }
   return new Tensor(values, shape);
 }
 

@@ -24,6 +24,21 @@ export function readHead(path: string): Promise<Uint8Array> {
   return readPlainStart(path, 512);
 }
 
+/** The first 512 bytes of what readHead sees, inflated where it is a gzip's, or all that there are. */
+export async function inflatedStart(path: string): Promise<Uint8Array> {
+  const head = await readHead(path);
+  if (!isGzip(head)) return head;
+  const start = new Uint8Array(512);
+  let filled = 0;
+  for await (const piece of inflatedBytes(path, head)) {
+    const part = piece.subarray(0, start.length - filled);
+    start.set(part, filled);
+    filled += part.length;
+    if (filled === start.length) break;
+  }
+  return start.subarray(0, filled);
+}
+
 /** A file's bytes, inflated where it is a gzip's. Beyond `most` bytes what reads them gets the error of `tooLarge`. */
 export async function inflatedFile(
   path: string, most: number, tooLarge: () => Error,

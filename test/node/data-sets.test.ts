@@ -77,6 +77,29 @@ describe('loadDataSet', () => {
     await expect(loadDataSet(other)).rejects.toThrow('must have 40 labels, one an example, got 7');
   });
 
+  it('refuses IDX files of no images, or of images without pixels', async () => {
+    for (const shape of [[0, 9, 8], [40, 0, 8], [40, 9, 0]]) {
+      const empty = await folderOf(`mnist-${shape.join('-')}`, {
+        'train-images-idx3-ubyte': encodeIdx(images(1, ...shape)), 'train-labels-idx1-ubyte': encodeIdx(labels(shape[0], 4)),
+      });
+      await expect(loadDataSet(empty)).rejects.toThrow(`not empty, got ${shape.join('x')}`);
+    }
+  });
+
+  it('inflates no more of an IDX file than its header speaks of', async () => {
+    const header = Buffer.from([0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1]);
+    const folder = await folderOf('mnist-bomb', {
+      // cut off after some megabytes: whoever reads on finds no end
+      'train-images-idx3-ubyte.gz': gzipSync(Buffer.concat([header, Buffer.alloc(2 ** 24)])).subarray(0, 8000),
+      'train-labels-idx1-ubyte': encodeIdx(labels(1, 1)),
+    });
+    await expect(loadDataSet(folder)).rejects
+      .toThrow(/^loadDataSet: .*train-images-idx3-ubyte.gz goes on after the 17 bytes that its header speaks of$/);
+    const parts = await folderOf('mnist-parts', Object.fromEntries(Object.entries(mnist()).map(([name, bytes]) =>
+      [`${name}.gz`, Buffer.concat([gzipSync(bytes.subarray(0, 3)), gzipSync(bytes.subarray(3))])])));
+    expect(await loadDataSet(parts)).toEqual(await loadDataSet(await folderOf('mnist', mnist())));
+  });
+
   it('reads CIFAR-100 from its folder and its archive', async () => {
     const names = Array.from({ length: 100 }, (_, i) => `class ${i}`).join('\n');
     const folder = await folderOf('c/cifar-100-binary', {

@@ -19,7 +19,7 @@ import { imageFolderOptionNames, loadImageFolder } from './image-folder.ts';
 import type { ImageFolder, ImageFolderOptions } from './image-folder.ts';
 import { recognise } from './recognise.ts';
 import type { DataSetPlace, IdxFiles } from './recognise.ts';
-import { maxFileBytes, wholeFile } from './whole-file.ts';
+import { idxFile, maxFileBytes } from './whole-file.ts';
 
 /** A data set with what it is. */
 export interface LoadedDataSet extends ImageDataset {
@@ -88,7 +88,7 @@ async function npzArrays(path: string): Promise<Record<string, Tensor>> {
 
 async function idxArrays(fn: string, { xTrain, yTrain, xTest, yTest }: IdxFiles): Promise<Record<string, Tensor>> {
   const read = async (path: string): Promise<Tensor> => {
-    const bytes = await wholeFile(fn, path);
+    const bytes = await idxFile(fn, path);
     try {
       return decodeIdx(bytes);
     } catch (error) {

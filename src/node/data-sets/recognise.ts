@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isIdx } from '../../io/idx.ts';
 import { DataFileError } from '../errors.ts';
-import { explainedFileError, inflatedFile, isGzip, isTar, readHead } from '../inflated-file.ts';
+import { explainedFileError, inflatedFile, inflatedStart, isTar, readHead } from '../inflated-file.ts';
 import { batchFileNames, cifar10ArchiveName, otherVersion } from '../../data/cifar10-collector.ts';
 import { entriesOf } from '../pictures/list-folder.ts';
 import { readTar } from '../../data/tar.ts';
@@ -55,7 +55,7 @@ export async function recognise(fn: string, path: string): Promise<DataSetPlace>
 async function recogniseFile(fn: string, path: string): Promise<DataSetPlace | null> {
   const head = await readHead(path);
   if (head[0] === 0x50 && head[1] === 0x4b) return { kind: 'npz', path };
-  const start = isGzip(head) ? await inflatedStart(path) : head;
+  const start = await inflatedStart(path);
   if (isIdx(start)) return recogniseIdx(fn, folderOf(path));
   if (!isTar(start)) return null;
   const names = await archiveNames(path);
@@ -81,12 +81,6 @@ async function recogniseFolder(fn: string, path: string): Promise<DataSetPlace |
 
 const folderOf = (path: string): string => join(path, '..');
 
-/** The first bytes of a compressed file's contents, 512 or all that there are. */
-async function inflatedStart(path: string): Promise<Uint8Array> {
-  for await (const chunk of await inflatedFile(path, 2 ** 40, () => new Error('unreachable'))) return chunk.slice(0, 512);
-  return new Uint8Array(0);
-}
-
 /** The names, without folders, of the first entries of an archive. */
 async function archiveNames(path: string): Promise<string[]> {
   const names: string[] = [];
@@ -103,8 +97,7 @@ async function recogniseIdx(fn: string, folder: string): Promise<DataSetPlace | 
   for (const entry of await entriesOf(folder)) {
     if (entry.isDirectory() || !/idx\d?|ubyte/i.test(entry.name)) continue;
     const path = join(folder, entry.name);
-    const head = await readHead(path);
-    const start = isGzip(head) ? await inflatedStart(path) : head;
+    const start = await inflatedStart(path);
     if (!isIdx(start)) continue;
     const isTest = /t10k|test/i.test(entry.name);
     const isImages = start[3] >= 3;

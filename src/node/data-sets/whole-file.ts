@@ -1,6 +1,7 @@
 /** Files of a data set that fit into memory whole. */
 
-import { inflatedFile } from '../inflated-file.ts';
+import { idxLength, isIdx } from '../../io/idx.ts';
+import { inflatedFile, inflatedStart } from '../inflated-file.ts';
 import { DataFileError } from '../errors.ts';
 import { readTar } from '../../data/tar.ts';
 
@@ -30,6 +31,18 @@ function tooLarge(fn: string, path: string, most: number): () => Error {
 /** A file's bytes, inflated where it is a gzip's. Rejects with DataFileError beyond `most` bytes. */
 export async function wholeFile(fn: string, path: string, most: number = maxFileBytes): Promise<Uint8Array> {
   return gather(await inflatedFile(path, most, tooLarge(fn, path, most)));
+}
+
+/**
+ * An IDX file's bytes, inflated where it is a gzip's. Rejects with DataFileError as soon as there are more than its
+ * header says: a small file may inflate to a thousand times its size.
+ */
+export async function idxFile(fn: string, path: string): Promise<Uint8Array> {
+  const start = await inflatedStart(path);
+  const length = isIdx(start) ? idxLength(start) : null;
+  if (length === null || length > maxFileBytes) return wholeFile(fn, path);
+  return gather(await inflatedFile(path, length, () =>
+    new DataFileError(`${fn}: ${path} goes on after the ${length} bytes that its header speaks of`, path)));
 }
 
 /** The named files of a tar archive, compressed or not, by their names without folders; others are passed over. */
