@@ -26,7 +26,8 @@ async function bundleProgram(folder: string): Promise<string> {
   await build({
     entryPoints: [entry], bundle: true, outfile: program, platform: 'node', format: 'esm', target: 'es2022',
     plugins: [embedWorker()], logLevel: 'silent',
-    banner: { js: "import { createRequire as make } from 'node:module'; const require = make(import.meta.url);" },
+    // a name that the program, whose functions are in the same scope, will not have
+    banner: { js: "import * as bannerModule from 'node:module'; const require = bannerModule.createRequire(import.meta.url);" },
   });
   return program;
 }

@@ -125,7 +125,10 @@ async function walkEntry(
       const pick = <T>(list: readonly T[]): T => list[Math.floor(random.rng.random() * list.length)];
       const values = badValues.filter(([bad]) => !without?.has(bad));
       for (let i = 0; paths.length > 0 && i < random.calls; i++) {
-        const changes = Array.from({ length: pick([1, 2, 3]) }, () => [pick(paths), pick(values)] as const);
+        const drawn = Array.from({ length: pick([1, 2, 3]) }, () => [pick(paths), pick(values)] as const);
+        // what lies within something that an earlier change has replaced is not there any more
+        const changes = drawn.filter(([path], k) => !drawn.slice(0, k).some(([earlier]) =>
+          earlier.length < path.length && earlier.every((key, depth) => key === path[depth])));
         const what = changes.map(([path, [bad]]) => `${path.join('.')} = ${bad}`).join(', ');
         await attempt((given) => changes.reduce<unknown[]>(
           (list, [path, [, make]]) => replaced(list, path, make()) as unknown[], given), what, false);
