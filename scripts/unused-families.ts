@@ -2,7 +2,8 @@
  * Leaves families of kernels out of a page that cannot ask for them, or seldom does. For group norm and the SVM loss
  * the next simpler backend would stand in, for depthwise convolution and windows of 6 to 8 taps or with a stride the
  * direct one, which also takes those of tiny images that are not the usual 3x3 on 2x2 pixels; the page neither crops
- * images nor changes their colours, and has no definition of that. Nor is there anybody to prove wide SIMD.
+ * images nor changes their colours, and has no definition of that. Nor is there anybody to prove wide SIMD, or who
+ * trains by `fit`: the page has a Solver.
  */
 
 import type { Plugin } from 'esbuild';
@@ -18,7 +19,7 @@ function direct(family: string): string {
     }`;
 }
 
-/** Files below src/kernels, by folder and name, and what each is instead. */
+/** Files below src, by folder and name, and what each is instead. */
 const families: Readonly<Record<string, string>> = {
   'norm/groupnorm-kernels.ts': 'export function emitGroupnorm() {}',
   'norm/groupnorm.ts': 'export const groupnormKernels = {};',
@@ -43,6 +44,7 @@ const families: Readonly<Record<string, string>> = {
   'conv/pointwise-stride-kernels.ts': 'export function emitPointwiseStride() {}',
   'augment/index.ts': 'export function emitAugment() {} export const augmentKernels = {};',
   'naive/augment.ts': 'export const naiveAugment = {};',
+  'nn/fit.ts': "export function fit() { throw new Error('fit: this page trains by the Solver'); }",
 };
 
 export function withoutUnusedFamilies(): Plugin {
@@ -50,7 +52,7 @@ export function withoutUnusedFamilies(): Plugin {
     name: 'unused-families',
     setup({ onLoad, onEnd }) {
       const left = new Set(Object.keys(families));
-      onLoad({ filter: /[\\/]kernels[\\/].*\.ts$/ }, ({ path }) => {
+      onLoad({ filter: /[\\/]src[\\/].*\.ts$/ }, ({ path }) => {
         const unixPath = path.replaceAll('\\', '/');
         const file = Object.keys(families).find((name) => unixPath.endsWith(`/${name}`));
         if (file === undefined) return null;

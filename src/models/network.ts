@@ -16,7 +16,7 @@ import { spendParameters } from '../layers/parameter-budget.ts';
 import type { LayerBackward, LayerRecord } from '../layers/record.ts';
 import type { BatchnormRecord } from '../layers/records/normalization.ts';
 import { renderSummary } from '../layers/summary.ts';
-import { currentLease, inStep, insideStep, residentArray } from '../kernels/memory/allocate.ts';
+import { currentLease, inStep, insideStep, lend, type Loan, residentArray } from '../kernels/memory/allocate.ts';
 import { activeKernels } from '../kernels/registry.ts';
 import { checkRecord, describe } from '../runtime/check.ts';
 import { showAs } from '../runtime/text.ts';
@@ -50,6 +50,12 @@ export interface Architecture {
 export interface NamedStep {
   readonly record: LayerRecord;
   readonly names: readonly string[];
+}
+
+/** A layer's pass forward: its way back, and the memory that it needs until then. */
+interface Pass {
+  readonly back: LayerBackward;
+  readonly loans: readonly Loan[];
 }
 
 export abstract class Network implements Model {
@@ -258,28 +264,37 @@ export abstract class Network implements Model {
 
   #lossAndGradients(X: Tensor, labels: Int32Array): [loss: number, grads: Gradients] {
     let out = this.#asInput(X);
-    const backs = this.#steps.map((step) => {
-      const [next, back] = step.record.forward(this.name, out, this.#parametersOf(step), 'train');
+    const passes = this.#steps.map((step): Pass => {
+      const loans: Loan[] = [];
+      const [next, back] = lend(loans, () => step.record.forward(this.name, out, this.#parametersOf(step), 'train'));
       out = next;
-      return back;
+      return { back, loans };
     });
     const [dataLoss, dscores] = softmaxLoss(out, labels, { labelSmoothing: this.labelSmoothing });
-    const grads = this.#backpropagate(dscores, backs);
+    const grads = this.#backpropagate(dscores, passes);
     return [dataLoss + this.#regularise(grads), grads];
   }
 
-  /** The gradients of all parameters from that of the scores, the last layer first. */
-  #backpropagate(dscores: Tensor, backs: readonly LayerBackward[]): Gradients {
+  /**
+   * The gradients of all parameters from that of the scores, the last layer first. After a layer's way back the memory
+   * of its pass forward is used again, and that of the gradient which it was given.
+   */
+  #backpropagate(dscores: Tensor, passes: readonly Pass[]): Gradients {
     const found: Array<readonly Tensor[]> = [];
     let dout = dscores;
-    for (let s = backs.length - 1; s >= this.#firstLearning; s--) {
+    let last: readonly Loan[] = [];
+    for (let s = passes.length - 1; s >= this.#firstLearning; s--) {
+      const { back, loans } = passes[s];
+      const lent: Loan[] = [];
       // Nobody needs the gradient of the images, or of what is computed from them by layers that do not learn.
-      const [dx, ...gradients] = backs[s](dout, s > this.#firstLearning);
+      const [dx, ...gradients] = lend(lent, () => back(dout, s > this.#firstLearning));
+      for (const loan of [...loans, ...last]) if (loan !== dx?.lease) loan.release();
+      last = lent.filter((loan) => gradients.every(({ lease }) => lease !== loan));
       found[s] = gradients;
       dout = dx as Tensor;
     }
     const grads: Gradients = {};
-    for (let s = this.#firstLearning; s < backs.length; s++) {
+    for (let s = this.#firstLearning; s < passes.length; s++) {
       const { names } = this.#steps[s];
       for (let i = 0; i < names.length; i++) if (!this.frozen.has(names[i])) grads[names[i]] = found[s][i];
     }

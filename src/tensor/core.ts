@@ -89,13 +89,13 @@ export class TensorCore {
 
   /**
    * The typed array under the view, whole: with slices and transposed views, use strides and offset to read it.
-   * Throws Error when the memory was lent for one training step and has been recycled since.
+   * Throws Error when the memory was lent, for a training step or until the way back, and has been recycled since.
    */
   get data(): TypedArray {
     if (this.lease !== null && !this.lease.valid) {
       throw new Error(
         `Tensor: this ${shapeText(this.shape)} tensor was made inside a training step, and its memory was recycled by ` +
-        'a later training step; copy what should outlive the step with clone() before it ends',
+        'a later one or on the way back; clone() in time what should outlive that',
       );
     }
     return this.storage;

@@ -25,6 +25,8 @@ export interface StepMemory {
   begin(): void;
   /** an array with unspecified contents, valid until the step ends */
   allocate(dtype: DType, length: number): TypedArray;
+  /** the same with a loan, which gives it back to the step before its end; null where `allocate` is to serve */
+  borrow?(dtype: DType, length: number): readonly [array: TypedArray, loan: Loan] | null;
   /** ends the step and invalidates what it handed out */
   end(): void;
   readonly lease: Lease;
@@ -60,11 +62,11 @@ export function onMemoryNeeded(choose: () => void): void {
 
 /** An array of the given type. Its contents are unspecified: the caller overwrites all of it. */
 export function allocate(dtype: DType, length: number): TypedArray {
-  if (active !== null) return active.allocate(dtype, length);
-  const lent = loans === null ? null : installed?.lend?.(dtype, length) ?? null;
+  const lent = loans === null ? null
+    : active === null ? installed?.lend?.(dtype, length) ?? null : active.borrow?.(dtype, length) ?? null;
   if (lent === null) {
     latest = null;
-    return allocateCollected(dtype, length);
+    return active === null ? allocateCollected(dtype, length) : active.allocate(dtype, length);
   }
   latest = lent[1];
   loans!.push(latest);
@@ -72,8 +74,8 @@ export function allocate(dtype: DType, length: number): TypedArray {
 }
 
 /**
- * Runs fn; outside a step, what it allocates is lent where the backend has memory for it, and the loans are added to
- * the list. Inside a step the step's memory serves.
+ * Runs fn; what it allocates is lent where the backend has memory for it, inside a step the step's, and the loans are
+ * added to the list.
  */
 export function lend<T>(list: Loan[], fn: () => T): T {
   if (installed === null) chooseBackend();
@@ -109,7 +111,7 @@ export function residentArray(dtype: DType, length: number): TypedArray {
 
 /** The lease that the array allocated last falls under; null when it is garbage-collected. */
 export function currentLease(): Lease | null {
-  return active === null ? latest : active.lease;
+  return latest ?? active?.lease ?? null;
 }
 
 /** True inside a step. */
@@ -129,9 +131,12 @@ export function inStep<T>(fn: () => T): T {
   installed?.begin();
   active = installed;
   depth = 1;
+  const before = loans;
+  loans = null;
   try {
     return finished(fn());
   } finally {
+    loans = before;
     depth = 0;
     active?.end();
     active = null;

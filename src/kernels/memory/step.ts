@@ -1,15 +1,18 @@
 /**
- * Memory of a training step. A step allocates by advancing a pointer through chunks of the heap and never frees; when
- * it ends, everything it was given becomes invalid at once and the next step starts over at the same addresses. Two
- * equal steps therefore use the same memory, and the second gets the very typed arrays of the first, so that a steady
- * training loop allocates nothing, in the heap or in JavaScript, but one lease a step. Between steps the memory is kept
- * for the next one, until the heap has no room left for something else.
+ * Memory of a training step. A step allocates by advancing a pointer through chunks of the heap; when it ends,
+ * everything it was given becomes invalid at once and the next step starts over at the same addresses. Two equal steps
+ * therefore use the same memory, and the second gets the very typed arrays of the first, so that a steady training loop
+ * allocates nothing, in the heap or in JavaScript, but its lease and its loans. Between steps the memory is kept for
+ * the next one, until the heap has no room left for something else.
+ *
+ * What a pass forward borrows comes back to the step on the way back, and is handed out again while it still is in the
+ * caches: a step of ResNet-20 with 100 images keeps 280 in place of 564 MiB, and takes 0.95 of the time.
  */
 
-import type { DType, Lease, StepMemory, TypedArray } from './allocate.ts';
-import { alignBlock } from './blocks.ts';
+import type { DType, Lease, Loan, StepMemory, TypedArray } from './allocate.ts';
+import { alignBlock, BlockList } from './blocks.ts';
 import { bytesOf, type Heap } from './heap.ts';
-import { Loans } from './loan.ts';
+import { leastBytes, Loans } from './loan.ts';
 import { Residents } from './resident.ts';
 
 /** What the heap's error of exhaustion calls this memory. */
@@ -48,6 +51,8 @@ export class HeapStepMemory implements StepMemory {
   #count: number = 0;
   /** by position in the step; each list has at most `remembered` views, the latest replaced first in turn */
   readonly #views: View[][] = [];
+  /** what has come back to the step under way */
+  #returned: BlockList = new BlockList();
   #lease: StepLease = expired;
   readonly #residents: Residents;
   readonly #loans: Loans;
@@ -71,6 +76,7 @@ export class HeapStepMemory implements StepMemory {
     this.#chunk = 0;
     this.#offset = 0;
     this.#count = 0;
+    this.#returned = new BlockList();
     this.#lease.valid = false;
     this.#lease = new StepLease();
   }
@@ -81,7 +87,35 @@ export class HeapStepMemory implements StepMemory {
 
   /** Throws HeapExhausted. */
   allocate(dtype: DType, length: number): TypedArray {
-    const address = this.#advance(alignBlock(bytesOf(dtype, length)));
+    return this.#view(dtype, length, this.#advance(alignBlock(bytesOf(dtype, length))));
+  }
+
+  /** Throws HeapExhausted. */
+  borrow(dtype: DType, length: number): readonly [array: TypedArray, loan: Loan] | null {
+    const size = alignBlock(bytesOf(dtype, length));
+    if (size < leastBytes) return null;
+    const returned = this.#returned;
+    const lease = this.#lease;
+    let address = returned.take(size);
+    if (address === -1) {
+      returned.add(this.#advance(size), size);
+      address = returned.take(size); // with what lies before it
+    }
+    let held = true;
+    const loan: Loan = {
+      get valid() {
+        return held && lease.valid;
+      },
+      release() {
+        if (loan.valid) returned.release(address);
+        held = false;
+      },
+    };
+    return [this.#view(dtype, length, address), loan];
+  }
+
+  /** The array at this address that the step is handed next. */
+  #view(dtype: DType, length: number, address: number): TypedArray {
     const views = (this.#views[this.#count++] ??= []);
     for (const view of views) {
       if (view.address === address && view.length === length && view.dtype === dtype) return view.array;

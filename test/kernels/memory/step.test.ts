@@ -196,6 +196,75 @@ describe('step memory', () => {
   });
 });
 
+describe('loans of a step', () => {
+  const length = mebibyte / 4;
+  const borrow = (list: Loan[], count: number = 1): TypedArray[] =>
+    lend(list, () => Array.from({ length: count }, () => allocate('float32', length)));
+
+  it('come back to it: the next is given the same memory, where nothing else that is in use lies', () => {
+    install();
+    inStep(() => {
+      const [kept, other, list] = [[] as Loan[], [] as Loan[], [] as Loan[]];
+      const [first] = borrow(kept);
+      const [second, third] = borrow(list, 2);
+      const plain = allocate('float32', length);
+      for (const loan of list) loan.release();
+      const again = borrow(other, 3);
+      expect(again.map(({ byteOffset }) => byteOffset).slice(0, 2)).toEqual([second.byteOffset, third.byteOffset]);
+      const places = [first, plain, ...again].map(({ byteOffset }) => byteOffset).sort((a, b) => a - b);
+      places.slice(1).forEach((place, i) => expect(place - places[i]).toBeGreaterThanOrEqual(4 * length));
+    });
+  });
+
+  it('are of two that lie side by side, together, for one that is larger', () => {
+    install();
+    inStep(() => {
+      const list: Loan[] = [];
+      const [first] = borrow(list, 2);
+      for (const loan of list) loan.release();
+      expect(lend([], () => allocate('float64', length)).byteOffset).toBe(first.byteOffset);
+    });
+  });
+
+  it('give the next equal step the same typed arrays', () => {
+    install();
+    const step = (): TypedArray[] => inStep(() => {
+      const list: Loan[] = [];
+      const arrays = borrow(list, 3);
+      list[1].release();
+      return [...arrays, ...borrow([], 2), allocate('int32', 5)];
+    });
+    const first = step();
+    step().forEach((array, i) => expect(array).toBe(first[i]));
+  });
+
+  it('are not valid when they have come back, nor after the step, and then give nothing back', () => {
+    install();
+    const list: Loan[] = [];
+    inStep(() => {
+      borrow(list, 2);
+      expect(list.map(({ valid }) => valid)).toEqual([true, true]);
+      list[0].release();
+      list[0].release();
+      expect(list.map(({ valid }) => valid)).toEqual([false, true]);
+    });
+    expect(list[1].valid).toBe(false);
+    inStep(() => {
+      const [first] = borrow([]);
+      list[1].release();
+      expect(borrow([])[0].byteOffset).not.toBe(first.byteOffset);
+    });
+  });
+
+  it('are none for small arrays, nor for what a step inside fn allocates', () => {
+    install();
+    const list: Loan[] = [];
+    lend(list, () => inStep(() => allocate('float32', length)));
+    inStep(() => lend(list, () => allocate('float32', 1000)));
+    expect(list).toEqual([]);
+  });
+});
+
 describe('residents', () => {
   it('live in the heap, zeroed, and outlive steps', () => {
     const heap = install();
