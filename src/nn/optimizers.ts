@@ -10,12 +10,12 @@
  */
 
 import { Variable } from '../autograd/variable.ts';
-import { activeKernels } from '../kernels/registry.ts';
-import { residentArray } from '../kernels/memory/allocate.ts';
 import { checkBoolean, checkNumber, checkOptions, describe } from '../runtime/check.ts';
 import { checkTensorShape } from '../tensor/check.ts';
 import { Tensor } from '../tensor/tensor.ts';
-import { type InPlaceUpdate, type RuleDefinition, type UpdateConfig, updateInPlace } from '../update/rule.ts';
+import {
+  type InPlaceUpdate, residentCopy, type RuleDefinition, type UpdateConfig, updateInPlace,
+} from '../update/rule.ts';
 import {
   adagradRule, adamRule, adamWRule, decayedMomentumRule, rmspropRule, sgdRule,
 } from '../update/update-rules.ts';
@@ -101,8 +101,11 @@ export abstract class Optimizer<Settings extends SharedSettings = SharedSettings
   step(): void {
     const updates = new Map<RuleDefinition, Array<InPlaceUpdate & { readonly parameter: Variable }>>();
     for (const { parameter, rule, config, l2 } of this.plan()) {
-      const { grad, value } = parameter;
+      const { grad } = parameter;
       if (grad === null || !parameter.requiresGrad) continue;
+      // a transposed or broadcast view has no memory of its own that an update could go to
+      if (!parameter.value.isContiguous) parameter.value = residentCopy(parameter.value);
+      const { value } = parameter;
       const list = updates.get(rule) ?? [];
       list.push({ parameter, w: value, dw: l2 === 0 ? grad : grad.add(value.mul(l2)), config });
       updates.set(rule, list);
@@ -157,7 +160,7 @@ export abstract class Optimizer<Settings extends SharedSettings = SharedSettings
         throw new RangeError(`${fn}: saved.state has ${describe(name)}, which belongs to none of ${parameters.length} parameters`);
       }
       checkTensorShape(fn, name, tensor, key === 't' ? [] : parameter.shape);
-      const value = key === 't' ? tensor.item() : resident(tensor);
+      const value = key === 't' ? tensor.item() : residentCopy(tensor);
       configs.set(parameter, { ...configs.get(parameter), [key]: value });
     }
     this.#configs.clear();
@@ -194,11 +197,6 @@ export abstract class Optimizer<Settings extends SharedSettings = SharedSettings
       return { ...settings, ...group };
     });
   }
-}
-
-function resident(t: Tensor): Tensor {
-  activeKernels(); // selects the backend, which brings the memory
-  return new Tensor(residentArray(t.dtype, t.size), t.shape).assign(t);
 }
 
 export interface SGDSettings extends SharedSettings {

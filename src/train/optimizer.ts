@@ -1,13 +1,12 @@
 /** Applies an update rule to all parameters of a model, in place where the rule is one of the library's. */
 
-import { residentArray } from '../kernels/memory/allocate.ts';
 import { activeKernels } from '../kernels/registry.ts';
 import type { StateTree, TrainableModel } from '../models/model.ts';
 import { checkInteger, checkNumber, describe } from '../runtime/check.ts';
 import { checkTensor, shapeText } from '../tensor/check.ts';
 import { sameShape } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
-import { checkedSettings, type UpdateConfig, updateInPlace } from '../update/rule.ts';
+import { checkedSettings, residentCopy, type UpdateConfig, updateInPlace } from '../update/rule.ts';
 import { learntNames } from './check-model.ts';
 import type { ResolvedOptions } from './solver-options.ts';
 import { isPlainObject } from './state-tree.ts';
@@ -35,8 +34,7 @@ export class Optimizer {
       const parameter = model.params[name];
       if (this.#owned.get(name) === parameter) continue;
       checkTensor('Solver', `model.params.${name}`, parameter);
-      const tensor = new Tensor(residentArray(parameter.dtype, parameter.size), parameter.shape);
-      this.#owned.set(name, model.params[name] = tensor.assign(parameter));
+      this.#owned.set(name, model.params[name] = residentCopy(parameter));
     }
   }
 
@@ -117,14 +115,10 @@ export class Optimizer {
     this.#configs = {};
     for (const [name, config] of Object.entries(state as Record<string, Record<string, StateTree>>)) {
       this.#configs[name] = Object.fromEntries(Object.entries({ ...config, ...settings }).map(
-        ([key, value]) => [key, value instanceof Tensor ? resident(value) : value],
+        ([key, value]) => [key, value instanceof Tensor ? residentCopy(value) : value],
       )) as UpdateConfig;
     }
   }
-}
-
-function resident(t: Tensor): Tensor {
-  return new Tensor(residentArray(t.dtype, t.size), t.shape).assign(t);
 }
 
 function checkGradient(name: string, parameter: Tensor, gradient: unknown): void {

@@ -8,7 +8,7 @@ import type { FloatArray, UpdatedArrays, UpdateKernels } from '../kernels/contra
 import { allocateCollected, residentArray } from '../kernels/memory/allocate.ts';
 import { activeKernels } from '../kernels/registry.ts';
 import { checkInteger, checkNumber, checkOptions, checkWritable } from '../runtime/check.ts';
-import { checkTensor, checkTensorShape } from '../tensor/check.ts';
+import { checkTensor, checkTensorShape, shapeText } from '../tensor/check.ts';
 import { contiguousData, contiguousDataAs } from '../tensor/internal.ts';
 import { Tensor } from '../tensor/tensor.ts';
 
@@ -103,7 +103,7 @@ export function applyRule(
 
 /** A parameter that is updated in place, with its gradient, and settings and state that nobody else writes to. */
 export interface InPlaceUpdate {
-  /** row-major */
+  /** row-major: the kernel writes to its memory */
   readonly w: Tensor;
   readonly dw: Tensor;
   readonly config: UpdateConfig;
@@ -111,20 +111,23 @@ export interface InPlaceUpdate {
 
 /**
  * Makes one step with each of these parameters. Weights and state tensors are overwritten, so that a steady loop
- * allocates nothing for them, and those that have the same settings are updated together. Throws as applyRule does,
- * before anything changes.
+ * allocates nothing for them, and those that have the same settings are updated together. Throws as applyRule does, and
+ * TypeError for weights that are not row-major, before anything changes.
  */
 export function updateInPlace(rule: RuleDefinition, updates: readonly InPlaceUpdate[]): void {
   const names = Object.keys(rule.settings) as SettingName[];
   const planned: PlannedUpdate[] = [];
   for (const { w, dw, config } of updates) {
-    checkFloat(rule.name, 'w', w);
+    if (!checkFloat(rule.name, 'w', w).isContiguous) {
+      const got = `${shapeText(w.shape)} with strides ${shapeText(w.strides)}`;
+      throw new TypeError(`${rule.name}: w must be row-major to be updated in place, got ${got}`);
+    }
     checkTensorShape(rule.name, 'dw', dw, w.shape);
     // mostly those of the parameter before, which have been checked
     let settings = planned.at(-1)?.settings;
     if (settings === undefined || !haveSame(names, config, settings)) settings = checkedSettings(rule, config);
     const t = nextStep(rule, config);
-    const kept = stateOf(rule, w, config, residentArray);
+    const kept = stateOf(rule, w, config, residentArray).map((t) => (t.isContiguous ? t : residentCopy(t)));
     planned.push({ w: floats(w), dw: gradientOf(dw, w), state: kept.map(floats), settings, t, kept });
   }
   for (let i = 0; i < planned.length;) {
@@ -210,6 +213,12 @@ function checkFloat(fn: string, name: string, value: unknown): Tensor {
 /** Zeros in w's shape, in memory that outlives the training step in which they are made. */
 function zerosLike(w: Tensor, allocate: typeof allocateCollected): Tensor {
   return new Tensor(allocate(w.dtype, w.size), w.shape);
+}
+
+/** A row-major copy where kernels reach it without copying, which outlives the step in which it is made. */
+export function residentCopy(t: Tensor): Tensor {
+  activeKernels(); // selects the backend, which brings the memory
+  return zerosLike(t, residentArray).assign(t);
 }
 
 function gradientOf(dw: Tensor, w: Tensor): FloatArray {

@@ -101,6 +101,23 @@ describeOnEveryBackend('update rules', () => {
     });
   });
 
+  it('refuse to update a view that is not row-major, whose elements would be those of a copy, and keep state that is', () => {
+    const rule = definitionOf('adam')!;
+    const good = { w: grid(-1, 1), dw: grid(0, 1), config: {} };
+    const turned = { w: grid(-1, 1).transpose(), dw: grid(0, 1).transpose(), config: {} };
+    const [before, at] = [good.w.toArray(), turned.w.version];
+    expect(() => updateInPlace(rule, [good, turned]))
+      .toThrow(/^adam: w must be row-major to be updated in place, got \d+x\d+ with strides 1x\d+$/);
+    expect([good.w.toArray(), turned.w.version]).toEqual([before, at]);
+    const own = { w: grid(-1, 1), dw: grid(0, 1), config: {} as UpdateConfig };
+    updateInPlace(rule, [own]);
+    const other = { w: own.w.clone(), dw: own.dw, config: { ...own.config, m: own.config.m!.clone() } };
+    other.config.v = own.config.v!.transpose().clone().transpose();
+    updateInPlace(rule, [own]);
+    updateInPlace(rule, [other]);
+    expect(other.config.v.toArray()).toEqual(own.config.v!.toArray());
+  });
+
   it('change nothing where one of many parameters does not fit', () => {
     const good = { w: grid(-1, 1), dw: grid(0, 1), config: {} };
     const before = good.w.toArray();
