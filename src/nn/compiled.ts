@@ -20,6 +20,8 @@ export function checkLoss(fn: string, result: Variable): Variable {
 export interface Compiled {
   readonly loss: Loss;
   readonly optimizer: Optimizer;
+  /** the parameters that wanted a gradient then: whether the optimiser has all of them was for the caller to say */
+  readonly offered: { has(parameter: unknown): boolean };
   readonly metrics: readonly Metric[];
 }
 

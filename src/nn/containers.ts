@@ -45,21 +45,39 @@ function stretches(modules: readonly Module[]): Stretch[] {
  * A chain of modules, each taking the output of the one before it. Neighbours with a common form are computed as one.
  */
 export class Sequential extends Trainable {
-  /** the chain (no field that is walked: each module is one itself) */
-  readonly _modules: readonly Module[];
-  readonly #stretches: readonly Stretch[];
+  #modules: readonly Module[];
+  #stretches: readonly Stretch[];
+  /** how many fields there were when the chain was read */
+  #fields: number;
 
   /** Throws TypeError for what is no module, RangeError for an empty chain. */
   constructor(...modules: Module[]) {
     super();
     if (modules.length === 0) throw new RangeError('sequential: at least one layer must be given, got none');
-    this._modules = modules.map((module, i) => checkModule('sequential', `layer ${i}`, module));
+    this.#modules = modules.map((module, i) => checkModule('sequential', `layer ${i}`, module));
     Object.assign(this, modules);
     this.#stretches = stretches(modules);
+    this.#fields = Object.keys(this).length;
+  }
+
+  /**
+   * The chain, as its numbered fields are now: `net[2]` may be given another module, a last one added or deleted.
+   * Throws TypeError where one is no module, or missing.
+   */
+  get _modules(): readonly Module[] {
+    const fields = this as unknown as Readonly<Record<number, unknown>>;
+    const names = Object.keys(this);
+    if (names.length === this.#fields && this.#modules.every((module, i) => fields[i] === module)) return this.#modules;
+    const numbers = names.filter((name) => /^\d+$/.test(name));
+    const modules = numbers.map((_, i) => checkModule('Sequential', `layer ${i}`, fields[i]));
+    this.#stretches = stretches(modules);
+    this.#fields = names.length;
+    return this.#modules = modules;
   }
 
   forward(x: Variable): Variable {
-    if (layerWatcher() !== null) return this._modules.reduce((out, module) => module.forward(out), x);
+    const chain = this._modules;
+    if (layerWatcher() !== null) return chain.reduce((out, module) => module.forward(out), x);
     let out = x;
     for (const { modules, record } of this.#stretches) {
       out = record === null ? modules[0].forward(out) : together(modules as readonly LayerModule[], record, out);

@@ -14,110 +14,17 @@ import {
 import { Pacer } from '../runtime/pacer.ts';
 import { showAs } from '../runtime/text.ts';
 import { shapeText } from '../tensor/check.ts';
-import { checkRandomSource, type GeneratorState, type RandomSource } from '../tensor/random/source.ts';
+import { checkRandomSource, type RandomSource } from '../tensor/random/source.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { Schedule } from '../update/schedules.ts';
-import { DataLoader, type DataLoaderOptions, type Inputs, mapInputs, someExamples } from './data-loader.ts';
+import { DataLoader, type Inputs, mapInputs, someExamples } from './data-loader.ts';
 import { defaultRng } from './defaults.ts';
+import type { Callbacks, FitOptions, FitState, History } from './fit-options.ts';
 import { clipGradNorm } from './gradients.ts';
 import { Mean } from './metrics.ts';
-import { inputsOf, type Module, type StateDict } from './module.ts';
-import type { OptimizerState } from './optimizers.ts';
+import { inputsOf, type Module } from './module.ts';
 import { toTensorLabels } from './targets.ts';
 import { checkLoss } from './compiled.ts';
 import type { Compiled, Figures } from './compiled.ts';
-
-/** What a callback hears after every epoch. */
-export interface EpochReport {
-  /** epochs finished, from 1 */
-  readonly epoch: number;
-  readonly epochs: number;
-  /** loss and metrics of the epoch in training, and with the prefix `val` of the validation data after it */
-  readonly figures: Figures;
-  /** true where this epoch's weights are the best so far */
-  readonly isBest: boolean;
-  /** what `resume` takes to go on after this epoch, such as from a file */
-  readonly state: FitState;
-}
-
-/** What a callback hears after every step. */
-export interface StepReport {
-  /** steps made, from 1, and in all */
-  readonly iteration: number;
-  readonly iterations: number;
-  readonly loss: number;
-}
-
-export interface Callbacks {
-  onStep?(report: StepReport): void;
-  /** may be async; false stops the training */
-  onEpoch?(report: EpochReport): unknown;
-}
-
-export interface FitOptions<X extends Inputs = Tensor> {
-  /** passes over the data, 1 unless given */
-  epochs?: number;
-  /** examples a step, 32 unless given */
-  batchSize?: number;
-  /** data to measure on after every epoch: [x, y], or the share of the training data to keep back for it */
-  validation?: readonly [x: X, y: Labels] | number;
-  /** draws a new order for every epoch, true unless given */
-  shuffle?: boolean;
-  /** what orders and augmentation draw from */
-  rng?: RandomSource;
-  /** changes every batch of inputs, such as randomFlip */
-  augment?: DataLoaderOptions<X>['augment'];
-  /** multiplies the learning rates by its value at every step */
-  schedule?: Schedule;
-  /** scales the gradients of a step down to this norm where theirs is larger */
-  clipNorm?: number;
-  /** what an earlier fit on the same data with the same options left in its history: goes on after its last epoch */
-  resume?: FitState;
-  callbacks?: Callbacks | readonly Callbacks[];
-  /** stops once the best figure has not improved for so many epochs */
-  patience?: number;
-  /**
-   * the figure by which weights are the best, and the higher the better unless it ends in loss; valAccuracy, valLoss or
-   * loss, whichever there is, unless given
-   */
-  monitor?: string;
-  /**
-   * puts the best epoch's weights back at the end, however it came; true unless given where there is validation data
-   */
-  restoreBest?: boolean;
-  /** stops after the step under way */
-  signal?: { readonly aborted: boolean };
-  /** stops once so many seconds have been spent */
-  timeLimit?: number;
-  /** prints a line an epoch, false unless given */
-  verbose?: boolean;
-}
-
-/** How training went: one list a figure, one entry an epoch. */
-export interface History {
-  readonly figures: Record<string, number[]>;
-  /** the loss of every step */
-  readonly lossHistory: number[];
-  /** epochs finished */
-  readonly epochs: number;
-  /** the epoch with the best figure, from 1 (0 where none was finished): its weights are there now with restoreBest */
-  readonly bestEpoch: number;
-  readonly stopped: 'finished' | 'aborted' | 'timeLimit' | 'patience' | 'callback';
-  /** everything that going on needs, as it was after the last whole epoch: `fit(x, y, { resume: history.state })` */
-  readonly state: FitState;
-}
-
-/** Where a training stands between two epochs. */
-export interface FitState {
-  readonly epoch: number;
-  readonly weights: StateDict;
-  readonly optimizer: OptimizerState<{ lr: number }>;
-  /** of the order of examples, and of the network's layers */
-  readonly generators: readonly GeneratorState[];
-  readonly figures: Readonly<Record<string, readonly number[]>>;
-  readonly lossHistory: readonly number[];
-  readonly best: { readonly score: number; readonly epoch: number; readonly state: StateDict } | null;
-}
 
 /** What `fit` trains: a module that was compiled. */
 export interface CompiledModule extends Module {
@@ -313,10 +220,18 @@ class Run<X extends Inputs> {
   /** Throws TypeError for a parameter that the loss depends on and that nobody would update. */
   #checkRegistered(loss: Variable): void {
     if (loss.node === null) return;
-    const { groups } = this.#net.compiled('fit').optimizer;
-    const known = new Set<unknown>([...this.#net.parameters(), ...groups.flatMap(({ params }) => params)]);
+    const { optimizer: { groups }, offered } = this.#net.compiled('fit');
+    const named = new Map<unknown, string>(this.#net.namedParameters().map(([name, parameter]) => [parameter, name]));
+    const updated = new Set<unknown>(groups.flatMap(({ params }) => params));
     for (const [leaf, user] of leavesOf(loss.node)) {
-      if (known.has(leaf)) continue;
+      if (updated.has(leaf) || offered.has(leaf)) continue;
+      const name = named.get(leaf);
+      if (name !== undefined) {
+        throw new TypeError(
+          `${this.#fn}: the optimiser has no parameter ${name}, which was not there or frozen when compile was called; ` +
+          'call compile again',
+        );
+      }
       throw new TypeError(
         `${this.#fn}: a parameter of shape ${shapeText(leaf.value.shape)} that ${user} uses is none of the network's nor of ` +
         'the optimiser\'s; keep its layer in a field whose name does not begin with # or _',

@@ -22,7 +22,7 @@ export { DataLoader } from './data-loader.ts';
 export type { Batch, DataLoaderOptions, Inputs } from './data-loader.ts';
 export { manualSeed } from './defaults.ts';
 export type { LayerOptions } from './defaults.ts';
-export type { Callbacks, EpochReport, FitOptions, FitState, History, StepReport } from './fit.ts';
+export type { Callbacks, EpochReport, FitOptions, FitState, History, StepReport } from './fit-options.ts';
 export { clipGradNorm, clipGradValue } from './gradients.ts';
 export {
   adaptiveAvgPool2d, avgPool2d, batchNorm, conv2d, dropout, groupNorm, layerNorm, linear, maxout, maxPool2d,

@@ -8,7 +8,8 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { checkLoss } from './compiled.ts';
 import type { Compiled, Figures, Loss } from './compiled.ts';
 import { DataLoader, type Inputs, mapInputs, someExamples } from './data-loader.ts';
-import { fit, type FitOptions, type History } from './fit.ts';
+import { fit } from './fit.ts';
+import type { FitOptions, History } from './fit-options.ts';
 import { categoricalCrossEntropy, crossEntropy, hingeLoss, mse } from './losses.ts';
 import { Mean, metricOf, type Metric } from './metrics.ts';
 import { inputsOf, Module } from './module.ts';
@@ -66,7 +67,9 @@ export abstract class Trainable extends Module {
       : losses[checkOneOf(fn, 'loss (or a function)', loss, Object.keys(losses) as LossName[])];
     if (!Array.isArray(metrics)) throw new TypeError(`${fn}: metrics must be an array, got ${describe(metrics)}`);
     const found = metrics.map((metric) => metricOf(fn, metric as Metric | 'accuracy'));
-    this.#compiled = { loss: computed, metrics: found, optimizer: this.#optimizerOf(fn, optimizer, learningRate) };
+    const offered = new Set<unknown>(this.#trained());
+    const made = this.#optimizerOf(fn, optimizer, learningRate);
+    this.#compiled = { loss: computed, metrics: found, optimizer: made, offered };
     return this;
   }
 
@@ -78,7 +81,7 @@ export abstract class Trainable extends Module {
       if (typeof given !== 'string') throw new TypeError(`${fn}: learningRate is for optimizers given by name, this one has its own`);
     }
     if (given instanceof Optimizer) return given;
-    const trained = this.parameters().filter(({ requiresGrad }) => requiresGrad);
+    const trained = this.#trained();
     if (typeof given !== 'function') {
       const names = Object.keys(optimizers) as OptimizerName[];
       const made = optimizers[checkOneOf(fn, 'optimizer (or an Optimizer)', given, names)];
@@ -87,6 +90,10 @@ export abstract class Trainable extends Module {
     const made: unknown = given(trained);
     if (!(made instanceof Optimizer)) throw new TypeError(`${fn}: optimizer must make an Optimizer, got ${describe(made)}`);
     return made;
+  }
+
+  #trained(): Variable[] {
+    return this.parameters().filter(({ requiresGrad }) => requiresGrad);
   }
 
   /** What compile has set. Throws TypeError, under the caller's name, before compile was called. */

@@ -68,6 +68,7 @@ export class BasicBlock extends Module {
   }
 
   forward(x: Variable): Variable {
+    Object.assign(this.#first, [this.conv1, this.bn1, this.relu]); // which may be others by now
     const out = this.conv2.forward(this.#first.forward(x));
     return residualEnd(this.bn2, out, this.downsample === null ? x : this.downsample.forward(x));
   }
@@ -84,26 +85,29 @@ export class ResNet extends Trainable {
   declare readonly fc: Module;
   override readonly _settings: Settings;
   readonly #stem: Sequential;
-  readonly #stages: readonly Module[];
+  readonly #stages: number;
 
   constructor(inChannels: number, width: number, stages: readonly Module[], fc: Module, options: LayerOptions) {
     super();
     this.conv1 = new Conv2d(inChannels, width, 3, { padding: 1, bias: false, ...options });
     this.bn1 = new BatchNorm2d(width, options);
     this.#stem = sequential(this.conv1, this.bn1, this.relu);
-    this.#stages = stages.map((stage, s) => checkModule('ResNet', `layer${s + 1}`, stage));
+    this.#stages = stages.length;
     Object.assign(this, Object.fromEntries(stages.map((stage, s) => [`layer${s + 1}`, stage])));
+    void this.stages; // refuses what is no module
     Object.assign(this, { fc: checkModule('ResNet', 'fc', fc) });
     this._settings = { inChannels, width, dtype: this.conv1.weight.dtype };
   }
 
   /** layer1, layer2, ... */
   get stages(): readonly Module[] {
-    return this.#stages;
+    const fields = this as unknown as Readonly<Record<string, unknown>>;
+    return Array.from({ length: this.#stages }, (_, s) => checkModule('ResNet', `layer${s + 1}`, fields[`layer${s + 1}`]));
   }
 
   forward(x: Variable): Variable {
-    const features = this.#stages.reduce((out, stage) => stage.forward(out), this.#stem.forward(x));
+    Object.assign(this.#stem, [this.conv1, this.bn1, this.relu]); // which may be others by now
+    const features = this.stages.reduce((out, stage) => stage.forward(out), this.#stem.forward(x));
     return this.fc.forward(this.flatten.forward(this.avgpool.forward(features)));
   }
 }
