@@ -20,6 +20,8 @@ export interface Forward {
   readonly back: WayBack;
   /** whether the way back takes a gradient that came from two sides as it came, and saves a pass that adds both up */
   readonly takesParts?: boolean;
+  /** whether the inputs stay readable after the way back, as scores under a loss should */
+  readonly keepsInputs?: boolean;
   /** the tensors whose elements the way back reads: changing them before it is an error */
   readonly saved: readonly Tensor[];
 }

@@ -91,12 +91,13 @@ export class GraphNode {
     });
   }
 
-  /** Lets go of what was saved and gives its memory back. */
-  spend(): void {
+  /** Lets go of what was saved; returns the loans of its memory, in which gradients may lie that came with the output. */
+  spend(): readonly Loan[] {
     this.#back = null;
     this.#saved = [];
-    for (const loan of this.#loans) loan.release();
+    const loans = this.#loans;
     this.#loans = [];
+    return loans;
   }
 }
 
@@ -199,13 +200,14 @@ export function walkBack(fn: string, root: GraphNode, dout: Tensor, retain: bool
     if (arrived !== null) {
       lend(lent, () => pass(node, arrived.gradient, arrived.more, waiting, retain));
       waiting.drop(node);
-      lent = lent.filter((loan) => {
-        const kept = waiting.uses(loan) || node.inputs.some((input) => input.grad?.lease === loan);
-        if (!kept) loan.release();
-        return waiting.uses(loan);
-      });
     }
-    if (!retain) node.spend();
+    if (!retain) lent.push(...node.spend());
+    const holders = node.keeper === null ? node.inputs : [...node.inputs, node.keeper];
+    lent = lent.filter((loan) => {
+      const waits = waiting.uses(loan);
+      if (!waits && !holders.some(({ grad }) => grad?.lease === loan)) loan.release();
+      return waits;
+    });
   }
 }
 

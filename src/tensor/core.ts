@@ -92,10 +92,12 @@ export class TensorCore {
    * Throws Error when the memory was lent, for a training step or until the way back, and has been recycled since.
    */
   get data(): TypedArray {
-    if (this.lease !== null && !this.lease.valid) {
+    const { lease } = this;
+    if (lease !== null && !lease.valid) {
+      if (lease.copy !== undefined) return lease.copy;
       throw new Error(
-        `Tensor: this ${shapeText(this.shape)} tensor was made inside a training step, and its memory was recycled by ` +
-        'a later one or on the way back; clone() in time what should outlive that',
+        `Tensor: this ${shapeText(this.shape)} tensor is gone: its memory was recycled by a later training step or by ` +
+        'backward(); clone() in time what should outlive that',
       );
     }
     return this.storage;

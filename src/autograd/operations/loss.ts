@@ -1,5 +1,6 @@
 /**
- * Losses on class scores (N, C), averaged over the examples, with their gradients. A loss is a float64 scalar whatever
+ * Losses on class scores (N, C), averaged over the examples, with their gradients. The scores stay readable after the
+ * way back: metrics are computed from them. A loss is a float64 scalar whatever
  * the type of the scores: it is the number that the layers of the same name return.
  */
 
@@ -13,6 +14,7 @@ function withGradient(loss: number, dx: Tensor): Forward {
   return {
     out: new Tensor(Float64Array.of(loss), []),
     saved: [],
+    keepsInputs: true,
     back: (dout) => [dout.item() === 1 ? dx : dx.mul(dout.item())],
   };
 }
@@ -45,6 +47,7 @@ export const meanSquaredError: Operation = ([a, b]) => {
   return {
     out: new Tensor(Float64Array.of(difference.square().astype('float64').sum().item() / difference.size), []),
     saved: [],
+    keepsInputs: true,
     back: (dout, [wantA, wantB]) => {
       const gradient = difference.mul((2 * dout.item()) / difference.size);
       return [wantA ? gradient : null, wantB ? gradient.neg() : null];

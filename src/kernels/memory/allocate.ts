@@ -11,12 +11,16 @@ export type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array;
 /** Says whether memory that was handed out may still be read. A whole step shares one lease. */
 export interface Lease {
   readonly valid: boolean;
+  /** where the elements are once it is not, of an array that was to be kept */
+  readonly copy?: TypedArray;
 }
 
 /** One array that was lent on its own (see loan.ts). Its tensors carry it as their lease. */
 export interface Loan extends Lease {
-  /** gives the memory back: what still refers to it refuses to be read from now on */
+  /** gives the memory back: what still refers to it refuses to be read from now on, unless it is to be kept */
   release(): void;
+  /** has the array stay readable though it is released: within a step to its end, else for as long as it is reached */
+  keep(): void;
 }
 
 /** A backend's memory: what steps reuse, and where parameters and optimiser state live. */

@@ -7,7 +7,8 @@
  * loop only: a synchronous loop that computes graphs and drops them would fill the heap, which never shrinks. So loans
  * hold no more than twice what ways back have returned in one go, which training soon raises to what it needs, or
  * `atFirst` where that is more, and never more than half of the heap. Beyond that, and for small values, an ordinary
- * array serves, whose size the collector does see.
+ * array serves, whose size the collector does see. What is to stay readable after the way back, such as the scores under
+ * a loss, is copied to one as its loan is released: left to the collector it would fill the heap.
  */
 
 import type { DType, Loan, TypedArray } from './allocate.ts';
@@ -16,7 +17,7 @@ import { bytesOf, type Heap, HeapExhausted } from './heap.ts';
 /** What the heap's error of exhaustion calls this memory. */
 const loanHolder = 'values waiting for their way back';
 
-/** Smaller arrays are ordinary ones: they stay readable after the way back, as losses and scores should. */
+/** Smaller arrays are ordinary ones, which stay readable after the way back. */
 export const leastBytes: number = 64 * 1024;
 
 /** What loans may hold before anything has been gone back through. */
@@ -57,17 +58,22 @@ export class Loans {
       this.#returning += bytes;
       this.#mostReturned = Math.max(this.#mostReturned, this.#returning);
     };
-    const loan = {
+    let kept = false;
+    const array = heap.array(dtype, address, length);
+    const loan: Loan & { valid: boolean; copy?: TypedArray } = {
       valid: true,
-      release(): void {
+      keep() {
+        kept = true;
+      },
+      release() {
         if (!loan.valid) return;
+        if (kept) loan.copy = array.slice();
         loan.valid = false;
         returned();
         registry.unregister(loan);
         heap.free(address);
       },
     };
-    const array = heap.array(dtype, address, length);
     registry.register(loan, address, loan);
     this.#loanOf.set(array, loan);
     return [array, loan];

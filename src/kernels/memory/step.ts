@@ -102,11 +102,16 @@ export class HeapStepMemory implements StepMemory {
       address = returned.take(size); // with what lies before it
     }
     let held = true;
+    let kept = false;
     const loan: Loan = {
       get valid() {
         return held && lease.valid;
       },
+      keep() {
+        kept = true;
+      },
       release() {
+        if (kept) return;
         if (loan.valid) returned.release(address);
         held = false;
       },
