@@ -25,6 +25,7 @@ import {
   asFloat, Cache, checkGradient, checkNotEmpty, checkPerChannel, floats, floatTypeOf,
 } from './arguments.ts';
 import type { FloatType } from './arguments.ts';
+import { noteUndo } from './undo.ts';
 
 export interface BatchnormParam {
   mode: 'train' | 'test';
@@ -146,6 +147,8 @@ export function batchnormStatistics(
     mean = emptyTensor(gamma.shape, type);
     variance = emptyTensor(gamma.shape, type);
     activeKernels().batchnormStatistics(floats(input), floats(mean), floats(variance), geometry);
+    const { runningMean, runningVar } = bnParam;
+    noteUndo(() => { Object.assign(bnParam, { runningMean, runningVar }); });
     bnParam.runningMean = movingAverage(bnParam.runningMean, mean, momentum);
     const values = geometry.outer * geometry.inner;
     const correction = bnParam.correctedVariance === true ? values / (values - 1) : 1;

@@ -8,6 +8,7 @@ import type { Variable } from '../autograd/variable.ts';
 import { fetchSimdCode, simdCode } from '../kernels/arrival.ts';
 import { inStep } from '../kernels/memory/allocate.ts';
 import type { Labels } from '../layers/loss.ts';
+import { undoneOnError } from '../layers/undo.ts';
 import {
   checkBoolean, checkFunction, checkInteger, checkNumber, checkOptions, checkRecord, checkString, describe,
 } from '../runtime/check.ts';
@@ -192,7 +193,7 @@ class Run<X extends Inputs> {
       const factor = checkNumber(this.#fn, 'the value of schedule', schedule(iteration, iterations), 0);
       optimizer.groups.forEach((group, i) => { group.lr = this.#rates[i] * factor; });
     }
-    const value = inStep(() => {
+    const value = undoneOnError(() => inStep(() => {
       this.#net.train();
       optimizer.zeroGrad();
       const out = this.#net.forward(...inputsOf(this.#net, inputs));
@@ -211,7 +212,7 @@ class Run<X extends Inputs> {
       optimizer.step();
       optimizer.zeroGrad();
       return result.item();
-    });
+    }));
     this.#history.lossHistory.push(value);
     for (const { onStep } of this.#callbacks) onStep?.({ iteration: iteration + 1, iterations, loss: value });
     return value;

@@ -11,8 +11,10 @@ import { convRecord } from '../layers/records/convolution.ts';
 import { dropoutRecord, maxoutRecord } from '../layers/records/elementwise.ts';
 import { batchnormRecord, groupnormRecord, layernormRecord } from '../layers/records/normalization.ts';
 import { adaptiveAvgPoolRecord, avgPoolRecord, maxPoolRecord } from '../layers/records/pooling.ts';
+import { noteUndo } from '../layers/undo.ts';
 import { checkBoolean, checkInteger, checkNumber, checkOptions, describe } from '../runtime/check.ts';
 import { checkTensorShape, shapeText } from '../tensor/check.ts';
+import { tensor } from '../tensor/creation.ts';
 import { checkRandomSource, type RandomSource } from '../tensor/random/source.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -177,8 +179,12 @@ export function batchNorm(
   const record = batchnormRecord(channels, { eps, momentum, correctedVariance: true, runningMean, runningVar });
   const out = applyLayer(fn, record, x, parameters, training ? 'train' : 'test');
   if (training) {
-    runningMean.assign(record.param.runningMean!);
-    runningVar.assign(record.param.runningVar!);
+    const renewed = [[runningMean, record.param.runningMean!], [runningVar, record.param.runningVar!]] as const;
+    for (const [average, next] of renewed) {
+      const before = tensor(average.toArray()); // a clone's memory might be the step's
+      noteUndo(() => { average.assign(before); });
+      average.assign(next);
+    }
   }
   return out;
 }

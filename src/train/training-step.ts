@@ -1,6 +1,7 @@
 /** One update: gather a batch, compute loss and gradients, apply the update rule. */
 
 import { inStep, type TypedArray } from '../kernels/memory/allocate.ts';
+import { undoneOnError } from '../layers/undo.ts';
 import type { TrainableModel } from '../models/model.ts';
 import { describe } from '../runtime/check.ts';
 import { checkTensor, shapeText } from '../tensor/check.ts';
@@ -40,9 +41,13 @@ export class TrainingStep {
   /**
    * Makes the update and returns the loss before it. Batch, activations, gradients and update share the memory of one
    * step. Throws, before any parameter changes, when the loss is not finite (unless options say otherwise) and when the
-   * model or transform return something unusable.
+   * model or transform return something unusable; then running averages stay as they were, too.
    */
   run(plan: StepPlan): number {
+    return undoneOnError(() => this.#run(plan));
+  }
+
+  #run(plan: StepPlan): number {
     const { rule } = this.#options;
     this.optimizer.own(this.#model);
     let kept: Record<string, Tensor> | null = null;

@@ -4,6 +4,7 @@ import { shapeText } from '../../tensor/shape.ts';
 import { batchnorm, batchnormGradients, type BatchnormParam } from '../batchnorm.ts';
 import { groupnorm, groupnormGradients, layernorm, layernormGradients } from '../groupnorm.ts';
 import type { LayerRecord, Mode, ParameterSpec } from '../record.ts';
+import { noteUndo } from '../undo.ts';
 import { batchnormRow, groupnormRow, layernormRow } from '../summary.ts';
 
 /** gamma and beta, one each a channel. */
@@ -36,6 +37,7 @@ export function batchnormParam(record: BatchnormRecord, mode: Mode): BatchnormPa
   const { param } = record;
   if (mode === 'train') {
     record.batches++;
+    noteUndo(() => { record.batches--; });
     if (record.cumulative === true) param.momentum = 1 - 1 / record.batches;
     return param;
   }
