@@ -10,7 +10,7 @@
  */
 
 import { Variable } from '../autograd/variable.ts';
-import { checkBoolean, checkNumber, checkOptions, describe } from '../runtime/check.ts';
+import { checkBoolean, checkInteger, checkNumber, checkOptions, describe } from '../runtime/check.ts';
 import { checkTensorShape } from '../tensor/check.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import {
@@ -130,12 +130,13 @@ export abstract class Optimizer<Settings extends SharedSettings = SharedSettings
         else if (key === 't') state[`${i}.${key}`] = new Tensor(Float64Array.of(value as number), []);
       }
     });
-    return { state, groups: this.groups.map(({ params: _, ...settings }) => settings as unknown as Settings) };
+    return { state, groups: this.groups.map(({ params: _, ...settings }) => copied(settings) as unknown as Settings) };
   }
 
   /**
    * Takes up what stateDict returned for the same parameters in the same groups. Throws, and changes nothing, TypeError
-   * for what is no such state, RangeError for other numbers of groups or parameters and for other shapes.
+   * for what is no such state, as where one of Adam's averages is missing, RangeError for other numbers of groups or
+   * parameters, for names that the rule does not know, other shapes, and a number of steps that is none.
    */
   loadStateDict(saved: OptimizerState<Settings>): void {
     const fn = `${this.#name}.loadStateDict`;
@@ -150,22 +151,43 @@ export abstract class Optimizer<Settings extends SharedSettings = SharedSettings
       checkOptions(fn, settings, Object.keys(this.#defaults));
       this.#checkSettings({ ...this.#defaults, ...settings });
     });
-    const parameters = this.#parameters();
+    const left = new Set(Object.keys(saved.state));
     const configs = new Map<Variable, UpdateConfig>();
-    for (const [name, tensor] of Object.entries(saved.state)) {
-      const [index, key] = name.split('.');
-      const parameter = parameters[Number(index)];
-      const known = [adamRule, rmspropRule, decayedMomentumRule].some(({ state }) => (state as string[]).includes(key));
-      if (parameter === undefined || !(known || key === 't')) {
-        throw new RangeError(`${fn}: saved.state has ${describe(name)}, which belongs to none of ${parameters.length} parameters`);
+    let index = 0;
+    this.groups.forEach((group, g) => {
+      const settings = { ...this.#defaults, ...saved.groups[g] };
+      for (const parameter of group.params) {
+        const kept = this.#keptOf(fn, saved.state, index++, parameter, settings, left);
+        if (kept !== null) configs.set(parameter, kept);
       }
-      checkTensorShape(fn, name, tensor, key === 't' ? [] : parameter.shape);
-      const value = key === 't' ? tensor.item() : residentCopy(tensor);
-      configs.set(parameter, { ...configs.get(parameter), [key]: value });
+    });
+    for (const name of left) {
+      throw new RangeError(`${fn}: saved.state has ${describe(name)}, which belongs to none of ${index} parameters`);
     }
     this.#configs.clear();
     for (const [parameter, config] of configs) this.#configs.set(parameter, config);
-    this.groups.forEach((group, i) => Object.assign(group, saved.groups[i]));
+    this.groups.forEach((group, i) => Object.assign(group, copied(saved.groups[i])));
+  }
+
+  /** What a state has of a parameter, checked, and copied; null for nothing. Takes the names off those that are left. */
+  #keptOf(
+    fn: string, state: OptimizerState<Settings>['state'], index: number, parameter: Variable, settings: Settings,
+    left: Set<string>,
+  ): UpdateConfig | null {
+    const own = (key: string): string => `${index}.${key}`;
+    const [rule] = this.rule(settings, { velocity: state[own('velocity')] });
+    const keys = [...rule.state, ...(rule.counts ? ['t'] : [])];
+    if (!keys.some((key) => left.has(own(key)))) return null; // no step was made yet
+    const kept: UpdateConfig = {};
+    for (const key of keys) {
+      const name = own(key);
+      if (!left.delete(name)) throw new TypeError(`${fn}: saved.state lacks ${name}, which ${rule.name} remembers`);
+      const value = checkTensorShape(fn, name, state[name], key === 't' ? [] : parameter.shape);
+      if (key === 't') kept.t = checkInteger(fn, name, value.item(), 1);
+      else if (value.dtype === parameter.dtype) kept[key as 'm'] = residentCopy(value);
+      else throw new TypeError(`${fn}: ${name} must be ${parameter.dtype} like the parameter, got ${value.dtype}`);
+    }
+    return kept;
   }
 
   #parameters(): Variable[] {
@@ -194,9 +216,16 @@ export abstract class Optimizer<Settings extends SharedSettings = SharedSettings
         if (seen.has(parameter)) throw new RangeError(`${fn}: a parameter was given twice, in group ${g}`);
         seen.add(parameter);
       }
-      return { ...settings, ...group };
+      return { ...copied(settings), ...copied({ ...group, params: [] }), params: group.params };
     });
   }
+}
+
+/** Settings that share no array with these. */
+function copied<T extends object>(settings: T): T {
+  return Object.fromEntries(
+    Object.entries(settings).map(([name, value]) => [name, Array.isArray(value) ? [...value as unknown[]] : value]),
+  ) as T;
 }
 
 export interface SGDSettings extends SharedSettings {

@@ -79,7 +79,10 @@ describe('trainOnDevice', () => {
     const reference = build();
     const optimizer = new nn.Adam(reference.parameters(), { lr: 1e-3 });
     optimizer.loadStateDict({ // Adam counted two steps, which changed nothing
-      state: Object.fromEntries(reference.parameters().map((_, i) => [`${i}.t`, new Tensor(Float64Array.of(2), [])])),
+      state: Object.fromEntries(reference.parameters().flatMap(({ shape }, i) => [
+        [`${i}.t`, new Tensor(Float64Array.of(2), [])],
+        ...['m', 'v'].map((key) => [`${i}.${key}`, zeros(shape, 'float32')]),
+      ])),
       groups: optimizer.stateDict().groups,
     });
     const dropout = reference._modules[4] as nn.Dropout;

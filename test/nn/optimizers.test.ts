@@ -1,7 +1,7 @@
 /** Optimisers: parameters that are views, and what a state must be to be taken up. */
 
 import { describe, expect, it } from 'vitest';
-import { Rng, type Tensor } from '../../src/index.ts';
+import { Rng, tensor, type Tensor } from '../../src/index.ts';
 import * as nn from '../../src/nn/index.ts';
 
 const classes: Readonly<Record<string, (parameters: nn.Variable[]) => nn.Optimizer>> = {
@@ -53,5 +53,79 @@ describe('an optimiser', () => {
     const net = nn.sequential(layer(views['a transposed view'])).compile({ loss: 'mse', metrics: [] });
     const { lossHistory } = await net.fit(x, target, { epochs: 3, batchSize: 16 });
     expect(new Set(lossHistory).size).toBe(3);
+  });
+});
+
+describe('the state of an optimiser', () => {
+  /** An optimiser after one step, and its state. */
+  function stepped(name: string): [optimizer: nn.Optimizer, saved: ReturnType<nn.Optimizer['stateDict']>] {
+    const linear = layer(views['a transposed view'].clone());
+    const optimizer = classes[name](linear.parameters());
+    nn.mse(linear.forward(nn.variable(x)), target).backward();
+    optimizer.step();
+    return [optimizer, optimizer.stateDict()];
+  }
+
+  it.each(Object.keys(classes))('of %s goes in and out, before a step too', (name) => {
+    const [optimizer, saved] = stepped(name);
+    const other = classes[name](layer(views['a transposed view'].clone()).parameters());
+    const before = other.stateDict();
+    other.loadStateDict(saved);
+    expect(other.stateDict()).toEqual(saved);
+    other.loadStateDict(before);
+    expect(other.stateDict()).toEqual(before);
+    for (const key of Object.keys(saved.state)) {
+      const { [key]: _, ...rest } = saved.state;
+      if (Object.keys(rest).length === 0) continue;
+      expect(() => optimizer.loadStateDict({ ...saved, state: rest }))
+        .toThrow(new RegExp(`^\\w+\\.loadStateDict: saved\\.state lacks ${key.replace('.', '\\.')}, which \\w+ remembers$`));
+    }
+    expect(optimizer.stateDict()).toEqual(saved);
+  });
+
+  it.each(['SGD', 'SGD with momentum', 'RMSprop', 'Adagrad'])('of Adam is none of %s', (name) => {
+    const [optimizer, { groups, state: before }] = stepped(name);
+    const { state } = stepped('Adam')[1];
+    expect(() => optimizer.loadStateDict({ groups, state: { ...before, ...state } })).toThrow(
+      /^\w+\.loadStateDict: saved\.state has "0\.[mvt]", which belongs to none of 1 parameters$/,
+    );
+    expect(optimizer.stateDict().state).toEqual(before);
+  });
+
+  it.each(['00.m', '0.m.x', ' 0.m', '.m', '1.m', '0.velocity'])('has no entry %s', (key) => {
+    const [optimizer, saved] = stepped('Adam');
+    const state = { ...saved.state, [key]: saved.state['0.m'] };
+    expect(() => optimizer.loadStateDict({ ...saved, state })).toThrow(RangeError);
+  });
+
+  it.each([-1, 0, NaN, 1.5, Infinity])('does not count %d steps', (t) => {
+    const [optimizer, saved] = stepped('Adam');
+    const state = { ...saved.state, '0.t': tensor(t) };
+    expect(() => optimizer.loadStateDict({ ...saved, state }))
+      .toThrow(`Adam.loadStateDict: 0.t must be an integer >= 1, got ${t}`);
+    expect(optimizer.stateDict()).toEqual(saved);
+  });
+
+  it('has the parameter\'s element type', () => {
+    const [optimizer, saved] = stepped('Adam');
+    const state = { ...saved.state, '0.m': saved.state['0.m'].astype('float64') };
+    expect(() => optimizer.loadStateDict({ ...saved, state }))
+      .toThrow('Adam.loadStateDict: 0.m must be float32 like the parameter, got float64');
+  });
+
+  it('shares no array with the optimiser, nor does what it was made with', () => {
+    const given: [number, number] = [0.8, 0.9];
+    const [w, b] = [0, 1].map((seed) => nn.parameter(new Rng(seed).normal(0, 1, [2])));
+    const optimizer = new nn.Adam([{ params: [w] }, { params: [b] }], { betas: given });
+    const saved = optimizer.stateDict();
+    const change = (betas: readonly number[]): void => { (betas as number[])[0] = 0.5; };
+    change(given);
+    change(saved.groups[0].betas);
+    expect(optimizer.groups.map(({ betas }) => betas)).toEqual([[0.8, 0.9], [0.8, 0.9]]);
+    const before = optimizer.stateDict();
+    optimizer.loadStateDict(before);
+    change(before.groups[0].betas);
+    change(optimizer.groups[1].betas);
+    expect(optimizer.groups.map(({ betas }) => betas[0])).toEqual([0.8, 0.5]);
   });
 });

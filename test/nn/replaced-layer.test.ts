@@ -87,7 +87,8 @@ it.each(['conv1', 'bn1', 'relu', 'layer2', 'fc', 'layer1.0.conv1', 'layer1.0.bn2
     const [net, other] = [make(), make()];
     const names = path.split('.');
     const last = names.pop()!;
-    const owner = (root: nn.Module): Fields => names.reduce((at, name) => at[name] as never, root as never);
+    const owner = (root: nn.Module): Fields =>
+      names.reduce((at, name) => at[name] as never as Fields, root as never as Fields);
     const layer = last === 'relu' ? new nn.GELU() : owner(nn.resNet20({ width: 4, rng: new Rng(9) }))[last];
     const before = net.predict(pictures).toArray();
     for (const each of last === 'relu' ? [] : layer.parameters()) each.value.addInPlace(0.5);
