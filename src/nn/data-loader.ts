@@ -24,6 +24,8 @@ export interface DataLoaderOptions<X extends Inputs = Tensor> {
   shuffle?: boolean;
   /** leaves out a last batch that is not full; false unless given */
   dropLast?: boolean;
+  /** takes a last example that is left alone into the batch before: batchnorm needs two; false unless given */
+  joinLast?: boolean;
   /** the examples to use, in this order (before shuffling): a subset; all unless given */
   indices?: ArrayLike<number>;
   /** what orders and augmentation draw from; the generator that manualSeed sets unless given */
@@ -42,6 +44,7 @@ export class DataLoader<X extends Inputs = Tensor> implements Iterable<Batch<X>>
   readonly #y: Tensor;
   readonly #rows: Int32Array;
   readonly #batchSize: number;
+  readonly #joinsLast: boolean;
   readonly #shuffle: boolean;
   readonly #rng: RandomSource;
   readonly #augment: NonNullable<DataLoaderOptions<X>['augment']> | null;
@@ -55,7 +58,7 @@ export class DataLoader<X extends Inputs = Tensor> implements Iterable<Batch<X>>
    * @param fn what the errors name: the function that was called, where that makes the loader
    */
   constructor(x: X, y: Labels, options: DataLoaderOptions<X> = {}, fn: string = 'DataLoader') {
-    checkOptions(fn, options, ['batchSize', 'shuffle', 'dropLast', 'indices', 'rng', 'augment']);
+    checkOptions(fn, options, ['batchSize', 'shuffle', 'dropLast', 'joinLast', 'indices', 'rng', 'augment']);
     const examples = countExamples(fn, x);
     this.#x = x;
     this.#y = toTensorLabels(fn, 'y', y);
@@ -74,7 +77,11 @@ export class DataLoader<X extends Inputs = Tensor> implements Iterable<Batch<X>>
     this.#rows = Int32Array.from(all, (index, i) => checkInteger(fn, `indices[${i}]`, index, 0, examples - 1));
     this.size = this.#rows.length;
     const dropLast = checkBoolean(fn, 'dropLast', options.dropLast ?? false);
-    this.length = dropLast ? Math.floor(this.size / this.#batchSize) : Math.ceil(this.size / this.#batchSize);
+    const joinLast = checkBoolean(fn, 'joinLast', options.joinLast ?? false);
+    const full = Math.floor(this.size / this.#batchSize);
+    const left = this.size - full * this.#batchSize;
+    this.#joinsLast = joinLast && !dropLast && left === 1 && full > 0;
+    this.length = full + (left === 0 || dropLast || this.#joinsLast ? 0 : 1);
   }
 
   /** One pass. Orders are drawn when it begins, augmentation as each batch is made. */
@@ -82,7 +89,8 @@ export class DataLoader<X extends Inputs = Tensor> implements Iterable<Batch<X>>
     const epoch = this.#passes++;
     const order = this.#shuffle ? contiguousData(this.#rng.permutation(this.size)) : null;
     for (let b = 0; b < this.length; b++) {
-      const count = Math.min(this.#batchSize, this.size - b * this.#batchSize);
+      const all = this.#joinsLast && b === this.length - 1;
+      const count = Math.min(all ? Infinity : this.#batchSize, this.size - b * this.#batchSize);
       const rows = Array.from({ length: count }, (_, i) => {
         const place = b * this.#batchSize + i;
         return this.#rows[order === null ? place : order[place]];

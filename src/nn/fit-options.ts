@@ -39,7 +39,7 @@ export interface Callbacks {
 export interface FitOptions<X extends Inputs = Tensor> {
   /** passes over the data, 1 unless given */
   epochs?: number;
-  /** examples a step, 32 unless given */
+  /** examples a step, 32 unless given; with batchnorm a last step of one example is made with the step before it */
   batchSize?: number;
   /** data to measure on after every epoch: [x, y], or the share of the training data to keep back for it */
   validation?: readonly [x: X, y: Labels] | number;

@@ -14,6 +14,7 @@ import {
 } from '../runtime/check.ts';
 import { Pacer } from '../runtime/pacer.ts';
 import { showAs } from '../runtime/text.ts';
+import { claimForTraining } from '../runtime/under-training.ts';
 import { shapeText } from '../tensor/check.ts';
 import { checkRandomSource, type RandomSource } from '../tensor/random/source.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -21,6 +22,7 @@ import { DataLoader, type Inputs, mapInputs, someExamples } from './data-loader.
 import { defaultRng } from './defaults.ts';
 import type { Callbacks, FitOptions, FitState, History } from './fit-options.ts';
 import { clipGradNorm } from './gradients.ts';
+import { BatchNorm1d, BatchNorm2d } from './layers/norm.ts';
 import { Mean } from './metrics.ts';
 import { inputsOf, type Module } from './module.ts';
 import { toTensorLabels } from './targets.ts';
@@ -38,11 +40,16 @@ export async function fit<X extends Inputs>(
   net: CompiledModule, x: X, y: Labels, options: FitOptions<X>,
 ): Promise<History> {
   const fn = `${net.constructor.name}.fit`;
-  const run = new Run(fn, net, x, y, options);
+  const release = claimForTraining(fn, [net, ...net.parameters().filter(({ requiresGrad }) => requiresGrad)]);
   try {
-    return await run.train();
+    const run = new Run(fn, net, x, y, options);
+    try {
+      return await run.train();
+    } finally {
+      run.finish();
+    }
   } finally {
-    run.finish();
+    release();
   }
 }
 
@@ -97,7 +104,8 @@ class Run<X extends Inputs> {
     const rng = checkRandomSource(fn, 'rng', options.rng ?? defaultRng());
     checkBoolean(fn, 'shuffle', shuffle);
     const [indices, validation] = splitOff(fn, x, y, options.validation);
-    this.#loader = new DataLoader(x, y, { batchSize, shuffle, rng, augment, indices }, fn);
+    const joinLast = net.modules().some((module) => module instanceof BatchNorm1d || module instanceof BatchNorm2d);
+    this.#loader = new DataLoader(x, y, { batchSize, shuffle, rng, augment, indices, joinLast }, fn);
     this.#validation = validation;
     this.#generators = [rng, ...net.modules().flatMap((module) => module.generators())];
     if (options.resume !== undefined) this.#resume(options.resume);

@@ -50,11 +50,12 @@ export class Lookahead {
   }
 
   /** After a step: where slow and fast weights meet now, both change. */
-  meet({ params }: TrainableModel, iteration: number, progress: number): void {
+  meet({ params, frozen }: TrainableModel, iteration: number, progress: number): void {
     if (iteration % this.every !== 0) return;
     const given = typeof this.#keep === 'number' ? this.#keep : this.#keep(progress);
     const keep = checkNumber('Solver', 'the value of lookahead.keep', given, 0, 1);
-    for (const [name, tensor] of Object.entries(this.#slow)) {
+    for (const name of learntNames({ params, frozen })) {
+      const tensor = this.#slow[name] ??= params[name].clone(); // one that was frozen at first
       const slow = contiguousData(tensor);
       const fast = contiguousData(params[name]);
       for (let i = 0; i < slow.length; i++) slow[i] = keep * slow[i] + (1 - keep) * fast[i];

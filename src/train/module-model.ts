@@ -14,6 +14,11 @@ export function modelOf(model: unknown): unknown {
   return model instanceof Module ? new ModuleModel(model) : model;
 }
 
+/** What no other training may change meanwhile: the model, or a module and the parameters that it learns. */
+export function partsOf(model: TrainableModel): readonly object[] {
+  return model instanceof ModuleModel ? model.parts() : [model];
+}
+
 class ModuleModel implements TrainableModel {
   readonly params: Record<string, Tensor> = {};
   readonly #module: Module;
@@ -25,7 +30,7 @@ class ModuleModel implements TrainableModel {
     this.#module = module;
     this.#parts = module.modules();
     this.#parameters = module.namedParameters();
-    for (const [name, parameter] of this.#parameters.filter(([, { requiresGrad }]) => requiresGrad)) {
+    for (const [name, parameter] of this.#parameters) {
       Object.defineProperty(this.params, name, {
         enumerable: true,
         configurable: true,
@@ -33,6 +38,18 @@ class ModuleModel implements TrainableModel {
         set: (value: Tensor) => { parameter.value = value; },
       });
     }
+  }
+
+  /** the module, and the parameters that it learns */
+  parts(): object[] {
+    return [this.#module, ...this.#parameters.map(([, parameter]) => parameter).filter((each) => each.requiresGrad)];
+  }
+
+  /** the names of the parameters that want no gradient now: layers may be frozen and unfrozen between steps */
+  get frozen(): ReadonlySet<string> {
+    const names = new Set<string>();
+    for (const [name, { requiresGrad }] of this.#parameters) if (!requiresGrad) names.add(name);
+    return names;
   }
 
   loss(X: Tensor): Tensor;

@@ -12,10 +12,11 @@ import { accuracySteps, classCount, drain, type AccuracyPlan } from './accuracy.
 import { checkModel } from './check-model.ts';
 import { Dataset } from './dataset.ts';
 import type { Module } from '../nn/module.ts';
-import { modelOf } from './module-model.ts';
+import { modelOf, partsOf } from './module-model.ts';
 import { DivergenceError, findNonFinite } from './divergence.ts';
 import { ExampleDraw } from './example-draw.ts';
 import { Pacer } from '../runtime/pacer.ts';
+import { checkUntrained, claimForTraining } from '../runtime/under-training.ts';
 import {
   evaluationBatch, resolveAccuracyOptions, resolveOptions, resolveTrainOptions, settingsOf, type AccuracyOptions,
   type ResolvedOptions, type RestoreOptions, type SolverData, type SolverOptions, type StopReason, type TrainOptions,
@@ -74,7 +75,6 @@ export class Solver {
   #latest: Snapshot | null = null;
   #secondsPerStep: number = 0;
   #lastLearningRate: number | undefined;
-  #running: boolean = false;
 
   /**
    * Prepares training; the model is not changed yet. Throws TypeError or RangeError for anything wrong with the model,
@@ -109,7 +109,7 @@ export class Solver {
    * parameters stay as they were.
    */
   step(): number {
-    this.#checkIdle('step');
+    checkUntrained('Solver.step', partsOf(this.model));
     this.#returnToLatest();
     return this.#makeStep();
   }
@@ -117,14 +117,13 @@ export class Solver {
   /**
    * Trains until the last epoch, the time limit, the signal, or what else StopReason names, and returns which it was.
    * However it ends, by an error too, the best parameters are in the model then; a later call goes on from where
-   * training stood. Control returns to the event loop many times a second. Rejects with what went wrong:
-   * DivergenceError when the loss, a score or a parameter is no longer finite (option stopWhenDiverged), a checkpoint
-   * that could not be written, an error thrown by a callback.
+   * training stood. Control returns to the event loop many times a second. Rejects with what went wrong: TypeError
+   * while the model is trained already, DivergenceError when the loss, a score or a parameter is no longer finite
+   * (option stopWhenDiverged), a checkpoint that could not be written, an error thrown by a callback.
    */
   async train(options: TrainOptions = {}): Promise<StopReason> {
     const { timeLimit, signal } = resolveTrainOptions('Solver.train', options);
-    this.#checkIdle('train');
-    this.#running = true;
+    const release = claimForTraining('Solver.train', partsOf(this.model));
     try {
       this.#returnToLatest();
       if (this.#best === null) this.#first ??= takeSnapshot(this.model);
@@ -136,7 +135,7 @@ export class Solver {
       throw error;
     } finally {
       this.#show(this.#best);
-      this.#running = false;
+      release();
     }
   }
 
@@ -335,7 +334,7 @@ export class Solver {
     const fn = 'Solver.restore';
     checkOptions(fn, options, ['changedSettings']);
     const changed = checkBoolean(fn, 'changedSettings', options.changedSettings ?? false);
-    this.#checkIdle('restore');
+    checkUntrained(fn, partsOf(this.model));
     const { model } = this;
     const { rng, lookahead } = this.#options;
     const { optimConfig, lrDecay, ...fixed } = this.#settings;
@@ -392,9 +391,5 @@ export class Solver {
     if (this.#latest === null) return;
     loadSnapshot(this.model, this.#latest);
     this.#latest = null;
-  }
-
-  #checkIdle(method: string): void {
-    if (this.#running) throw new Error(`Solver.${method}: train() is under way; await it, or stop it with its signal`);
   }
 }

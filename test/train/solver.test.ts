@@ -329,8 +329,8 @@ describe('Solver.train', () => {
   it('refuses to run twice at once', async () => {
     const s = solver();
     const first = s.train();
-    await expect(s.train()).rejects.toThrow('Solver.train: train() is under way');
-    expect(() => s.step()).toThrow('Solver.step: train() is under way');
+    await expect(s.train()).rejects.toThrow('Solver.train: the model is being trained already');
+    expect(() => s.step()).toThrow('Solver.step: the model is being trained already');
     await first;
   });
 
