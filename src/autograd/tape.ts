@@ -91,7 +91,7 @@ export class GraphNode {
     });
   }
 
-  /** Lets go of what was saved; returns the loans of its memory, in which gradients may lie that came with the output. */
+  /** Lets go of what was saved; returns the loans of its memory, where gradients may lie that came with the output. */
   spend(): readonly Loan[] {
     this.#back = null;
     this.#saved = [];

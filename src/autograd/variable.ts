@@ -7,7 +7,7 @@
  *   noGrad(() => w.assign(w.value.sub(w.grad.mul(rate))));
  *
  * The elements are in `value`, an ordinary Tensor. A step's memory is used again by the next steps: after backward, a
- * large value that was computed on the way refuses to be read (small ones stay, and the scores under a loss). What is to
+ * large value that was computed on the way refuses to be read (small ones and scores under a loss stay). What is to
  * outlive it is copied with clone() before, or kept whole with backward(dout, { retainGraph: true }).
  */
 
@@ -266,8 +266,9 @@ export function apply<Options extends readonly unknown[]>(
     return result;
   }
   const loans: Loan[] = [];
-  const { out, back, saved, takesParts = false, keepsInputs = false } = lend(loans, () => operation(values, ...options));
-  if (keepsInputs) for (const { lease } of values) (lease as Partial<Loan> | null)?.keep?.();
+  const found = lend(loans, () => operation(values, ...options));
+  const { out, back, saved, takesParts = false, keepsInputs } = found;
+  if (keepsInputs === true) for (const { lease } of values) (lease as Partial<Loan> | null)?.keep?.();
   return new Variable(out, true, new GraphNode(name, variables, back, saved, loans, takesParts));
 }
 

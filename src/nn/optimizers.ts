@@ -169,7 +169,7 @@ export abstract class Optimizer<Settings extends SharedSettings = SharedSettings
     this.groups.forEach((group, i) => Object.assign(group, copied(saved.groups[i])));
   }
 
-  /** What a state has of a parameter, checked, and copied; null for nothing. Takes the names off those that are left. */
+  /** What a state has of a parameter, checked and copied; null for nothing. Takes the names off those that are left. */
   #keptOf(
     fn: string, state: OptimizerState<Settings>['state'], index: number, parameter: Variable, settings: Settings,
     left: Set<string>,

@@ -34,7 +34,7 @@ describe.each(Object.entries(losses))('under %s', (_, lossOf) => {
     lossOf(scores).backward();
     expect(scores.toArray()).toEqual(expected);
     expect(value.toArray()).toEqual(expected);
-    expect(part.toArray()).toEqual(expected.slice(1, 3));
+    expect(part.toArray()).toEqual((expected as number[][]).slice(1, 3));
     const accuracy = new nn.Accuracy();
     accuracy.update(scores.value, y);
     for (let i = 0; i < 3; i++) lossOf(linear.forward(x)).backward(); // which uses the memory again

@@ -7,8 +7,8 @@
  * loop only: a synchronous loop that computes graphs and drops them would fill the heap, which never shrinks. So loans
  * hold no more than twice what ways back have returned in one go, which training soon raises to what it needs, or
  * `atFirst` where that is more, and never more than half of the heap. Beyond that, and for small values, an ordinary
- * array serves, whose size the collector does see. What is to stay readable after the way back, such as the scores under
- * a loss, is copied to one as its loan is released: left to the collector it would fill the heap.
+ * array serves, whose size the collector does see. What is to stay readable after the way back, as scores under a loss
+ * are, is copied to one as its loan is released: left to the collector it would fill the heap.
  */
 
 import type { DType, Loan, TypedArray } from './allocate.ts';
