@@ -96,8 +96,8 @@ export class TensorCore {
     if (lease !== null && !lease.valid) {
       if (lease.copy !== undefined) return lease.copy;
       throw new Error(
-        `Tensor: this ${shapeText(this.shape)} tensor is gone: its memory was recycled by a later training step or by ` +
-        'backward(); clone() in time what should outlive that',
+        `Tensor: this ${shapeText(this.shape)} tensor is gone: its memory was recycled by a later step or by ` +
+        'backward(); clone() what should outlive that',
       );
     }
     return this.storage;

@@ -52,7 +52,7 @@ describe.each(Object.entries(losses))('under %s', (_, lossOf) => {
       lossOf(linear.forward(x).mul(2)).backward();
       expect(scores.toArray()).toEqual(expected);
     });
-    expect(() => kept!.toArray()).toThrow('its memory was recycled by a later training step or by backward(); clone()');
+    expect(() => kept!.toArray()).toThrow('its memory was recycled by a later step or by backward(); clone()');
   });
 });
 
@@ -96,7 +96,7 @@ it('what lies between refuses to be read, and says why', () => {
   const scores = hidden.relu();
   nn.crossEntropy(scores, y).backward();
   expect(() => hidden.toArray()).toThrow(
-    'Tensor: this 256x100 tensor is gone: its memory was recycled by a later training step or by backward(); ' +
-    'clone() in time what should outlive that',
+    'Tensor: this 256x100 tensor is gone: its memory was recycled by a later step or by backward(); ' +
+    'clone() what should outlive that',
   );
 });

@@ -51,7 +51,7 @@ describe('memory of a training step', () => {
         () => tensor(t),
         () => String(t),
       ];
-      for (const read of reads) expect(read).toThrow(/memory was recycled by a later training step or by backward/);
+      for (const read of reads) expect(read).toThrow(/memory was recycled by a later step or by backward/);
     }
     expect(made[0].shape).toEqual([2, 3]);
   });
