@@ -16,7 +16,7 @@ import { embedWorker } from '../../scripts/embed-worker.ts';
 export const root: string = fileURLToPath(new URL('../..', import.meta.url));
 const run = promisify(execFile);
 const rooms = ['layers', 'nn', 'models', 'train', 'data', 'io', 'viz', 'gpu', 'node'];
-const alias = Object.fromEntries([
+export const alias: Record<string, string> = Object.fromEntries([
   ...rooms.map((room) => [`tilegrad/${room}`, join(root, 'src', room, 'index.ts')]),
   ['tilegrad', join(root, 'src', 'index.ts')],
 ]);
