@@ -78,7 +78,7 @@ export interface FitOptions<X extends Inputs = Tensor> {
   patience?: number;
   /**
    * the figure by which weights are the best, and the higher the better unless it ends in loss; valAccuracy, valLoss or
-   * loss, whichever there is, unless given
+   * loss, whichever there is, unless given; where it is the same as before, the lower valLoss is the better
    */
   monitor?: string;
   /**
@@ -358,7 +358,12 @@ class Run<X extends Inputs> {
       throw new RangeError(`${this.#fn}: monitor must be one of ${Object.keys(figures).join(', ')}, got ${describe(monitor)}`);
     }
     const score = /loss$/i.test(monitor) ? -value : value;
-    if (this.#best !== null && !(score > this.#best.score)) return false;
+    if (this.#best !== null) {
+      const { score: highest, epoch } = this.#best;
+      const { valLoss = [] } = this.#history.figures;
+      const better = score === highest ? valLoss[this.#epoch - 1] < valLoss[epoch - 1] : score > highest;
+      if (!better) return false;
+    }
     this.#best = { score, epoch: this.#epoch, state: this.#net.stateDict() };
     this.#moved = false;
     return true;

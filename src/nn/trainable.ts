@@ -23,6 +23,11 @@ const losses: Readonly<Record<LossName, Loss>> = {
   mse,
 };
 
+/** losses of class scores, of which an accuracy can be reported: of other outputs it means nothing */
+const ofClasses: readonly unknown[] = [
+  'crossEntropy', 'categoricalCrossEntropy', 'hingeLoss', crossEntropy, categoricalCrossEntropy, hingeLoss,
+];
+
 export type OptimizerName = 'sgd' | 'adam' | 'adamW' | 'rmsprop' | 'adagrad';
 
 type OptimizerClass = new (parameters: Variable[], options?: { lr?: number }) => Optimizer;
@@ -40,7 +45,7 @@ export interface CompileOptions {
   optimizer?: OptimizerName | Optimizer | ((parameters: Variable[]) => Optimizer);
   /** the learning rate of an optimiser that is given by its name; its own standard one unless given */
   learningRate?: number;
-  /** what is reported beside the loss; ['accuracy'] unless given */
+  /** what is reported beside the loss; unless given ['accuracy'] for the losses of class scores, else nothing */
   metrics?: ReadonlyArray<Metric | 'accuracy'>;
 }
 
@@ -60,7 +65,8 @@ export abstract class Trainable extends Module {
   compile(options: CompileOptions = {}): this {
     const fn = `${this.constructor.name}.compile`;
     checkOptions(fn, options, ['loss', 'optimizer', 'learningRate', 'metrics']);
-    const { loss = 'crossEntropy', optimizer = 'adam', learningRate, metrics = ['accuracy'] } = options;
+    const { loss = 'crossEntropy', optimizer = 'adam', learningRate } = options;
+    const { metrics = ofClasses.includes(loss) ? ['accuracy'] : [] } = options;
     const computed = typeof loss === 'function'
       ? loss
       : losses[checkOneOf(fn, 'loss (or a function)', loss, Object.keys(losses) as LossName[])];
