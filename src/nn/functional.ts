@@ -5,7 +5,7 @@
 
 import { applyLayer } from '../autograd/layer.ts';
 import { Variable } from '../autograd/variable.ts';
-import { type PerAxis, perAxis } from '../layers/geometry.ts';
+import { type Pad, type PerAxis, perAxis } from '../layers/geometry.ts';
 import { affineRecord } from '../layers/records/affine.ts';
 import { convRecord } from '../layers/records/convolution.ts';
 import { dropoutRecord, maxoutRecord } from '../layers/records/elementwise.ts';
@@ -53,7 +53,7 @@ export interface ConvFunctionOptions {
   /** pixels between neighbouring windows, 1 unless given */
   stride?: PerAxis;
   /** rows and columns of zeros on every side, 0 unless given, or 'same' or 'valid' */
-  padding?: PerAxis | 'same' | 'valid';
+  padding?: Pad;
   /** pixels between neighbouring taps, 1 unless given */
   dilation?: PerAxis;
   /** parts that channels and filters are cut into, 1 unless given */

@@ -27,9 +27,13 @@ const layers: Readonly<Record<string, ReadonlyArray<readonly [make: () => nn.Mod
   GroupNorm: [
     [() => new nn.GroupNorm(2, 4, { eps: 1e-3 }), images], [() => new nn.GroupNorm(2, 4, { affine: false }), images],
   ],
-  MaxPool2d: [[() => new nn.MaxPool2d([3, 2], { stride: [1, 2], padding: [1, 0] }), images]],
+  MaxPool2d: [
+    [() => new nn.MaxPool2d([3, 2], { stride: [1, 2], padding: [1, 0] }), images],
+    [() => new nn.MaxPool2d([3, 2], { padding: 'same' }), images],
+  ],
   AvgPool2d: [
     [() => new nn.AvgPool2d(3, { padding: 1, countIncludePad: false }), images], [() => new nn.AvgPool2d(2), images],
+    [() => new nn.AvgPool2d(4, { stride: 1, padding: 'same' }), images],
   ],
   AdaptiveAvgPool2d: [[() => new nn.AdaptiveAvgPool2d([4, 1]), images]],
   ReLU: [[() => new nn.ReLU(), rows]],

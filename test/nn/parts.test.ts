@@ -3,6 +3,7 @@
 import { format, inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { Rng, tensor, zeros } from '../../src/index.ts';
+import { avgPoolForward, maxPoolForward } from '../../src/layers/index.ts';
 import * as nn from '../../src/nn/index.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 
@@ -142,6 +143,38 @@ describe('AveragedWeights', () => {
   });
 });
 
+describe('pooling by a rule', () => {
+  const x = normal(2, 3, 7, 5);
+
+  it('pads as the functions of tensors do, and keeps the rule in settings and summary', () => {
+    const same = { poolHeight: 3, poolWidth: 2, stride: [2, 1], pad: 'same' } as const;
+    const options = { stride: [2, 1], padding: 'same' } as const;
+    const layers = [new nn.MaxPool2d([3, 2], options), new nn.AvgPool2d([3, 2], options)];
+    const expected = [maxPoolForward(x, same)[0], avgPoolForward(x, same)[0]];
+    layers.forEach((layer, i) => {
+      const out = layer.forward(nn.variable(x));
+      expect(out.shape).toEqual([2, 3, 4, 5]);
+      expect(values(out)).toEqual(values(expected[i]));
+      expect(layer._settings.padding).toBe('same');
+      expect(String(layer)).toContain('padding=same');
+      expect(layer.summary([3, 7, 5])).toContain('3x4x5');
+    });
+    const valid = new nn.MaxPool2d(3, { padding: 'valid', stride: 1 }).forward(nn.variable(x));
+    expect(values(valid)).toEqual(values(new nn.MaxPool2d(3, { stride: 1 }).forward(nn.variable(x))));
+  });
+
+  it('refuses other rules under its own names', () => {
+    const message = /: padding must be a number, \[vertical, horizontal\], 'same' or 'valid', got "full"$/;
+    const options = { padding: 'full' } as never;
+    const calls = [
+      () => new nn.MaxPool2d(2, options), () => new nn.AvgPool2d(2, options), () => new nn.Conv2d(1, 1, 2, options),
+      () => nn.maxPool2d(nn.variable(x), 2, options), () => nn.avgPool2d(nn.variable(x), 2, options),
+    ];
+    for (const call of calls) expect(call).toThrow(message);
+    expect(() => nn.maxPool2d(nn.variable(x), 2, options)).toThrow(/^maxPool2d: /);
+  });
+});
+
 describe('layers as functions', () => {
   const x = normal(2, 4, 6, 5);
   const v = nn.variable(x);
@@ -157,6 +190,9 @@ describe('layers as functions', () => {
     same(nn.maxPool2d(v, 2), new nn.MaxPool2d(2).forward(v));
     const average = { stride: 1, padding: 1, countIncludePad: false };
     same(nn.avgPool2d(v, 3, average), new nn.AvgPool2d(3, average).forward(v));
+    const padding = 'same';
+    same(nn.maxPool2d(v, 2, { padding }), new nn.MaxPool2d(2, { padding }).forward(v));
+    same(nn.avgPool2d(v, 3, { stride: 2, padding }), new nn.AvgPool2d(3, { stride: 2, padding }).forward(v));
     const norm = new nn.BatchNorm2d(4, { dtype });
     same(nn.batchNorm(v, norm.weight, norm.bias), norm.forward(v));
     const { runningMean, runningVar } = norm;
