@@ -132,17 +132,23 @@ export abstract class Trainable extends Module {
     return { loss: mean.result(), ...Object.fromEntries(metrics.map((metric) => [metric.name, metric.result()])) };
   }
 
-  /** The outputs for inputs x (N, ...) in test mode, computed in batches. */
+  /** The output for inputs x (N, ...) in test mode, computed in batches; the list of them where forward gives one. */
   predict(x: Inputs, options: EvaluateOptions = {}): Tensor {
     const fn = `${this.constructor.name}.predict`;
     checkOptions(fn, options, ['batchSize']);
     const batchSize = checkInteger(fn, 'batchSize', options.batchSize ?? 100, 1);
     const examples = someExamples(fn, x);
-    const parts: Tensor[] = [];
+    const parts: Array<readonly Tensor[]> = [];
+    let isList = false;
     for (let start = 0; start < examples; start += batchSize) {
       const part = mapInputs(x, (t) => t.slice([start, start + batchSize]));
-      parts.push(this.testing(() => this.forward(...inputsOf(this, part)).value.clone()));
+      parts.push(this.testing(() => {
+        const out: Variable | readonly Variable[] = this.forward(...inputsOf(this, part));
+        isList = Array.isArray(out);
+        return [out].flat().map(({ value }) => value.clone());
+      }));
     }
-    return parts.length === 1 ? parts[0] : concat(parts);
+    const outputs = parts[0].map((first, i) => (parts.length === 1 ? first : concat(parts.map((part) => part[i]))));
+    return (isList ? outputs : outputs[0]) as Tensor;
   }
 }
