@@ -227,6 +227,40 @@ describe('layers of few lines', () => {
     expect(net.summary([5, 4, 3])).toMatch(/channels first\s+3x5x4/);
   });
 
+  it('a summary without shapes takes those of the last forward pass', () => {
+    const net = nn.sequential(new nn.Conv2d(3, 4, 3), new nn.ReLU());
+    expect(() => net.summary()).toThrow(new TypeError(
+      'Sequential.summary: shape must be given before the first forward pass: the shape of one example an input, ' +
+      'as summary([3, 32, 32]), got none'));
+    net.forward(nn.variable(zeros([2, 3, 8, 6])));
+    expect(net.summary()).toBe(net.summary([3, 8, 6]));
+  });
+
+  it('a summary has a line for every module that holds parameters, each of which counts once', () => {
+    class Shift extends nn.Module {
+      readonly by: nn.Variable = nn.parameter(zeros([6]));
+      forward(x: nn.Variable): nn.Variable { return x.add(this.by); }
+    }
+    class Head extends nn.Module {
+      readonly inner: nn.Linear = new nn.Linear(6, 2, { bias: false });
+      forward(x: nn.Variable): nn.Variable { return x.matmul(this.inner.weight); }
+    }
+    const [a, b] = [new nn.Linear(6, 6), new nn.Linear(6, 6)];
+    (b as { weight: nn.Variable }).weight = a.weight;
+    const lines = (net: nn.Module): string[][] => net.summary([6]).split('\n').map((line) => line.split(/ {2,}/));
+    const net = nn.sequential(a, new Shift(), b, new Head());
+    const table = lines(net);
+    expect(table.slice(4, -2)).toEqual([
+      ['0 affine', '6', '42', '72'], ['1 Shift', '6', '6', '?'], ['2 affine', '6', '6', '72'],
+      ['3.inner Linear', expect.anything(), '?'],
+    ].map((row) => expect.arrayContaining(row)));
+    expect(table.at(-1)).toEqual(['total', '66', 'at least 144']);
+    const x = nn.input([6]);
+    expect(nn.model(x, net.apply(x)).summary()).toMatch(/total +66 +at least 144$/);
+    const plain = lines(nn.sequential(new nn.Linear(6, 2), new nn.BatchNorm1d(2, { affine: false })));
+    expect(plain.at(-1)).toEqual(['total', '14', '28']);
+  });
+
   it('any module has a summary', () => {
     const block = new nn.Residual(nn.sequential(new nn.Conv2d(4, 4, 3, { padding: 1 }), new nn.PReLU(4)));
     const [, , , , conv, prelu] = block.summary([4, 6, 5]).split('\n');
