@@ -118,11 +118,7 @@ export abstract class Module {
   /** All parameters by name, each once, in the order of the fields. */
   namedParameters(): Array<[name: string, parameter: Variable]> {
     const found = new Map<Variable, string>();
-    for (const [path, module] of this.namedModules()) {
-      for (const [name, value] of fieldsOf(module)) {
-        if (isParameter(value) && !found.has(value)) found.set(value, join(path, name));
-      }
-    }
+    for (const [name, parameter] of parameterFields(this)) if (!found.has(parameter)) found.set(parameter, name);
     return [...found].map(([parameter, name]) => [name, parameter]);
   }
 
@@ -335,6 +331,13 @@ export function parameterEntry(name: string, parameter: Variable): StateEntry {
 /** Whether a field is a parameter: a leaf that can have a gradient. */
 function isParameter(value: unknown): value is Variable {
   return value instanceof Variable && value.isLeaf && /^float/.test(value.dtype);
+}
+
+/** The fields that are parameters, of a module and all below it, by name: one that stands in several, several times. */
+export function parameterFields(module: Module): Array<[name: string, parameter: Variable]> {
+  return module.namedModules().flatMap(([path, each]) => fieldsOf(each)
+    .filter((field): field is [string, Variable] => isParameter(field[1]))
+    .map(([name, parameter]): [string, Variable] => [join(path, name), parameter]));
 }
 
 /** The variables and modules among an object's fields, with those in arrays and plain objects, by name. */
