@@ -197,7 +197,8 @@ describe('parameters that layers share', () => {
 
   it('are refused where they are none or do not fit', () => {
     const architecture = nn.describeModule(nn.sequential(new nn.Linear(2, 3), new nn.Linear(3, 2)));
-    for (const shared of [{ '1.weight': '0.weight' }, { '1.weight': '7.weight' }, { '__proto__.x': '0.bias' }]) {
+    const wrong: Array<Record<string, string>> = [{ '1.weight': '0.weight' }, { '1.weight': '7.weight' }, { '__proto__.x': '0.bias' }];
+    for (const shared of wrong) {
       expect(() => nn.buildModule({ ...architecture, shared }))
         .toThrow(/^buildModule: shared: ".*" and ".*" must be parameters of one shape and element type$/);
     }

@@ -76,6 +76,39 @@ describe('losses on probabilities', () => {
   });
 });
 
+describe('losses of labels', () => {
+  const scores = nn.variable(normal(4, 3));
+  const y = [2, 0, 1, 2];
+
+  it('take labels of 64 bits with every option', () => {
+    const wide = BigInt64Array.from(y, BigInt);
+    for (const options of [{}, { labelSmoothing: 0.2 }, { ignoreIndex: 2 }]) {
+      expect(nn.crossEntropy(scores, wide, options).item()).toBe(nn.crossEntropy(scores, y, options).item());
+    }
+    const shares = nn.variable(scores.value.exp());
+    expect(nn.categoricalCrossEntropy(shares, wide).item()).toBe(nn.categoricalCrossEntropy(shares, y).item());
+  });
+
+  it('are finite where a class that is not wanted is impossible', () => {
+    const logits = nn.parameter(tensor([[1, -Infinity, 2], [0, 1, -Infinity], [3, 1, 2]], null, 'float64'));
+    const loss = nn.crossEntropy(logits, [0, 1, -100], { ignoreIndex: -100 });
+    expect(loss.item()).toBeCloseTo((Math.log(1 + Math.E) + Math.log(1 + 1 / Math.E)) / 2, 12);
+    loss.backward();
+    expect(values(logits.grad!).every(Number.isFinite)).toBe(true);
+  });
+
+  it('name themselves and their arguments', () => {
+    const none = nn.variable(zeros([0, 3]));
+    expect(() => nn.crossEntropy(none, [])).toThrow(/^crossEntropy: logits must /);
+    expect(() => nn.hingeLoss(none, [])).toThrow(/^hingeLoss: scores must /);
+    for (const options of [{}, { ignoreIndex: 7 }]) {
+      expect(() => nn.crossEntropy(scores, [0, 1, 2, 3], options)).toThrow(/^crossEntropy: y\[3\] must be an integer/);
+      expect(() => nn.crossEntropy(scores, [0], options)).toThrow(/^crossEntropy: y must (have|hold) 4 labels/);
+    }
+    expect(() => nn.crossEntropy(scores, [7, 7, 7, 7], { ignoreIndex: 7 })).toThrow(/^crossEntropy: y must hold a label/);
+  });
+});
+
 describe('clipping', () => {
   const twoGradients = (): nn.Variable[] => {
     const [a, b] = [nn.parameter(tensor([0, 0], null, 'float64')), nn.parameter(tensor([0], null, 'float64'))];
