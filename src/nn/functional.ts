@@ -190,11 +190,11 @@ export interface DropoutFunctionOptions {
   rng?: RandomSource;
 }
 
-/** Each element dropped with probability p, the rest scaled by 1 / (1 - p). Throws RangeError unless 0 <= p < 1. */
+/** Each element dropped with probability p, the rest scaled by 1 / (1 - p). Throws RangeError unless 0 <= p <= 1. */
 export function dropout(x: Variable, p: number = 0.5, options: DropoutFunctionOptions = {}): Variable {
   const fn = 'dropout';
   checkVariable(fn, 'x', x);
-  if (checkNumber(fn, 'p', p, 0, 1) === 1) throw new RangeError(`${fn}: p must be below 1, got 1: nothing would be left`);
+  checkNumber(fn, 'p', p, 0, 1);
   checkOptions(fn, options, ['training', 'rng']);
   const rng = checkRandomSource(fn, 'rng', options.rng ?? defaultRng());
   const training = checkBoolean(fn, 'training', options.training ?? true);

@@ -176,6 +176,24 @@ describe('AveragedWeights', () => {
   });
 });
 
+it('dropout with probability 1 leaves nothing in training, and no gradient', () => {
+  const layer = new nn.Dropout(1);
+  const forms = [(x: nn.Variable) => nn.sequential(new nn.ReLU(), layer).forward(x), (x: nn.Variable) => nn.dropout(x, 1)];
+  for (const form of forms) {
+    const x = nn.parameter(normal(3, 4));
+    const out = form(x);
+    expect(values(out).every((value) => value === 0)).toBe(true);
+    out.sum().backward();
+    expect(values(x.grad!).every((value) => value === 0)).toBe(true);
+  }
+  const x = nn.variable(normal(3, 4));
+  expect(values(layer.eval().forward(x))).toEqual(values(x));
+});
+
+it('tensor names its argument where an array has no element type here', () => {
+  expect(() => tensor(new BigInt64Array(1))).toThrow(/^tensor: values must be a Float32Array, /);
+});
+
 describe('pooling by a rule', () => {
   const x = normal(2, 3, 7, 5);
 
