@@ -19,7 +19,8 @@ interface Summarized {
  * which counts once. Throws, under the layer's path, where a shape does not fit.
  */
 export function renderModuleSummary(
-  module: Summarized, shapes: ReadonlyArray<readonly number[]>, ownOf: (part: object) => Array<{ readonly size: number }>,
+  module: Summarized, shapes: ReadonlyArray<readonly number[]>,
+  ownOf: (part: object) => Array<{ readonly size: number }>,
 ): string {
   const names = new Map(module.namedModules().map(([path, each]) => [each, path]));
   const rows: LayerRow[] = [];

@@ -102,7 +102,8 @@ describe('losses of labels', () => {
     expect(() => nn.crossEntropy(none, [])).toThrow(/^crossEntropy: logits must /);
     expect(() => nn.hingeLoss(none, [])).toThrow(/^hingeLoss: scores must /);
     for (const options of [{}, { ignoreIndex: 7 }]) {
-      expect(() => nn.crossEntropy(scores, [0, 1, 2, 3], options)).toThrow(/^crossEntropy: y\[3\] must be an integer/);
+      expect(() => nn.crossEntropy(scores, [0, 1, 2, 3], options))
+        .toThrow(/^crossEntropy: y\[3\] must be an integer/);
       expect(() => nn.crossEntropy(scores, [0], options)).toThrow(/^crossEntropy: y must (have|hold) 4 labels/);
     }
     expect(() => nn.crossEntropy(scores, [7, 7, 7, 7], { ignoreIndex: 7 })).toThrow(/^crossEntropy: y must hold a label/);
@@ -178,7 +179,9 @@ describe('AveragedWeights', () => {
 
 it('dropout with probability 1 leaves nothing in training, and no gradient', () => {
   const layer = new nn.Dropout(1);
-  const forms = [(x: nn.Variable) => nn.sequential(new nn.ReLU(), layer).forward(x), (x: nn.Variable) => nn.dropout(x, 1)];
+  const forms: Array<(x: nn.Variable) => nn.Variable> = [
+    (x) => nn.sequential(new nn.ReLU(), layer).forward(x), (x) => nn.dropout(x, 1),
+  ];
   for (const form of forms) {
     const x = nn.parameter(normal(3, 4));
     const out = form(x);

@@ -12,9 +12,9 @@ const deepest = 64;
 
 /**
  * The architecture of a module as plain data: what `buildModule` makes a module of the same layers of. A layer that
- * stands in several places stands so in the data, and so does a parameter. Throws TypeError for what is no module and, naming path and class,
- * for a module of a class that is neither of this library nor was given to `registerLayer`, or whose description is
- * not plain data.
+ * stands in several places stands so in the data, and so does a parameter. Throws TypeError for what is no module and,
+ * naming path and class, for a module of a class that is neither of this library nor was given to `registerLayer`, or
+ * whose description is not plain data.
  */
 export function describeModule(module: Module): LayerArchitecture {
   const fn = 'describeModule';
@@ -93,7 +93,8 @@ function share(fn: string, module: Module, shared: Readonly<Record<string, unkno
       );
     }
     const path = name.split('.');
-    const owner = path.slice(0, -1).reduce((object, key) => Object(object[key]), module as unknown as Record<string, unknown>);
+    const root = module as unknown as Record<string, unknown>;
+    const owner = path.slice(0, -1).reduce((object, key) => Object(object[key]), root);
     owner[path[path.length - 1]] = other;
   }
 }
