@@ -20,8 +20,8 @@ export interface CrossEntropyOptions {
 /**
  * Mean softmax cross-entropy of logits (N, C). The targets y are labels (N), integers from 0 to C - 1, or
  * distributions over the classes (N, C), such as one-hot or mixed labels. The mean is over the examples that count.
- * Throws TypeError for arguments of the wrong kind, RangeError for labels out of range, shapes that do not fit, an empty
- * batch, a labelSmoothing outside of 0..1, and where no example counts.
+ * Throws TypeError for arguments of the wrong kind, RangeError for labels out of range, shapes that do not fit, an
+ * empty batch, a labelSmoothing outside of 0..1, and where no example counts.
  */
 export function crossEntropy(logits: Variable, y: Labels, options: CrossEntropyOptions = {}): Variable {
   const fn = 'crossEntropy';

@@ -17,7 +17,7 @@ export type LayerWatcher = (module: WatchedModule, shape: readonly number[]) => 
 
 let watcher: LayerWatcher | null = null;
 
-/** Lets a watcher hear of every module until the function that is returned is called; chains are not fused till then. */
+/** Has a watcher hear of all modules until the function that is returned is called; chains are not fused till then. */
 export function watchLayers(watch: LayerWatcher): () => void {
   watcher = watch;
   return () => { watcher = null; };

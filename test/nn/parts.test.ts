@@ -106,7 +106,8 @@ describe('losses of labels', () => {
         .toThrow(/^crossEntropy: y\[3\] must be an integer/);
       expect(() => nn.crossEntropy(scores, [0], options)).toThrow(/^crossEntropy: y must (have|hold) 4 labels/);
     }
-    expect(() => nn.crossEntropy(scores, [7, 7, 7, 7], { ignoreIndex: 7 })).toThrow(/^crossEntropy: y must hold a label/);
+    expect(() => nn.crossEntropy(scores, [7, 7, 7, 7], { ignoreIndex: 7 }))
+        .toThrow(/^crossEntropy: y must hold a label/);
   });
 });
 
