@@ -107,7 +107,7 @@ describe('losses of labels', () => {
       expect(() => nn.crossEntropy(scores, [0], options)).toThrow(/^crossEntropy: y must (have|hold) 4 labels/);
     }
     expect(() => nn.crossEntropy(scores, [7, 7, 7, 7], { ignoreIndex: 7 }))
-        .toThrow(/^crossEntropy: y must hold a label/);
+      .toThrow(/^crossEntropy: y must hold a label/);
   });
 });
 
