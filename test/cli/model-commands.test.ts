@@ -142,13 +142,15 @@ describe('commands on models', () => {
     execFileSync('mkfifo', pipes);
     const commands = [
       ['predict', '/dev/zero', pictures[0]], ['predict', folder, pictures[0]], ['summary', pipes[0]], ['verify', pipes[0]],
-      ['ensemble', folder], ['train', '--resume', '--out', folder], ['search', pipes[0], '--out', at('none')],
+      ['ensemble', folder], ['search', pipes[0], '--out', at('none')],
       ['search', '/dev/zero', '--out', at('none')], ['search', 'collect', '--out', folder],
     ];
     for (const command of commands) {
       const { code, err } = await run(...command);
       expect([...command, code, err]).toEqual([...command, 1, expect.stringContaining('it is no plain file')]);
     }
+    const resumed = await run('train', '--resume', '--out', folder);
+    expect([resumed.code, resumed.err]).toEqual([1, expect.stringContaining('checkpoint.safetensors is a pipe, and a file')]);
   });
 });
 
