@@ -52,9 +52,18 @@ export async function openRunFolder(
   }
 }
 
-/** Removes what an earlier run left, so that its results never lie beside the checkpoint of this one. */
-export async function clearRunFolder(out: string): Promise<void> {
-  for (const name of runFiles) await rm(join(out, name), { force: true });
+/**
+ * Removes what an earlier run left, so that its results never lie beside the checkpoint of this one, which is about to
+ * be written. The earlier checkpoint stays for that one to replace: if it cannot be, there is still one to go on from.
+ * Rejects with DataFileError.
+ */
+export async function makeWay(out: string): Promise<void> {
+  await refuseNoFiles(out, runFiles);
+  for (const path of runFiles.filter((name) => name !== checkpointName).map((name) => join(out, name))) {
+    await rm(path, { force: true }).catch((error: unknown) => {
+      throw new DataFileError(`cannot remove ${path} of an earlier run: ${explainSystemError(error)}`, path, error);
+    });
+  }
 }
 
 /** No file replaces a folder, or may a device: better known before anything is cleared away or an hour is trained. */
