@@ -15,6 +15,7 @@ import type { RunData } from './run-data.ts';
 import { RunLog } from './run-log.ts';
 import { checkpointName, makeWay, openRunFolder } from './run-folder.ts';
 import { solverOptions, whitenFirstLayer } from './run-solver.ts';
+import { refuseMissingData, refuseOtherClasses, withData } from './same-data.ts';
 import { checkResumedSettings, checkResumeOptions, settingsFromOptions } from './run-settings.ts';
 import type { RunSettings, TrainOptions } from './run-settings.ts';
 import { interruptExitCode, interruptible } from './terminal.ts';
@@ -66,10 +67,10 @@ async function train(
 ): Promise<void> {
   const { out } = options;
   const checkpoint = options.resume === true ? await readCheckpoint(out) : null;
-  const settings =
-    checkpoint === null ? settingsFromOptions(options) : checkResumedSettings(checkpoint.settings, options);
+  const given = checkpoint === null ? settingsFromOptions(options) : checkResumedSettings(checkpoint.settings, options);
+  if (checkpoint !== null) await refuseMissingData(out, given);
   const threads = ready();
-  const data = await loadRunData(settings, surroundings.env, {
+  const data = await loadRunData(given, surroundings.env, {
     signal, onProgress: (done, total) => line.show(() => `reading pictures ${done}/${total}`),
   });
   line.clear();
@@ -79,6 +80,8 @@ async function train(
     `${count(data.yTest)} test images`,
   );
   for (const text of unreadableLines(data.unreadable)) line.print(text);
+  if (checkpoint !== null) await refuseOtherClasses(out, given, data);
+  const settings = withData(given, data);
   // The threads start while the data load.
   await threads;
   const network = buildNetwork(settings, data.XTrain.shape.slice(1), data.classNames.length, settings.seed);
@@ -210,11 +213,13 @@ async function report({ solver, network, data, settings, reason, out, line }: Fi
   const testAccuracy = accuracyOf(predictions.classes, data.yTest);
   const valAccuracy = solver.valAccHistory.length > 0 ? solver.bestValAcc : solver.checkAccuracy(data.XVal, data.yVal);
   const imagesPerSecond = (solver.iteration * Math.min(settings.batchSize, data.yTrain.length)) / solver.trainSeconds;
+  // The classes are in the report already, a row and a column each.
+  const { trainedOn: _, ...shown } = settings;
   const path = await writeOutputs(out, {
     network, data, predictions, valAccuracy, testAccuracy, imagesPerSecond,
     lossHistory: solver.lossHistory, trainAccHistory: solver.trainAccHistory, valAccHistory: solver.valAccHistory,
     accuracyEpochs: accuracyEpochs(solver), trainSeconds: solver.trainSeconds, seed: settings.seed, settings,
-    config: { ...settings, data: data.source, network: network.config, backend: backendLine() },
+    config: { ...shown, data: data.source, network: network.config, backend: backendLine() },
     complete: reason === 'finished' || reason === 'timeLimit', stopReason: reason,
   });
   line.print(
