@@ -171,6 +171,32 @@ describe('tilegrad evaluate', () => {
     expect((await run(...again, '--overwrite')).out).toContain('5 images');
   });
 
+  it('puts the page that nobody named in the place of an earlier one, and of no other file', async () => {
+    const before = process.cwd();
+    await mkdir(at('here'));
+    process.chdir(at('here'));
+    try {
+      const argv = ['evaluate', at('run'), '--data', tiny.data];
+      const first = await run(...argv);
+      expect([first.code, first.out]).toEqual([0, expect.stringMatching(/accuracy [^]*page: evaluation\.html\n$/)]);
+      const second = await run(...argv, '--num-test', '5');
+      expect([second.code, second.err, second.out]).toEqual([0, '', expect.stringMatching(/ 5 test images[^]*page: /)]);
+      expect(await readFile('evaluation.html', 'utf8')).toContain('5 images');
+      expect((await run(...argv, '--out', 'evaluation.html')).code).toBe(2);
+      // train's own report, a page of ours as well, is none of evaluate's
+      for (const foreign of ['<!doctype html><title>Evaluation on paper</title>', await readFile(join(at('run'), 'report.html'))]) {
+        await writeFile('evaluation.html', foreign);
+        const kept = await run(...argv);
+        expect([kept.code, kept.err]).toEqual([0, '']);
+        expect(kept.out).toMatch(/accuracy .*%\n[^]*no page is written: evaluation\.html is there already: .*\n$/);
+        expect(await readFile('evaluation.html')).toEqual(Buffer.from(foreign));
+      }
+      expect((await run(...argv, '--overwrite')).out).toMatch(/page: evaluation\.html\n$/);
+    } finally {
+      process.chdir(before);
+    }
+  });
+
   it.each(['model.safetensors', 'checkpoint.safetensors', 'history.json', 'report.html', 'log.jsonl'])(
     'does not write over the %s of the run, nor does export', async (name) => {
       const file = join(at('run'), name);
