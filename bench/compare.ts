@@ -12,9 +12,9 @@ import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { formatMilliseconds, formatTable } from '../src/node/commands/table.ts';
 import { families } from './kernels/index.ts';
+import { parseArgs } from './support/arguments.ts';
 import { announce, numberOption, pick } from './support/command-line.ts';
 import { median } from './support/timing.ts';
 

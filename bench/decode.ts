@@ -12,12 +12,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import jpeg from 'jpeg-js';
 import { resample } from '../src/data/resample.ts';
 import { formatTable } from '../src/node/commands/table.ts';
 import { decodeFiles } from '../src/node/pictures/decoder-pool.ts';
 import { Rng } from '../src/tensor/index.ts';
+import { parseArgs } from './support/arguments.ts';
 
 const { values } = parseArgs({ options: {
   pictures: { type: 'string', default: '2000' }, size: { type: 'string', default: '64' },

@@ -1,13 +1,12 @@
 /**
- * `npm run bench:gpu`: training steps on WebGPU beside the same steps on the processor, and whether the device pays. In
- * Deno, which has WebGPU without a window (DENO names it).
+ * npm run bench:gpu -- [--steps N]
  *
- *   npm run bench:gpu -- [--steps 5]
+ * Training steps on WebGPU beside the same steps on the processor, and whether the device pays. In Deno, which has
+ * WebGPU without a window (DENO names it). So many steps each, 5 unless told.
  */
 
-import { parseArgs } from 'node:util';
-
 import { inDeno } from '../test/gpu/places.ts';
+import { parseArgs } from './support/arguments.ts';
 
 /** A network at a batch size, in milliseconds a step. */
 export interface Timing {

@@ -12,6 +12,8 @@ import type { GradientRow } from '../src/node/lab/gradient-checks.ts';
 import { layerChecks, lossChecks } from '../src/node/lab/gradient-layers.ts';
 import { modelChecks } from '../src/node/lab/gradient-models.ts';
 import { configure } from '../src/runtime/settings.ts';
+import { parseArgs } from './support/arguments.ts';
+import { pick } from './support/command-line.ts';
 
 const backendNames = ['naive', 'js', 'simd'] as const;
 type BackendName = (typeof backendNames)[number];
@@ -43,14 +45,9 @@ function canRun(backend: BackendName): boolean {
   }
 }
 
-const named = process.argv.slice(2);
-for (const name of named) {
-  if (!(backendNames as readonly string[]).includes(name)) {
-    throw new RangeError(`gradcheck: unknown backend "${name}", there are ${backendNames.join(', ')}`);
-  }
-}
+const named = pick('backend', parseArgs({ allowPositionals: true }).positionals, backendNames);
 const started = performance.now();
-for (const backend of named.length > 0 ? (named as BackendName[]) : backendNames) {
+for (const backend of named) {
   if (!canRun(backend)) continue;
   console.log(`\n=== backend ${backend}, float64 ===`);
   for (const each of layerChecks) report(checkLayer(each));

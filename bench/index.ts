@@ -7,11 +7,12 @@
  * in float64 and in float32; --save keeps the figures in bench/results with machine and commit.
  */
 
-import { parseArgs } from 'node:util';
 import { ready } from '../src/kernels/status.ts';
 import { comparisonTable } from '../src/node/commands/bench.ts';
 import { backendLine } from '../src/node/commands/info.ts';
 import { batchnormComparisons, convolutionComparisons, poolingComparisons } from '../src/node/commands/comparisons.ts';
+import { parseArgs } from './support/arguments.ts';
+import { pick } from './support/command-line.ts';
 import { timeComparison } from './support/compare.ts';
 import { machine } from './support/machine.ts';
 import { saveResults } from './support/results.ts';
@@ -27,11 +28,7 @@ const { values, positionals } = parseArgs({
 const milliseconds = Number(values.time);
 if (!(milliseconds > 0 && milliseconds <= 60_000))
   throw new RangeError(`bench: --time must be 1 to 60000 ms, got ${values.time}`);
-for (const name of positionals) {
-  if (!(name in suites))
-    throw new RangeError(`bench: unknown bench "${name}", there are ${Object.keys(suites).join(', ')}`);
-}
-const names = positionals.length > 0 ? (positionals as SuiteName[]) : (Object.keys(suites) as SuiteName[]);
+const names = pick('bench', positionals, Object.keys(suites) as SuiteName[]);
 
 const { processor, cores, runtime, commit } = machine();
 await ready();

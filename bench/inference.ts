@@ -8,9 +8,9 @@
  * classify in turns with us, batches of 100 and one by one, so many rounds.
  */
 
-import { parseArgs } from 'node:util';
 import { formatTable } from '../src/node/commands/table.ts';
 import type { SolverModel } from '../src/train/index.ts';
+import { parseArgs } from './support/arguments.ts';
 import { scaledDifference } from './support/arrays.ts';
 import { announce, numberOption, pick, pickWays } from './support/command-line.ts';
 import { networks } from './support/networks.ts';

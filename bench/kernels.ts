@@ -8,11 +8,11 @@
  * With --peers the same work by PyTorch and ONNX Runtime Web, in turns with ours.
  */
 
-import { parseArgs } from 'node:util';
 import type { FloatArray } from '../src/kernels/contract.ts';
 import { activeKernels } from '../src/kernels/registry.ts';
 import { formatMilliseconds, formatTable } from '../src/node/commands/table.ts';
 import { families } from './kernels/index.ts';
+import { parseArgs } from './support/arguments.ts';
 import { Arrays, scaledDifference } from './support/arrays.ts';
 import { arithmeticPeak, copyBandwidth, handOffs } from './support/ceilings.ts';
 import { announce, numberOption, pick, pickWays } from './support/command-line.ts';

@@ -9,7 +9,6 @@
  * three synchronous loops in which 300 networks were made and dropped.
  */
 
-import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { inStep } from '../src/kernels/memory/allocate.ts';
@@ -17,6 +16,7 @@ import { sharedHeap } from '../src/kernels/memory/heap.ts';
 import { formatMilliseconds, formatTable as alignTable } from '../src/node/commands/table.ts';
 import * as nn from '../src/nn/index.ts';
 import { Rng } from '../src/tensor/index.ts';
+import { parseArgs } from './support/arguments.ts';
 import { announce, numberOption } from './support/command-line.ts';
 import { networks } from './support/networks.ts';
 import { saveResults } from './support/results.ts';

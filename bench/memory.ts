@@ -8,8 +8,8 @@
  */
 
 import { PerformanceObserver } from 'node:perf_hooks';
-import { parseArgs } from 'node:util';
 import { sharedHeap } from '../src/kernels/memory/heap.ts';
+import { parseArgs } from './support/arguments.ts';
 import { announce, numberOption } from './support/command-line.ts';
 import { networks } from './support/networks.ts';
 import { saveResults } from './support/results.ts';

@@ -6,10 +6,10 @@
  */
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { formatMilliseconds } from '../src/node/commands/table.ts';
 import type { InferenceResult } from './inference.ts';
 import type { StepResult } from './steps.ts';
+import { parseArgs } from './support/arguments.ts';
 import { barsSvg } from './support/bars.ts';
 import type { BarPanel } from './support/bars.ts';
 import type { Machine } from './support/machine.ts';

@@ -9,7 +9,6 @@
  */
 
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { ready } from '../src/kernels/status.ts';
 import type { Network, TestTimeViews } from '../src/models/index.ts';
 import { buildNetwork, findRecipe } from '../src/node/commands/recipes.ts';
@@ -20,6 +19,7 @@ import { formatTable } from '../src/node/commands/table.ts';
 import { kaimingInit } from '../src/layers/index.ts';
 import { Rng } from '../src/tensor/index.ts';
 import { Solver } from '../src/train/index.ts';
+import { parseArgs } from './support/arguments.ts';
 import { announce, numberOption, pick } from './support/command-line.ts';
 
 /** A way to train: what differs from the recipe, and what is done to the network first. */

@@ -12,9 +12,9 @@
  * Naive is timed where a step takes seconds at most, js where it does not take minutes.
  */
 
-import { parseArgs } from 'node:util';
 import { formatMilliseconds, formatTable } from '../src/node/commands/table.ts';
 import type { Solver } from '../src/train/index.ts';
+import { parseArgs } from './support/arguments.ts';
 import { announce, numberOption, pick, pickWays } from './support/command-line.ts';
 import { networkKeys, networks, stepOperations } from './support/networks.ts';
 import type { NetworkCase, NetworkKey } from './support/networks.ts';

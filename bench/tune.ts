@@ -8,13 +8,13 @@
  * Shapes are those where networks are found: few channels on large planes, many on small ones.
  */
 
-import { parseArgs } from 'node:util';
 import type { ConvGeometry } from '../src/kernels/contract.ts';
 import { takesWinograd } from '../src/kernels/simd/conv/choose.ts';
 import { directFilterGradient, directForward, directInputGradient } from '../src/kernels/simd/conv/direct.ts';
 import { winogradFilterGradient, winogradForward, winogradInputGradient } from '../src/kernels/simd/conv/winograd.ts';
 import { formatTable } from '../src/node/commands/table.ts';
 import { convSizes } from '../src/layers/geometry.ts';
+import { parseArgs } from './support/arguments.ts';
 import { Arrays, scaledDifference } from './support/arrays.ts';
 import { announce, numberOption } from './support/command-line.ts';
 import { saveResults } from './support/results.ts';

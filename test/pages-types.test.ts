@@ -1,11 +1,11 @@
 /** The programs of the pages pass TypeScript's strict checks, as an editor makes them of a file `program.mts`. */
 
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import ts from 'typescript';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { pages } from '../scripts/pages.ts';
-import { root } from './support/programs.ts';
+import { fileNameOf, root } from './support/programs.ts';
 
 /** What README asks of a reader's project; the paths find the package among the sources. */
 const options: ts.CompilerOptions = {
@@ -21,7 +21,7 @@ function programsIn(text: string): string[] {
   return text.split(/^## /m).flatMap((section) => {
     const found: string[] = [];
     for (const [, code] of section.matchAll(/^```ts\n([^]*?)^```$/gm)) {
-      if (/^import /m.test(code) || found.length === 0) found.push(code);
+      if (/^import /m.test(code) || found.length === 0 || fileNameOf(code) !== undefined) found.push(code);
       else found.push(`${found.pop()!}\n${code}`);
     }
     return found;
@@ -53,7 +53,10 @@ describe('the types of the pages', () => {
     for (const page of ['README.md', 'docs/pytorch.md', ...pages]) {
       const programs = programsIn(await readFile(join(root, page), 'utf8'))
         .filter((code) => page !== 'README.md' || code.startsWith('import ')); // README lists options in a block
-      programs.forEach((code, i) => sources.set(join(root, `${page}-${i + 1}.mts`), code));
+      programs.forEach((code, i) => {
+        const name = fileNameOf(code);
+        sources.set(join(root, name === undefined ? `${page}-${i + 1}.mts` : join(dirname(page), name)), code);
+      });
     }
   });
 

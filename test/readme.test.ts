@@ -13,7 +13,7 @@ import { execute, expectPrinted, programsOf, root } from './support/programs.ts'
 
 const [readme, modules] = await programsOf('README.md');
 const recipes = await programsOf('docs/recipes.md');
-const titles = recipes.map(({ title }) => title);
+const titles = [...new Set(recipes.map(({ title }) => title))];
 
 describe('a program of the pages', () => {
   let folder = '';
@@ -27,7 +27,8 @@ describe('a program of the pages', () => {
     expect(titles).toEqual([
       'A layer, and a check of its gradient', 'Filters as a picture', 'Three solvers in one picture',
       'A layer and a network of your own', 'A residual network by its levels, with a schedule, saved',
-      'A layer of your own on variables, checked', 'Pictures of your own', 'Augmentation',
+      'A layer of your own on variables, checked', 'A layer of your own with a parameter, saved', 'Pictures of your own',
+      'Augmentation',
       'A loop of your own: augmentation, metrics',
       'Callbacks, a log, and an early end', 'Save and load',
       'A trained network in a web page', 'Fine-tuning', 'To ONNX and back', 'Training on a GPU',
@@ -64,8 +65,8 @@ describe('a program of the pages', () => {
     'Save and load': async (stdout) => expect(stdout).toContain('largest difference 0\nepochs 2 and 3\n'),
   };
 
-  it.each(recipes)('$title', { timeout: 120_000 }, async ({ title, code, output }) => {
-    const stdout = await execute(code, folder);
+  it.each(recipes)('$title', { timeout: 120_000 }, async ({ title, code, output, files }) => {
+    const stdout = await execute(code, folder, files);
     expectPrinted(stdout, output);
     await results[title]?.(stdout);
   });

@@ -14,14 +14,20 @@ export function numberOption(name: string, text: string, least: number, most: nu
   return value;
 }
 
-/** Names picked from those there are; all of them when none is given. Throws RangeError for an unknown one. */
+/**
+ * Names picked from those there are, each by its beginning where no other begins so; all of them when none is given.
+ * Throws RangeError for an unknown one, and for one that several begin with.
+ */
 export function pick<Name extends string>(what: string, given: readonly string[], all: readonly Name[]): Name[] {
-  for (const name of given) {
-    if (!(all as readonly string[]).includes(name)) {
-      throw new RangeError(`bench: unknown ${what} "${name}", there are ${all.join(', ')}`);
-    }
-  }
-  return given.length === 0 ? [...all] : all.filter((name) => given.includes(name));
+  const picked = given.map((name) => {
+    const found = all.filter((each) => each === name);
+    const meant = found.length > 0 || name === '' ? found : all.filter((each) => each.startsWith(name));
+    if (meant.length === 1) return meant[0];
+    throw new RangeError(meant.length > 1
+      ? `bench: ${what} "${name}" may be ${meant.join(' or ')}`
+      : `bench: unknown ${what} "${name}", there are ${all.join(', ')}`);
+  });
+  return given.length === 0 ? [...all] : all.filter((name) => picked.includes(name));
 }
 
 /**

@@ -21,28 +21,37 @@ export interface Profile {
 
 type AnyKernel = (...args: unknown[]) => unknown;
 
-/** Runs `call` so many times, with a clock around every kernel. */
-export function profile(call: () => void, times: number): Profile {
+/** Has `seen` run every kernel that `call` calls, with its name and what it is given. */
+export function watchKernels(
+  call: () => void, seen: (name: keyof Kernels, args: readonly unknown[], run: () => unknown) => unknown,
+): void {
   const kernels = activeKernels() as unknown as Record<string, AnyKernel>;
   const original = { ...kernels };
-  const sums = new Map<string, { milliseconds: number; calls: number }>();
   for (const [name, kernel] of Object.entries(original)) {
-    kernels[name] = (...args) => {
-      const start = performance.now();
-      const result = kernel(...args);
-      const elapsed = performance.now() - start;
-      const title = describe(name as keyof Kernels, args);
-      const sum = sums.get(title) ?? { milliseconds: 0, calls: 0 };
-      sums.set(title, { milliseconds: sum.milliseconds + elapsed, calls: sum.calls + 1 });
-      return result;
-    };
+    kernels[name] = (...args) => seen(name as keyof Kernels, args, () => kernel(...args));
   }
-  const start = performance.now();
   try {
-    for (let i = 0; i < times; i++) call();
+    call();
   } finally {
     Object.assign(kernels, original);
   }
+}
+
+/** Runs `call` so many times, with a clock around every kernel. */
+export function profile(call: () => void, times: number): Profile {
+  const sums = new Map<string, { milliseconds: number; calls: number }>();
+  const start = performance.now();
+  watchKernels(() => {
+    for (let i = 0; i < times; i++) call();
+  }, (name, args, run) => {
+    const begun = performance.now();
+    const result = run();
+    const elapsed = performance.now() - begun;
+    const title = describe(name, args);
+    const sum = sums.get(title) ?? { milliseconds: 0, calls: 0 };
+    sums.set(title, { milliseconds: sum.milliseconds + elapsed, calls: sum.calls + 1 });
+    return result;
+  });
   const total = (performance.now() - start) / times;
   const lines = [...sums].map(([name, { milliseconds, calls }]) =>
     ({ name, milliseconds: milliseconds / times, calls: calls / times }));

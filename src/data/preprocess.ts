@@ -60,11 +60,13 @@ export const prepareOptionNames: readonly string[] = [
  *
  * @param dataset uint8 images (N,C,H,W), of one shape in both parts, with their labels (integers from 0, also of 64
  * bits); it is not changed
+ * @param fn what the errors name: the function that was called
  * @throws RangeError when the split asks for more images than there are, when the test images are of another shape
  * (grey or RGBA, say), and for labels that are no classes; TypeError for unknown options and what is no data set
  */
-export function prepareImages(dataset: ImageDataset, options: PrepareOptions = {}): PreparedImages {
-  const fn = 'prepareImages';
+export function prepareImages(
+  dataset: ImageDataset, options: PrepareOptions = {}, fn: string = 'prepareImages',
+): PreparedImages {
   const { classNames, ...parts } = Object(dataset) as Partial<ImageDataset>;
   const [train, test] = (['train', 'test'] as const).map((name) => checkPart(fn, `dataset.${name}`, parts[name]));
   if (!Array.isArray(classNames)) {

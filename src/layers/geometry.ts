@@ -65,14 +65,15 @@ interface Axis {
   readonly out: number;
 }
 
-type PadRule = 'same' | 'valid' | readonly [number, number];
+export type PadRule = 'same' | 'valid' | readonly [number, number];
 
-function checkPad(fn: string, pad: unknown): PadRule {
+/** A pad, numbers of it for each axis. Throws TypeError or RangeError, under the argument's name, for what is none. */
+export function checkPad(fn: string, pad: unknown, name: string = 'pad'): PadRule {
   if (pad === 'same' || pad === 'valid') return pad;
   if (typeof pad === 'string') {
-    throw new RangeError(`${fn}: pad must be a number, [vertical, horizontal], 'same' or 'valid', got ${describe(pad)}`);
+    throw new RangeError(`${fn}: ${name} must be a number, [vertical, horizontal], 'same' or 'valid', got ${describe(pad)}`);
   }
-  return perAxis(fn, 'pad', pad, 0);
+  return perAxis(fn, name, pad, 0);
 }
 
 function axisOf(size: number, extent: number, stride: number, rule: PadRule, axis: 0 | 1): Axis {

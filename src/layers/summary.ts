@@ -5,10 +5,10 @@ import { shapeText, sizeOf } from '../tensor/shape.ts';
 /** One line of the table. */
 export interface LayerRow {
   readonly layer: string;
-  /** output of one example */
-  readonly shape: readonly number[];
+  /** output of one example; null: not known */
+  readonly shape: readonly number[] | null;
   readonly parameters: number;
-  /** multiplications, additions and comparisons of a forward pass at test time, for one example */
+  /** multiplications, additions and comparisons of a forward pass at test time, for one example; NaN: not known */
   readonly flops: number;
 }
 
@@ -72,11 +72,13 @@ export function dropoutRow(shape: readonly number[], keepProb: number): LayerRow
 
 /** The table as text, columns aligned, totals in the last line. */
 export function renderSummary(title: string, rows: readonly LayerRow[]): string {
-  const total = (key: 'parameters' | 'flops'): number => rows.reduce((sum, row) => sum + row[key], 0);
+  const total = (key: 'parameters' | 'flops'): string => grouped(rows.reduce((sum, row) => sum + (row[key] || 0), 0));
+  const least = rows.some(({ flops }) => Number.isNaN(flops)) ? 'at least ' : '';
   const cells = [
     ['layer', 'output', 'parameters', 'forward FLOPs'],
-    ...rows.map((row) => [row.layer, shapeText(row.shape), grouped(row.parameters), grouped(row.flops)]),
-    ['total', '', grouped(total('parameters')), grouped(total('flops'))],
+    ...rows.map(({ layer, shape, parameters, flops }) =>
+      [layer, shape === null ? '' : shapeText(shape), grouped(parameters), grouped(flops)]),
+    ['total', '', total('parameters'), least + total('flops')],
   ];
   const widths = cells[0].map((_, column) => Math.max(...cells.map((line) => line[column].length)));
   const lines = cells.map((line) =>
@@ -85,7 +87,8 @@ export function renderSummary(title: string, rows: readonly LayerRow[]): string 
   return [title, rule, lines[0], rule, ...lines.slice(1, -1), rule, lines[lines.length - 1]].join('\n');
 }
 
-/** 1234567 as 1,234,567, whatever the locale. */
+/** 1234567 as 1,234,567, whatever the locale; NaN as ?. */
 function grouped(count: number): string {
+  if (Number.isNaN(count)) return '?';
   return String(count).replace(/\B(?=(\d{3})+$)/g, ',');
 }

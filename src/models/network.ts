@@ -288,7 +288,7 @@ export abstract class Network implements Model {
       const lent: Loan[] = [];
       // Nobody needs the gradient of the images, or of what is computed from them by layers that do not learn.
       const [dx, ...gradients] = lend(lent, () => back(dout, s > this.#firstLearning));
-      for (const loan of [...loans, ...last]) if (loan !== dx?.lease) loan.release();
+      for (const spent of [loans, last]) for (const loan of spent) if (loan !== dx?.lease) loan.release();
       last = lent.filter((loan) => gradients.every(({ lease }) => lease !== loan));
       found[s] = gradients;
       dout = dx as Tensor;

@@ -60,7 +60,7 @@ export interface FitOptions<X extends Inputs = Tensor> {
   patience?: number;
   /**
    * the figure by which weights are the best, and the higher the better unless it ends in loss; valAccuracy, valLoss or
-   * loss, whichever there is, unless given
+   * loss, whichever there is, unless given; where it is the same as before, the lower valLoss is the better
    */
   monitor?: string;
   /**

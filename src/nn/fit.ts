@@ -282,7 +282,12 @@ class Run<X extends Inputs> {
       throw new RangeError(`${this.#fn}: monitor must be one of ${Object.keys(figures).join(', ')}, got ${describe(monitor)}`);
     }
     const score = /loss$/i.test(monitor) ? -value : value;
-    if (this.#best !== null && !(score > this.#best.score)) return false;
+    if (this.#best !== null) {
+      const { score: highest, epoch } = this.#best;
+      const { valLoss = [] } = this.#history.figures;
+      const better = score === highest ? valLoss[this.#epoch - 1] < valLoss[epoch - 1] : score > highest;
+      if (!better) return false;
+    }
     this.#best = { score, epoch: this.#epoch, state: this.#net.stateDict() };
     this.#moved = false;
     return true;

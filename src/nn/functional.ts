@@ -5,7 +5,7 @@
 
 import { applyLayer } from '../autograd/layer.ts';
 import { Variable } from '../autograd/variable.ts';
-import { type PerAxis, perAxis } from '../layers/geometry.ts';
+import { type Pad, type PerAxis, perAxis } from '../layers/geometry.ts';
 import { affineRecord } from '../layers/records/affine.ts';
 import { convRecord } from '../layers/records/convolution.ts';
 import { dropoutRecord, maxoutRecord } from '../layers/records/elementwise.ts';
@@ -55,7 +55,7 @@ export interface ConvFunctionOptions {
   /** pixels between neighbouring windows, 1 unless given */
   stride?: PerAxis;
   /** rows and columns of zeros on every side, 0 unless given, or 'same' or 'valid' */
-  padding?: PerAxis | 'same' | 'valid';
+  padding?: Pad;
   /** pixels between neighbouring taps, 1 unless given */
   dilation?: PerAxis;
   /** parts that channels and filters are cut into, 1 unless given */
@@ -196,11 +196,11 @@ export interface DropoutFunctionOptions {
   rng?: RandomSource;
 }
 
-/** Each element dropped with probability p, the rest scaled by 1 / (1 - p). Throws RangeError unless 0 <= p < 1. */
+/** Each element dropped with probability p, the rest scaled by 1 / (1 - p). Throws RangeError unless 0 <= p <= 1. */
 export function dropout(x: Variable, p: number = 0.5, options: DropoutFunctionOptions = {}): Variable {
   const fn = 'dropout';
   checkVariable(fn, 'x', x);
-  if (checkNumber(fn, 'p', p, 0, 1) === 1) throw new RangeError(`${fn}: p must be below 1, got 1: nothing would be left`);
+  checkNumber(fn, 'p', p, 0, 1);
   checkOptions(fn, options, ['training', 'rng']);
   const rng = checkRandomSource(fn, 'rng', options.rng ?? defaultRng());
   const training = checkBoolean(fn, 'training', options.training ?? true);

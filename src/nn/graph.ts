@@ -12,11 +12,14 @@ import { concat as joined } from '../autograd/functions.ts';
 import { Variable } from '../autograd/variable.ts';
 import { checkInteger, describe } from '../runtime/check.ts';
 import { checkShape, shapeText } from '../tensor/shape.ts';
+import { Tensor } from '../tensor/tensor.ts';
 import type { Settings } from './architecture/types.ts';
+import type { Compiled } from './compiled.ts';
 import { added, checkModule } from './containers.ts';
+import type { Inputs } from './data-loader.ts';
 import { Module } from './module.ts';
 import { SymbolicValue } from './symbol.ts';
-import { Trainable } from './trainable.ts';
+import { type EvaluateOptions, Trainable } from './trainable.ts';
 
 /** The sum of its inputs, which must have one shape: how skip connections meet. */
 export class Add extends Module {
@@ -82,13 +85,17 @@ export class GraphModel extends Trainable {
     return this.#inputs.map(({ shape }) => shape);
   }
 
-  /** The first output for one variable an input. Throws RangeError for another number of inputs. */
+  /**
+   * The output for one variable an input, or where there are several all of them: see SeveralOutputs. Throws RangeError
+   * for another number of inputs.
+   */
   forward(...xs: Variable[]): Variable {
-    return this.forwardAll(...xs)[0];
+    const outputs = this.forwardAll(...xs);
+    return outputs.length === 1 ? outputs[0] : outputs as unknown as Variable;
   }
 
-  /** All outputs. Throws RangeError for another number of inputs. */
-  forwardAll(...xs: Variable[]): Variable[] {
+  /** All outputs, also where there is one. Throws RangeError for another number of inputs. */
+  forwardAll(...xs: Array<Variable | Tensor>): Variable[] {
     if (xs.length !== this.#inputs.length) {
       throw new RangeError(`model: forward takes ${this.#inputs.length} inputs, got ${xs.length}`);
     }
@@ -101,13 +108,33 @@ export class GraphModel extends Trainable {
     return this.#outputs.map((symbol) => values.get(symbol)!);
   }
 
-  #checkInput(i: number, x: Variable): Variable {
-    if (!(x instanceof Variable)) throw new TypeError(`model: input ${i} must be a Variable, got ${describe(x)}`);
-    const { shape } = this.#inputs[i];
-    if (String(x.shape.slice(1)) !== String(shape)) {
-      throw new RangeError(`model: input ${i} must have shape Nx${shapeText(shape)}, got ${shapeText(x.shape)}`);
+  #checkInput(i: number, x: Variable | Tensor): Variable {
+    const given = x instanceof Tensor ? new Variable(x, false) : x;
+    if (!(given instanceof Variable)) {
+      throw new TypeError(`model: input ${i} must be a Variable or a Tensor, got ${describe(x)}`);
     }
-    return x;
+    const { shape } = this.#inputs[i];
+    if (String(given.shape.slice(1)) !== String(shape)) {
+      throw new RangeError(`model: input ${i} must have shape Nx${shapeText(shape)}, got ${shapeText(given.shape)}`);
+    }
+    return given;
+  }
+
+  /** As every Trainable; TypeError where there are several outputs, of which a loss could take one. */
+  override compiled(fn: string): Compiled {
+    this.#checkOneOutput(fn);
+    return super.compiled(fn);
+  }
+
+  /** As every Module; TypeError where there are several outputs. */
+  override outputShape(...shapes: ReadonlyArray<readonly number[]>): number[] {
+    this.#checkOneOutput('outputShape');
+    return super.outputShape(...shapes);
+  }
+
+  #checkOneOutput(fn: string): void {
+    const { length } = this.#outputs;
+    if (length > 1) throw new TypeError(`${this.constructor.name}.${fn}: the network must have one output, got ${length}`);
   }
 
   /** A table of the layers: output shape, parameters, forward FLOPs, and totals. */
@@ -116,7 +143,20 @@ export class GraphModel extends Trainable {
   }
 }
 
+/** A graph whose outputs are a list of two or more: forward and predict give a list of as many, in its order. */
+export type SeveralOutputs = {
+  forward(...xs: Array<Variable | Tensor>): Variable[];
+  predict(x: Inputs, options?: EvaluateOptions): Tensor[];
+} & GraphModel; // in this order: the first signature that fits is taken
+
+/** The network that leads from these symbols to this one. Throws as GraphModel does. */
+export function model(
+  inputs: SymbolicValue | readonly SymbolicValue[], outputs: SymbolicValue | readonly [SymbolicValue],
+): GraphModel;
 /** The network that leads from these symbols to those. Throws as GraphModel does. */
+export function model(
+  inputs: SymbolicValue | readonly SymbolicValue[], outputs: readonly SymbolicValue[],
+): SeveralOutputs;
 export function model(
   inputs: SymbolicValue | readonly SymbolicValue[], outputs: SymbolicValue | readonly SymbolicValue[],
 ): GraphModel {

@@ -31,6 +31,7 @@ export type {
   BatchNormFunctionOptions, ConvFunctionOptions, DropoutFunctionOptions, NormFunctionOptions,
 } from './functional.ts';
 export { Add, Concatenate, GraphModel, input, model } from './graph.ts';
+export type { SeveralOutputs } from './graph.ts';
 export { Conv2d } from './layers/convolution.ts';
 export type { Conv2dOptions } from './layers/convolution.ts';
 export {

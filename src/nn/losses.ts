@@ -3,6 +3,7 @@
 import * as operations from '../autograd/operations/loss.ts';
 import { apply, Variable, type VariableLike } from '../autograd/variable.ts';
 import type { Labels } from '../layers/loss.ts';
+import { checkNotEmpty } from '../layers/arguments.ts';
 import { checkInteger, checkNumber, checkOptions, describe } from '../runtime/check.ts';
 import { checkRank, checkTensorShape } from '../tensor/check.ts';
 import { zeros } from '../tensor/creation.ts';
@@ -17,25 +18,26 @@ export interface CrossEntropyOptions {
 }
 
 /**
- * Mean softmax cross-entropy of logits (N, C). The targets are labels (N), integers from 0 to C - 1, or distributions
- * over the classes (N, C), such as one-hot or mixed labels. The mean is over the examples that count.
- * Throws TypeError for arguments of the wrong kind, RangeError for labels out of range, shapes that do not fit, a
- * labelSmoothing outside of 0..1, and where no example counts.
+ * Mean softmax cross-entropy of logits (N, C). The targets y are labels (N), integers from 0 to C - 1, or
+ * distributions over the classes (N, C), such as one-hot or mixed labels. The mean is over the examples that count.
+ * Throws TypeError for arguments of the wrong kind, RangeError for labels out of range, shapes that do not fit, an
+ * empty batch, a labelSmoothing outside of 0..1, and where no example counts.
  */
-export function crossEntropy(logits: Variable, targets: Labels, options: CrossEntropyOptions = {}): Variable {
+export function crossEntropy(logits: Variable, y: Labels, options: CrossEntropyOptions = {}): Variable {
   const fn = 'crossEntropy';
   const scores = checkRank(fn, 'logits', checkVariable(fn, 'logits', logits).value, 2);
+  checkNotEmpty(fn, 'logits', scores);
   checkOptions(fn, options, ['labelSmoothing', 'ignoreIndex']);
   const smoothing = checkNumber(fn, 'labelSmoothing', options.labelSmoothing ?? 0, 0, 1);
   const { ignoreIndex } = options;
   if (ignoreIndex !== undefined) checkInteger(fn, 'ignoreIndex', ignoreIndex, -(2 ** 31));
-  const soft = targets instanceof Tensor && targets.ndim === 2;
+  const soft = y instanceof Tensor && y.ndim === 2;
   if (!soft && smoothing === 0 && ignoreIndex === undefined) {
-    return apply(fn, operations.softmaxCrossEntropy, [logits], checkLabels(fn, 'targets', targets, ...scores.shape));
+    return apply(fn, operations.softmaxCrossEntropy, [logits], checkLabels(fn, 'y', y, ...scores.shape));
   }
-  const wanted = soft ? checkTensorShape(fn, 'targets', targets, scores.shape) : oneHot(fn, targets, scores, ignoreIndex);
+  const wanted = soft ? checkTensorShape(fn, 'y', y, scores.shape) : oneHot(fn, 'y', y, scores, ignoreIndex);
   const counted = soft ? scores.shape[0] : wanted.sum().item();
-  if (counted === 0) throw new RangeError(`${fn}: targets must hold a label that counts, all are ${ignoreIndex}`);
+  if (counted === 0) throw new RangeError(`${fn}: y must hold a label that counts, all are ${ignoreIndex}`);
   const classes = scores.shape[1];
   const smoothed = smoothing === 0
     ? wanted
@@ -57,7 +59,7 @@ export function categoricalCrossEntropy(
   checkOptions(fn, options, ['epsilon']);
   const epsilon = checkNumber(fn, 'epsilon', options.epsilon ?? 1e-7, 0, 0.5);
   const soft = targets instanceof Tensor && targets.ndim === 2;
-  const wanted = soft ? checkTensorShape(fn, 'targets', targets, value.shape) : oneHot(fn, targets, value, undefined);
+  const wanted = soft ? checkTensorShape(fn, 'targets', targets, value.shape) : oneHot(fn, 'targets', targets, value, undefined);
   const kept = probabilities.div(probabilities.sum(1, true)).clip(epsilon, 1 - epsilon);
   return kept.log().mul(wanted.astype(value.dtype)).sum().mul(-1 / value.shape[0]);
 }
@@ -65,8 +67,9 @@ export function categoricalCrossEntropy(
 /** Mean multiclass hinge loss (SVM) of scores (N, C) against labels (N), with margin 1. Throws as svmLoss does. */
 export function hingeLoss(scores: Variable, y: Labels): Variable {
   const fn = 'hingeLoss';
-  const { shape } = checkRank(fn, 'scores', checkVariable(fn, 'scores', scores).value, 2);
-  return apply(fn, operations.hinge, [scores], checkLabels(fn, 'y', y, ...shape));
+  const value = checkRank(fn, 'scores', checkVariable(fn, 'scores', scores).value, 2);
+  checkNotEmpty(fn, 'scores', value);
+  return apply(fn, operations.hinge, [scores], checkLabels(fn, 'y', y, ...value.shape));
 }
 
 /** Mean of (a - b)^2 over all elements. Throws RangeError where the shapes differ. */
@@ -75,14 +78,14 @@ export function mse(a: VariableLike, b: VariableLike): Variable {
 }
 
 /** Rows with a 1 at their label; without one where the label is ignored. */
-function oneHot(fn: string, y: Labels, scores: Tensor, ignoreIndex: number | undefined): Tensor {
+function oneHot(fn: string, name: string, y: Labels, scores: Tensor, ignoreIndex: number | undefined): Tensor {
   const [n, classes] = scores.shape;
-  const labels = labelValues(fn, 'targets', y);
+  const labels = labelValues(fn, name, y);
   const rows = zeros([n, classes], scores.dtype);
-  if (labels.length !== n) throw new RangeError(`${fn}: targets must hold ${n} labels, one an example, got ${labels.length}`);
+  if (labels.length !== n) throw new RangeError(`${fn}: ${name} must hold ${n} labels, one an example, got ${labels.length}`);
   for (let i = 0; i < n; i++) {
-    if (labels[i] === ignoreIndex) continue;
-    rows.set(1, i, checkInteger(fn, `targets[${i}]`, labels[i], 0, classes - 1));
+    const label = typeof labels[i] === 'bigint' ? Number(labels[i]) : labels[i];
+    if (label !== ignoreIndex) rows.set(1, i, checkInteger(fn, `${name}[${i}]`, label, 0, classes - 1));
   }
   return rows;
 }

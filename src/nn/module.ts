@@ -27,6 +27,7 @@ import { underPath } from './path.ts';
 import { renderModuleSummary } from './summary.ts';
 import { SymbolicValue } from './symbol.ts';
 import { moduleText } from './text.ts';
+import { layerWatcher } from './watch.ts';
 
 /** Tensors by name. */
 export type StateDict = Record<string, Tensor>;
@@ -69,6 +70,9 @@ export abstract class Module {
 
   #frozen: boolean = false;
 
+  /** of the last batch that forward got, one an input */
+  #inputShapes: ReadonlyArray<readonly number[]> = [];
+
   /** Gives forward the module's path in errors (see path.ts), and variables alone: tensors become constants. */
   constructor() {
     const forward: unknown = this.forward;
@@ -78,6 +82,8 @@ export abstract class Module {
       const inputs = xs.length < least ? [toVariable(this, 0, undefined)] : xs.map((x, i) => toVariable(this, i, x));
       const out: unknown = Reflect.apply(forward, this, inputs);
       if (out === undefined) throw new TypeError(`${this.constructor.name}: forward returned nothing`);
+      this.#inputShapes = inputs.map(({ shape }) => shape);
+      if (!('_record' in this)) layerWatcher()?.(this, out instanceof Variable ? out.shape.slice(1) : []);
       return out as Variable;
     });
     Object.defineProperty(this, 'forward', { value: run, writable: true, configurable: true });
@@ -112,11 +118,7 @@ export abstract class Module {
   /** All parameters by name, each once, in the order of the fields. */
   namedParameters(): Array<[name: string, parameter: Variable]> {
     const found = new Map<Variable, string>();
-    for (const [path, module] of this.namedModules()) {
-      for (const [name, value] of fieldsOf(module)) {
-        if (isParameter(value) && !found.has(value)) found.set(value, join(path, name));
-      }
-    }
+    for (const [name, parameter] of parameterFields(this)) if (!found.has(parameter)) found.set(parameter, name);
     return [...found].map(([parameter, name]) => [name, parameter]);
   }
 
@@ -203,11 +205,20 @@ export abstract class Module {
   }
 
   /**
-   * A table of the layers for examples of these shapes, one an input: output shape, parameters, forward FLOPs, and
-   * totals. Throws, under the layer's path, RangeError where a shape does not fit.
+   * A table of the layers for examples of these shapes, one an input, or where none is given of those that forward got
+   * last: output shape, parameters, forward FLOPs, and totals. Throws TypeError where there are none, RangeError, under
+   * the layer's path, where a shape does not fit.
    */
   summary(...shapes: ReadonlyArray<readonly number[]>): string {
-    return renderModuleSummary(this, shapes);
+    const given = shapes.length > 0 ? shapes : this.#inputShapes.map((shape) => shape.slice(1));
+    if (given.length === 0) {
+      throw new TypeError(
+        `${this.constructor.name}.summary: shape must be given before the first forward pass: the shape of one example ` +
+        'an input, as summary([3, 32, 32]), got none',
+      );
+    }
+    return renderModuleSummary(this, given, (part) =>
+      fieldsOf(part).map(([, value]) => value).filter(isParameter));
   }
 
   /** Runs fn in test mode, as a step of its own in which nothing is recorded; then the modes are as they were. */
@@ -320,6 +331,13 @@ export function parameterEntry(name: string, parameter: Variable): StateEntry {
 /** Whether a field is a parameter: a leaf that can have a gradient. */
 function isParameter(value: unknown): value is Variable {
   return value instanceof Variable && value.isLeaf && /^float/.test(value.dtype);
+}
+
+/** The fields that are parameters, of a module and all below it, by name: one that stands in several, several times. */
+export function parameterFields(module: Module): Array<[name: string, parameter: Variable]> {
+  return module.namedModules().flatMap(([path, each]) => fieldsOf(each)
+    .filter((field): field is [string, Variable] => isParameter(field[1]))
+    .map(([name, parameter]): [string, Variable] => [join(path, name), parameter]));
 }
 
 /** The variables and modules among an object's fields, with those in arrays and plain objects, by name. */

@@ -1,10 +1,11 @@
 /**
- * The summary of any module: one forward pass with an example of zeros, watched layer by layer. What is no layer (a
- * module of the user's own that computes something itself) shows in the shapes of the layers that follow it.
+ * The summary of any module: one forward pass with an example of zeros, watched module by module. A module of the
+ * user's own that holds parameters has a line without FLOPs, which nobody knows; what it computes otherwise shows in
+ * the shapes of the layers that follow it.
  */
 
 import { renderSummary, type LayerRow } from '../layers/summary.ts';
-import { watchLayers, type WatchedLayer } from './watch.ts';
+import { watchLayers } from './watch.ts';
 
 /** What a summary asks of a module. */
 interface Summarized {
@@ -13,23 +14,37 @@ interface Summarized {
   probe(shapes: ReadonlyArray<readonly number[]>, read: () => undefined, fn: string): undefined;
 }
 
-/** The table of a module for examples of these shapes. Throws, under the layer's path, where a shape does not fit. */
-export function renderModuleSummary(module: Summarized, shapes: ReadonlyArray<readonly number[]>): string {
+/**
+ * The table of a module for examples of these shapes; ownOf gives the parameters that a module itself holds, each of
+ * which counts once. Throws, under the layer's path, where a shape does not fit.
+ */
+export function renderModuleSummary(
+  module: Summarized, shapes: ReadonlyArray<readonly number[]>,
+  ownOf: (part: object) => Array<{ readonly size: number }>,
+): string {
   const names = new Map(module.namedModules().map(([path, each]) => [each, path]));
   const rows: LayerRow[] = [];
-  const counted = new Set<WatchedLayer>();
-  const stop = watchLayers((layer, input) => {
-    for (const row of layer._record.rows(input)) {
-      const again = counted.has(layer); // a layer that is used twice has its parameters once
-      rows.push({ ...row, layer: `${names.get(layer) ?? ''} ${row.layer}`.trim(), parameters: again ? 0 : row.parameters });
-    }
-    counted.add(layer);
+  const counted = new Set<object>();
+  const add = (part: object, { layer, ...row }: LayerRow): void => {
+    const uncounted = ownOf(part).filter((parameter) => !counted.has(parameter));
+    for (const each of [part, ...uncounted]) counted.add(each);
+    const parameters = uncounted.reduce((sum, { size }) => sum + size, 0);
+    rows.push({ ...row, layer: `${names.get(part) ?? ''} ${layer}`.trim(), parameters });
+  };
+  const addUnknown = (part: object, shape: LayerRow['shape']): void => {
+    if (ownOf(part).length > 0) add(part, { layer: part.constructor.name, shape, parameters: 0, flops: NaN });
+  };
+  const stop = watchLayers((part, shape) => {
+    if (part._record === undefined) addUnknown(part, shape);
+    else for (const row of part._record.rows(shape)) add(part, row);
   });
   try {
     module.probe(shapes, () => undefined, 'summary');
   } finally {
     stop();
   }
+  // parameters that others use, and layers that compute something else than theirs
+  for (const part of names.keys()) if (!counted.has(part)) addUnknown(part, null);
   const dtype = module.parameters()[0]?.dtype ?? 'float32';
   return renderSummary(`${module.constructor.name}, ${dtype}`, rows);
 }

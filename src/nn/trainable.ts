@@ -24,6 +24,11 @@ const losses: Readonly<Record<LossName, Loss>> = {
   mse,
 };
 
+/** losses of class scores, of which an accuracy can be reported: of other outputs it means nothing */
+const ofClasses: readonly unknown[] = [
+  'crossEntropy', 'categoricalCrossEntropy', 'hingeLoss', crossEntropy, categoricalCrossEntropy, hingeLoss,
+];
+
 export type OptimizerName = 'sgd' | 'adam' | 'adamW' | 'rmsprop' | 'adagrad';
 
 type OptimizerClass = new (parameters: Variable[], options?: { lr?: number }) => Optimizer;
@@ -41,7 +46,7 @@ export interface CompileOptions {
   optimizer?: OptimizerName | Optimizer | ((parameters: Variable[]) => Optimizer);
   /** the learning rate of an optimiser that is given by its name; its own standard one unless given */
   learningRate?: number;
-  /** what is reported beside the loss; ['accuracy'] unless given */
+  /** what is reported beside the loss; unless given ['accuracy'] for the losses of class scores, else nothing */
   metrics?: ReadonlyArray<Metric | 'accuracy'>;
 }
 
@@ -61,7 +66,8 @@ export abstract class Trainable extends Module {
   compile(options: CompileOptions = {}): this {
     const fn = `${this.constructor.name}.compile`;
     checkOptions(fn, options, ['loss', 'optimizer', 'learningRate', 'metrics']);
-    const { loss = 'crossEntropy', optimizer = 'adam', learningRate, metrics = ['accuracy'] } = options;
+    const { loss = 'crossEntropy', optimizer = 'adam', learningRate } = options;
+    const { metrics = ofClasses.includes(loss) ? ['accuracy'] : [] } = options;
     const computed = typeof loss === 'function'
       ? loss
       : losses[checkOneOf(fn, 'loss (or a function)', loss, Object.keys(losses) as LossName[])];
@@ -134,17 +140,23 @@ export abstract class Trainable extends Module {
     return { loss: mean.result(), ...Object.fromEntries(metrics.map((metric) => [metric.name, metric.result()])) };
   }
 
-  /** The outputs for inputs x (N, ...) in test mode, computed in batches. */
+  /** The output for inputs x (N, ...) in test mode, computed in batches; the list of them where forward gives one. */
   predict(x: Inputs, options: EvaluateOptions = {}): Tensor {
     const fn = `${this.constructor.name}.predict`;
     checkOptions(fn, options, ['batchSize']);
     const batchSize = checkInteger(fn, 'batchSize', options.batchSize ?? 100, 1);
     const examples = someExamples(fn, x);
-    const parts: Tensor[] = [];
+    const parts: Array<readonly Tensor[]> = [];
+    let isList = false;
     for (let start = 0; start < examples; start += batchSize) {
       const part = mapInputs(x, (t) => t.slice([start, start + batchSize]));
-      parts.push(this.testing(() => this.forward(...inputsOf(this, part)).value.clone()));
+      parts.push(this.testing(() => {
+        const out: Variable | readonly Variable[] = this.forward(...inputsOf(this, part));
+        isList = Array.isArray(out);
+        return [out].flat().map(({ value }) => value.clone());
+      }));
     }
-    return parts.length === 1 ? parts[0] : concat(parts);
+    const outputs = parts[0].map((first, i) => (parts.length === 1 ? first : concat(parts.map((part) => part[i]))));
+    return (isList ? outputs : outputs[0]) as Tensor;
   }
 }

@@ -2,23 +2,28 @@
 
 import type { LayerRecord } from '../layers/record.ts';
 
-/** What a watcher may know of a layer; modules come later in the order of the files. */
-export interface WatchedLayer {
-  readonly _record: LayerRecord;
+/** What a watcher may know of a module; modules come later in the order of the files. */
+export interface WatchedModule {
+  readonly training: boolean;
+  /** none where the module is no layer */
+  readonly _record?: LayerRecord;
 }
 
-/** Hears of every layer that computes: the layer, and the shape of one example that it got. */
-export type LayerWatcher = (layer: WatchedLayer, input: readonly number[]) => void;
+/**
+ * Hears of every module that computes: of a layer with the shape of one example that it got, of what is none, once it
+ * has computed, with the shape of one that it gave.
+ */
+export type LayerWatcher = (module: WatchedModule, shape: readonly number[]) => void;
 
 let watcher: LayerWatcher | null = null;
 
-/** Lets a watcher hear of every layer until the function that is returned is called. Chains are not fused meanwhile. */
+/** Has a watcher hear of all modules until the function that is returned is called; chains are not fused till then. */
 export function watchLayers(watch: LayerWatcher): () => void {
   watcher = watch;
   return () => { watcher = null; };
 }
 
-/** Who wants to hear of single layers; null most of the time. */
+/** Who wants to hear of single modules; null most of the time. */
 export function layerWatcher(): LayerWatcher | null {
   return watcher;
 }

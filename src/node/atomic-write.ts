@@ -9,6 +9,7 @@ import { lstat, open, readdir, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { describe } from '../runtime/check.ts';
 import { DataFileError, explainSystemError, systemErrorCode } from './errors.ts';
+import { noFileAt } from './no-file.ts';
 
 /** A temporary file this old, in milliseconds, belongs to a process that died: no single write takes an hour. */
 const abandonedAfter = 60 * 60 * 1000;
@@ -17,8 +18,8 @@ const abandonedAfter = 60 * 60 * 1000;
  * Writes contents to path, replacing what is there, all or nothing. A file that is replaced hands on its permissions
  * and, where that is allowed, its owner; a link is replaced, not followed.
  *
- * Throws TypeError for contents of another kind, and DataFileError, with the target untouched, when the folder is
- * missing or not writable or the disk is full.
+ * Throws TypeError for contents of another kind, and DataFileError, with the target untouched, when it is a folder, a
+ * pipe, a socket, a device or a link to one, the folder is missing or not writable, or the disk is full.
  */
 export async function atomicWriteFile(path: string, contents: Uint8Array | string): Promise<void> {
   if (typeof path !== 'string' || path === '') {
@@ -29,6 +30,9 @@ export async function atomicWriteFile(path: string, contents: Uint8Array | strin
   }
   const target = resolve(path);
   const folder = dirname(target);
+  // rename would put a file in the place of /dev/null as well
+  const kind = await noFileAt(target);
+  if (kind !== null) throw new DataFileError(`atomicWriteFile: cannot write ${target}: it is ${kind}`, target);
   const temporary = join(folder, `${temporaryPrefix(target)}${process.pid}-${randomBytes(6).toString('hex')}.tmp`);
   try {
     const before = await lstat(target).then((found) => (found.isFile() ? found : null), () => null);

@@ -68,7 +68,7 @@ export async function getCifar10Data(
   const left = set.train.labels.length - (split.numValidation ?? 0);
   const numTraining = split.numTraining ?? (left >= 49000 ? 49000 : undefined);
   const numTest = split.numTest ?? Math.min(1000, set.test.labels.length);
-  const prepared = prepareImages(set, { ...split, numTraining, numTest });
+  const prepared = prepareImages(set, { ...split, numTraining, numTest }, 'getCifar10Data');
   if (!visualize) return prepared;
   return { ...prepared, samples: samplesSvg(set.train.images, set.train.labels, set.classNames) };
 }

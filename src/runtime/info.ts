@@ -28,7 +28,7 @@ export interface Info {
   /** kernels that the backend lacks, each with the backend that stands in: 'sum: js'; with strict they throw */
   readonly fallbacks: readonly string[];
   /** what is off, why, and how to turn it on; one sentence each */
-  readonly why: readonly string[];
+  readonly why: string[];
 }
 
 /** What the rooms above know. */

@@ -12,12 +12,13 @@ export function checkDType(fn: string, value: unknown): DType {
 }
 
 /** The element type of a typed array. Throws TypeError for arrays that no tensor can hold. */
-export function dtypeOf(fn: string, data: unknown): DType {
+export function dtypeOf(fn: string, data: unknown, name: string = 'data'): DType {
   if (data instanceof Float32Array) return 'float32';
   if (data instanceof Float64Array) return 'float64';
   if (data instanceof Int32Array) return 'int32';
   if (data instanceof Uint8Array) return 'uint8';
-  throw new TypeError(`${fn}: data must be a Float32Array, Float64Array, Int32Array or Uint8Array, got ${describe(data)}`);
+  const kinds = 'a Float32Array, Float64Array, Int32Array or Uint8Array';
+  throw new TypeError(`${fn}: ${name} must be ${kinds}, got ${describe(data)}`);
 }
 
 /** True for float32 and float64. */
@@ -56,6 +57,6 @@ export function supportedArray(fn: string, values: ArrayBufferView): TypedArray 
   }
   if (values instanceof Uint8ClampedArray) return Uint8Array.from(values);
   if (values instanceof Uint32Array) return Float64Array.from(values);
-  dtypeOf(fn, values);
+  dtypeOf(fn, values, 'values');
   return values as TypedArray;
 }

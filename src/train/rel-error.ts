@@ -10,7 +10,8 @@ import { Tensor } from '../tensor/tensor.ts';
 /**
  * The largest relative error between two tensors (or numbers, or nested arrays) of one shape:
  * max |a - b| / max(1e-8, |a| + |b|). Between 0 and 1 for finite values; NaN when either holds a NaN, so that no
- * comparison with a tolerance passes. Equal infinities count as no error. 0 for tensors without elements.
+ * comparison with a tolerance passes. Equal infinities count as no error. 0 for tensors without elements. For float64:
+ * in float32 elements near 0, of which few digits are right, decide it; there take allClose, or max |a - b| / max |a|.
  * Throws TypeError for other arguments, RangeError for shapes that differ.
  */
 export function relError(a: Values, b: Values): number {

@@ -142,13 +142,15 @@ describe('commands on models', () => {
     execFileSync('mkfifo', pipes);
     const commands = [
       ['predict', '/dev/zero', pictures[0]], ['predict', folder, pictures[0]], ['summary', pipes[0]], ['verify', pipes[0]],
-      ['ensemble', folder], ['train', '--resume', '--out', folder], ['search', pipes[0], '--out', at('none')],
+      ['ensemble', folder], ['search', pipes[0], '--out', at('none')],
       ['search', '/dev/zero', '--out', at('none')], ['search', 'collect', '--out', folder],
     ];
     for (const command of commands) {
       const { code, err } = await run(...command);
       expect([...command, code, err]).toEqual([...command, 1, expect.stringContaining('it is no plain file')]);
     }
+    const resumed = await run('train', '--resume', '--out', folder);
+    expect([resumed.code, resumed.err]).toEqual([1, expect.stringContaining('checkpoint.safetensors is a pipe, and a file')]);
   });
 });
 
@@ -167,6 +169,32 @@ describe('tilegrad evaluate', () => {
     const again = ['evaluate', at('run'), '--data', tiny.data, '--num-test', '5', '--out', at('page.html')];
     expect(await run(...again)).toMatchObject({ code: 2, err: expect.stringContaining('page.html is there already') as string });
     expect((await run(...again, '--overwrite')).out).toContain('5 images');
+  });
+
+  it('puts the page that nobody named in the place of an earlier one, and of no other file', async () => {
+    const before = process.cwd();
+    await mkdir(at('here'));
+    process.chdir(at('here'));
+    try {
+      const argv = ['evaluate', at('run'), '--data', tiny.data];
+      const first = await run(...argv);
+      expect([first.code, first.out]).toEqual([0, expect.stringMatching(/accuracy [^]*page: evaluation\.html\n$/)]);
+      const second = await run(...argv, '--num-test', '5');
+      expect([second.code, second.err, second.out]).toEqual([0, '', expect.stringMatching(/ 5 test images[^]*page: /)]);
+      expect(await readFile('evaluation.html', 'utf8')).toContain('5 images');
+      expect((await run(...argv, '--out', 'evaluation.html')).code).toBe(2);
+      // train's own report, a page of ours as well, is none of evaluate's
+      for (const foreign of ['<!doctype html><title>Evaluation on paper</title>', await readFile(join(at('run'), 'report.html'))]) {
+        await writeFile('evaluation.html', foreign);
+        const kept = await run(...argv);
+        expect([kept.code, kept.err]).toEqual([0, '']);
+        expect(kept.out).toMatch(/accuracy .*%\n[^]*no page is written: evaluation\.html is there already: .*\n$/);
+        expect(await readFile('evaluation.html')).toEqual(Buffer.from(foreign));
+      }
+      expect((await run(...argv, '--overwrite')).out).toMatch(/page: evaluation\.html\n$/);
+    } finally {
+      process.chdir(before);
+    }
   });
 
   it.each(['model.safetensors', 'checkpoint.safetensors', 'history.json', 'report.html', 'log.jsonl'])(

@@ -489,7 +489,11 @@ describe('errors', () => {
     ['train --model four', 2, /^tilegrad: --model must be one of three, deep, fast, two, fc, got "four"$/],
     ['train --recipe soup', 2, /--recipe must be one of quick, sixty, course, /],
     ['train --recipe course --model deep', 2, /--recipe course trains the model three, not deep/],
-    ['train --threads 1000', 1, /configure: threads/],
+    ['train --threads 65', 2, /option '--threads <n>' argument '65' is invalid. It must be an integer from 1 to 64.$/],
+    ['lab batchnorm --threads 65', 2, /an integer from 1 to 64/],
+    ['search run --threads 65', 2, /an integer from 1 to 64/],
+    ['train --seed 9007199254740991', 2, /'9007199254740991' is invalid. It must be an integer from 0 to 9007199254740990.$/],
+    ['lab batchnorm --seed 9007199254740991', 2, /an integer from 0 to 9007199254740990/],
     [
       'train --resume --lr 0.1',
       2,
@@ -569,7 +573,8 @@ describe('errors', () => {
   it('keeps nothing of a run that diverges at once', async () => {
     const out = outFolder('at-once');
     const { code, err } = await run([...small, '--lr', '1e308', '--out', out]);
-    expect([code, err]).toEqual([1, expect.stringMatching(/Nothing was learnt and nothing is kept: try --lr 1e\+307/)]);
+    const said = expect.stringMatching(/Nothing was learnt and nothing of it is kept: try --lr 1e\+307/) as string;
+    expect([code, err]).toEqual([1, said]);
     expect(await readdir(out)).toEqual([]);
   });
 });

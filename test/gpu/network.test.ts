@@ -48,6 +48,13 @@ describe('readNetwork', () => {
     }
   });
 
+  it('has the shapes of poolings that pad by a rule', () => {
+    const net = nn.sequential(
+      new nn.MaxPool2d(3, { stride: 2, padding: 'same' }), new nn.AvgPool2d(2, { stride: 1, padding: 'same' }),
+    );
+    expect(readNetwork('test', net, [3, 7, 6]).output.shape).toEqual([3, 4, 3]);
+  });
+
   it('refuses by path and class what it does not know', () => {
     class Own extends nn.Linear {}
     const refused = (model: nn.Module, shape: number[], message: RegExp, type: typeof TypeError = TypeError): void => {

@@ -1,7 +1,8 @@
 /** Networks as plain data: every layer is described, built again through JSON, and gives the same bits. */
 
 import { afterEach, describe, expect, it } from 'vitest';
-import { Rng, type Tensor } from '../../src/index.ts';
+import { Rng, type Tensor, zeros } from '../../src/index.ts';
+import { loadModel, saveModel } from '../../src/io/index.ts';
 import * as nn from '../../src/nn/index.ts';
 
 const images = new Rng(1).normal(0, 1, [3, 4, 6, 6]).astype('float32');
@@ -27,9 +28,13 @@ const layers: Readonly<Record<string, ReadonlyArray<readonly [make: () => nn.Mod
   GroupNorm: [
     [() => new nn.GroupNorm(2, 4, { eps: 1e-3 }), images], [() => new nn.GroupNorm(2, 4, { affine: false }), images],
   ],
-  MaxPool2d: [[() => new nn.MaxPool2d([3, 2], { stride: [1, 2], padding: [1, 0] }), images]],
+  MaxPool2d: [
+    [() => new nn.MaxPool2d([3, 2], { stride: [1, 2], padding: [1, 0] }), images],
+    [() => new nn.MaxPool2d([3, 2], { padding: 'same' }), images],
+  ],
   AvgPool2d: [
     [() => new nn.AvgPool2d(3, { padding: 1, countIncludePad: false }), images], [() => new nn.AvgPool2d(2), images],
+    [() => new nn.AvgPool2d(4, { stride: 1, padding: 'same' }), images],
   ],
   AdaptiveAvgPool2d: [[() => new nn.AdaptiveAvgPool2d([4, 1]), images]],
   ReLU: [[() => new nn.ReLU(), rows]],
@@ -159,6 +164,44 @@ describe.each(Object.entries(zoo))('%s', (_, make) => {
     const names = nn.layerGraph(net).nodes.flatMap(({ path, module }) =>
       (path === null ? [] : Object.keys(module.stateDict()).map((name) => `${path}.${name}`)));
     expect(new Set(names)).toEqual(new Set(Object.keys(net.stateDict())));
+  });
+});
+
+describe('parameters that layers share', () => {
+  const tied = (): nn.Sequential => {
+    const [a, b] = [new nn.Linear(6, 6, { rng: new Rng(1) }), new nn.Linear(6, 6, { rng: new Rng(2) })];
+    (b as { weight: nn.Variable }).weight = a.weight;
+    const { stages: [stage] } = nn.resNet20({ width: 2, rng: new Rng(3) }) as unknown as { stages: nn.Sequential[] };
+    const [block] = stage._modules as ReadonlyArray<nn.Module & Record<'conv1' | 'conv2', { weight: nn.Variable }>>;
+    block.conv2.weight = block.conv1.weight;
+    return nn.sequential(a, new nn.Tanh(), b, new nn.Residual(nn.sequential(block)));
+  };
+
+  it('are one in the copy, also within layers that build makes', () => {
+    const net = tied();
+    const { shared } = nn.describeModule(net);
+    expect(shared).toEqual({ '2.weight': '0.weight', '3.body.0.conv2.weight': '3.body.0.conv1.weight' });
+    const other = copied(net) as nn.Sequential;
+    expect(other.parameters()).toHaveLength(net.parameters().length);
+    const { model } = loadModel(saveModel(net));
+    expect((model as nn.Sequential).parameters()).toHaveLength(net.parameters().length);
+    const chains = [net, other].map((each) => nn.sequential(...each._modules.slice(0, 3)));
+    const after = chains.map((chain) => {
+      const optimizer = new nn.SGD(chain.parameters(), { lr: 0.1 });
+      nn.mse(chain.forward(nn.variable(rows)), nn.variable(zeros(rows.shape))).backward();
+      optimizer.step();
+      return outputs(chain, [rows]);
+    });
+    expect(after[1]).toEqual(after[0]);
+  });
+
+  it('are refused where they are none or do not fit', () => {
+    const architecture = nn.describeModule(nn.sequential(new nn.Linear(2, 3), new nn.Linear(3, 2)));
+    const wrong: Array<Record<string, string>> = [{ '1.weight': '0.weight' }, { '1.weight': '7.weight' }, { '__proto__.x': '0.bias' }];
+    for (const shared of wrong) {
+      expect(() => nn.buildModule({ ...architecture, shared }))
+        .toThrow(/^buildModule: shared: ".*" and ".*" must be parameters of one shape and element type$/);
+    }
   });
 });
 

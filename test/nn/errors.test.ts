@@ -102,7 +102,7 @@ describe('training', () => {
   });
 
   it.each<[string, RegExp, Tensor, number[]]>([
-    ['labels out of range', /^crossEntropy: targets\[.\] must be an integer from 0 to 2, got 3/, x, [0, 1, 2, 3]],
+    ['labels out of range', /^crossEntropy: y\[.\] must be an integer from 0 to 2, got 3/, x, [0, 1, 2, 3]],
     ['negative labels', /^Sequential\.fit: y\[1\] must be an integer/, x, [0, -1, 2, 0]],
     ['too few labels', /^Sequential\.fit: y must have a target for each of 4 examples, got 2/, x, [0, 1]],
     ['other features', /^0: Linear: x must have 3 features/, zeros([4, 2], 'float32'), y],

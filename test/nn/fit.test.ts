@@ -129,6 +129,33 @@ describe('fit', () => {
     expect(net.stateDict()).toEqual(seen[1]);
   });
 
+  it('reports an accuracy of class scores only, and keeps what a regression has learnt', async () => {
+    const metricsOf = (loss: nn.CompileOptions['loss']): string[] =>
+      nn.sequential(new nn.Linear(3, 2)).compile({ loss }).compiled('test').metrics.map(({ name }) => name);
+    const ofClasses = ['crossEntropy', nn.hingeLoss, nn.categoricalCrossEntropy, undefined] as const;
+    for (const loss of ofClasses) expect(metricsOf(loss)).toEqual(['accuracy']);
+    for (const loss of ['mse', nn.mse, (out: nn.Variable) => out.sum()] as const) expect(metricsOf(loss)).toEqual([]);
+    const x = new Rng(1).normal(0, 1, [40, 3]).astype('float32');
+    const y = x.sum(1, true).mul(0.5).add(0.25);
+    const net = nn.sequential(new nn.Linear(3, 1, { rng: new Rng(2) })).compile({ loss: 'mse', optimizer: 'sgd', learningRate: 0.1 });
+    const { figures, bestEpoch } = await net.fit(x, y, { epochs: 8, validation: [x, y], rng: new Rng(3) });
+    expect(Object.keys(figures)).toEqual(['loss', 'valLoss']);
+    expect(bestEpoch).toBe(8);
+    expect(net.evaluate(x, y).loss).toBe(figures.valLoss[7]);
+  });
+
+  it('decides between epochs of one figure by the loss of the validation data', async () => {
+    const net = network();
+    const same: nn.Metric = { name: 'same', update: () => undefined, reset: () => undefined, result: () => 1 };
+    net.compile({ optimizer: 'sgd', learningRate: 1e-3, metrics: [same] });
+    const fitted = { epochs: 3, monitor: 'valSame', validation: [X, train.labels] as const, rng: new Rng(1) };
+    const { bestEpoch, figures } = await net.fit(X, train.labels, fitted);
+    expect(figures.valSame).toEqual([1, 1, 1]);
+    expect(figures.valLoss[bestEpoch - 1]).toBe(Math.min(...figures.valLoss));
+    expect(bestEpoch).toBeGreaterThan(1);
+    expect(net.evaluate(X, train.labels).loss).toBe(Math.min(...figures.valLoss));
+  });
+
   it('stops at once without time, and refuses a diverging loss', async () => {
     const { stopped, lossHistory } = await network().fit(X, train.labels, { timeLimit: 0 });
     expect([stopped, lossHistory]).toEqual(['timeLimit', []]);

@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { ones, Rng, tensor, zeros, type Tensor } from '../../src/index.ts';
+import { loadModel, saveModel } from '../../src/io/index.ts';
 import * as nn from '../../src/nn/index.ts';
 
 const list = (v: nn.Variable | Tensor): number[] => Array.from(('value' in v ? v.value : v).contiguous().data);
@@ -109,8 +110,34 @@ describe('graphs', () => {
     expect(dense.shape).toEqual([4, 4, 4]);
     const head = new nn.Linear(64, 3).apply(new nn.Flatten().apply(dense));
     const net = nn.model(image, [head, dense]);
-    const outputs = net.forwardAll(nn.variable(zeros([5, 2, 4, 4]).astype('float32')));
+    const x = new Rng(1).normal(0, 1, [5, 2, 4, 4]);
+    const outputs = net.forwardAll(x);
     expect(outputs.map(({ shape }) => shape)).toEqual([[5, 3], [5, 4, 4, 4]]);
+    const [first, second]: nn.Variable[] = net.forward(x);
+    expect(first.value.toArray()).toEqual(outputs[0].value.toArray());
+    expect(second.value.toArray()).toEqual(outputs[1].value.toArray());
+    const predicted: Tensor[] = net.predict(x, { batchSize: 2 });
+    expect(predicted.map(({ shape }) => shape)).toEqual([[5, 3], [5, 4, 4, 4]]);
+    predicted.forEach((t, i) => expect(t.sub(outputs[i].value).abs().max().item()).toBeLessThan(1e-6));
+    expect(() => net.forwardAll([1] as never)).toThrow('model: input 0 must be a Variable or a Tensor, got an array of 1');
+    const single = nn.model(image, [head]);
+    expect(single.forward(nn.variable(x)).shape).toEqual([5, 3]);
+    expect(single.predict(x).shape).toEqual([5, 3]);
+    expect(single.forwardAll(x)).toHaveLength(1);
+    const { model: loaded } = loadModel(saveModel(net));
+    expect((loaded as nn.SeveralOutputs).predict(x).map(({ shape }) => shape)).toEqual([[5, 3], [5, 4, 4, 4]]);
+  });
+
+  it('refuse a loss of several outputs', async () => {
+    const a = nn.input([2]);
+    const net = nn.model(a, [new nn.ReLU().apply(a), new nn.Linear(2, 3).apply(a)]);
+    net.compile();
+    const [x, y] = [zeros([4, 2]), [0, 1, 0, 1]];
+    await expect((async () => net.fit(x, y))()).rejects.toThrow(
+      new TypeError('GraphModel.fit: the network must have one output, got 2'));
+    expect(() => net.evaluate(x, y)).toThrow('GraphModel.evaluate: the network must have one output, got 2');
+    expect(() => net.apply(a)).toThrow('GraphModel.outputShape: the network must have one output, got 2');
+    expect(net.summary()).toContain('affine');
   });
 
   it('say where a shape does not fit while they are written', () => {

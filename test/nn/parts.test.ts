@@ -3,6 +3,7 @@
 import { format, inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { Rng, tensor, zeros } from '../../src/index.ts';
+import { avgPoolForward, maxPoolForward } from '../../src/layers/index.ts';
 import * as nn from '../../src/nn/index.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 
@@ -75,6 +76,41 @@ describe('losses on probabilities', () => {
   });
 });
 
+describe('losses of labels', () => {
+  const scores = nn.variable(normal(4, 3));
+  const y = [2, 0, 1, 2];
+
+  it('take labels of 64 bits with every option', () => {
+    const wide = BigInt64Array.from(y, BigInt);
+    for (const options of [{}, { labelSmoothing: 0.2 }, { ignoreIndex: 2 }]) {
+      expect(nn.crossEntropy(scores, wide, options).item()).toBe(nn.crossEntropy(scores, y, options).item());
+    }
+    const shares = nn.variable(scores.value.exp());
+    expect(nn.categoricalCrossEntropy(shares, wide).item()).toBe(nn.categoricalCrossEntropy(shares, y).item());
+  });
+
+  it('are finite where a class that is not wanted is impossible', () => {
+    const logits = nn.parameter(tensor([[1, -Infinity, 2], [0, 1, -Infinity], [3, 1, 2]], null, 'float64'));
+    const loss = nn.crossEntropy(logits, [0, 1, -100], { ignoreIndex: -100 });
+    expect(loss.item()).toBeCloseTo((Math.log(1 + Math.E) + Math.log(1 + 1 / Math.E)) / 2, 12);
+    loss.backward();
+    expect(values(logits.grad!).every(Number.isFinite)).toBe(true);
+  });
+
+  it('name themselves and their arguments', () => {
+    const none = nn.variable(zeros([0, 3]));
+    expect(() => nn.crossEntropy(none, [])).toThrow(/^crossEntropy: logits must /);
+    expect(() => nn.hingeLoss(none, [])).toThrow(/^hingeLoss: scores must /);
+    for (const options of [{}, { ignoreIndex: 7 }]) {
+      expect(() => nn.crossEntropy(scores, [0, 1, 2, 3], options))
+        .toThrow(/^crossEntropy: y\[3\] must be an integer/);
+      expect(() => nn.crossEntropy(scores, [0], options)).toThrow(/^crossEntropy: y must (have|hold) 4 labels/);
+    }
+    expect(() => nn.crossEntropy(scores, [7, 7, 7, 7], { ignoreIndex: 7 }))
+      .toThrow(/^crossEntropy: y must hold a label/);
+  });
+});
+
 describe('clipping', () => {
   const twoGradients = (): nn.Variable[] => {
     const [a, b] = [nn.parameter(tensor([0, 0], null, 'float64')), nn.parameter(tensor([0], null, 'float64'))];
@@ -142,6 +178,58 @@ describe('AveragedWeights', () => {
   });
 });
 
+it('dropout with probability 1 leaves nothing in training, and no gradient', () => {
+  const layer = new nn.Dropout(1);
+  const forms: Array<(x: nn.Variable) => nn.Variable> = [
+    (x) => nn.sequential(new nn.ReLU(), layer).forward(x), (x) => nn.dropout(x, 1),
+  ];
+  for (const form of forms) {
+    const x = nn.parameter(normal(3, 4));
+    const out = form(x);
+    expect(values(out).every((value) => value === 0)).toBe(true);
+    out.sum().backward();
+    expect(values(x.grad!).every((value) => value === 0)).toBe(true);
+  }
+  const x = nn.variable(normal(3, 4));
+  expect(values(layer.eval().forward(x))).toEqual(values(x));
+});
+
+it('tensor names its argument where an array has no element type here', () => {
+  expect(() => tensor(new BigInt64Array(1))).toThrow(/^tensor: values must be a Float32Array, /);
+});
+
+describe('pooling by a rule', () => {
+  const x = normal(2, 3, 7, 5);
+
+  it('pads as the functions of tensors do, and keeps the rule in settings and summary', () => {
+    const same = { poolHeight: 3, poolWidth: 2, stride: [2, 1], pad: 'same' } as const;
+    const options = { stride: [2, 1], padding: 'same' } as const;
+    const layers = [new nn.MaxPool2d([3, 2], options), new nn.AvgPool2d([3, 2], options)];
+    const expected = [maxPoolForward(x, same)[0], avgPoolForward(x, same)[0]];
+    layers.forEach((layer, i) => {
+      const out = layer.forward(nn.variable(x));
+      expect(out.shape).toEqual([2, 3, 4, 5]);
+      expect(values(out)).toEqual(values(expected[i]));
+      expect(layer._settings.padding).toBe('same');
+      expect(String(layer)).toContain('padding=same');
+      expect(layer.summary([3, 7, 5])).toContain('3x4x5');
+    });
+    const valid = new nn.MaxPool2d(3, { padding: 'valid', stride: 1 }).forward(nn.variable(x));
+    expect(values(valid)).toEqual(values(new nn.MaxPool2d(3, { stride: 1 }).forward(nn.variable(x))));
+  });
+
+  it('refuses other rules under its own names', () => {
+    const message = /: padding must be a number, \[vertical, horizontal\], 'same' or 'valid', got "full"$/;
+    const options = { padding: 'full' } as never;
+    const calls = [
+      () => new nn.MaxPool2d(2, options), () => new nn.AvgPool2d(2, options), () => new nn.Conv2d(1, 1, 2, options),
+      () => nn.maxPool2d(nn.variable(x), 2, options), () => nn.avgPool2d(nn.variable(x), 2, options),
+    ];
+    for (const call of calls) expect(call).toThrow(message);
+    expect(() => nn.maxPool2d(nn.variable(x), 2, options)).toThrow(/^maxPool2d: /);
+  });
+});
+
 describe('layers as functions', () => {
   const x = normal(2, 4, 6, 5);
   const v = nn.variable(x);
@@ -157,6 +245,9 @@ describe('layers as functions', () => {
     same(nn.maxPool2d(v, 2), new nn.MaxPool2d(2).forward(v));
     const average = { stride: 1, padding: 1, countIncludePad: false };
     same(nn.avgPool2d(v, 3, average), new nn.AvgPool2d(3, average).forward(v));
+    const padding = 'same';
+    same(nn.maxPool2d(v, 2, { padding }), new nn.MaxPool2d(2, { padding }).forward(v));
+    same(nn.avgPool2d(v, 3, { stride: 2, padding }), new nn.AvgPool2d(3, { stride: 2, padding }).forward(v));
     const norm = new nn.BatchNorm2d(4, { dtype });
     same(nn.batchNorm(v, norm.weight, norm.bias), norm.forward(v));
     const { runningMean, runningVar } = norm;
@@ -189,6 +280,40 @@ describe('layers of few lines', () => {
     expect(nn.conv2d(moved, w, null, { padding: 1 }).shape).toEqual([2, 8, 5, 4]);
     const net = nn.sequential(new nn.ChannelsFirst(), new nn.Conv2d(3, 2, 3));
     expect(net.summary([5, 4, 3])).toMatch(/channels first\s+3x5x4/);
+  });
+
+  it('a summary without shapes takes those of the last forward pass', () => {
+    const net = nn.sequential(new nn.Conv2d(3, 4, 3), new nn.ReLU());
+    expect(() => net.summary()).toThrow(new TypeError(
+      'Sequential.summary: shape must be given before the first forward pass: the shape of one example an input, ' +
+      'as summary([3, 32, 32]), got none'));
+    net.forward(nn.variable(zeros([2, 3, 8, 6])));
+    expect(net.summary()).toBe(net.summary([3, 8, 6]));
+  });
+
+  it('a summary has a line for every module that holds parameters, each of which counts once', () => {
+    class Shift extends nn.Module {
+      readonly by: nn.Variable = nn.parameter(zeros([6]));
+      forward(x: nn.Variable): nn.Variable { return x.add(this.by); }
+    }
+    class Head extends nn.Module {
+      readonly inner: nn.Linear = new nn.Linear(6, 2, { bias: false });
+      forward(x: nn.Variable): nn.Variable { return x.matmul(this.inner.weight); }
+    }
+    const [a, b] = [new nn.Linear(6, 6), new nn.Linear(6, 6)];
+    (b as { weight: nn.Variable }).weight = a.weight;
+    const lines = (net: nn.Module): string[][] => net.summary([6]).split('\n').map((line) => line.split(/ {2,}/));
+    const net = nn.sequential(a, new Shift(), b, new Head());
+    const table = lines(net);
+    expect(table.slice(4, -2)).toEqual([
+      ['0 affine', '6', '42', '72'], ['1 Shift', '6', '6', '?'], ['2 affine', '6', '6', '72'],
+      ['3.inner Linear', expect.anything(), '?'],
+    ].map((row) => expect.arrayContaining(row)));
+    expect(table.at(-1)).toEqual(['total', '66', 'at least 144']);
+    const x = nn.input([6]);
+    expect(nn.model(x, net.apply(x)).summary()).toMatch(/total +66 +at least 144$/);
+    const plain = lines(nn.sequential(new nn.Linear(6, 2), new nn.BatchNorm1d(2, { affine: false })));
+    expect(plain.at(-1)).toEqual(['total', '14', '28']);
   });
 
   it('any module has a summary', () => {

@@ -220,6 +220,8 @@ describe('getCifar10Data', () => {
     const difference = data.XTest.sub(test.images.astype('float64').sub(mean)).abs().max();
     expect(Number(difference)).toBeLessThan(2e-5);
     expect(data.classNames.length).toBe(10);
+    await expect(getCifar10Data(path, { numTraining: 1000 })).rejects
+      .toThrow(/^getCifar10Data: numTraining asks for 1000 /);
     const raw = await getCifar10Data(path, { numTraining: 15, numValidation: 5, numTest: 4, subtractMean: false });
     expect(raw.XTrain.get(3, 1, 2, 3)).toBe(train.images.get(3, 1, 2, 3));
   });

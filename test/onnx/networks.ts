@@ -63,6 +63,11 @@ function layers(): Record<string, nn.Module> {
       new nn.AvgPool2d([2, 3], { stride: 1, padding: [1, 1], countIncludePad: false }), new nn.MaxPool2d([2, 1]),
       new nn.AdaptiveAvgPool2d([3, 5]), new nn.AdaptiveAvgPool2d(1), new nn.Flatten(),
     ),
+    samePools: nn.sequential(
+      new nn.MaxPool2d([2, 3], { stride: 1, padding: 'same' }), new nn.AvgPool2d(4, { stride: 1, padding: 'same' }),
+      new nn.AvgPool2d(2, { stride: [1, 3], padding: 'same', countIncludePad: false }),
+      new nn.MaxPool2d(3, { padding: 'valid' }),
+    ),
     evenly: nn.sequential(new nn.AdaptiveAvgPool2d([4, 8]), new nn.Linear(8, 3, { rng })),
     branches: nn.sequential(
       new nn.Residual(nn.sequential(conv(3, 3, 3, { padding: 1 }), new nn.BatchNorm2d(3), new nn.ReLU())),

@@ -16,7 +16,7 @@ import { embedWorker } from '../../scripts/embed-worker.ts';
 export const root: string = fileURLToPath(new URL('../..', import.meta.url));
 const run = promisify(execFile);
 const rooms = ['layers', 'nn', 'models', 'train', 'data', 'io', 'viz', 'gpu', 'node'];
-const alias = Object.fromEntries([
+export const alias: Record<string, string> = Object.fromEntries([
   ...rooms.map((room) => [`tilegrad/${room}`, join(root, 'src', room, 'index.ts')]),
   ['tilegrad', join(root, 'src', 'index.ts')],
 ]);
@@ -27,16 +27,34 @@ export interface Program {
   readonly code: string;
   /** what the page says that it prints */
   readonly output: string;
+  /** the files of its section that it may import: what begins with a line that names it, as `// slope.mts` */
+  readonly files: Readonly<Record<string, string>>;
 }
 
-/** The sections of a page that hold a program: a `ts` block that begins with an import, or any where `all` is set. */
+/** What a block's first line calls the file that it is; undefined where it names none. */
+export function fileNameOf(code: string): string | undefined {
+  return /^\/\/ ([\w-]+\.m?ts)\n/.exec(code)?.[1];
+}
+
+/**
+ * The programs of a page, section by section: `ts` blocks that begin with an import, or all where `all` is set, but for
+ * those that are files. What a program prints stands in the `text` block before the next.
+ */
 export async function programsOf(page: string, all: boolean = false): Promise<Program[]> {
   const sections = (await readFile(join(root, page), 'utf8')).split(/^## /m).slice(1);
-  const block = all ? /^```ts\n([^]*?)^```$/m : /^```ts\n(import [^]*?)^```$/m;
   return sections.flatMap((section) => {
-    const code = block.exec(section)?.[1];
-    const output = /^```text\n([^]*?)^```$/m.exec(section)?.[1] ?? '';
-    return code === undefined ? [] : [{ title: section.slice(0, section.indexOf('\n')), code, output }];
+    const title = section.slice(0, section.indexOf('\n'));
+    const files: Record<string, string> = {};
+    const programs: Array<{ title: string; code: string; output: string; files: typeof files }> = [];
+    for (const [, language, code] of section.matchAll(/^```(ts|text)\n([^]*?)^```$/gm)) {
+      const name = fileNameOf(code);
+      if (language === 'text') {
+        const program = programs.at(-1);
+        if (program?.output === '') program.output = code;
+      } else if (name !== undefined) files[name] = code;
+      else if (all || code.startsWith('import ')) programs.push({ title, code, output: '', files });
+    }
+    return programs;
   });
 }
 
@@ -50,11 +68,12 @@ function unerasable(code: string): string[] {
     .map(({ start = 0, length = 0 }) => code.slice(start, start + length));
 }
 
-/** Runs a program in a folder and returns what it prints; anything on stderr fails the test. */
-export async function execute(code: string, folder: string): Promise<string> {
-  expect(unerasable(code)).toEqual([]);
+/** Runs a program in a folder, beside the files that it imports, and returns what it prints; stderr fails the test. */
+export async function execute(code: string, folder: string, files: Program['files'] = {}): Promise<string> {
+  for (const text of [code, ...Object.values(files)]) expect(unerasable(text)).toEqual([]);
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
   const bundled = await build({
-    stdin: { contents: code, loader: 'ts', resolveDir: root }, bundle: true, write: false, platform: 'node',
+    stdin: { contents: code, loader: 'ts', resolveDir: folder }, bundle: true, write: false, platform: 'node',
     format: 'esm', target: 'es2022', alias, plugins: [embedWorker()], logLevel: 'silent',
   });
   await writeFile(join(folder, 'program.mjs'), bundled.outputFiles[0].text);

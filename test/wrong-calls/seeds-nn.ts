@@ -243,7 +243,7 @@ export const nnTable: Table = {
   model: () => [[symbol], [applied]],
   GraphModel: { args: () => [[symbol], [applied]], also: ['model'] },
   ...trainableMethods('GraphModel', graph, ['layers.0', 'model']),
-  ...methodsOf('GraphModel', graph, { forwardAll: { args: () => [rows()], also: ['model'] }, summary: [] }),
+  ...methodsOf('GraphModel', graph, { forwardAll: { args: () => [rows()], also: ['model', 'Linear'] }, summary: [] }),
   describeModule: () => [nn.sequential(linear(), new nn.ReLU())],
   buildModule: {
     args: () => [{ layer: 'Sequential', settings: { length: 2 }, children: { 0: { layer: 'ReLU' }, 1: { same: '0' } } }],

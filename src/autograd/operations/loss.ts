@@ -6,6 +6,7 @@
 
 import { softmaxLoss, svmLoss, type Labels } from '../../layers/loss.ts';
 import { checkTensorShape } from '../../tensor/check.ts';
+import { where } from '../../tensor/comparison.ts';
 import { Tensor } from '../../tensor/tensor.ts';
 import type { Forward, Operation } from '../operation.ts';
 
@@ -34,7 +35,8 @@ export const softCrossEntropy: Operation<[targets: Tensor, counted: number]> = (
   const shifted = x.sub(x.max(1, true));
   const exps = shifted.exp();
   const sums = exps.sum(1, true);
-  const logSoftmax = shifted.sub(sums.log());
+  // a class that is not wanted adds nothing, were its probability 0: 0 * -Infinity would be NaN
+  const logSoftmax = where(targets.equal(0), 0, shifted.sub(sums.log()));
   const loss = -logSoftmax.mul(targets).astype('float64').sum().item() / counted;
   const dx = exps.div(sums).mul(targets.sum(1, true)).sub(targets).div(counted);
   return withGradient(loss, dx.dtype === x.dtype ? dx : dx.astype(x.dtype));

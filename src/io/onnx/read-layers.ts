@@ -50,7 +50,7 @@ interface Windows {
  */
 function windows(
   node: NodeToRead, image: SymbolicValue, extents: readonly number[], strides: readonly number[],
-  mostPad: readonly number[], filler: number | null, allowSame: boolean,
+  mostPad: readonly number[], filler: number | null,
 ): Windows {
   const auto = node.text('auto_pad', 'NOTSET');
   const sizes = image.shape.slice(1);
@@ -75,7 +75,7 @@ function windows(
   const alike = sizes.every((size, i) => pads[i] <= mostPad[i] && count(size + 2 * pads[i], i) === out[i]);
   if (alike) return { padding: [pads[0], pads[1]], x: image };
   const same = sizes.every((size, i) => out[i] === Math.ceil(size / strides[i]) && pads[i] === less[i]);
-  if (allowSame && same) return { padding: 'same', x: image };
+  if (same) return { padding: 'same', x: image };
   if (filler === null) throw node.error(`pads [${pads.join(', ')}] differ from side to side`);
   const shape = [image.shape[0], ...sizes.map((size, i) => size + pads[i] + pads[i + 2])];
   const width: Array<readonly [number, number]> = [[0, 0], [0, 0], [pads[0], pads[2]], [pads[1], pads[3]]];
@@ -97,7 +97,7 @@ const conv: Reader = (node) => {
   }
   const bias = perChannel(node, 2, filters);
   const extents = kernel.map((size, i) => (size - 1) * dilation[i] + 1);
-  const { padding, x } = windows(node, image, extents, strides, [Infinity, Infinity], 0, true);
+  const { padding, x } = windows(node, image, extents, strides, [Infinity, Infinity], 0);
   const layer = new Conv2d(channels * groups, filters, [kernel[0], kernel[1]], {
     stride: strides, padding, dilation, groups, bias: bias !== null, dtype: typeOf(weight),
   });
@@ -221,8 +221,8 @@ const pool = (average: boolean): Reader => (node) => {
   const countIncludePad = node.int('count_include_pad', 0) !== 0;
   const filler = average ? (countIncludePad ? 0 : null) : -Infinity;
   const half = kernel.map((size) => Math.floor(size / 2));
-  const { padding, x } = windows(node, image, kernel, strides, half, filler, false);
-  const options = { stride: strides, padding: padding as readonly [number, number] };
+  const { padding, x } = windows(node, image, kernel, strides, half, filler);
+  const options = { stride: strides, padding };
   const layer = average ? new AvgPool2d(kernel, { ...options, countIncludePad }) : new MaxPool2d(kernel, options);
   return applied(node, layer, x);
 };

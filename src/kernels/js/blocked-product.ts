@@ -1,7 +1,7 @@
 /**
  * The five loops around the micro-kernel (Goto & van de Geijn 2008, in the terms of BLIS): the product is cut into
  * blocks that fit the caches, both sides of a block are packed into panels that the micro-kernel reads from front to
- * back, and each finished tile is handed to whoever wanted the product.
+ * back, and each finished tile is handed to whoever wanted the product. Loops are numbered from the inside, as there.
  *
  * Assumptions: panels and tiles are float64; a panel is `width` rows (left) or columns (right) wide, stored step by
  * step, and filled up with zeros where the matrix ends, so that the micro-kernel knows no edges. Where a matrix comes
@@ -42,14 +42,14 @@ const tileScratch = float64Scratch();
 export function blockedProduct(micro: MicroKernel, product: BlockedProduct): void {
   const { rows, columns, depth } = product;
   const tile = tileScratch.take(micro.rows * micro.columns);
-  for (let column = 0; column < columns; column += blockColumns) {
+  for (let column = 0; column < columns; column += blockColumns) { // loop 5
     const columnCount = Math.min(blockColumns, columns - column);
     let step = 0;
-    do {
+    do { // loop 4
       const steps = Math.min(blockDepth, depth - step);
       const right = rightPanels.take(roundUp(columnCount, micro.columns) * steps);
       product.packRight(right, micro.columns, column, columnCount, step, steps);
-      for (let row = 0; row < rows; row += blockRows) {
+      for (let row = 0; row < rows; row += blockRows) { // loop 3
         const rowCount = Math.min(blockRows, rows - row);
         const left = leftPanels.take(roundUp(rowCount, micro.rows) * steps);
         product.packLeft(left, micro.rows, row, rowCount, step, steps);
@@ -67,8 +67,8 @@ function tileLoops(
 ): void {
   const first = step === 0;
   const last = step + steps >= product.depth;
-  for (let c = 0; c < columnCount; c += micro.columns) {
-    for (let r = 0; r < rowCount; r += micro.rows) {
+  for (let c = 0; c < columnCount; c += micro.columns) { // loop 2
+    for (let r = 0; r < rowCount; r += micro.rows) { // loop 1
       micro.run(left, r * steps, right, c * steps, steps, tile);
       product.store(
         tile, micro.columns, row + r, column + c,

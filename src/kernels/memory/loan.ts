@@ -18,7 +18,7 @@ import { bytesOf, type Heap, HeapExhausted } from './heap.ts';
 const loanHolder = 'values waiting for their way back';
 
 /** Smaller arrays are ordinary ones, which stay readable after the way back. */
-export const leastBytes: number = 64 * 1024;
+const leastBytes = 64 * 1024;
 
 /** What loans may hold before anything has been gone back through. */
 const atFirst = 64 * 1024 * 1024;

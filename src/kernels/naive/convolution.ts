@@ -10,6 +10,9 @@
  *
  * where c runs over the channels of the filter's group, the first of which is channel `first`: all of them when there
  * is one group, a single one when there are as many groups as channels (a depthwise convolution).
+ *
+ * `epilogue` is there for layers that are fused with the convolution (a folded batchnorm's scale, a ReLU behind it): to
+ * read the convolution alone, take its scale as null and its relu as false.
  */
 
 import type { ConvGeometry, ConvKernels, Epilogue, FloatArray } from '../contract.ts';

@@ -14,6 +14,9 @@
  *
  * (The path from mean into variance vanishes, since the deviations sum to zero.) In words: from h, its mean and its
  * component along xhat are taken out, because shifting or scaling all x together changes nothing.
+ *
+ * `relu`, `added`, `reluOut`, `passed` and `more` are there for layers that are fused with batchnorm (a ReLU behind it,
+ * the sum of a residual block): to read the normalisation alone, take them as false and null.
  */
 
 import type { ChannelGeometry, FloatArray, GroupGeometry, NormKernels } from '../contract.ts';

@@ -151,6 +151,7 @@ export function dropoutRecord(
     parameters: [],
     outputShape: (_, input) => input,
     forward(_, x, _parameters, mode) {
+      if (keep === 0 && mode === 'train') return [x.mul(0), (dout) => [dout.mul(0)]];
       const [out, cache] = dropoutForward(x, { ...given, mode, rng: source(), seed });
       return [out, (dout) => [dropoutBackward(dout, cache)]];
     },

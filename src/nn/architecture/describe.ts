@@ -1,8 +1,9 @@
 /** From a module to its architecture and back. The weights are `stateDict` and `loadStateDict`. */
 
 import { checkRecord, describe } from '../../runtime/check.ts';
+import { sameShape } from '../../tensor/shape.ts';
 import { checkModule } from '../containers.ts';
-import { join, type Module } from '../module.ts';
+import { join, type Module, parameterFields } from '../module.ts';
 import { definitionNamed, definitionOf, knownLayers } from './registry.ts';
 import type { Architecture, LayerArchitecture, Plain, Settings } from './types.ts';
 
@@ -11,9 +12,9 @@ const deepest = 64;
 
 /**
  * The architecture of a module as plain data: what `buildModule` makes a module of the same layers of. A layer that
- * stands in several places stands so in the data. Throws TypeError for what is no module and, naming path and class,
- * for a module of a class that is neither of this library nor was given to `registerLayer`, or whose description is
- * not plain data.
+ * stands in several places stands so in the data, and so does a parameter. Throws TypeError for what is no module and,
+ * naming path and class, for a module of a class that is neither of this library nor was given to `registerLayer`, or
+ * whose description is not plain data.
  */
 export function describeModule(module: Module): LayerArchitecture {
   const fn = 'describeModule';
@@ -34,7 +35,12 @@ export function describeModule(module: Module): LayerArchitecture {
       ...(children.length > 0 ? { children: Object.fromEntries(children) } : {}),
     };
   };
-  return visit(checkModule(fn, 'module', module), '') as LayerArchitecture;
+  const architecture = visit(checkModule(fn, 'module', module), '') as LayerArchitecture;
+  const names = new Map(module.namedParameters().map(([name, parameter]) => [parameter, name]));
+  const shared = parameterFields(module)
+    .map(([name, parameter]) => [name, names.get(parameter)!] as const)
+    .filter(([name, first]) => name !== first);
+  return shared.length === 0 ? architecture : { ...architecture, shared: Object.fromEntries(shared) };
 }
 
 /** What is said of a module whose class nobody has made known. */
@@ -71,7 +77,26 @@ export function buildModule(architecture: Architecture): Module {
     built.set(path, checkModule(where, `what build of ${layer as string} returns`, module));
     return module;
   };
-  return visit(architecture, '', 0);
+  const module = visit(architecture, '', 0);
+  share(fn, module, checkRecord(fn, 'shared', (architecture as LayerArchitecture).shared ?? {}));
+  return module;
+}
+
+/** Puts parameters in the place of others. Throws RangeError for names that are none, and such as differ in shape. */
+function share(fn: string, module: Module, shared: Readonly<Record<string, unknown>>): void {
+  const parameters = new Map(parameterFields(module));
+  for (const [name, first] of Object.entries(shared)) {
+    const [own, other] = [parameters.get(name), parameters.get(first as string)];
+    if (own === undefined || other === undefined || !sameShape(own.shape, other.shape) || own.dtype !== other.dtype) {
+      throw new RangeError(
+        `${fn}: shared: ${describe(name)} and ${describe(first)} must be parameters of one shape and element type`,
+      );
+    }
+    const path = name.split('.');
+    const root = module as unknown as Record<string, unknown>;
+    const owner = path.slice(0, -1).reduce((object, key) => Object(object[key]), root);
+    owner[path[path.length - 1]] = other;
+  }
 }
 
 /** Runs make, whose errors get the place in front of their messages. */

@@ -14,6 +14,8 @@ export interface LayerArchitecture {
   readonly settings?: Settings;
   /** the modules that it is made of, by the field that each is; left out where there are none */
   readonly children?: Readonly<Record<string, Architecture>>;
+  /** of the outermost: parameters that are another one of the network, by the names of both; left out for none */
+  readonly shared?: Readonly<Record<string, string>>;
 }
 
 /** A module that stands earlier in the same network: the path is its first one, as in the names of the state. */

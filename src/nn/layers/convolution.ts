@@ -1,7 +1,7 @@
 /** The convolution layer. */
 
 import { parameter, type Variable } from '../../autograd/variable.ts';
-import { type PerAxis, perAxis } from '../../layers/geometry.ts';
+import { checkPad, type Pad, type PerAxis, perAxis } from '../../layers/geometry.ts';
 import type { ConvParam } from '../../layers/convolution.ts';
 import { convRecord, type ConvRecord } from '../../layers/records/convolution.ts';
 import { checkBoolean, checkInteger } from '../../runtime/check.ts';
@@ -14,7 +14,7 @@ export interface Conv2dOptions extends LayerOptions {
   /** pixels between neighbouring windows, 1 unless given */
   stride?: PerAxis;
   /** rows and columns of zeros on every side, 0 unless given; 'same' keeps ceil(size / stride), 'valid' adds none */
-  padding?: PerAxis | 'same' | 'valid';
+  padding?: Pad;
   /** pixels between neighbouring taps of a filter, 1 unless given */
   dilation?: PerAxis;
   /**
@@ -57,10 +57,9 @@ export class Conv2d extends LayerModule {
     this._record = convRecord(inChannels, outChannels, kernel, param, bias);
     const [{ shape }] = this._record.parameters;
     const fanIn = shape[1] * kernel[0] * kernel[1];
-    const [strides, paddings, dilations] = checkConvOptions(fn, param);
     this._settings = {
-      inChannels, outChannels, kernelSize: kernel, stride: strides, padding: paddings, dilation: dilations,
-      groups, bias, dtype,
+      inChannels, outChannels, kernelSize: kernel, stride: perAxis(fn, 'stride', stride, 1),
+      padding: checkPad(fn, padding, 'padding'), dilation: perAxis(fn, 'dilation', dilation, 1), groups, bias, dtype,
     };
     this.weight = parameter(uniformByFanIn(shape, fanIn, rng, dtype));
     this.bias = bias ? parameter(uniformByFanIn([outChannels], fanIn, rng, dtype)) : null;
@@ -69,16 +68,4 @@ export class Conv2d extends LayerModule {
   override layerParameters(): Variable[] {
     return this.bias === null ? [this.weight] : [this.weight, this.bias];
   }
-}
-
-/** Stride, padding and dilation, a number each axis. Throws TypeError or RangeError for such that are none. */
-function checkConvOptions(
-  fn: string, { stride, pad, dilation }: ConvParam,
-): [stride: readonly number[], padding: readonly number[] | 'same' | 'valid', dilation: readonly number[]] {
-  const [strides, dilations] = [perAxis(fn, 'stride', stride, 1), perAxis(fn, 'dilation', dilation, 1)];
-  if (typeof pad !== 'string') return [strides, perAxis(fn, 'padding', pad, 0), dilations];
-  if (pad !== 'same' && pad !== 'valid') {
-    throw new RangeError(`${fn}: padding must be a number, [vertical, horizontal], 'same' or 'valid', got '${pad as string}'`);
-  }
-  return [strides, pad, dilations];
 }

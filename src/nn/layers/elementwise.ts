@@ -166,12 +166,11 @@ export class Dropout extends LayerModule {
   override readonly _settings: Settings;
   readonly #rng: RandomSource;
 
-  /** Throws TypeError for arguments of the wrong kind, RangeError unless 0 <= p < 1. */
+  /** Throws TypeError for arguments of the wrong kind, RangeError unless 0 <= p <= 1. */
   constructor(p: number = 0.5, options: DropoutOptions = {}) {
     super();
     const fn = 'Dropout';
     checkNumber(fn, 'p', p, 0, 1);
-    if (p === 1) throw new RangeError(`${fn}: p must be below 1, got 1: nothing would be left`);
     checkOptions(fn, options, ['rng']);
     const rng = options.rng === undefined
       ? new Rng(Math.floor(defaultRng().random() * 2 ** 32))

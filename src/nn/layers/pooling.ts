@@ -1,6 +1,6 @@
 /** Pooling layers, with PyTorch's names and defaults. */
 
-import { type PerAxis, perAxis } from '../../layers/geometry.ts';
+import { checkPad, type Pad, type PadRule, type PerAxis, perAxis } from '../../layers/geometry.ts';
 import type { LayerRecord } from '../../layers/record.ts';
 import { adaptiveAvgPoolRecord, avgPoolRecord, maxPoolRecord } from '../../layers/records/pooling.ts';
 import { checkBoolean, checkOptions } from '../../runtime/check.ts';
@@ -10,8 +10,11 @@ import { LayerModule } from '../layer-module.ts';
 export interface PoolOptions {
   /** pixels between neighbouring windows, the window's size unless given */
   stride?: PerAxis;
-  /** pixels by which windows overhang the image on every side, at most half a window; 0 unless given */
-  padding?: PerAxis;
+  /**
+   * pixels by which windows overhang the image on every side, at most half a window; 0 unless given. 'same' gives an
+   * output of ceil(size / stride), 'valid' adds none.
+   */
+  padding?: Pad;
 }
 
 export interface AvgPoolOptions extends PoolOptions {
@@ -22,19 +25,17 @@ export interface AvgPoolOptions extends PoolOptions {
 /** The param of a pooling layer from its options, of which `own` are its own. */
 export function poolParam(
   fn: string, window: PerAxis, options: PoolOptions, own: readonly string[] = [],
-): { poolHeight: number; poolWidth: number; stride: PerAxis; pad: PerAxis } {
+): { poolHeight: number; poolWidth: number; stride: readonly [number, number]; pad: PadRule } {
   const [poolHeight, poolWidth] = perAxis(fn, 'kernelSize', window, 1);
   checkOptions(fn, options, ['stride', 'padding', ...own]);
   const { stride = [poolHeight, poolWidth], padding = 0 } = options;
-  return { poolHeight, poolWidth, stride: perAxis(fn, 'stride', stride, 1), pad: perAxis(fn, 'padding', padding, 0) };
+  return { poolHeight, poolWidth, stride: perAxis(fn, 'stride', stride, 1), pad: checkPad(fn, padding, 'padding') };
 }
 
 /** The param of a pooling layer under the names of its options. */
 function poolSettings({ poolHeight, poolWidth, stride, pad }: ReturnType<typeof poolParam>): Settings {
-  return { kernelSize: [poolHeight, poolWidth], stride: bothAxes(stride), padding: bothAxes(pad) };
+  return { kernelSize: [poolHeight, poolWidth], stride, padding: pad };
 }
-
-const bothAxes = (value: PerAxis): readonly number[] => (typeof value === 'number' ? [value, value] : value);
 
 /** The maximum of each window of x (N, C, H, W). */
 export class MaxPool2d extends LayerModule {

@@ -22,11 +22,18 @@ export class CheckpointFile implements CheckpointStore {
   #writing: Promise<void> = Promise.resolve();
   #busy: boolean = false;
   readonly #before: () => Promise<void>;
+  #first: (() => Promise<void>) | null;
 
-  /** before: what must have been written, when a checkpoint is, of what came before it; asked at every write. */
-  constructor(folder: string, before: () => Promise<void> = () => Promise.resolve()) {
+  /**
+   * @param before what must have been written, when a checkpoint is, of what came before it; asked at every write
+   * @param first what is to be done ahead of the first write
+   */
+  constructor(
+    folder: string, before: () => Promise<void> = () => Promise.resolve(), first: (() => Promise<void>) | null = null,
+  ) {
     this.#folder = folder;
     this.#before = before;
+    this.#first = first;
   }
 
   /** True while a write is under way. */
@@ -38,8 +45,11 @@ export class CheckpointFile implements CheckpointStore {
   write(name: string, bytes: Uint8Array): Promise<void> {
     this.#busy = true;
     const before = this.#before();
+    const first = this.#first;
+    this.#first = null;
     const written = this.#writing
       .then(() => before)
+      .then(() => first?.())
       .then(() => atomicWriteFile(join(this.#folder, name), bytes))
       .finally(() => {
         this.#busy = false;

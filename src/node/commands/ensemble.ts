@@ -15,6 +15,7 @@ import { percent } from './outputs.ts';
 import { buildNetwork } from './recipes.ts';
 import { loadRunData } from './run-data.ts';
 import type { RunData } from './run-data.ts';
+import { refuseMissingData, refuseOtherClasses } from './same-data.ts';
 import { checkResumedSettings } from './run-settings.ts';
 import type { RunSettings } from './run-settings.ts';
 import { formatTable } from './table.ts';
@@ -26,9 +27,10 @@ const depth = 16;
 const imageSettings = ['data', 'numTrain', 'numVal', 'numTest', 'size', 'splitSeed', 'layout'] as const;
 
 /**
- * Prints validation and test accuracy of each run's network and of the mean of their probabilities. Rejects with
- * DataFileError for a folder that holds no finished run and for missing images, UsageError for runs that were trained
- * or validated on other images: what one has learnt from, no other may be validated on.
+ * Prints the data set's name, and validation and test accuracy of each run's network and of the mean of their
+ * probabilities. Rejects with DataFileError for a folder that holds no finished run and for missing images, UsageError
+ * for images of other classes, and for runs that were trained or validated on other images: what one has learnt from,
+ * no other may be validated on.
  */
 export async function runEnsemble(
   folders: readonly string[], { data }: { data?: string }, { stdout, env }: Surroundings,
@@ -42,12 +44,15 @@ export async function runEnsemble(
     const values = [first, { settings }].map((run) => String(run.settings[other] ?? 'the default'));
     throw new UsageError(`ensemble: ${first.folder} and ${folder} have other images: ${other} is ${values.join(' and ')}`);
   }
+  await refuseMissingData(first.folder, first.settings);
   // Each network gets its images prepared as its own run had them.
   const prepared = new Map<boolean, RunData>();
   let sums: [val: Tensor, test: Tensor] | null = null;
   const rows: string[][] = [];
   for (const { folder, settings } of runs) {
     const images = prepared.get(settings.normalize) ?? await loadRunData(settings, env);
+    await refuseOtherClasses(folder, settings, images);
+    if (prepared.size === 0) stdout.write(`data: ${images.source}\n`);
     prepared.set(settings.normalize, images);
     const network = await readNetwork(folder, settings, images);
     const found: [Tensor, Tensor] = [ensemble([network], images.XVal), ensemble([network], images.XTest)];

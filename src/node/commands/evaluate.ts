@@ -9,6 +9,7 @@ import { type EvaluationImages, evaluationImages } from './evaluation-images.ts'
 import { filesOfModel, placeOf, refuseExisting } from './existing.ts';
 import { readModelFile } from './model-input.ts';
 import { percent } from './outputs.ts';
+import { readPlainFile } from '../plain-file.ts';
 import { ProgressLine } from './progress.ts';
 import { unreadableLines } from './run-data.ts';
 import { formatTable } from './table.ts';
@@ -23,29 +24,40 @@ export interface EvaluateCommandOptions {
   /** what drew the test images of data that have none: as in training; 0 unless told */
   readonly splitSeed?: number;
   readonly layout?: 'NCHW' | 'NHWC';
-  /** where the page goes; evaluation.html unless told */
-  readonly out: string;
+  /** where the page goes; evaluation.html unless told, where only an earlier page of this command is replaced */
+  readonly out?: string;
   /** replace a file that lies there */
   readonly overwrite?: boolean;
 }
 
 const batchSize = 100;
+const standardPage = 'evaluation.html';
+/** A page has some pictures of a data set in it; a file of more bytes is none. */
+const mostPageBytes = 64 * 2 ** 20;
+/** What this command's pages begin with, behind a few lines that all pages have, and end with. */
+const [pageTitle, pageFooter] = ['Evaluation on ', 'Made by tilegrad.'];
+
 /** The most sure of the wrong answers, on the page. */
 const shownMistakes = 60;
 
 /**
  * Prints accuracy and a table of the classes, and writes a page with the confusion matrix and the mistakes that the
  * model was surest of. Returns the exit code. Rejects with DataFileError for what cannot be read, UsageError for data
- * without test images or with classes that the model does not know, and where the page would replace a file unasked, or
- * one of the model's run.
+ * without test images or with classes that the model does not know, and where the page that `out` names would replace a
+ * file unasked, or one of the model's run. Where that holds of the page that nobody named, it is not written.
  */
 export async function runEvaluate(
   model: string, options: EvaluateCommandOptions, surroundings: Surroundings,
 ): Promise<number> {
-  const { data, numTest, splitSeed, layout, out, overwrite } = options;
+  const { data, numTest, splitSeed, layout, out = standardPage, overwrite } = options;
   const kept = await filesOfModel(model);
   if (data !== undefined) kept.set(await placeOf(data), 'the data set itself');
-  await refuseExisting('evaluate', out, overwrite, kept, '--out');
+  let noPage: string | null = null;
+  if (options.out !== undefined) await refuseExisting('evaluate', out, overwrite, kept, '--out');
+  else {
+    noPage = await refuseExisting('no page is written', out, overwrite || await isOwnPage(out), kept)
+      .then(() => null, (error: Error) => error.message);
+  }
   const loaded = await readModelFile(model);
   const set = await evaluationImages({ data, numTest, splitSeed, layout, shape: loaded.inputShape }, surroundings.env);
   if (set.labels.length === 0) throw new UsageError(`evaluate: ${set.source}: there are no test images`);
@@ -70,8 +82,8 @@ export async function runEvaluate(
     unreadableLines(set.unreadable).forEach((text) => line.print(text));
     line.print(`accuracy ${percent(accuracy)}`);
     surroundings.stdout.write(`\n${classTable(counts, names)}\n`);
-    await atomicWriteFile(out, page(set, labels, names, found, counts, accuracy));
-    line.print(`page: ${printable(out)}`);
+    if (noPage === null) await atomicWriteFile(out, page(set, labels, names, found, counts, accuracy));
+    line.print(noPage ?? `page: ${printable(out)}`);
     return 0;
   } finally {
     line.clear();
@@ -111,7 +123,7 @@ function page(
   const mistakes = [...found.keys()].filter((i) => found[i].index !== labels[i])
     .sort((a, b) => found[b].probability - found[a].probability);
   return reportHtml({
-    title: `Evaluation on ${set.source}`,
+    title: `${pageTitle}${set.source}`,
     subtitle: mistakes.length === 0 ? 'No mistakes.' : 'Below the matrix: the mistakes that the model was surest of.',
     summary: [
       { label: 'Accuracy', value: percent(accuracy), note: `${labels.length.toLocaleString('en-US')} images` },
@@ -122,6 +134,12 @@ function page(
       picture: tensorToPicture(set.images.slice(i)), actual: names[labels[i]], predicted: found[i].label,
       confidence: found[i].probability,
     })),
-    footer: 'Made by tilegrad.',
+    footer: pageFooter,
   });
+}
+
+/** True for a page that this command wrote: nothing is lost with it that the command would not say again. */
+async function isOwnPage(path: string): Promise<boolean> {
+  const text = await readPlainFile(path, mostPageBytes).then((bytes) => new TextDecoder().decode(bytes), () => '');
+  return text.includes(`<title>${pageTitle}`) && text.includes(`<footer>${pageFooter}</footer>`);
 }

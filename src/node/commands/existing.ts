@@ -2,6 +2,7 @@
 
 import { lstat, realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { noFileAt } from '../no-file.ts';
 import { modelPath } from './model-input.ts';
 import { runFiles } from './run-folder.ts';
 import { UsageError } from './terminal.ts';
@@ -11,16 +12,18 @@ export type KeptFiles = ReadonlyMap<string, string>;
 
 /**
  * Rejects with UsageError where a command may not write to a file, which `option` names: where it is one of those kept,
- * a folder, or something, be it a broken link, that is not to be replaced.
+ * something that no file may replace, as a folder or a pipe, or something, be it a broken link, that is not to be
+ * replaced.
  */
 export async function refuseExisting(
   command: string, file: string, overwrite: boolean = false, kept: KeptFiles = new Map(), option: string = '',
 ): Promise<void> {
   const holds = kept.get(await placeOf(file));
   if (holds !== undefined) throw new UsageError(`${command}: ${option === '' ? '' : `${option} `}${file} is ${holds}`);
-  const found = await lstat(file).catch(() => null);
-  if (found?.isDirectory()) throw new UsageError(`${command}: ${file} is a folder, and a file is to be written`);
-  if (found !== null && !overwrite) throw new UsageError(`${command}: ${file} is there already: --overwrite replaces it`);
+  const kind = await noFileAt(file);
+  if (kind !== null) throw new UsageError(`${command}: ${file} is ${kind}, and a file is to be written`);
+  const isThere = await lstat(file).then(() => true, () => false);
+  if (isThere && !overwrite) throw new UsageError(`${command}: ${file} is there already: --overwrite replaces it`);
 }
 
 /** What a command that reads a model keeps: its file and, where that is a run's, the run's other files. */

@@ -33,7 +33,7 @@ export function addModelCommands(
     .option('--num-test <n>', 'the first n test images only', atLeast(1))
     .option('--split-seed <n>', 'what drew the test images of data that have none, as in training (default: 0)', atLeast(0))
     .addOption(new Option('--layout <order>', 'where arrays have their channels, if their shape does not tell').choices(['NCHW', 'NHWC']))
-    .option('--out <file>', 'where the page goes', 'evaluation.html')
+    .option('--out <file>', 'where the page goes (default: evaluation.html, in place of an earlier such page)')
     .option('--overwrite', 'replace that file where it is there already')
     .action(async (model: string, options: EvaluateCommandOptions) => {
       await exit(await runEvaluate(model, options, surroundings));

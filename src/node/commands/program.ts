@@ -1,7 +1,7 @@
 /** The command line: its commands and options, and what its errors and exit codes are. */
 
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { configure } from '../../runtime/settings.ts';
+import { configure, maxThreads } from '../../runtime/settings.ts';
 import { longestMessage, printable } from '../../runtime/text.ts';
 import { ruleNames } from '../../update/update-rules.ts';
 import { comparisonTable, runComparisons } from './bench.ts';
@@ -121,7 +121,7 @@ function buildProgram(
     .option('--batch <n>', 'images a step', integer(1))
     .option('--epochs <n>', 'passes over the training images', integer(1))
     .option('--time <seconds>', 'seconds of training; with --epochs, whichever comes first', positive)
-    .option('--seed <n>', 'seed of everything drawn at random (default: 0)', integer(0))
+    .option('--seed <n>', 'seed of everything drawn at random (default: 0)', seed)
     .option('--num-train <n>', 'train on the first n images only', integer(1))
     .option('--num-val <n>', 'validate on n images (default: 1000)', integer(1))
     .option('--num-test <n>', 'test on the first n images only', integer(1))
@@ -129,7 +129,7 @@ function buildProgram(
     .option('--split-seed <n>', 'draws the test images of data that have none (default: 0, whatever --seed is)', integer(0))
     .addOption(new Option('--layout <order>', 'where arrays have their channels, if their shape does not tell').choices(['NCHW', 'NHWC']))
     .addOption(new Option('--on-unreadable <what>', 'what a picture that cannot be read does').choices(['skip', 'error']))
-    .option('--threads <n>', 'threads that compute (default: one a core)', integer(1))
+    .option('--threads <n>', 'threads that compute (default: one a core)', threadCount)
     .option('--wide-simd', 'use vectors of twice the width where a test shows that they give the same bits (Node 24 and later)')
     .option('--relaxed-simd', 'multiply and add in one instruction, which other processors round otherwise (Node 22 and later)')
     .option('--out <folder>', 'where the results go', 'out')
@@ -206,8 +206,8 @@ function buildProgram(
     .option('--list', 'list the experiments with their questions, and run none')
     .option('--data <path>', "CIFAR-10's archive or folder (default: shapes, the procedural set)")
     .option('--out <folder>', 'where the results go (default: lab/ and the name)')
-    .option('--seed <n>', 'seed of everything drawn at random', integer(0), 0)
-    .option('--threads <n>', 'threads that compute (default: one a core)', integer(1))
+    .option('--seed <n>', 'seed of everything drawn at random', seed, 0)
+    .option('--threads <n>', 'threads that compute (default: one a core)', threadCount)
     .option('--quick', 'small sizes, in seconds: shows that it runs, and little more')
     .option('--check', 'exit code 1 where an expectation does not hold')
     .option('--overwrite', 'replace the results of an experiment in the output folder')
@@ -249,7 +249,7 @@ function buildProgram(
     .description('run one planned trial and write its result')
     .option('--out <folder>', "the search's folder", 'search')
     .option('--index <n>', 'which (default: SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX)', integer(0))
-    .option('--threads <n>', 'threads that compute (default: one a core)', integer(1))
+    .option('--threads <n>', 'threads that compute (default: one a core)', threadCount)
     .action(async ({ threads, ...options }: RunOptions & { threads?: number }) => {
       if (threads !== undefined) configure({ threads });
       exit(await runOne(options, trainOptions, surroundings));
@@ -287,9 +287,19 @@ function number(expected: string, accepts: (value: number) => boolean): (text: s
   };
 }
 
-function integer(min: number): (text: string) => number {
-  const read = number(`an integer >= ${min}`, (value) => Number.isSafeInteger(value) && value >= min);
+function integer(min: number, max: number = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  const expected = max === Number.MAX_SAFE_INTEGER ? `an integer >= ${min}` : `an integer from ${min} to ${max}`;
+  const read = number(expected, (value) => Number.isSafeInteger(value) && value >= min && value <= max);
   return (text) => read(/^\d+$/.test(text) ? text : '');
+}
+
+/** The weights are drawn from the seed, and the order of the images from the one after it. */
+function seed(text: string): number {
+  return integer(0, Number.MAX_SAFE_INTEGER - 1)(text);
+}
+
+function threadCount(text: string): number {
+  return integer(1, maxThreads)(text);
 }
 
 function integers(text: string): number[] {

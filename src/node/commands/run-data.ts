@@ -1,5 +1,6 @@
 /** The images of a run: what --data names, else CIFAR-10 where it is at hand, else the procedural set. */
 
+import { resolve } from 'node:path';
 import { makeShapes, prepareImages } from '../../data/index.ts';
 import type { PreparedImages } from '../../data/index.ts';
 import { printable } from '../../runtime/text.ts';
@@ -13,6 +14,8 @@ import type { RunSettings } from './run-settings.ts';
 export interface RunData extends PreparedImages {
   /** the data set's name */
   readonly name: string;
+  /** where it lies, from the root on; null for the procedural set, which lies nowhere */
+  readonly path: string | null;
   /** the name and where it came from */
   readonly source: string;
   /** files of a folder of pictures that hold none which can be used */
@@ -48,7 +51,7 @@ export async function loadRunData(
     const set = makeShapes({ seed: shapesSeed, numTrain: training + validation, numTest: test });
     const prepared = prepareImages(set, { numTraining: training, numValidation: validation, numTest: test, normalize });
     const why = path === null ? ' (no CIFAR-10 at hand: `tilegrad data cifar10` downloads it)' : '';
-    return { ...prepared, name: 'procedural shapes', source: `procedural shapes${why}`, unreadable: [] };
+    return { ...prepared, name: 'procedural shapes', path: null, source: `procedural shapes${why}`, unreadable: [] };
   }
   const { threads } = computing();
   const set = await loadDataSet(path, {
@@ -63,7 +66,7 @@ export async function loadRunData(
   if (validation === 0) {
     throw new DataFileError(`train: ${path} has ${training} training ${training === 1 ? 'image' : 'images'}, and none left to validate on`, path);
   }
-  return { ...prepared, name, source: `${name} from ${printable(path)}`, unreadable };
+  return { ...prepared, name, path: resolve(path), source: `${name} from ${printable(path)}`, unreadable };
 }
 
 /** Files that are named one by one; of more only the number is said. */

@@ -8,6 +8,7 @@ import { isProcessAlive, LockedError, takeLock } from './lock.ts';
 import { eventsName, logName } from './run-log.ts';
 import { UsageError } from './terminal.ts';
 import { makeFolder } from '../make-folder.ts';
+import { noFileAt } from '../no-file.ts';
 
 export const checkpointName = 'checkpoint.safetensors';
 /** What a run leaves in its folder, and its logs, which alone are nothing to go on from or to keep. */
@@ -24,8 +25,8 @@ export type FolderUse = 'fresh' | 'resume' | 'overwrite';
 /**
  * Makes the folder, locks it, and clears away what killed runs left half written; the function that comes back unlocks
  * it. Better now than after an hour of training, it rejects with DataFileError where the folder cannot be written to,
- * another run has it, or a folder lies where one of its files is to go, and with UsageError where it holds a run's
- * results (own) and use is fresh, or foreign ones.
+ * another run has it, or a folder, pipe or device lies where one of its files is to go, and with UsageError where it
+ * holds a run's results (own) and use is fresh, or foreign ones.
  */
 export async function openRunFolder(
   out: string, use: FolderUse, own: readonly string[] = runResults, foreign: readonly string[] = [],
@@ -39,7 +40,7 @@ export async function openRunFolder(
     throw new DataFileError(`cannot write to the output folder ${out}: ${whyNot(error)}`, out, error);
   }
   try {
-    await refuseFolders(out, [...runFiles, ...own]);
+    await refuseNoFiles(out, [...runFiles, ...own]);
     for (const name of [...runFiles, ...own]) {
       await removeTemporaries(join(out, name), async (pid) => !(await isProcessAlive(pid)));
     }
@@ -51,16 +52,26 @@ export async function openRunFolder(
   }
 }
 
-/** Removes what an earlier run left, so that its results never lie beside the checkpoint of this one. */
-export async function clearRunFolder(out: string): Promise<void> {
-  for (const name of runFiles) await rm(join(out, name), { force: true });
+/**
+ * Removes what an earlier run left, so that its results never lie beside the checkpoint of this one, which is about to
+ * be written. The earlier checkpoint stays for that one to replace: if it cannot be, there is still one to go on from.
+ * Rejects with DataFileError.
+ */
+export async function makeWay(out: string): Promise<void> {
+  await refuseNoFiles(out, runFiles);
+  for (const path of runFiles.filter((name) => name !== checkpointName).map((name) => join(out, name))) {
+    await rm(path, { force: true }).catch((error: unknown) => {
+      throw new DataFileError(`cannot remove ${path} of an earlier run: ${explainSystemError(error)}`, path, error);
+    });
+  }
 }
 
-/** No file can replace a folder: better known before anything is cleared away, and before an hour of training. */
-async function refuseFolders(out: string, names: readonly string[]): Promise<void> {
+/** No file replaces a folder, or may a device: better known before anything is cleared away or an hour is trained. */
+async function refuseNoFiles(out: string, names: readonly string[]): Promise<void> {
   for (const path of names.map((name) => join(out, name))) {
-    if (!(await lstat(path).then((found) => found.isDirectory(), () => false))) continue;
-    throw new DataFileError(`${path} is a folder, and a file of that name is to be written: move it away, or --out names another folder`, path);
+    const kind = await noFileAt(path);
+    if (kind === null) continue;
+    throw new DataFileError(`${path} is ${kind}, and a file of that name is to be written: move it away, or --out names another folder`, path);
   }
 }
 

@@ -68,10 +68,18 @@ export class RunLog {
   #flushedAt: number = performance.now();
   #writing: Promise<void> = Promise.resolve();
   #failure: string | null = null;
+  /** nothing may be written yet: another run's log may lie there */
+  #held: boolean;
 
-  private constructor(folder: string, tensorboard: boolean) {
+  private constructor(folder: string, tensorboard: boolean, held: boolean) {
     this.#folder = folder;
     this.#tensorboard = tensorboard;
+    this.#held = held;
+  }
+
+  /** The log of a run that begins in a folder. Until `begin` is called nothing is written there, and all is kept. */
+  static held(folder: string, tensorboard: boolean): RunLog {
+    return new RunLog(folder, tensorboard, true);
   }
 
   /**
@@ -88,7 +96,15 @@ export class RunLog {
       .filter((entry): entry is LogEntry => entry !== null && entry.iteration <= iterations);
     if (before !== '') await atomicWriteFile(path, kept.map(lineOf).join(''));
     if (tensorboard) await atomicWriteFile(join(folder, eventsName), encodeEvents(kept.map(eventOf)));
-    return new RunLog(folder, tensorboard);
+    return new RunLog(folder, tensorboard, false);
+  }
+
+  /** Writes what a held log has so far, and from now on what comes. Never rejects, as flush. */
+  begin(): Promise<void> {
+    if (!this.#held) return this.#writing;
+    this.#held = false;
+    if (this.#tensorboard) void this.#write(() => atomicWriteFile(join(this.#folder, eventsName), encodeEvents([])));
+    return this.flush();
   }
 
   /** True where a line is due at an iteration at which accuracy is not measured. */
@@ -109,15 +125,21 @@ export class RunLog {
 
   /** Writes what there is; never rejects, `done` tells what went wrong. */
   flush(): Promise<void> {
+    if (this.#held) return this.#writing;
     this.#flushedAt = performance.now();
     const entries = this.#pending;
     this.#pending = [];
-    this.#writing = this.#writing.then(async () => {
-      if (entries.length === 0 || this.#failure !== null) return;
+    return this.#write(async () => {
+      if (entries.length === 0) return;
       await appendPlainFile(join(this.#folder, logName), entries.map(lineOf).join(''));
       if (!this.#tensorboard) return;
       await appendPlainFile(join(this.#folder, eventsName), encodeEvents(entries.map(eventOf), { begin: false }));
-    }).catch((error: unknown) => {
+    });
+  }
+
+  /** Queues a write behind those under way; after a failure nothing is written any more. */
+  #write(write: () => Promise<void>): Promise<void> {
+    this.#writing = this.#writing.then(() => (this.#failure === null ? write() : undefined)).catch((error: unknown) => {
       this.#failure = `${logName} is incomplete: ${explainSystemError(error)}`;
     });
     return this.#writing;

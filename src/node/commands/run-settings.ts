@@ -38,8 +38,10 @@ export interface TrainOptions extends NetworkOptions {
 export interface RunSettings extends Recipe {
   readonly recipe: string;
   readonly seed: number;
-  /** a path, 'shapes' for the procedural set, or null for whatever is at hand */
+  /** a path, 'shapes' for the procedural set, or null for whatever is at hand, as long as nothing has been loaded */
   readonly data: string | null;
+  /** what was found there; null before, and in runs of earlier versions */
+  readonly trainedOn: { readonly name: string; readonly classNames: readonly string[] } | null;
   readonly numVal: number | null;
   readonly numTest: number | null;
   /** side that pictures of a folder are brought to; null for 32 */
@@ -64,6 +66,7 @@ export function settingsFromOptions(options: TrainOptions): RunSettings {
     time: limited ? (options.time ?? null) : recipe.time,
     seed: options.seed ?? 0,
     data: options.data === undefined || options.data === 'shapes' ? (options.data ?? null) : resolve(options.data),
+    trainedOn: null,
     numTrain: options.numTrain ?? recipe.numTrain,
     numVal: options.numVal ?? null,
     numTest: options.numTest ?? null,
@@ -98,7 +101,7 @@ async function hasDiverged(out: string): Promise<boolean> {
 
 /** What runs had before there were these settings. */
 const lateSettings: Partial<RunSettings> = {
-  size: null, splitSeed: 0, layout: null, onUnreadable: 'skip', crop: 1, jitter: 0, cutout: 0, mixup: 0,
+  trainedOn: null, size: null, splitSeed: 0, layout: null, onUnreadable: 'skip', crop: 1, jitter: 0, cutout: 0, mixup: 0,
 };
 
 /**
@@ -116,6 +119,7 @@ export function checkResumedSettings(stored: unknown, options: TrainOptions): Ru
     ['epochs', 'time', 'numTrain', 'numVal', 'numTest', 'size'].every((name) => /number|object/.test(typeof saved[name])) &&
     [null, 'NCHW', 'NHWC'].includes(saved.layout as string | null) &&
     modelNames.includes(saved.model as string) &&
+    (saved.trainedOn === null || isTrainedOn(saved.trainedOn)) &&
     isRecord(saved.network) &&
     isRecord(saved.optimConfig);
   if (!fits) throw new RangeError(`the run in ${options.out} has settings that this version cannot read`);
@@ -127,4 +131,9 @@ export function checkResumedSettings(stored: unknown, options: TrainOptions): Ru
     time: options.time ?? settings.time,
     optimConfig: { ...settings.optimConfig, ...(options.lr === undefined ? {} : { learningRate: options.lr }) },
   };
+}
+
+function isTrainedOn(value: unknown): boolean {
+  if (!isRecord(value) || typeof value.name !== 'string' || !Array.isArray(value.classNames)) return false;
+  return value.classNames.every((name) => typeof name === 'string');
 }

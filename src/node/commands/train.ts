@@ -3,7 +3,7 @@
 import { ready } from '../../kernels/status.ts';
 import type { Network } from '../../models/index.ts';
 import { DivergenceError, Solver } from '../../train/index.ts';
-import type { EpochReport, Progress } from '../../train/index.ts';
+import type { CheckpointStore, EpochReport, Progress } from '../../train/index.ts';
 import { CheckpointFile, readCheckpoint, settingsKey } from './checkpoint-file.ts';
 import { accuracyOf, predict } from './evaluation.ts';
 import { parameterCount, percent, writeOutputs } from './outputs.ts';
@@ -13,8 +13,9 @@ import { backendLine, refusals } from './info.ts';
 import { loadRunData, unreadableLines } from './run-data.ts';
 import type { RunData } from './run-data.ts';
 import { RunLog } from './run-log.ts';
-import { checkpointName, clearRunFolder, openRunFolder } from './run-folder.ts';
+import { checkpointName, makeWay, openRunFolder } from './run-folder.ts';
 import { solverOptions, whitenFirstLayer } from './run-solver.ts';
+import { refuseMissingData, refuseOtherClasses, withData } from './same-data.ts';
 import { checkResumedSettings, checkResumeOptions, settingsFromOptions } from './run-settings.ts';
 import type { RunSettings, TrainOptions } from './run-settings.ts';
 import { interruptExitCode, interruptible } from './terminal.ts';
@@ -22,6 +23,8 @@ import type { Surroundings } from './terminal.ts';
 
 /** Milliseconds from one checkpoint to the next inside an epoch. */
 const checkpointInterval = 30_000;
+
+const nothingSaved = 'stopped before the first step: there was nothing to save';
 
 /** Fewer steps an epoch than this are worth a word where nobody chose the batches. */
 const fewSteps = 5;
@@ -47,7 +50,7 @@ export async function runTrain(options: TrainOptions, surroundings: Surroundings
       await train(options, surroundings, line, interrupt.signal);
     } catch (error) {
       if (error !== interrupt.signal.reason) throw error;
-      line.print('stopped before the first step: there was nothing to save');
+      line.print(nothingSaved);
     } finally {
       await closeFolder();
     }
@@ -64,10 +67,10 @@ async function train(
 ): Promise<void> {
   const { out } = options;
   const checkpoint = options.resume === true ? await readCheckpoint(out) : null;
-  const settings =
-    checkpoint === null ? settingsFromOptions(options) : checkResumedSettings(checkpoint.settings, options);
+  const given = checkpoint === null ? settingsFromOptions(options) : checkResumedSettings(checkpoint.settings, options);
+  if (checkpoint !== null) await refuseMissingData(out, given);
   const threads = ready();
-  const data = await loadRunData(settings, surroundings.env, {
+  const data = await loadRunData(given, surroundings.env, {
     signal, onProgress: (done, total) => line.show(() => `reading pictures ${done}/${total}`),
   });
   line.clear();
@@ -77,6 +80,8 @@ async function train(
     `${count(data.yTest)} test images`,
   );
   for (const text of unreadableLines(data.unreadable)) line.print(text);
+  if (checkpoint !== null) await refuseOtherClasses(out, given, data);
+  const settings = withData(given, data);
   // The threads start while the data load.
   await threads;
   const network = buildNetwork(settings, data.XTrain.shape.slice(1), data.classNames.length, settings.seed);
@@ -92,7 +97,15 @@ async function train(
   signal.throwIfAborted();
 
   // A run that goes on from a checkpoint finds the log's lines up to there.
-  const file = new CheckpointFile(out, () => log.flush());
+  const file = new CheckpointFile(out, () => log.flush(), checkpoint === null ? () => makeWay(out) : null);
+  // What an earlier run left is kept until this one has a step to keep, and has shown that it learns.
+  const store: CheckpointStore = {
+    async write(name, bytes) {
+      if (solver.iteration === 0) return;
+      await file.write(name, bytes);
+      await log.begin();
+    },
+  };
   let shown = 0;
   let savedAt = performance.now();
   let latest: Progress | null = null;
@@ -116,17 +129,16 @@ async function train(
     line.update({ ...progress, ...(settings.time === null ? {} : { iterations: null, numEpochs: null }), measuring });
     latest = progress;
     if (!measuring && RunLog.isDue(iteration)) writeLog();
-    if (performance.now() - savedAt < checkpointInterval || file.busy) return;
+    if (performance.now() - savedAt < checkpointInterval || file.busy || solver.valAccHistory.length === 0) return;
     savedAt = performance.now();
     void file.write(checkpointName, solver.checkpoint()).catch(() => undefined);
   };
   const solver: Solver = new Solver(network, data, {
     ...solverOptions(settings, { mean: data.mean, std: data.std }), onProgress, onEpoch, checkpointName,
-    checkpointStore: file,
+    checkpointStore: store,
     checkpointMetadata: { [settingsKey]: JSON.stringify(settings) },
   });
   if (checkpoint === null) {
-    await clearRunFolder(out);
     // Part of the training, so it counts in its time.
     solver.trainSeconds = whitenFirstLayer(network, settings, data.XTrain);
   } else {
@@ -136,7 +148,9 @@ async function train(
     const reached = reachedLimit(solver, settings);
     if (reached !== null) line.print(reached);
   }
-  const log = await RunLog.open(out, solver.iteration, options.tensorboard === true);
+  const tensorboard = options.tensorboard === true;
+  const log = checkpoint === null
+    ? RunLog.held(out, tensorboard) : await RunLog.open(out, solver.iteration, tensorboard);
   const finish = async (reason: string): Promise<void> => {
     const incomplete = await log.done();
     if (incomplete !== null) line.print(incomplete);
@@ -150,6 +164,7 @@ async function train(
       );
     }
     if (solver.iteration > 0) await report({ solver, network, data, settings, reason, out, line });
+    else line.print(nothingSaved);
   };
   let reason: string;
   try {
@@ -159,7 +174,7 @@ async function train(
     if (!(error instanceof DivergenceError)) throw error;
     const lower = `--lr ${Number((settings.optimConfig.learningRate / 10).toPrecision(2))}`;
     if (solver.valAccHistory.length === 0) {
-      throw new Error(`${error.message}. Nothing was learnt and nothing is kept: try ${lower}`, { cause: error });
+      throw new Error(`${error.message}. Nothing was learnt and nothing of it is kept: try ${lower}`, { cause: error });
     }
     await finish('diverged');
     const kept = `The best network so far is kept in ${out}: --resume ${lower} goes on from the last checkpoint`;
@@ -198,11 +213,13 @@ async function report({ solver, network, data, settings, reason, out, line }: Fi
   const testAccuracy = accuracyOf(predictions.classes, data.yTest);
   const valAccuracy = solver.valAccHistory.length > 0 ? solver.bestValAcc : solver.checkAccuracy(data.XVal, data.yVal);
   const imagesPerSecond = (solver.iteration * Math.min(settings.batchSize, data.yTrain.length)) / solver.trainSeconds;
+  // The classes are in the report already, a row and a column each.
+  const { trainedOn: _, ...shown } = settings;
   const path = await writeOutputs(out, {
     network, data, predictions, valAccuracy, testAccuracy, imagesPerSecond,
     lossHistory: solver.lossHistory, trainAccHistory: solver.trainAccHistory, valAccHistory: solver.valAccHistory,
     accuracyEpochs: accuracyEpochs(solver), trainSeconds: solver.trainSeconds, seed: settings.seed, settings,
-    config: { ...settings, data: data.source, network: network.config, backend: backendLine() },
+    config: { ...shown, data: data.source, network: network.config, backend: backendLine() },
     complete: reason === 'finished' || reason === 'timeLimit', stopReason: reason,
   });
   line.print(
