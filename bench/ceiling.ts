@@ -8,8 +8,8 @@
  * by each thread then: for networks a and f it is no bound.
  */
 
-import { parseArgs } from 'node:util';
 import { formatMilliseconds, formatTable } from '../src/node/commands/table.ts';
+import { parseArgs } from './support/arguments.ts';
 import { announce, numberOption, pick } from './support/command-line.ts';
 import { callsOf, LoneThreads } from './support/lone-kernels.ts';
 import { networkKeys, networks } from './support/networks.ts';
