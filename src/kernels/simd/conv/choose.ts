@@ -171,9 +171,9 @@ export function takesBlocks(x: FloatArray, g: ConvGeometry): boolean {
 }
 
 /** Bytes of transformed tiles that a Winograd task works on at a time: what stays in the second-level cache. */
-export const winogradChunkBytes: number = 320 * 1024;
+export const winogradChunkBytes: number = 384 * 1024;
 /** Fewest tiles of a chunk, so that a transformed filter that was fetched is used often enough. */
-export const winogradLeastTiles = 16;
+export const winogradLeastTiles = 20;
 export const winogradGradientLeastTiles = 32;
 /**
  * Filters for each tile of a group from which there are half as many groups, in two parts each: their sums are larger

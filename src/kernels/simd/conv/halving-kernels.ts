@@ -172,12 +172,11 @@ function emitForward(
     f.call(gather, leading(withInput), firstRow, lastRow, s.scratch);
 
     const m = f.let(s.scratch.add(s.mOffset));
-    const together = tilesTogether(kernels);
-    const tileBlocks = f.let(lastRow.sub(firstRow).mul(s.tilesX).add(together - 1).shrU(Math.log2(together)));
+    const tiles = f.let(lastRow.sub(firstRow).mul(s.tilesX));
     const filterBlocks = f.let(s.filters.shrU(3));
     const [vAt, mAt] = [f.let(s.scratch), f.let(m)];
     eachPoint(f, (kinds) => {
-      f.call(product, vAt, s.u, mAt, kinds.mul(s.channels), filterBlocks, tileBlocks, s.groupBytes);
+      f.call(product, vAt, s.u, mAt, kinds.mul(s.channels), filterBlocks, tiles, s.groupBytes);
       f.increase(vAt, s.vPointBytes);
       f.increase(s.u, s.uPointBytes);
       f.increase(mAt, s.mPointBytes);
@@ -212,12 +211,11 @@ function emitInputGradient(
     const unusedSums = f.let(temporary.add(halvingTemporaryPixels * bytes));
     f.call(gather, leading(halvingSizes), s.dout, firstRow, lastRow, s.scratch, unusedSums);
 
-    const together = tilesTogether(kernels);
-    const tileBlocks = f.let(lastRow.sub(firstRow).mul(s.tilesX).add(together - 1).shrU(Math.log2(together)));
+    const tiles = f.let(lastRow.sub(firstRow).mul(s.tilesX));
     const channelBlocks = f.let(s.channels.shrU(3));
     const [vAt, zAt] = [f.let(s.scratch), f.let(s.scratch.add(s.mOffset))];
     eachPoint(f, (kinds) => {
-      f.call(product, zAt, s.u, vAt, s.filters, kinds.mul(channelBlocks), tileBlocks, s.groupBytes);
+      f.call(product, zAt, s.u, vAt, s.filters, kinds.mul(channelBlocks), tiles, s.groupBytes);
       f.increase(vAt, s.vPointBytes);
       f.increase(s.u, s.uPointBytes);
       f.increase(zAt, s.mPointBytes);

@@ -6,16 +6,21 @@
  */
 
 import {
-  constant, defineFunction, type FunctionReference, load, loadSplat, type Local, multiplyAdd,
+  type Body, constant, defineFunction, type FunctionReference, load, loadSplat, type Local, multiplyAdd, type Value,
 } from '../../../wasm/index.ts';
 import type { KernelForm } from '../../team/part.ts';
 import type { KernelBuilder } from '../kernel.ts';
 import { least } from '../vectors.ts';
 import { pixelShape, zero } from './winograd-transforms.ts';
 
-/** Tiles that a product takes together, a power of 2. */
+/** Tiles of which the arrays have room for whole blocks, a power of 2: the last of such a block may be missing. */
 export function tilesTogether({ wide }: Pick<KernelForm, 'wide'>): number {
   return wide ? 8 : 4;
+}
+
+/** Tiles that a product best takes together. */
+export function tilesBest({ wide }: Pick<KernelForm, 'wide'>): number {
+  return wide ? 8 : 5;
 }
 
 /**
@@ -26,69 +31,95 @@ export function tilesTogether({ wide }: Pick<KernelForm, 'wide'>): number {
 const chainDepth = 64;
 
 /**
- * product(v, u, m, channels, filterBlocks, tileBlocks, groupBytes): M = V U at one point, V (channel group, tile)
+ * Shares tiles among register tiles of five and four, as few of four as there can be: 13 are 5 + 4 + 4. Where there
+ * are too few for that (1, 2, 3, 6, 7, 11) the last of four is filled up. Five are 7 loads for 10 products where four
+ * are 6 for 8, which tells where another thread of the same core, or another machine on it, keeps the loads busy.
+ */
+function shareTiles(f: Body, tiles: Value, fours: Local, fives: Local): void {
+  f.set(fours, constant('i32', 5).sub(tiles.remU(5)).remU(5));
+  const left = f.let(tiles.sub(fours.shl(2)));
+  f.if(left.lt(0), () => {
+    f.set(fours, tiles.add(3).shrU(2));
+    f.set(fives, 0);
+  }, () => f.set(fives, left.divU(5)));
+}
+
+/**
+ * product(v, u, m, channels, filterBlocks, tiles, groupBytes): M = V U at one point, V (channel group, tile)
  * pixels, U (filter block, channel, 8), M (filter group, tile) pixels.
  */
 export function emitTileProduct(kernels: KernelBuilder): FunctionReference {
   const { module, relaxed, wide } = kernels;
   const { lanes, bytes } = pixelShape(kernels);
-  const tiles = tilesTogether(kernels);
-  return defineFunction(module, `f32_tile_product_${tiles}x8__simd128`, new Array<'i32'>(7).fill('i32'), [], (
-    f, v, u, m, channels, filterBlocks, tileBlocks, groupBytes,
+  const together = tilesTogether(kernels);
+  const parameters = new Array<'i32'>(7).fill('i32');
+  return defineFunction(module, `f32_tile_product_${together}x8__simd128`, parameters, [], (
+    f, v, u, m, channels, filterBlocks, tiles, groupBytes,
   ) => {
     const [vBlock, vAt, uAt, mAt, blocks, left, chain] = f.locals('i32', 7);
-    const sums = f.locals('f32x4', 2 * tiles);
+    const sums = f.locals('f32x4', 2 * (together + 1));
     const [b0, b1, a] = f.locals('f32x4', 3);
-    const addChannel = (lane: number): void => {
+    const addChannel = (count: number, lane: number): void => {
       // Never so, but a branch that would change the sums keeps this channel's loads behind the products of the one
       // before: the engines of Node 20 and 22 make all loads of a group first otherwise, more than they have registers.
-      if (lane > 0 && !wide) f.if(chain.lt(0), () => sums.forEach((sum) => f.set(sum, zero)));
+      if (lane > 0 && !wide) f.if(chain.lt(0), () => sums.slice(0, 2 * count).forEach((sum) => f.set(sum, zero)));
       f.set(b0, load('f32x4', uAt, lane * 32));
       f.set(b1, load('f32x4', uAt, lane * 32 + 16));
       // The engine computes an address for every offset of a splat that is new in the loop: all lanes share these.
       const at = lane === 0 ? vAt : f.let(vAt.add(4 * lane));
-      for (let tile = 0; tile < tiles; tile++) {
+      for (let tile = 0; tile < count; tile++) {
         f.set(a, loadSplat('f32x4', at, tile * bytes));
         f.set(sums[2 * tile], multiplyAdd(a, b0, sums[2 * tile], relaxed));
         f.set(sums[2 * tile + 1], multiplyAdd(a, b1, sums[2 * tile + 1], relaxed));
       }
     };
-    const blockBytes = f.let(channels.add(lanes - 1).and(-lanes).shl(5));
-    f.countdown(filterBlocks, () => {
-      f.set(vBlock, v);
-      f.set(mAt, m);
-      f.set(blocks, tileBlocks);
+    const addBlocks = (count: number): void => {
+      const own = sums.slice(0, 2 * count);
       f.countdown(blocks, () => {
         f.set(vAt, vBlock);
         f.set(uAt, u);
         f.set(left, channels);
         f.doWhile(() => {
           const later = f.let(left.lt(channels));
-          sums.forEach((sum) => f.set(sum, zero));
+          own.forEach((sum) => f.set(sum, zero));
           f.set(chain, least(left, constant('i32', chainDepth)));
           f.set(left, left.sub(chain));
           const groups = f.let(chain.shrU(Math.log2(lanes)));
           f.repeat(groups, () => {
-            for (let lane = 0; lane < lanes; lane++) addChannel(lane);
+            for (let lane = 0; lane < lanes; lane++) addChannel(count, lane);
             f.increase(vAt, groupBytes);
             f.increase(uAt, 32 * lanes);
           });
           f.set(chain, chain.and(lanes - 1));
           f.repeat(chain, () => {
-            addChannel(0);
+            addChannel(count, 0);
             f.increase(vAt, 4);
             f.increase(uAt, 32);
           });
           // a pair has one address: with another for its second vector the engine would join nothing here
           const second = wide ? mAt : f.let(mAt.add(groupBytes));
-          const places = sums.map((_, i): [Local, number] =>
+          const places = own.map((_, i): [Local, number] =>
             i % 2 === 0 ? [mAt, (i >> 1) * bytes] : [second, (i >> 1) * bytes + (wide ? 16 : 0)]);
-          f.if(later, () => sums.forEach((sum, i) => f.set(sum, sum.add(load('f32x4', ...places[i])))));
-          sums.forEach((sum, i) => f.store(places[i][0], sum, places[i][1]));
+          f.if(later, () => own.forEach((sum, i) => f.set(sum, sum.add(load('f32x4', ...places[i])))));
+          own.forEach((sum, i) => f.store(places[i][0], sum, places[i][1]));
         }, () => left.gt(0));
-        f.increase(vBlock, tiles * bytes);
-        f.increase(mAt, tiles * bytes);
+        f.increase(vBlock, count * bytes);
+        f.increase(mAt, count * bytes);
       });
+    };
+    const blockBytes = f.let(channels.add(lanes - 1).and(-lanes).shl(5));
+    const [small, large] = f.locals('i32', 2);
+    if (wide) f.set(small, tiles.add(together - 1).divU(together));
+    else shareTiles(f, tiles, small, large);
+    f.countdown(filterBlocks, () => {
+      f.set(vBlock, v);
+      f.set(mAt, m);
+      if (!wide) {
+        f.set(blocks, large);
+        f.if(blocks, () => addBlocks(together + 1));
+      }
+      f.set(blocks, small);
+      f.if(blocks, () => addBlocks(together));
       f.increase(u, blockBytes);
       f.increase(m, groupBytes.mul(8 / lanes));
     });

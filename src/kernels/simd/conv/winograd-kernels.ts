@@ -114,12 +114,12 @@ function emitGather(kernels: KernelBuilder, strip: FunctionReference, taps: Taps
 }
 
 /**
- * imageProduct(v, u, m, filterBlocks, tileBlocks, groupBytes): the same for an image's three channels, whose filters
+ * imageProduct(v, u, m, filterBlocks, tiles, groupBytes): the same for an image's three channels, whose filters
  * stay in registers: a fifth faster, but not for pairs of vectors, of which there are too many.
  */
 function emitImageProduct({ module, relaxed }: KernelBuilder): FunctionReference {
   return defineFunction(module, 'f32_winograd_gemm_3_channels__simd128', new Array<'i32'>(6).fill('i32'), [], (
-    f, v, u, m, filterBlocks, tileBlocks, groupBytes,
+    f, v, u, m, filterBlocks, tiles, groupBytes,
   ) => {
     const [vAt, first, second, left] = f.locals('i32', 4);
     const filters = f.locals('f32x4', 6);
@@ -129,7 +129,7 @@ function emitImageProduct({ module, relaxed }: KernelBuilder): FunctionReference
       f.set(vAt, v);
       f.set(first, m);
       f.set(second, m.add(groupBytes));
-      f.set(left, tileBlocks);
+      f.set(left, tiles.add(3).shrU(2));
       f.countdown(left, () => {
         for (let tile = 0; tile < 4; tile++) {
           sums.forEach((sum) => f.set(sum, zero));
@@ -208,17 +208,16 @@ function emitForward(
     f.call(pad, v, points, s.channelGroups, s.groupBytes, s.vPointBytes, lastRow.sub(firstRow).mul(s.tilesX));
 
     const m = f.let(v.add(s.mOffset));
-    const together = tilesTogether(kernels);
-    const tileBlocks = f.let(lastRow.sub(firstRow).mul(s.tilesX).add(together - 1).shrU(Math.log2(together)));
+    const tiles = f.let(lastRow.sub(firstRow).mul(s.tilesX));
     const [vAt, uAt, mAt, point] = f.locals('i32', 4);
     f.set(vAt, v);
     f.set(uAt, s.u.add(block.mul(s.channelGroups).mul(32 * shape.lanes)));
     f.set(mAt, m);
     f.set(point, points);
     f.countdown(point, () => {
-      const any = (): void => f.call(product, vAt, uAt, mAt, s.channels, blocks, tileBlocks, s.groupBytes);
+      const any = (): void => f.call(product, vAt, uAt, mAt, s.channels, blocks, tiles, s.groupBytes);
       if (kernels.wide) any();
-      else f.if(s.channels.eq(3), () => f.call(imageProduct, vAt, uAt, mAt, blocks, tileBlocks, s.groupBytes), any);
+      else f.if(s.channels.eq(3), () => f.call(imageProduct, vAt, uAt, mAt, blocks, tiles, s.groupBytes), any);
       f.increase(vAt, s.vPointBytes);
       f.increase(uAt, s.uPointBytes);
       f.increase(mAt, s.mPointBytes);

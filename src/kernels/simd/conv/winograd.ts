@@ -11,7 +11,7 @@ import {
 } from './choose.ts';
 import { epilogueTable } from './epilogue.ts';
 import { keptFilters } from './kept-filters.ts';
-import { tilesTogether } from './tile-product.ts';
+import { tilesBest, tilesTogether } from './tile-product.ts';
 import { gradientTileShape, type Taps, type TileShape, tileShape } from './winograd-algebra.ts';
 import { windowBytes, winogradFilters } from './winograd-filter-kernels.ts';
 import { winogradGradient, winogradReduce } from './winograd-gradient-kernels.ts';
@@ -43,9 +43,9 @@ function pointBytes(bytes: number): number {
 type Chunks = { readonly [Name in keyof typeof chunkSizes | 'chunks' | 'scratchBytes']: number };
 
 /**
- * together: tiles that are filled up with zeros to be a whole block, so that chunks of 13 would cost as much as those
- * of 16. Where there are at least four chunks they are made smaller for it: 100 images of 4x4, 32 -> 64 channels, take
- * 0.85 of the time, of 8x8, 32 -> 32, 0.92.
+ * together: tiles of a block, of which a chunk should have whole ones. Where there are at least four chunks they are
+ * made smaller for it: 100 images of 4x4, 32 -> 64 channels, take 0.85 of the time, of 8x8, 32 -> 32, 0.92 (with blocks
+ * of 4).
  */
 function cut(
   p: Problem, tile: TileShape, leastTiles: number, wantedTasks: number = leastTasks, together: number = 1,
@@ -63,7 +63,7 @@ function cut(
   const tasks = Math.max(1, Math.min(wantedTasks, Math.floor(rows * tilesX / winogradTaskTiles)));
   const mostRows = Math.max(1, Math.min(Math.floor(tiles / tilesX), Math.ceil(rows / tasks)));
   let wholeRows = together;
-  while (wholeRows > 1 && (wholeRows / 2 * tilesX) % together === 0) wholeRows /= 2;
+  while (wholeRows % 2 === 0 && (wholeRows / 2 * tilesX) % together === 0) wholeRows /= 2;
   const isCut = mostRows > wholeRows && mostRows * 3 < rows;
   const rowsPerTask = isCut ? mostRows - mostRows % wholeRows : mostRows;
 
@@ -87,7 +87,7 @@ function cut(
  * they meet. 16 -> 32 channels on 8x8 pixels, 100 images, take 0.94 of their time in ten chunks as in nine.
  */
 function cutEvenly(p: Problem, tile: TileShape): Chunks {
-  const cutInto = (tasks: number): Chunks => cut(p, tile, winogradLeastTiles, tasks, tilesTogether(form()));
+  const cutInto = (tasks: number): Chunks => cut(p, tile, winogradLeastTiles, tasks, tilesBest(form()));
   const chunks = cutInto(leastTasks);
   const whole = Math.round(p.batch * chunks.tilesY / chunks.rowsPerTask); // a last one may be nearly empty
   return whole > leastTasks && whole % 2 === 1 ? cutInto(whole + 1) : chunks;
