@@ -52,7 +52,7 @@ function run(command: string, args: readonly string[], folder: string): string {
 function time(folder: string, name: string, side: Side): void {
   const [script, which] = name === 'steps' ? ['bench/steps.ts', []] : ['bench/kernels.ts', [name]];
   const options = ['--ways', values.ways, '--time', values.time, '--save'];
-  const said = run(process.execPath, ['--import', 'tsx', script, ...which, ...options], folder);
+  const said = run(process.execPath, [...process.execArgv, script, ...which, ...options], folder);
   const file = join(folder, said.match(/saved (\S+)/)![1]);
   const { results } = JSON.parse(readFileSync(file, 'utf8')) as { results: Row[] | { kernels: Row[] } };
   rmSync(file);
