@@ -32,7 +32,7 @@ describe('the command lines of the benches', () => {
     expect(programs.length).toBeGreaterThan(10);
     for (const name of programs) {
       const source = readFileSync(join(bench, name), 'utf8');
-      expect([name, source]).toEqual([name, expect.stringContaining("import { parseArgs } from './support/arguments.ts';")]);
+      expect([name, source]).toEqual([name, expect.stringContaining("parseArgs } from './support/arguments.ts';")]);
       expect([name, headOf(source)]).toEqual([name, expect.stringMatching(/^(npm run|npx tsx) [^]+\.$/)]);
     }
     expect(headOf('/**\n * one\n *\n *   two\n */\nconst three = 3;\n')).toBe('one\n\n  two');
@@ -42,8 +42,17 @@ describe('the command lines of the benches', () => {
     const help = start('bench/steps.ts', '--help');
     expect([help.status, help.stderr]).toEqual([0, '']);
     expect(help.stdout).toMatch(/^npm run bench:steps -- \[a\] [^]*js where it does not take minutes\.\n$/);
-    const wrong = start('bench/steps.ts', '--round', '3');
-    expect([wrong.status, wrong.stdout]).toEqual([2, '']);
-    expect(wrong.stderr.trimEnd().split('\n')).toEqual([expect.stringMatching(/^bench: .*--round.* \(--help says what there is\)$/)]);
+    const refused: ReadonlyArray<readonly [line: string, ...argv: string[]]> = [
+      ['bench: .*--round.*', 'bench/steps.ts', '--round', '3'],
+      ['bench: --rounds must be a number from 1 to 100, got 0', 'bench/steps.ts', '--rounds', '0'],
+      ['bench: unknown network "z", there are .*', 'bench/steps.ts', 'z'],
+      ['bench: name the commit to compare with', 'bench/compare.ts'],
+      ['tune: --window must be 3 or 5', 'bench/tune.ts', '--window', '4'],
+    ];
+    for (const [line, ...argv] of refused) {
+      const { status, stdout, stderr } = start(...argv);
+      expect([status, stdout]).toEqual([2, '']);
+      expect(stderr.trimEnd().split('\n')).toEqual([expect.stringMatching(new RegExp(`^${line} \\(--help says what there is\\)$`))]);
+    }
   });
 });
