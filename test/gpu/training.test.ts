@@ -173,7 +173,9 @@ describe('trainOnDevice', () => {
     const bad = fakeGpu();
     const { net: other, training: spoilt } = await start(bad);
     await spoilt.step(x, y);
-    for (const buffer of bad.alive) new Float32Array((buffer as unknown as { bytes: Uint8Array<ArrayBuffer> }).bytes.buffer).fill(NaN);
+    for (const buffer of bad.alive as Iterable<{ bytes: Uint8Array<ArrayBuffer> }>) {
+      new Float32Array(buffer.bytes.buffer).fill(NaN);
+    }
     await expect(spoilt.close()).rejects.toThrow('the loss became NaN');
     expect(bad.alive.size).toBe(0);
     await nn.sequential(other).compile().fit(x, y);
