@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { formatMilliseconds, formatTable } from '../src/node/commands/table.ts';
 import { families } from './kernels/index.ts';
-import { parseArgs } from './support/arguments.ts';
+import { ArgumentError, parseArgs } from './support/arguments.ts';
 import { announce, numberOption, pick } from './support/command-line.ts';
 import { median } from './support/timing.ts';
 
@@ -25,7 +25,7 @@ const { values, positionals: [commit, ...given] } = parseArgs({
     rounds: { type: 'string', default: '3' }, margin: { type: 'string', default: '5' },
   },
 });
-if (commit === undefined) throw new RangeError('bench: name the commit to compare with');
+if (commit === undefined) throw new ArgumentError('bench: name the commit to compare with');
 const rounds = numberOption('rounds', values.rounds, 1, 100);
 const margin = numberOption('margin', values.margin, 0, 1000) / 100;
 const names = pick('bench', given, [...Object.keys(families), 'steps']);

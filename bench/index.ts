@@ -11,7 +11,7 @@ import { ready } from '../src/kernels/status.ts';
 import { comparisonTable } from '../src/node/commands/bench.ts';
 import { backendLine } from '../src/node/commands/info.ts';
 import { batchnormComparisons, convolutionComparisons, poolingComparisons } from '../src/node/commands/comparisons.ts';
-import { parseArgs } from './support/arguments.ts';
+import { ArgumentError, parseArgs } from './support/arguments.ts';
 import { pick } from './support/command-line.ts';
 import { timeComparison } from './support/compare.ts';
 import { machine } from './support/machine.ts';
@@ -27,7 +27,7 @@ const { values, positionals } = parseArgs({
 });
 const milliseconds = Number(values.time);
 if (!(milliseconds > 0 && milliseconds <= 60_000))
-  throw new RangeError(`bench: --time must be 1 to 60000 ms, got ${values.time}`);
+  throw new ArgumentError(`bench: --time must be 1 to 60000 ms, got ${values.time}`);
 const names = pick('bench', positionals, Object.keys(suites) as SuiteName[]);
 
 const { processor, cores, runtime, commit } = machine();

@@ -14,7 +14,7 @@ import { directFilterGradient, directForward, directInputGradient } from '../src
 import { winogradFilterGradient, winogradForward, winogradInputGradient } from '../src/kernels/simd/conv/winograd.ts';
 import { formatTable } from '../src/node/commands/table.ts';
 import { convSizes } from '../src/layers/geometry.ts';
-import { parseArgs } from './support/arguments.ts';
+import { ArgumentError, parseArgs } from './support/arguments.ts';
 import { Arrays, scaledDifference } from './support/arrays.ts';
 import { announce, numberOption } from './support/command-line.ts';
 import { saveResults } from './support/results.ts';
@@ -60,7 +60,7 @@ const { values } = parseArgs({
   },
 });
 const window = numberOption('window', values.window, 3, 5);
-if (window === 4) throw new RangeError('tune: --window must be 3 or 5');
+if (window === 4) throw new ArgumentError('tune: --window must be 3 or 5');
 const threads = numberOption('threads', values.threads, 1, 2);
 const milliseconds = numberOption('time', values.time, 1, 10_000);
 const batches = values.batch.split(',').map((text) => numberOption('batch', text, 1, 1000));

@@ -1,29 +1,30 @@
 /** What the benches have in common on the command line, and what they say first. */
 
 import { loadavg } from 'node:os';
+import { ArgumentError } from './arguments.ts';
 import { machine } from './machine.ts';
 import { possibleWays, wayNames } from './ways.ts';
 import type { WayName } from './ways.ts';
 
-/** A number of an option. Throws RangeError unless it lies between the bounds. */
+/** A number of an option. Throws ArgumentError unless it lies between the bounds. */
 export function numberOption(name: string, text: string, least: number, most: number): number {
   const value = Number(text);
   if (text.trim() === '' || !(value >= least && value <= most)) {
-    throw new RangeError(`bench: --${name} must be a number from ${least} to ${most}, got ${text}`);
+    throw new ArgumentError(`bench: --${name} must be a number from ${least} to ${most}, got ${text}`);
   }
   return value;
 }
 
 /**
  * Names picked from those there are, each by its beginning where no other begins so; all of them when none is given.
- * Throws RangeError for an unknown one, and for one that several begin with.
+ * Throws ArgumentError for an unknown one, and for one that several begin with.
  */
 export function pick<Name extends string>(what: string, given: readonly string[], all: readonly Name[]): Name[] {
   const picked = given.map((name) => {
     const found = all.filter((each) => each === name);
     const meant = found.length > 0 || name === '' ? found : all.filter((each) => each.startsWith(name));
     if (meant.length === 1) return meant[0];
-    throw new RangeError(meant.length > 1
+    throw new ArgumentError(meant.length > 1
       ? `bench: ${what} "${name}" may be ${meant.join(' or ')}`
       : `bench: unknown ${what} "${name}", there are ${all.join(', ')}`);
   });

@@ -10,6 +10,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ArgumentError } from './arguments.ts';
 
 /** One line of a peer's output. */
 export interface PeerRow {
@@ -46,10 +47,10 @@ export class Peers {
   readonly #folder: string;
   readonly #absent: Set<PeerName> = new Set();
 
-  /** Throws RangeError when there is no such folder. */
+  /** Throws ArgumentError when there is no such folder. */
   constructor(folder: string) {
     this.#folder = resolve(folder);
-    if (!existsSync(this.#folder)) throw new RangeError(`bench: --peers names a folder that is not there: ${folder}`);
+    if (!existsSync(this.#folder)) throw new ArgumentError(`bench: --peers names a folder that is not there: ${folder}`);
   }
 
   /** Runs PyTorch's script; an empty list, and a line on the console, where it is not installed or fails. */

@@ -2,11 +2,11 @@
 
 import { applyLayer } from '../autograd/layer.ts';
 import { concat } from '../autograd/functions.ts';
-import type { Variable } from '../autograd/variable.ts';
+import { Variable } from '../autograd/variable.ts';
 import { fuse } from '../layers/fuse.ts';
 import type { LayerRecord } from '../layers/record.ts';
 import { describe } from '../runtime/check.ts';
-import { sameShape, shapeText } from '../tensor/shape.ts';
+import { normalizeAxis, sameShape, shapeText } from '../tensor/shape.ts';
 import { LayerModule } from './layer-module.ts';
 import { Module } from './module.ts';
 import { Trainable } from './trainable.ts';
@@ -122,12 +122,37 @@ export class Residual extends Module {
   }
 }
 
-/** a + b. Throws RangeError unless they have one shape: a sum that stretches one of them is rarely meant. */
+/**
+ * a + b. Throws TypeError for what are no variables, RangeError unless they have one shape: a sum that stretches one of
+ * them is rarely meant.
+ */
 export function added(fn: string, what: string, a: Variable, b: Variable): Variable {
+  checkVariables(fn, what, [a, b]);
   if (!sameShape(a.shape, b.shape)) {
     throw new RangeError(`${fn}: ${what} must have one shape, got ${shapeText(a.shape)} and ${shapeText(b.shape)}`);
   }
   return a.add(b);
+}
+
+/** Throws TypeError where a module gave something else, as a graph of several outputs does. */
+function checkVariables(fn: string, what: string, xs: readonly unknown[]): void {
+  const odd = xs.find((x) => !(x instanceof Variable));
+  if (odd !== undefined) throw new TypeError(`${fn}: ${what} must be Variables, got ${describe(odd)}`);
+}
+
+/**
+ * xs one after another along an axis. Throws TypeError for what are no variables, RangeError unless they have that
+ * axis, and one shape but for it.
+ */
+export function joined(fn: string, what: string, xs: readonly Variable[], axis: number = 1): Variable {
+  checkVariables(fn, what, xs);
+  const [{ ndim, shape }] = xs;
+  const along = normalizeAxis(fn, axis, ndim);
+  const odd = xs.find((x) => x.ndim !== ndim || x.shape.some((extent, i) => i !== along && extent !== shape[i]));
+  if (odd === undefined) return concat(xs, axis);
+  throw new RangeError(
+    `${fn}: ${what} must have one shape but for axis ${along}, got ${shapeText(shape)} and ${shapeText(odd.shape)}`,
+  );
 }
 
 /** The outputs of all branches for the same x, side by side along axis 1 (channels). */
@@ -141,7 +166,7 @@ export class Concat extends Module {
   }
 
   forward(x: Variable): Variable {
-    return concat(this.branches.map((branch) => branch.forward(x)), 1);
+    return joined('Concat', 'branches', this.branches.map((branch) => branch.forward(x)));
   }
 }
 

@@ -48,7 +48,8 @@ export class DataLoader<X extends Inputs = Tensor> implements Iterable<Batch<X>>
   readonly #shuffle: boolean;
   readonly #rng: RandomSource;
   readonly #augment: NonNullable<DataLoaderOptions<X>['augment']> | null;
-  #passes: number = 0;
+  /** passes made; a training that goes on sets those before it */
+  _passes: number = 0;
 
   /**
    * Over inputs x (N, ...) of any element type, or several of them, and targets y: N labels, or a tensor (N, ...).
@@ -86,7 +87,7 @@ export class DataLoader<X extends Inputs = Tensor> implements Iterable<Batch<X>>
 
   /** One pass. Orders are drawn when it begins, augmentation as each batch is made. */
   * [Symbol.iterator](): Generator<Batch<X>, void> {
-    const epoch = this.#passes++;
+    const epoch = this._passes++;
     const order = this.#shuffle ? contiguousData(this.#rng.permutation(this.size)) : null;
     for (let b = 0; b < this.length; b++) {
       const all = this.#joinsLast && b === this.length - 1;

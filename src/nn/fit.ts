@@ -146,7 +146,7 @@ class Run<X extends Inputs> {
       this.#load(before);
       throw error;
     }
-    this.#epoch = state.epoch;
+    this.#epoch = this.#loader._passes = state.epoch;
     this.#best = state.best;
     this.#moved = state.best !== null && state.best.epoch !== state.epoch;
     this.#history.lossHistory.push(...state.lossHistory as number[]);
@@ -212,7 +212,7 @@ class Run<X extends Inputs> {
           'a lower learning rate may help',
         );
       }
-      if (iteration === 0) this.#checkRegistered(result);
+      if (iteration % this.#loader.length === 0) this.#checkRegistered(result); // callbacks may have changed layers
       for (const metric of metrics) metric.update(out.value, targets);
       result.backward();
       if (clipNorm !== undefined) clipGradNorm(this.#net.parameters(), clipNorm);

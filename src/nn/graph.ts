@@ -8,14 +8,13 @@
  *   const net = model(image, new Linear(16384, 10).apply(new Flatten().apply(features)));
  */
 
-import { concat as joined } from '../autograd/functions.ts';
 import { Variable } from '../autograd/variable.ts';
 import { checkInteger, describe } from '../runtime/check.ts';
 import { checkShape, shapeText } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import type { Settings } from './architecture/types.ts';
 import type { Compiled } from './compiled.ts';
-import { added, checkModule } from './containers.ts';
+import { added, checkModule, joined } from './containers.ts';
 import type { Inputs } from './data-loader.ts';
 import { Module } from './module.ts';
 import { SymbolicValue } from './symbol.ts';
@@ -44,7 +43,7 @@ export class Concatenate extends Module {
   /** Throws TypeError without an input, RangeError where shapes differ along another axis. */
   forward(...xs: Variable[]): Variable {
     if (xs.length === 0) throw new TypeError('Concatenate: at least one input must be given, got none');
-    return joined(xs, this.#axis);
+    return joined('Concatenate', 'its inputs', xs, this.#axis);
   }
 }
 
@@ -55,15 +54,22 @@ export function input(shape: number | readonly number[]): SymbolicValue {
 
 /** A network from a graph of symbols. A layer that was applied twice is one layer with one set of parameters. */
 export class GraphModel extends Trainable {
-  /** the layers in the order in which they are computed, each once */
-  readonly layers: readonly Module[];
+  /** the layers in the order in which they are computed, each once; one may be replaced by another module */
+  readonly layers: Module[];
   readonly #inputs: readonly SymbolicValue[];
   readonly #outputs: readonly SymbolicValue[];
   readonly #steps: readonly SymbolicValue[];
+  /** where in layers that of each step is */
+  readonly #places: readonly number[];
 
   /** the symbols: inputs, what is computed in its order, outputs */
   get _graph(): Readonly<Record<'inputs' | 'steps' | 'outputs', readonly SymbolicValue[]>> {
     return { inputs: this.#inputs, steps: this.#steps, outputs: this.#outputs };
+  }
+
+  /** The layer of each step, as they are now. Throws TypeError where one was replaced by what is no module. */
+  get _modules(): readonly Module[] {
+    return this.#places.map((place) => checkModule('GraphModel', `layers[${place}]`, this.layers[place]));
   }
 
   /**
@@ -77,7 +83,9 @@ export class GraphModel extends Trainable {
     if (twice !== undefined) throw new RangeError(`model: inputs must be different symbols, got one of shape ${shapeText(twice.shape)} twice`);
     this.#outputs = checkSymbols('outputs', outputs);
     this.#steps = inOrder(this.#inputs, this.#outputs);
-    this.layers = [...new Set(this.#steps.map(({ module }) => checkModule('model', 'a layer', module)))];
+    const modules = this.#steps.map(({ module }) => checkModule('model', 'a layer', module));
+    this.layers = [...new Set(modules)];
+    this.#places = modules.map((module) => this.layers.indexOf(module));
   }
 
   /** The shape of one example of each input. */
@@ -102,9 +110,10 @@ export class GraphModel extends Trainable {
     const values = new Map<SymbolicValue, Variable>(
       this.#inputs.map((symbol, i) => [symbol, this.#checkInput(i, xs[i])]),
     );
-    for (const step of this.#steps) {
-      values.set(step, step.module!.forward(...step.inputs.map((symbol) => values.get(symbol)!)));
-    }
+    const modules = this._modules;
+    this.#steps.forEach((step, i) => {
+      values.set(step, modules[i].forward(...step.inputs.map((symbol) => values.get(symbol)!)));
+    });
     return this.#outputs.map((symbol) => values.get(symbol)!);
   }
 

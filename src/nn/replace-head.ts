@@ -32,9 +32,11 @@ export function replaceHead<M extends Module>(
     throw new RangeError(`${fn}: module must end in a Linear layer in a container, got ${describe(last?.layer ?? 'no layer')}`);
   }
   const { path } = last;
-  const changed = withSettings(describeModule(module), path, { outFeatures: numClasses });
-  const model = buildModule(changed) as M;
-  const state = Object.entries(module.stateDict()).filter(([name]) => !name.startsWith(`${path}.`));
+  const { shared = {}, ...changed } = withSettings(describeModule(module), path, { outFeatures: numClasses });
+  const isHead = (name: string): boolean => name.startsWith(`${path}.`);
+  const ties = Object.entries(shared).filter((names) => !names.some(isHead)); // what begins anew shares nothing
+  const model = buildModule({ ...changed, shared: Object.fromEntries(ties) }) as M;
+  const state = Object.entries(module.stateDict()).filter(([name]) => !isHead(name));
   model.loadStateDict(Object.fromEntries(state), { strict: false });
   const head = model.namedModules().find(([name]) => name === path)![1] as Linear;
   const [inputs] = head.weight.shape;

@@ -3,6 +3,7 @@
 import type { Variable } from '../autograd/variable.ts';
 import type { Labels } from '../layers/loss.ts';
 import { checkInteger, checkNumber, checkOneOf, checkOptions, describe } from '../runtime/check.ts';
+import { checkUntrained } from '../runtime/under-training.ts';
 import { concat } from '../tensor/joining.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkLoss } from './compiled.ts';
@@ -61,11 +62,12 @@ export abstract class Trainable extends Module {
 
   /**
    * Says how `fit` is to train: with which loss and optimiser, and what to report. Throws TypeError or RangeError for
-   * unknown names and things of the wrong kind. Returns this.
+   * unknown names and things of the wrong kind, and while the network is being trained. Returns this.
    */
   compile(options: CompileOptions = {}): this {
     const fn = `${this.constructor.name}.compile`;
     checkOptions(fn, options, ['loss', 'optimizer', 'learningRate', 'metrics']);
+    checkUntrained(fn, [this]);
     const { loss = 'crossEntropy', optimizer = 'adam', learningRate } = options;
     const { metrics = ofClasses.includes(loss) ? ['accuracy'] : [] } = options;
     const computed = typeof loss === 'function'

@@ -34,17 +34,21 @@ const releaseFolder = 'cifar-10-batches-bin';
  * short, corrupted, too large or not CIFAR-10; TypeError when path is not a string
  */
 export async function loadCifar10(path: string): Promise<ImageDataset> {
+  return load('loadCifar10', path);
+}
+
+async function load(fn: string, path: string): Promise<ImageDataset> {
   if (typeof path !== 'string' || path === '') {
-    throw new TypeError(`loadCifar10: path must be a non-empty string, got ${describe(path)}`);
+    throw new TypeError(`${fn}: path must be a non-empty string, got ${describe(path)}`);
   }
   try {
-    const collector = new Cifar10Collector(`loadCifar10: ${path}`);
-    const { folder, file } = await locate(path);
-    if (folder !== undefined) await readFolder(folder, collector);
-    else await collector.collect(readTar(await inflated(file)));
+    const collector = new Cifar10Collector(`${fn}: ${path}`);
+    const { folder, file } = await locate(fn, path);
+    if (folder !== undefined) await readFolder(fn, folder, collector);
+    else await collector.collect(readTar(await inflated(fn, file)));
     return collector.finish();
   } catch (error) {
-    throw explainedFileError('loadCifar10', path, error);
+    throw explainedFileError(fn, path, error);
   }
 }
 
@@ -56,7 +60,7 @@ export async function loadCifar10(path: string): Promise<ImageDataset> {
  * @param path as loadCifar10 takes it
  * @param options numTraining, numValidation, numTest (10,000 for all), subtractMean, normalize: see prepareImages;
  * visualize: true adds samples, an SVG with the first seven training images of each class
- * @throws what loadCifar10 and prepareImages throw
+ * @throws what loadCifar10 and prepareImages throw, in its own name
  */
 export async function getCifar10Data(
   path: string, options: PrepareOptions & { visualize?: boolean } = {},
@@ -64,7 +68,7 @@ export async function getCifar10Data(
   checkOptions('getCifar10Data', options, [...prepareOptionNames, 'visualize']);
   const { visualize = false, ...split } = options;
   checkBoolean('getCifar10Data', 'visualize', visualize);
-  const set = await loadCifar10(path);
+  const set = await load('getCifar10Data', path);
   const left = set.train.labels.length - (split.numValidation ?? 0);
   const numTraining = split.numTraining ?? (left >= 49000 ? 49000 : undefined);
   const numTest = split.numTest ?? Math.min(1000, set.test.labels.length);
@@ -76,14 +80,14 @@ export async function getCifar10Data(
 /** Where the batch files are: in a folder, or in an archive. */
 type Place = { folder: string; file?: undefined } | { folder?: undefined; file: string };
 
-async function locate(path: string): Promise<Place> {
+async function locate(fn: string, path: string): Promise<Place> {
   const found = await stat(path).catch((error: unknown) => {
     if (systemErrorCode(error) !== 'ENOENT') throw error;
     const why = `${explainSystemError(error)}; npx tilegrad data cifar10 downloads the archive and says where it lies`;
-    throw new DataFileError(`loadCifar10: cannot read ${path}: ${why}`, path, error);
+    throw new DataFileError(`${fn}: cannot read ${path}: ${why}`, path, error);
   });
   if (found.isFile()) return { file: path };
-  if (!found.isDirectory()) throw new DataFileError(`loadCifar10: ${path} is neither a file nor a folder`, path);
+  if (!found.isDirectory()) throw new DataFileError(`${fn}: ${path} is neither a file nor a folder`, path);
   for (const folder of [path, join(path, releaseFolder)]) {
     for (const name of batchFileNames) {
       if (await exists(join(folder, name))) return { folder };
@@ -93,10 +97,10 @@ async function locate(path: string): Promise<Place> {
   if (await exists(archive)) return { file: archive };
   for (const name of await readdir(path)) {
     const version = otherVersion(name);
-    if (version !== null) throw new DataFileError(otherVersionText(`loadCifar10: ${path}`, `holds ${name}`, version), path);
+    if (version !== null) throw new DataFileError(otherVersionText(`${fn}: ${path}`, `holds ${name}`, version), path);
   }
   throw new DataFileError(
-    `loadCifar10: the folder ${path} holds neither ${batchFileNames.join(', ')} nor ${cifar10ArchiveName}`, path,
+    `${fn}: the folder ${path} holds neither ${batchFileNames.join(', ')} nor ${cifar10ArchiveName}`, path,
   );
 }
 
@@ -110,16 +114,16 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
-async function readFolder(folder: string, collector: Cifar10Collector): Promise<void> {
+async function readFolder(fn: string, folder: string, collector: Cifar10Collector): Promise<void> {
   for (const name of batchFileNames) {
     const path = join(folder, name);
     if (!(await exists(path))) continue;
     const found = await stat(path).catch((error: unknown) => {
       if (systemErrorCode(error) !== 'ENOENT') throw error;
       const why = `${explainSystemError(error)}; npx tilegrad data cifar10 downloads the archive and says where it lies`;
-      throw new DataFileError(`loadCifar10: cannot read ${path}: ${why}`, path, error);
+      throw new DataFileError(`${fn}: cannot read ${path}: ${why}`, path, error);
     });
-    if (!found.isFile()) throw new DataFileError(`loadCifar10: ${path} must be a file`, path);
+    if (!found.isFile()) throw new DataFileError(`${fn}: ${path} must be a file`, path);
     const decoder = collector.start(name, found.size);
     for await (const chunk of plainFilePieces(path, chunkBytes)) decoder.push(chunk);
     decoder.result();
@@ -127,16 +131,16 @@ async function readFolder(folder: string, collector: Cifar10Collector): Promise<
 }
 
 /** The bytes of a tar, inflated when they are a gzip's, and never more than CIFAR-10 has. */
-async function inflated(path: string): Promise<AsyncIterable<Uint8Array>> {
+async function inflated(fn: string, path: string): Promise<AsyncIterable<Uint8Array>> {
   const head = await readHead(path);
   if (!isGzip(head) && !isTar(head)) {
     const version = otherVersion(basename(path));
-    if (version !== null && startsAs(head, pickle)) throw new DataFileError(otherVersionText(`loadCifar10: ${path}`, 'is a pickle', version), path);
+    if (version !== null && startsAs(head, pickle)) throw new DataFileError(otherVersionText(`${fn}: ${path}`, 'is a pickle', version), path);
     throw new DataFileError(
-      `loadCifar10: ${path} must be a folder, a tar.gz or a tar with CIFAR-10's binary release; it is ${kindOf(head)}`, path,
+      `${fn}: ${path} must be a folder, a tar.gz or a tar with CIFAR-10's binary release; it is ${kindOf(head)}`, path,
     );
   }
-  return boundedBytes(`loadCifar10: ${path}`, inflatedBytes(path, head));
+  return boundedBytes(`${fn}: ${path}`, inflatedBytes(path, head));
 }
 
 /** How formats that one may mistake for a release begin. */

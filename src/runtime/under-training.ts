@@ -5,13 +5,14 @@ const trained = new WeakSet<object>();
 /** Throws TypeError, with fn in front, where one of these models or parameters is being trained. */
 export function checkUntrained(fn: string, parts: readonly object[]): void {
   if (parts.some((part) => trained.has(part))) {
-    throw new TypeError(`${fn}: the model is being trained already, by fit() or Solver.train(); await that, or stop it with its signal`);
+    throw new TypeError(`${fn}: the model is being trained already, by fit(), Solver.train() or trainOnDevice(); await that, stop it with its signal, or close() it`);
   }
 }
 
-/** Marks these as being trained; returns what takes the mark off again. Throws as checkUntrained does. */
+/** Marks these as being trained; returns what takes the mark off again, once. Throws as checkUntrained does. */
 export function claimForTraining(fn: string, parts: readonly object[]): () => void {
   checkUntrained(fn, parts);
-  for (const part of parts) trained.add(part);
-  return () => { for (const part of parts) trained.delete(part); };
+  const own = [...parts];
+  for (const part of own) trained.add(part);
+  return () => { for (const part of own.splice(0)) trained.delete(part); };
 }

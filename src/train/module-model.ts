@@ -1,6 +1,6 @@
 /** A module of tilegrad/nn as a model that the Solver trains: its parameters by name, its loss and their gradients. */
 
-import type { Variable } from '../autograd/variable.ts';
+import { Variable } from '../autograd/variable.ts';
 import { crossEntropy } from '../nn/losses.ts';
 import { inputsOf, Module } from '../nn/module.ts';
 import type { StateTree, TrainableModel } from '../models/model.ts';
@@ -56,17 +56,45 @@ class ModuleModel implements TrainableModel {
   loss(X: Tensor, y: Labels): [loss: number, grads: Record<string, Tensor>];
   loss(X: Tensor, y?: Labels): Tensor | [loss: number, grads: Record<string, Tensor>] {
     const module = this.#module;
-    if (y === undefined) return module.testing(() => module.forward(...inputsOf(module, X)).value.clone());
+    if (y === undefined) return module.testing(() => this.#output(X).value.clone());
     if (this.#parts.some(({ training }) => !training)) module.train();
     for (const [, parameter] of this.#parameters) parameter.zeroGrad();
-    const loss = crossEntropy(module.forward(...inputsOf(module, X)), y);
+    const loss = crossEntropy(this.#output(X, 'Solver: '), y);
     loss.backward();
     const grads: Record<string, Tensor> = {};
-    for (const [name, { grad }] of this.#parameters) if (grad !== null) grads[name] = grad;
+    for (const [name, parameter] of this.#parameters) {
+      const { grad, requiresGrad } = parameter;
+      if (grad !== null) grads[name] = grad;
+      else if (requiresGrad) throw this.#withoutGradient(name);
+      parameter.grad = null; // it is the step's, and nobody adds to it
+    }
     return [loss.item(), grads];
   }
 
+  #output(X: Tensor, who: string = ''): Variable {
+    const out: unknown = this.#module.forward(...inputsOf(this.#module, X));
+    if (out instanceof Variable) return out;
+    throw new TypeError(`${who}the module must have one output, got ${describe(out)}`);
+  }
+
+  #withoutGradient(name: string): TypeError {
+    this.#checkParameters();
+    return new TypeError(`Solver: the loss does not depend on ${name}: freeze it, or take its layer out of the fields`);
+  }
+
+  /** Throws TypeError where layers were replaced, added or taken out: what is there now would not learn. */
+  #checkParameters(): void {
+    const now = new Map(this.#module.namedParameters());
+    const before = new Map(this.#parameters);
+    for (const name of [...now.keys(), ...before.keys()]) {
+      if (now.get(name) === before.get(name)) continue;
+      const change = !before.has(name) ? 'added' : now.has(name) ? 'replaced' : 'taken out';
+      throw new TypeError(`Solver: the parameter ${name} was ${change} after the Solver was made: make a new Solver`);
+    }
+  }
+
   state(): StateTree {
+    this.#checkParameters();
     const generators = this.#module.modules().flatMap((module) => module.generators());
     return {
       buffers: this.#module.bufferDict(),

@@ -134,8 +134,11 @@ export class Solver {
       if (error instanceof DivergenceError) this.#show(this.#first);
       throw error;
     } finally {
-      this.#show(this.#best);
-      release();
+      try {
+        this.#show(this.#best);
+      } finally {
+        release();
+      }
     }
   }
 

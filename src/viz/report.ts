@@ -153,9 +153,9 @@ export function summarySection(figures: readonly SummaryFigure[]): string {
 function filtersSection(filters: Picture, width: string): string {
   return (
     `<section class="card filters ${width}"><h2>First-layer filters</h2>` +
-    '<p class="note">What the first convolution looks for, each filter stretched to its own range.</p>' +
+    '<p class="note">What the first layer looks for in an image, each filter stretched to its own range.</p>' +
     `<img src="${pngDataUrl(encodePng(filters))}" width="${filters.width}" height="${filters.height}" ` +
-    'alt="Grid of the filters that the first convolution has learnt"></section>'
+    'alt="Grid of the filters that the first layer has learnt"></section>'
   );
 }
 

@@ -140,6 +140,85 @@ describe('trainOnDevice', () => {
     expect(error).toBeInstanceOf(DeviceError);
   });
 
+  it('keeps others from training the network until it is closed', async () => {
+    const { net, optimizer, training } = await start(fakeGpu());
+    const busy = 'the model is being trained already, by fit(), Solver.train() or trainOnDevice()';
+    const [x, y] = batch();
+    const compiled = nn.sequential(net).compile();
+    await expect(compiled.fit(x, y)).rejects.toThrow(busy);
+    await expect(trainOnDevice(net, optimizer, { inputShape: [2, 4, 4] })).rejects.toThrow(`trainOnDevice: ${busy}`);
+    await training.close();
+    await training.close();
+    await expect(training.step(x, y)).rejects.toThrow('DeviceTraining.step: the training was closed');
+    await compiled.fit(x, y);
+    const again = await trainOnDevice(net, optimizer, { inputShape: [2, 4, 4] });
+    await training.close(); // another's mark stays
+    await expect(compiled.fit(x, y)).rejects.toThrow(busy);
+    await again.close();
+    const failing = { inputShape: [2, 4, 4], onTrouble: 'error' } as const;
+    await expect(trainOnDevice(net, optimizer, failing)).rejects.toThrow(DeviceError);
+    await compiled.fit(x, y);
+  });
+
+  it('lets go of device and network when it is lost for good, and where a loss is no number', async () => {
+    const fake = fakeGpu();
+    const { net, training } = await start(fake, { onTrouble: 'error' });
+    const [x, y] = batch();
+    await training.step(x, y);
+    fake.lose();
+    await expect(training.readBack()).rejects.toThrow(DeviceError);
+    await expect(training.step(x, y)).rejects.toThrow('the training was closed');
+    await nn.sequential(net).compile().fit(x, y);
+
+    const bad = fakeGpu();
+    const { net: other, training: spoilt } = await start(bad);
+    await spoilt.step(x, y);
+    for (const buffer of bad.alive as Iterable<{ bytes: Uint8Array<ArrayBuffer> }>) {
+      new Float32Array(buffer.bytes.buffer).fill(NaN);
+    }
+    await expect(spoilt.close()).rejects.toThrow('the loss became NaN');
+    expect(bad.alive.size).toBe(0);
+    await nn.sequential(other).compile().fit(x, y);
+  });
+
+  it('makes steps that are not waited for one after another', async () => {
+    const fake = fakeGpu();
+    const { net, training } = await start(fake, { readEvery: 2 });
+    await Promise.all([1, 2, 3, 4, 5].map(() => training.step(...batch())));
+    await training.close();
+    expect(training.losses.length).toBe(5);
+    expect(states(net)['1.num_batches_tracked']).toEqual([5]);
+  });
+
+  it('leaves running averages as they were where a batch with a NaN fails on the processor', async () => {
+    const net = build();
+    const training = await trainOnDevice(net, new nn.SGD(net.parameters()), { inputShape: [2, 4, 4] });
+    const [x, y] = batch();
+    const before = states(net);
+    const changed = x.clone();
+    changed.set(NaN, 0, 0, 0, 0);
+    await expect(training.step(changed, y)).rejects.toThrow('the loss became NaN at step 1');
+    expect(states(net)).toEqual(before);
+    await training.step(x, y);
+    await training.close();
+  });
+
+  it('refuses parameters that layers share, which only the last of them would learn, and frozen batchnorm', async () => {
+    const tied = nn.sequential(new nn.Flatten(), new nn.Linear(32, 4), new nn.Linear(4, 4), new nn.Linear(4, 4));
+    const layers = tied._modules as readonly nn.Linear[];
+    (layers[3] as { weight: nn.Variable }).weight = layers[2].weight;
+    await expect(start(fakeGpu(), {}, tied)).rejects.toThrow(
+      'trainOnDevice: 3 (Linear) shares a parameter with a layer before it, which devices do not compute',
+    );
+    const net = build();
+    net._modules[1].freeze();
+    net._modules[4].training = false;
+    await expect(start(fakeGpu(), {}, net)).rejects.toThrow('trainOnDevice: 1 (BatchNorm2d) is frozen, which devices do not compute');
+    expect(net._modules[4].training).toBe(false);
+    net._modules[1].freeze(false);
+    await (await start(fakeGpu(), {}, net)).training.close();
+  });
+
   it('refuses batches that do not fit before anything is sent', async () => {
     const fake = fakeGpu();
     const { training } = await start(fake);

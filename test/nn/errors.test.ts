@@ -58,6 +58,14 @@ describe('the path of a layer', () => {
     ['a sum of two shapes', /^Add: its inputs must have one shape, got 2x3 and 1x3/,
       () => new nn.Add().forward(random([2, 3]), random([1, 3]))],
     ['a row of nothing', /^Concatenate: at least one input must be given/, () => new nn.Concatenate().forward()],
+    ['a row of two heights', /^Concatenate: its inputs must have one shape but for axis 1, got 2x3 and 1x3/,
+      () => new nn.Concatenate(-1).forward(random([2, 3]), random([1, 3]))],
+    ['a row along a missing axis', /^Concatenate: axis 2 is out of bounds for a tensor of 2 axes/,
+      () => new nn.Concatenate(2).forward(random([2, 3]), random([2, 3]))],
+    ['branches of two outputs', /^0: Concat: branches must be Variables, got an array of 2/,
+      () => nn.sequential(new nn.Concat(new nn.ReLU(), twoOutputs())).forward(random([2, 4]))],
+    ['a skip past two outputs', /^Residual: body and shortcut must be Variables, got an array of 2/,
+      () => new nn.Residual(twoOutputs()).forward(random([2, 4]))],
     ['a skip past what changes the shape', /^0: Residual: body and shortcut must have one shape, got 2x1 and 2x4/,
       () => nn.sequential(new nn.Residual(new nn.Linear(4, 1))).forward(random([2, 4]))],
     ['a module that gives nothing', /^0: Forgetful: forward returned nothing/, () => {
@@ -72,7 +80,7 @@ describe('the path of a layer', () => {
       () => nn.sequential(
         new nn.Conv2d(3, 4, 3), new nn.ReLU(), new nn.Residual(nn.sequential(new nn.Conv2d(4, 4, 5), new nn.ReLU())),
       ).forward(random([1, 3, 5, 5]))],
-    ['branches that do not meet', /^0: concat: /,
+    ['branches that do not meet', /^0: Concat: branches must have one shape but for axis 1, got 1x3x4x4 and 1x3x2x2/,
       () => nn.sequential(new nn.Concat(new nn.ReLU(), new nn.MaxPool2d(2))).forward(random([1, 3, 4, 4]))],
     ['a shape in a graph', /^Linear: x must have 5 features/, () => new nn.Linear(5, 2).apply(nn.input([4]))],
     ['a shape in a summary', /^0: Linear: x must have 5 features/, () => nn.sequential(new nn.Linear(5, 2)).summary([4])],
@@ -81,6 +89,11 @@ describe('the path of a layer', () => {
     expect(call).toThrow(/^[^:]+: (?!Cannot)/);
   });
 });
+
+function twoOutputs(): nn.Module {
+  const x = nn.input([4]);
+  return nn.model(x, [new nn.ReLU().apply(x), new nn.Tanh().apply(x)]);
+}
 
 it('computes a chain for more axes as its layers one by one do', () => {
   const layers = [new nn.Linear(6, 5), new nn.ReLU()];

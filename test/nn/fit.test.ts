@@ -2,7 +2,7 @@
 
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { makeShapes } from '../../src/data/index.ts';
+import { alternatingFlip, makeShapes } from '../../src/data/index.ts';
 import { Rng, type Tensor, zeros } from '../../src/index.ts';
 import * as nn from '../../src/nn/index.ts';
 import { cosineSchedule } from '../../src/train/index.ts';
@@ -53,6 +53,25 @@ describe('fit', () => {
     for (const [name, value] of Object.entries(whole.stateDict())) {
       expect(values(other.stateDict()[name])).toEqual(values(value));
     }
+  });
+
+  it('tells augmentation the epoch that it goes on with', async () => {
+    const given = (): nn.FitOptions => ({ ...options(), augment: alternatingFlip });
+    const straight = await network().fit(X, train.labels, given());
+    const first = await network().fit(X, train.labels, { ...given(), callbacks: { onEpoch: () => false } });
+    const rest = await network().fit(X, train.labels, { ...given(), resume: first.state });
+    expect(rest.lossHistory).toEqual(straight.lossHistory);
+  });
+
+  it('says which layer a callback put in between, and is not compiled meanwhile', async () => {
+    const net = network();
+    const change = (): void => { Object.assign(net, { 5: new nn.Linear(400, 10) }); };
+    await expect(net.fit(X, train.labels, { epochs: 2, callbacks: { onEpoch: change } }))
+      .rejects.toThrow('the optimiser has no parameter 5.weight');
+    const again = { onEpoch: () => { net.compile(); } };
+    await expect(net.compile().fit(X, train.labels, { callbacks: again }))
+      .rejects.toThrow('Sequential.compile: the model is being trained already');
+    await net.compile().fit(X, train.labels);
   });
 
   it.each(['aborted', 'an error', 'a crash, resumed'])('has the best weights after the end by %s within an epoch', async (end) => {

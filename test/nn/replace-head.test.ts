@@ -59,6 +59,21 @@ describe.each(Object.entries(nets))('%s', (_, [make, path]) => {
   });
 });
 
+it('shares nothing between the new head and the rest', () => {
+  const net = nn.sequential(new nn.Linear(4, 4), new nn.Linear(4, 4), new nn.Linear(4, 4), new nn.Linear(4, 4));
+  const [first, second, third, last] = net._modules as unknown as Array<{ weight: nn.Variable; bias: nn.Variable }>;
+  third.weight = second.weight;
+  last.weight = second.weight;
+  first.bias = last.bias;
+  const { model, head } = nn.replaceHead(net, 4, { rng: new Rng(3) });
+  const after = (model as nn.Sequential)._modules as unknown as typeof first[];
+  expect(after[2].weight).toBe(after[1].weight);
+  expect(after[1].weight.value.toArray()).toEqual(second.weight.value.toArray());
+  expect(after[0].bias.value.toArray()).toEqual(first.bias.value.toArray());
+  expect(head.weight).not.toBe(after[1].weight);
+  expect(nn.replaceHead(net, 3).head.weight.shape).toEqual([4, 3]);
+});
+
 it('refuses networks that end in no Linear', () => {
   expect(() => nn.replaceHead(nn.sequential(new nn.ReLU()), 3)).toThrow('replaceHead: module must end in a Linear layer');
   expect(() => nn.replaceHead(nn.sequential(new nn.Linear(2, 2), new nn.LayerNorm(2)), 3)).toThrow('got "LayerNorm"');

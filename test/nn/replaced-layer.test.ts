@@ -73,12 +73,93 @@ describe('a layer of a chain that was replaced', () => {
     await net.compile({ optimizer: new nn.SGD(net[3].parameters()) }).fit(x, y); // whose choice it is
   });
 
-  it('is refused by a Solver that was made before', () => {
+  it('is refused by a Solver that was made before, as is one that was added or taken out', async () => {
+    const data = { XTrain: x, yTrain: y, XVal: x, yVal: y };
+    const solverOf = (net: nn.Module): Solver => new Solver(net, data, { batchSize: 6, numEpochs: 2, verbose: false });
+    const refusal = (change: string): TypeError =>
+      new TypeError(`Solver: the parameter ${change} after the Solver was made: make a new Solver`);
     const net = chain();
-    const solver = new Solver(net, { XTrain: x, yTrain: y, XVal: x, yVal: y }, { batchSize: 6 });
+    const solver = solverOf(net);
+    solver.step();
     net[3] = new nn.Linear(8, 3);
-    expect(() => solver.step()).toThrow(/must hold a Tensor for 3\.weight/);
+    expect(() => solver.step()).toThrow(refusal('3.weight was replaced'));
+    await expect(solver.train()).rejects.toThrow(refusal('3.weight was replaced'));
+    await solverOf(net).train(); // nothing keeps it from being trained by another
+    const second = solverOf(net);
+    net[4] = new nn.Linear(3, 3);
+    await expect(second.train()).rejects.toThrow(refusal('4.weight was added'));
+    const third = solverOf(net);
+    delete (net as Fields)[4];
+    expect(() => third.step()).toThrow(refusal('4.weight was taken out'));
   });
+});
+
+it('a Solver says which parameter a loss does not depend on, and that it takes one output', async () => {
+  const net = new class extends nn.Module {
+    first = new nn.Linear(6, 3);
+    second = new nn.Linear(6, 3);
+    forward(input: nn.Variable): nn.Variable { return this.first.forward(input); }
+  }();
+  const data = { XTrain: x, yTrain: y, XVal: x, yVal: y };
+  const solver = new Solver(net, data, { verbose: false });
+  expect(() => solver.step()).toThrow(new TypeError(
+    'Solver: the loss does not depend on second.weight: freeze it, or take its layer out of the fields',
+  ));
+  net.second.freeze();
+  solver.step();
+  expect(net.parameters().map(({ grad }) => grad)).toEqual([null, null, null, null]);
+  nn.crossEntropy(net.forward(nn.variable(x)), y).backward(); // adds to nothing of the Solver's
+  const symbol = nn.input([6]);
+  const two = nn.model(symbol, [net.first.apply(symbol), net.second.apply(symbol)]);
+  expect(() => new Solver(two, data)).toThrow(new TypeError('Solver: the module must have one output, got an array of 2'));
+});
+
+describe('a layer of a graph that was replaced', () => {
+  function graph(): nn.GraphModel {
+    const rng = new Rng(2);
+    const twice = new nn.Linear(6, 6, { rng });
+    const symbol = nn.input([6]);
+    return nn.model(symbol, new nn.Linear(6, 3, { rng }).apply(twice.apply(new nn.ReLU().apply(twice.apply(symbol)))));
+  }
+
+  it('computes wherever it was applied, learns and is stored', async () => {
+    const net = graph();
+    const [first, second, third] = [new nn.Linear(6, 6), new nn.Tanh(), new nn.Linear(6, 5)];
+    net.layers.splice(0, 3, first, second, third);
+    const expected = nn.sequential(first, second, first, third).predict(x).toArray();
+    expect(net.predict(x).toArray()).toEqual(expected);
+    expect((loadModel(saveModel(net)).model as nn.Trainable).predict(x).toArray()).toEqual(expected);
+    expect(nn.layerGraph(net).nodes.map(({ module }) => module)).toEqual([first, second, first, third]);
+    await net.compile({ learningRate: 0.1 }).fit(x, y);
+    expect(net.predict(x).toArray()).not.toEqual(expected);
+  });
+
+  it('must be a module, and to be stored another than the rest', () => {
+    const net = graph();
+    net.layers[1] = 5 as never;
+    expect(() => net.predict(x)).toThrow(new TypeError('GraphModel: layers[1] must be a Module, got 5'));
+    net.layers[1] = net.layers[0];
+    expect(net.predict(x).shape).toEqual([12, 3]);
+    expect(() => saveModel(net)).toThrow('layers must be different modules, each of them used, to be described');
+  });
+});
+
+it('layers of a residual network that were replaced are stored as what they are now', () => {
+  const net = nn.resNet20({ width: 4, rng: new Rng(3) });
+  const before = net.predict(pictures).toArray();
+  const fields = net as unknown as Fields & { layer1: Fields[]; layer2: Fields[] };
+  const changes = [
+    () => { fields.relu = new nn.GELU(); },
+    () => { fields.conv1 = new nn.Conv2d(3, 4, 3, { stride: 2, padding: 1 }); },
+    () => { fields.layer1[0].relu = new nn.Tanh(); },
+    () => { fields.layer2[1].bn2 = new nn.BatchNorm2d(8, { eps: 0.5 }); },
+  ];
+  for (const change of changes) {
+    change();
+    const found = net.predict(pictures).toArray();
+    expect(found).not.toEqual(before);
+    expect((loadModel(saveModel(net)).model as nn.Trainable).predict(pictures).toArray()).toEqual(found);
+  }
 });
 
 it.each(['conv1', 'bn1', 'relu', 'layer2', 'fc', 'layer1.0.conv1', 'layer1.0.bn2', 'layer3.1.relu'])(

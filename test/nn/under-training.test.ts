@@ -18,7 +18,7 @@ function network(norm: boolean = false): nn.Sequential {
   );
 }
 
-const busy = 'the model is being trained already, by fit() or Solver.train(); await that, or stop it with its signal';
+const busy = 'the model is being trained already, by fit(), Solver.train() or trainOnDevice(); await that, stop it with its signal, or close() it';
 
 describe('a network that is being trained', () => {
   it('by fit is trained by nothing else, and again afterwards', async () => {

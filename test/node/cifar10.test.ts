@@ -235,6 +235,8 @@ describe('getCifar10Data', () => {
     expect(samples!.match(/<image /g)).toHaveLength(found.length);
     expect(XTrain.shape[0]).toBe(18);
     expect('samples' in await getCifar10Data(path)).toBe(false);
+    await expect(getCifar10Data(5 as never)).rejects.toThrow('getCifar10Data: path must be a non-empty string, got 5');
+    await expect(getCifar10Data(join(path, 'missing'))).rejects.toThrow(/^getCifar10Data: cannot read .*missing/);
     await expect(getCifar10Data(path, { visualize: 1 } as object)).rejects.toThrow('visualize must be');
   });
 

@@ -32,18 +32,25 @@ describe('the command lines of the benches', () => {
     expect(programs.length).toBeGreaterThan(10);
     for (const name of programs) {
       const source = readFileSync(join(bench, name), 'utf8');
-      expect([name, source]).toEqual([name, expect.stringContaining("import { parseArgs } from './support/arguments.ts';")]);
+      expect([name, source]).toEqual([name, expect.stringContaining("parseArgs } from './support/arguments.ts';")]);
       expect([name, headOf(source)]).toEqual([name, expect.stringMatching(/^(npm run|npx tsx) [^]+\.$/)]);
     }
     expect(headOf('/**\n * one\n *\n *   two\n */\nconst three = 3;\n')).toBe('one\n\n  two');
   });
 
-  it('answer --help and what they do not take, without measuring', () => {
+  it('answer --help without measuring', () => {
     const help = start('bench/steps.ts', '--help');
     expect([help.status, help.stderr]).toEqual([0, '']);
     expect(help.stdout).toMatch(/^npm run bench:steps -- \[a\] [^]*js where it does not take minutes\.\n$/);
-    const wrong = start('bench/steps.ts', '--round', '3');
-    expect([wrong.status, wrong.stdout]).toEqual([2, '']);
-    expect(wrong.stderr.trimEnd().split('\n')).toEqual([expect.stringMatching(/^bench: .*--round.* \(--help says what there is\)$/)]);
+  });
+
+  it.each([
+    [/^bench: .*--round.* \(--help says what there is\)$/, ['bench/steps.ts', '--round', '3']],
+    [/^bench: --rounds must be a number from 1 to 100, got 0 \(--help says what there is\)$/, ['bench/steps.ts', '--rounds', '0']],
+    [/^bench: name the commit to compare with \(--help says what there is\)$/, ['bench/compare.ts']],
+  ])('say in one line what they do not take: %s', (line, argv) => {
+    const { status, stdout, stderr } = start(...argv);
+    expect([status, stdout]).toEqual([2, '']);
+    expect(stderr.trimEnd().split('\n')).toEqual([expect.stringMatching(line)]);
   });
 });

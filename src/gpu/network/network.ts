@@ -37,8 +37,8 @@ export interface Network {
 
 /**
  * The steps of a network for examples of this shape. Throws, under the caller's name, TypeError for a module that has
- * no form on devices (by its path and class), a layer that is used twice or computes in float64; RangeError for shapes
- * that do not fit.
+ * no form on devices (by its path and class), a layer or parameter that is used twice, and a layer that computes in
+ * float64; RangeError for shapes that do not fit.
  */
 export function readNetwork(fn: string, model: Module, inputShape: number | readonly number[]): Network {
   const input = checkShape(fn, inputShape, 'inputShape');
@@ -51,7 +51,7 @@ class Reader {
   readonly steps: NetworkStep[] = [];
   readonly sizes: number[];
   readonly #fn: string;
-  readonly #seen: Set<Module> = new Set();
+  readonly #seen: Set<unknown> = new Set();
 
   constructor(fn: string, inputSize: number) {
     this.#fn = fn;
@@ -104,7 +104,10 @@ class Reader {
       );
     }
     if (this.#seen.has(module)) throw new TypeError(`${this.#fn}: ${name} stands in the network twice, which devices do not compute`);
-    this.#seen.add(module);
+    if (form.parameters.some((parameter) => this.#seen.has(parameter))) {
+      throw new TypeError(`${this.#fn}: ${name} shares a parameter with a layer before it, which devices do not compute`);
+    }
+    for (const part of [module, ...form.parameters]) this.#seen.add(part);
     const { dtype } = form.parameters[0] ?? { dtype: 'float32' };
     if (dtype !== 'float32') throw new TypeError(`${this.#fn}: ${name} computes in ${dtype}, devices in float32 only`);
     if (form.states.length > 0 && (module as BatchNorm1d)._record.cumulative === true) {

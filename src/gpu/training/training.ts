@@ -5,15 +5,19 @@
  *
  *   const training = await trainOnDevice(net, new Adam(net.parameters()), { inputShape: [3, 32, 32] });
  *   for (const [x, y] of loader) await training.step(x, y);
- *   await training.readBack();                              // net and optimiser are as after the last step
+ *   await training.close();                                 // net and optimiser are as after the last step
  *   training.losses, training.device, training.why
  */
 
 import { inStep } from '../../kernels/memory/allocate.ts';
+import { undoneOnError } from '../../layers/undo.ts';
+import { Dropout } from '../../nn/layers/elementwise.ts';
+import { BatchNorm1d, BatchNorm2d } from '../../nn/layers/norm.ts';
 import { crossEntropy } from '../../nn/losses.ts';
 import { inputsOf, type Module } from '../../nn/module.ts';
 import { Optimizer } from '../../nn/optimizers.ts';
 import { checkInteger, checkOneOf, checkOptions, checkWritable, describe } from '../../runtime/check.ts';
+import { claimForTraining } from '../../runtime/under-training.ts';
 import { checkTensor } from '../../tensor/check.ts';
 import { contiguousData } from '../../tensor/internal.ts';
 import { checkLabels, type Labels } from '../../tensor/labels.ts';
@@ -39,9 +43,11 @@ export interface DeviceTrainingOptions {
 }
 
 /**
- * Prepares training of a network of known layers with the softmax cross-entropy of its scores (N, C). Throws TypeError
- * for arguments of the wrong kind, unknown options, and layers that devices do not know (by path and class); RangeError
- * for shapes that do not fit; with onTrouble 'error' DeviceError where there is no device.
+ * Prepares training of a network of known layers with the softmax cross-entropy of its scores (N, C). Until it is
+ * closed nothing else trains the network. Throws TypeError for arguments of the wrong kind, unknown options, layers
+ * that devices do not know (by path and class), parameters that layers share, batchnorm and dropout that are frozen,
+ * and a network that is being trained; RangeError for shapes that do not fit; with onTrouble 'error' DeviceError where
+ * there is no device.
  */
 export async function trainOnDevice(
   model: Module, optimizer: Optimizer, options: DeviceTrainingOptions,
@@ -59,10 +65,27 @@ export async function trainOnDevice(
     throw new TypeError(`${fn}: device must come from openWebGpu, got ${describe(options.device)}`);
   }
   checkWritable(fn, 'model', model, ['training']);
+  const release = claimForTraining(fn, [model, ...model.parameters().filter(({ requiresGrad }) => requiresGrad)]);
+  try {
+    trainAll(fn, model);
+    const training = new DeviceTraining(model, optimizer, network, { readEvery, onTrouble, release });
+    await training.begin(options.device);
+    return training;
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+/** Puts the model into training mode; throws TypeError, and changes nothing, where that leaves a layer in another. */
+function trainAll(fn: string, model: Module): void {
+  const modes = model.modules().map((module) => [module, module.training] as const);
   model.train();
-  const training = new DeviceTraining(model, optimizer, network, { readEvery, onTrouble });
-  await training.begin(options.device);
-  return training;
+  const frozen = model.namedModules().find(([, module]) => !module.training
+    && (module instanceof BatchNorm1d || module instanceof BatchNorm2d || module instanceof Dropout));
+  if (frozen === undefined) return;
+  for (const [module, training] of modes) module.training = training;
+  throw new TypeError(`${fn}: ${frozen[0]} (${frozen[1].constructor.name}) is frozen, which devices do not compute`);
 }
 
 /** Training that trainOnDevice has prepared: steps on the device, or on the processor where that is gone. */
@@ -74,6 +97,10 @@ export class DeviceTraining {
   readonly #onTrouble: 'cpu' | 'error';
   readonly #why: string[] = [];
   readonly #losses: number[] = [];
+  readonly #release: () => void;
+  /** what is under way, and whatever was asked for meanwhile */
+  #queue: Promise<unknown> = Promise.resolve();
+  #closed: boolean = false;
   #device: WebGpuDevice | null = null;
   #own: boolean = false;
   #state: DeviceState | null = null;
@@ -81,13 +108,15 @@ export class DeviceTraining {
 
   /** Made by trainOnDevice. */
   constructor(
-    model: Module, optimizer: Optimizer, network: Network, { readEvery, onTrouble }: { readEvery: number; onTrouble: 'cpu' | 'error' },
+    model: Module, optimizer: Optimizer, network: Network,
+    { readEvery, onTrouble, release }: { readEvery: number; onTrouble: 'cpu' | 'error'; release: () => void },
   ) {
     this.#model = model;
     this.#optimizer = optimizer;
     this.#network = network;
     this.#readEvery = readEvery;
     this.#onTrouble = onTrouble;
+    this.#release = release;
   }
 
   /** What computes: 'webgpu', or 'cpu' where it was not to be had or is lost. */
@@ -113,8 +142,9 @@ export class DeviceTraining {
 
   /**
    * One step on a batch x (N, ...) with labels y (N). Resolves when it was handed to the device, or with every
-   * readEvery-th when that has come back. Throws TypeError or RangeError for what is no such batch, Error where the
-   * loss is not finite, which is noticed when it is read; with onTrouble 'error' DeviceError.
+   * readEvery-th when that has come back. Steps that are not waited for are made one after another. Throws TypeError or
+   * RangeError for what is no such batch, Error where the loss is not finite, which is noticed when it is read, and
+   * after close(); with onTrouble 'error' DeviceError, which closes.
    */
   async step(x: Tensor, y: Labels): Promise<void> {
     const fn = 'DeviceTraining.step';
@@ -124,17 +154,20 @@ export class DeviceTraining {
     }
     if (x.dtype !== 'float32') throw new TypeError(`${fn}: x must be float32, got ${x.dtype}`);
     const labels = checkLabels(fn, 'y', y, n, this.#network.output.shape[0]);
-    if (this.#state !== null) {
-      try {
-        await this.#state.step(contiguousData(x) as Float32Array, labels);
-        this.#steps++;
-        if (this.#state.unread === this.#readEvery) await this.#read();
-        return;
-      } catch (error) {
-        this.#fallBack(error);
+    await this.#inTurn(async () => {
+      if (this.#closed) throw new Error(`${fn}: the training was closed`);
+      if (this.#state !== null) {
+        try {
+          await this.#state.step(contiguousData(x) as Float32Array, labels);
+          this.#steps++;
+          if (this.#state.unread === this.#readEvery) await this.#read();
+          return;
+        } catch (error) {
+          this.#fallBack(error);
+        }
       }
-    }
-    this.#stepOnProcessor(x, labels);
+      this.#stepOnProcessor(x, labels);
+    });
   }
 
   /**
@@ -142,16 +175,37 @@ export class DeviceTraining {
    * complete. Throws as step does.
    */
   async readBack(): Promise<void> {
+    await this.#inTurn(async () => {
+      try {
+        await this.#read();
+      } catch (error) {
+        this.#fallBack(error);
+      }
+    });
+  }
+
+  /**
+   * Reads the state back and gives the device's memory back, and the device where it was opened for this training, also
+   * where reading throws. The network may then be trained by others.
+   */
+  async close(): Promise<void> {
     try {
-      await this.#read();
-    } catch (error) {
-      this.#fallBack(error);
+      await this.readBack();
+    } finally {
+      this.#end();
     }
   }
 
-  /** Reads the state back and gives the device's memory back, and the device where it was opened for this training. */
-  async close(): Promise<void> {
-    await this.readBack();
+  /** Runs fn when what was asked for before is done. */
+  #inTurn(fn: () => Promise<void>): Promise<void> {
+    const turn = this.#queue.then(fn);
+    this.#queue = turn.catch(() => undefined);
+    return turn;
+  }
+
+  #end(): void {
+    this.#closed = true;
+    this.#leaveDevice();
     this.#release();
   }
 
@@ -160,7 +214,7 @@ export class DeviceTraining {
     this.#losses.push(...await this.#state.readBack());
   }
 
-  #release(): void {
+  #leaveDevice(): void {
     this.#state?.destroy();
     this.#state = null;
     if (this.#own) this.#device?.close();
@@ -173,14 +227,17 @@ export class DeviceTraining {
     if (!(error instanceof DeviceError)) throw error;
     const unread = this.#state?.unread ?? 0;
     this.#state?.restoreGenerators();
-    this.#release();
+    this.#leaveDevice();
     this.#steps -= unread;
-    if (this.#onTrouble === 'error') throw error;
+    if (this.#onTrouble === 'error') {
+      this.#end();
+      throw error;
+    }
     this.#why.push(`${error.message}; the processor trains on from step ${this.#steps}`);
   }
 
   #stepOnProcessor(x: Tensor, labels: Int32Array): void {
-    const loss = inStep(() => {
+    const loss = undoneOnError(() => inStep(() => {
       this.#optimizer.zeroGrad();
       const result = crossEntropy(this.#model.forward(...inputsOf(this.#model, x)), labels);
       const value = result.item();
@@ -189,7 +246,7 @@ export class DeviceTraining {
       this.#optimizer.step();
       this.#optimizer.zeroGrad();
       return value;
-    });
+    }));
     this.#losses.push(loss);
     this.#steps++;
   }

@@ -107,12 +107,15 @@ function addAll(): void {
    */
   container('GraphModel', {
     type: GraphModel,
-    describe({ _graph: { inputs, steps, outputs }, layers }) {
+    describe({ _graph: { inputs, steps, outputs }, _modules, layers }) {
+      if (new Set(_modules).size < layers.length) {
+        throw new RangeError('GraphModel: layers must be different modules, each of them used, to be described');
+      }
       const numbers = new Map([...inputs, ...steps].map((symbol, i) => [symbol, i]));
       return {
         inputs: inputs.map(({ shape }) => shape),
-        steps: steps.map((step) => ({
-          layer: layers.indexOf(step.module as Module), inputs: step.inputs.map((symbol) => numbers.get(symbol)!),
+        steps: steps.map((step, i) => ({
+          layer: layers.indexOf(_modules[i]), inputs: step.inputs.map((symbol) => numbers.get(symbol)!),
         })),
         outputs: outputs.map((symbol) => numbers.get(symbol)!),
       };
@@ -135,11 +138,11 @@ function addAll(): void {
       const given = values.filter(({ module }) => module === null);
       return new GraphModel(given, listOf(fn, 'outputs', settings.outputs).map(valueAt));
     },
-    trace({ _graph: { inputs, steps, outputs } }, given, through) {
+    trace({ _graph: { inputs, steps, outputs }, _modules }, given, through) {
       const values = new Map(inputs.map((symbol, i) => [symbol, given[i]]));
-      for (const step of steps) {
-        values.set(step, through(step.module as Module, ...step.inputs.map((symbol) => values.get(symbol)!)));
-      }
+      steps.forEach((step, i) => {
+        values.set(step, through(_modules[i], ...step.inputs.map((symbol) => values.get(symbol)!)));
+      });
       return outputs.map((symbol) => values.get(symbol)!);
     },
   });
@@ -155,9 +158,10 @@ function addAll(): void {
   container('BasicBlock', {
     type: BasicBlock,
     describe: ({ _settings }) => _settings,
-    children: ({ downsample }): Record<string, Module> => (downsample === null ? {} : { downsample }),
-    build: ({ from, to, stride, dtype }, { downsample = null }) =>
-      new BasicBlock(from as never, to as never, stride as never, downsample, { dtype } as never),
+    children: (block): Record<string, Module> =>
+      ({ ...replaced(block), ...(block.downsample === null ? {} : { downsample: block.downsample }) }),
+    build: ({ from, to, stride, dtype }, { downsample = null, ...others }) =>
+      replacedBy(new BasicBlock(from as never, to as never, stride as never, downsample, { dtype } as never), others),
     trace({ conv1, bn1, relu, conv2, bn2, downsample }, [x], through) {
       const first = through(relu, through(bn1, through(conv1, x)));
       const body = through(bn2, through(conv2, first));
@@ -168,16 +172,37 @@ function addAll(): void {
   container('ResNet', {
     type: ResNet,
     describe: ({ _settings, stages: { length } }) => ({ ..._settings, stages: length }),
-    children: ({ stages, fc }) => ({ ...Object.fromEntries(stages.map((stage, s) => [`layer${s + 1}`, stage])), fc }),
+    children: (net) => ({
+      ...replaced(net), ...Object.fromEntries(net.stages.map((stage, s) => [`layer${s + 1}`, stage])), fc: net.fc,
+    }),
     build: ({ inChannels, width, stages, dtype }, { fc, ...rest }) => {
       const found = numbered('ResNet', stages, 'layer', rest, 1) as Sequential[];
-      return new ResNet(inChannels as never, width as never, found, fc as Linear, { dtype } as never);
+      return replacedBy(new ResNet(inChannels as never, width as never, found, fc as Linear, { dtype } as never), rest);
     },
     trace({ conv1, bn1, relu, stages, avgpool, flatten, fc }, [x], through) {
       const layers = [conv1, bn1, relu, ...stages, avgpool, flatten, fc];
       return [layers.reduce<number>((value, module) => through(module, value), x)];
     },
   });
+}
+
+interface Made extends Module {
+  readonly _made: Readonly<Record<string, Module>>;
+}
+
+/** The layers that were put in the places of those that a module was made with. */
+function replaced(module: Made): Record<string, Module> {
+  const fields = module as unknown as Readonly<Record<string, Module>>;
+  const names = Object.keys(module._made).filter((name) => fields[name] !== module._made[name]);
+  return Object.fromEntries(names.map((name) => [name, fields[name]]));
+}
+
+/** The module with these layers in their places. */
+function replacedBy<M extends Made>(module: M, others: Readonly<Record<string, Module>>): M {
+  for (const name of Object.keys(module._made)) {
+    if (Object.hasOwn(others, name)) Object.assign(module, { [name]: others[name] });
+  }
+  return module;
 }
 
 /** The children with this prefix, as many as there are said to be. Throws RangeError where one is missing. */

@@ -1,10 +1,9 @@
 /** Densely connected convolutions: every layer sees the outputs of all before it. */
 
-import { concat } from '../../autograd/functions.ts';
 import type { Variable } from '../../autograd/variable.ts';
 import { checkSizes } from '../../layers/image-network.ts';
 import { checkInteger } from '../../runtime/check.ts';
-import { checkModule, sequential, type Sequential } from '../containers.ts';
+import { checkModule, joined, sequential, type Sequential } from '../containers.ts';
 import { Conv2d } from '../layers/convolution.ts';
 import { Flatten, ReLU } from '../layers/elementwise.ts';
 import { Linear } from '../layers/linear.ts';
@@ -32,7 +31,7 @@ export class DenseLayer extends Module {
   }
 
   forward(x: Variable): Variable {
-    return concat([x, this.body.forward(x)], 1);
+    return joined('DenseLayer', 'x and its body', [x, this.body.forward(x)]);
   }
 }
 

@@ -53,6 +53,8 @@ export class BasicBlock extends Module {
   /** null where x keeps its shape */
   readonly downsample: Module | null;
   override readonly _settings: Settings;
+  /** the layers as they were made: what was put in their places since belongs to the architecture */
+  readonly _made: Readonly<Record<string, Module>>;
   /** the first half of the block, whose layers have a common form */
   readonly #first: Sequential;
 
@@ -64,6 +66,8 @@ export class BasicBlock extends Module {
     this.bn2 = new BatchNorm2d(to, options);
     this.downsample = downsample === null ? null : checkModule('BasicBlock', 'downsample', downsample);
     this.#first = sequential(this.conv1, this.bn1, this.relu);
+    const { conv1, bn1, relu, conv2, bn2 } = this;
+    this._made = { conv1, bn1, relu, conv2, bn2 };
     this._settings = { from, to, stride, dtype: this.conv1.weight.dtype };
   }
 
@@ -84,6 +88,7 @@ export class ResNet extends Trainable {
   /** made after the stages, whose names come first in the state */
   declare readonly fc: Module;
   override readonly _settings: Settings;
+  readonly _made: Readonly<Record<string, Module>>;
   readonly #stem: Sequential;
   readonly #stages: number;
 
@@ -92,6 +97,8 @@ export class ResNet extends Trainable {
     this.conv1 = new Conv2d(inChannels, width, 3, { padding: 1, bias: false, ...options });
     this.bn1 = new BatchNorm2d(width, options);
     this.#stem = sequential(this.conv1, this.bn1, this.relu);
+    const { conv1, bn1, relu, avgpool, flatten } = this;
+    this._made = { conv1, bn1, relu, avgpool, flatten };
     this.#stages = stages.length;
     Object.assign(this, Object.fromEntries(stages.map((stage, s) => [`layer${s + 1}`, stage])));
     void this.stages; // refuses what is no module
