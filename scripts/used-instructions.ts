@@ -21,7 +21,7 @@ function usedInstructions(): ReadonlySet<string> {
     for (const length of [0, 64 * 1024]) emitTeam(1, length);
     for (const relaxed of [false, true]) {
       for (const wide of [false, true]) {
-        const source = kernelSource({ relaxed, wide });
+        const source = kernelSource({ relaxed, wide, five: !wide });
         source.emit(source.kernels, 0, 1);
       }
     }

@@ -114,7 +114,7 @@ function build(): Probes | string {
   if (typeof heap === 'string') return heap;
   let positions: ReadonlyMap<ProbeName, number> = new Map();
   const engine = new Engine(new WebAssembly.Module(emitTeam(heap.initialPages)), heap, {
-    form: { relaxed: false, wide: false },
+    form: { relaxed: false, wide: false, five: false },
     kernels: [allProbes],
     emit(_kernels, first, initialPages) {
       const { bytes, probes } = emitProbes(first, initialPages);

@@ -46,6 +46,11 @@ export interface Features {
    * room for all of it.
    */
   readonly checksAddresses: boolean;
+  /**
+   * the engine's compiler leaves loads among the arithmetic where they were written, as V8's does from 13.6 on, the
+   * first of which this was measured; those before make them all at the beginning, in more registers than there are
+   */
+  readonly keepsLoads: boolean;
   readonly runtime: RuntimeName;
   /** such as '24.1.0'; empty when the runtime does not say */
   readonly version: string;
@@ -58,7 +63,7 @@ export interface RuntimeGlobals {
   readonly Deno?: { readonly version?: { readonly deno?: string }; readonly build?: { readonly os?: string } };
   readonly Bun?: { readonly version?: string };
   readonly process?: {
-    readonly versions?: { readonly node?: string };
+    readonly versions?: { readonly node?: string; readonly v8?: string };
     readonly getBuiltinModule?: (name: string) => unknown;
     readonly permission?: { has(scope: string): boolean };
   };
@@ -94,6 +99,7 @@ export function probe(globals: RuntimeGlobals): Features {
     crossOriginIsolated: globals.crossOriginIsolated ?? null,
     mayBlock: globals.document === undefined,
     checksAddresses: runtime === 'deno' && globals.Deno?.build?.os !== 'windows',
+    keepsLoads: versionOfV8(globals) >= 13.6,
     runtime,
     version,
     cores: coreCount(globals),
@@ -117,6 +123,13 @@ export function missingFeatures(found: Features): string[] {
     lines.push("Node's permission model forbids worker threads: one thread computes; --allow-worker allows them");
   }
   return lines;
+}
+
+/** V8's version, such as 13.6: what the runtime says of it, or a tenth of Chrome's; 0 for other engines. */
+function versionOfV8({ Bun, process, navigator }: RuntimeGlobals): number {
+  if (Bun !== undefined) return 0; // tells of Node's, which it does not have
+  const said = process?.versions?.v8 ?? '';
+  return said !== '' ? Number.parseFloat(said) : Number(/ Chrome\/(\d+)/.exec(navigator?.userAgent ?? '')?.[1] ?? 0) / 10;
 }
 
 function identify(globals: RuntimeGlobals): [RuntimeName, string] {

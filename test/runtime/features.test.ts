@@ -61,6 +61,19 @@ describe('runtimes', () => {
     for (const globals of [node, { Bun: {} }, { document: {} }]) expect(probe(globals).checksAddresses).toBe(false);
   });
 
+  it('keep loads where they were written, if their V8 is new enough', () => {
+    const v8 = (version: string): RuntimeGlobals => ({ process: { versions: { node: '24.1.0', v8: version } } });
+    const chrome = (userAgent: string): RuntimeGlobals => ({ document: {}, navigator: { userAgent } });
+    for (const globals of [v8('13.6.233.17-node.63'), v8('14.0.1'), chrome('Mozilla/5.0 Chrome/136.0.0.0 Safari/537.36')]) {
+      expect(probe(globals).keepsLoads).toBe(true);
+    }
+    const others = [v8('12.4.254.21-node.57'), v8('11.3.244.8-node.38'), { ...v8('13.6.233'), Bun: {} },
+      chrome('Mozilla/5.0 Chrome/135.0.0.0 Safari/537.36'), chrome('Mozilla/5.0 Gecko/20100101 Firefox/140.0'), {}];
+    for (const globals of others) expect(probe(globals).keepsLoads).toBe(false);
+    const { v8: version } = process.versions;
+    expect(features().keepsLoads).toBe(Number.parseFloat(version) >= 13.6);
+  });
+
   it('give their cores, from navigator or from the os module, at least one', () => {
     expect(probe({ navigator: { hardwareConcurrency: 6 } }).cores).toBe(6);
     const process = { getBuiltinModule: (): unknown => ({ availableParallelism: () => 3 }) };

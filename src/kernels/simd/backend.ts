@@ -51,7 +51,9 @@ function requirements(): { heap: Heap; form: KernelForm } | string {
   if (unusable !== null) return unusable;
   const heap = sharedHeap();
   if (typeof heap === 'string') return `simd: ${heap}`;
-  return { heap, form: { relaxed: settings().relaxedSimd && found.relaxedSimd, wide: whyNotWide() === null } };
+  const wide = whyNotWide() === null;
+  const form = { relaxed: settings().relaxedSimd && found.relaxedSimd, wide, five: found.keepsLoads && !wide };
+  return { heap, form };
 }
 
 /**

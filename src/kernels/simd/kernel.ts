@@ -96,6 +96,8 @@ export class KernelBuilder {
   readonly relaxed: boolean;
   /** in tiles of pairs of vectors (see wide.ts) */
   readonly wide: boolean;
+  /** Winograd's products by five tiles (see conv/tile-product.ts) */
+  readonly five: boolean;
   /** every kernel that there is a writer for */
   readonly defined: Set<Kernel<ArgumentTypes>> = new Set();
   /** positions in the function table of those that were asked for */
@@ -104,10 +106,11 @@ export class KernelBuilder {
   readonly #wanted: ReadonlySet<object>;
 
   /** Of the kernels that are defined, the module gets those that are wanted, with the functions that they call. */
-  constructor({ module, participant }: PartBuilder, { relaxed, wide }: KernelForm, wanted: ReadonlySet<object>) {
+  constructor({ module, participant }: PartBuilder, { relaxed, wide, five }: KernelForm, wanted: ReadonlySet<object>) {
     this.module = module;
     this.relaxed = relaxed;
     this.wide = wide;
+    this.five = five;
     this.#participant = participant;
     this.#wanted = wanted;
   }

@@ -56,6 +56,8 @@ export interface KernelForm {
   readonly relaxed: boolean;
   /** in tiles of pairs of vectors, for an engine that makes one vector of two (see ../simd/wide.ts) */
   readonly wide: boolean;
+  /** Winograd's products by five tiles, not four, for an engine that has registers for it (see conv/tile-product.ts) */
+  readonly five: boolean;
 }
 
 /** Kernels, as the engine asks for them. The values that stand for them are the source's own. */

@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
+import { features } from '../../../src/runtime/features.ts';
 import { configure } from '../../../src/runtime/settings.ts';
 import {
   takesBlocks, takesDense, takesPooledWinograd, takesStride, takesToeplitz, takesWinograd,
@@ -374,6 +375,27 @@ describe('convolution', () => {
       checkErrors(geometry(batch, 9, 3, 8, 13, 5, 5, 1, 2));
       checkErrors(geometry(batch, 32, 7, 6, 13, 3, 3, 1, 1));
     }
+  });
+
+  it('gives the same bits by five tiles as by four, however many there are', () => {
+    const found = features() as { keepsLoads: boolean };
+    const before = found.keepsLoads;
+    const shapes = Array.from({ length: 26 }, (_, i) => geometry(i + 1, 3 + i % 5 * 17, 4, 4, 13, 3, 3, 1, 1));
+    for (const batch of [2, 3, 5]) shapes.push(convOf({
+      batch, channels: 24, height: 9, width: 11, filters: 16, kernelHeight: 3, kernelWidth: 3, stride: 2, pad: 1,
+    }));
+    try {
+      const [fours, fives] = [false, true].map((keepsLoads) => {
+        found.keepsLoads = keepsLoads;
+        simdKernels();
+        return shapes.map((g) => digest(gradients('float32', g, simd) as Float32Array[]));
+      });
+      expect(fives).toEqual(fours);
+    } finally {
+      found.keepsLoads = before;
+      simdKernels();
+    }
+    shapes.forEach(checkErrors);
   });
 
   it('transforms the filters anew in every thread for every job', async () => {

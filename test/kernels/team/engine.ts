@@ -83,7 +83,7 @@ export function kernelNamed(name: keyof typeof kernels): Kernel<ArgumentTypes> {
  * the others come as parts when they are launched.
  */
 export function testEngine(heap: Heap, atOnce: ReadonlyArray<keyof typeof kernels> = names): Engine {
-  const source: KernelSource = { form: { relaxed: false, wide: false }, kernels: all, emit: emitPart };
+  const source: KernelSource = { form: { relaxed: false, wide: false, five: false }, kernels: all, emit: emitPart };
   const engine = new Engine(new WebAssembly.Module(emitTeam(heap.initialPages)), heap, source);
   for (const name of atOnce) {
     const position = engine.position(kernelNamed(name));

@@ -19,8 +19,8 @@ export function tilesTogether({ wide }: Pick<KernelForm, 'wide'>): number {
 }
 
 /** Tiles that a product best takes together. */
-export function tilesBest({ wide }: Pick<KernelForm, 'wide'>): number {
-  return wide ? 8 : 5;
+export function tilesBest(form: Pick<KernelForm, 'wide' | 'five'>): number {
+  return form.five ? 5 : tilesTogether(form);
 }
 
 /**
@@ -34,6 +34,8 @@ const chainDepth = 64;
  * Shares tiles among register tiles of five and four, as few of four as there can be: 13 are 5 + 4 + 4. Where there
  * are too few for that (1, 2, 3, 6, 7, 11) the last of four is filled up. Five are 7 loads for 10 products where four
  * are 6 for 8, which tells where another thread of the same core, or another machine on it, keeps the loads busy.
+ * The 10 sums take 15 registers with what they are made of, so that an engine must not make all loads first: those of
+ * Node 20 and 22 do, and take a quarter longer than with four.
  */
 function shareTiles(f: Body, tiles: Value, fours: Local, fives: Local): void {
   f.set(fours, constant('i32', 5).sub(tiles.remU(5)).remU(5));
@@ -49,7 +51,7 @@ function shareTiles(f: Body, tiles: Value, fours: Local, fives: Local): void {
  * pixels, U (filter block, channel, 8), M (filter group, tile) pixels.
  */
 export function emitTileProduct(kernels: KernelBuilder): FunctionReference {
-  const { module, relaxed, wide } = kernels;
+  const { module, relaxed, wide, five } = kernels;
   const { lanes, bytes } = pixelShape(kernels);
   const together = tilesTogether(kernels);
   const parameters = new Array<'i32'>(7).fill('i32');
@@ -57,12 +59,15 @@ export function emitTileProduct(kernels: KernelBuilder): FunctionReference {
     f, v, u, m, channels, filterBlocks, tiles, groupBytes,
   ) => {
     const [vBlock, vAt, uAt, mAt, blocks, left, chain] = f.locals('i32', 7);
-    const sums = f.locals('f32x4', 2 * (together + 1));
+    const sums = f.locals('f32x4', 2 * Math.max(together, five ? 5 : 0));
     const [b0, b1, a] = f.locals('f32x4', 3);
+    const none = f.let(zero); // a constant takes 18 bytes of code each time
+    const keepApart = (count: number): void =>
+      f.if(chain.lt(0), () => sums.slice(0, 2 * count).forEach((sum) => f.set(sum, none)));
     const addChannel = (count: number, lane: number): void => {
       // Never so, but a branch that would change the sums keeps this channel's loads behind the products of the one
       // before: the engines of Node 20 and 22 make all loads of a group first otherwise, more than they have registers.
-      if (lane > 0 && !wide) f.if(chain.lt(0), () => sums.slice(0, 2 * count).forEach((sum) => f.set(sum, zero)));
+      if (lane > 0 && !wide) keepApart(count);
       f.set(b0, load('f32x4', uAt, lane * 32));
       f.set(b1, load('f32x4', uAt, lane * 32 + 16));
       // The engine computes an address for every offset of a splat that is new in the loop: all lanes share these.
@@ -81,7 +86,7 @@ export function emitTileProduct(kernels: KernelBuilder): FunctionReference {
         f.set(left, channels);
         f.doWhile(() => {
           const later = f.let(left.lt(channels));
-          own.forEach((sum) => f.set(sum, zero));
+          own.forEach((sum) => f.set(sum, none));
           f.set(chain, least(left, constant('i32', chainDepth)));
           f.set(left, left.sub(chain));
           const groups = f.let(chain.shrU(Math.log2(lanes)));
@@ -109,14 +114,14 @@ export function emitTileProduct(kernels: KernelBuilder): FunctionReference {
     };
     const blockBytes = f.let(channels.add(lanes - 1).and(-lanes).shl(5));
     const [small, large] = f.locals('i32', 2);
-    if (wide) f.set(small, tiles.add(together - 1).divU(together));
-    else shareTiles(f, tiles, small, large);
+    if (five) shareTiles(f, tiles, small, large);
+    else f.set(small, tiles.add(together - 1).divU(together));
     f.countdown(filterBlocks, () => {
       f.set(vBlock, v);
       f.set(mAt, m);
-      if (!wide) {
+      if (five) {
         f.set(blocks, large);
-        f.if(blocks, () => addBlocks(together + 1));
+        f.if(blocks, () => addBlocks(5));
       }
       f.set(blocks, small);
       f.if(blocks, () => addBlocks(together));
