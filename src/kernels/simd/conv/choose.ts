@@ -172,7 +172,7 @@ export function takesBlocks(x: FloatArray, g: ConvGeometry): boolean {
 
 /** Bytes of transformed tiles that a Winograd task works on at a time: what stays in the second-level cache. */
 export const winogradChunkBytes: number = 384 * 1024;
-/** Fewest tiles of a chunk, so that a transformed filter that was fetched is used often enough. */
+/** Fewest tiles of a chunk, so that a transformed filter that was fetched is used often enough: four times five. */
 export const winogradLeastTiles = 20;
 export const winogradGradientLeastTiles = 32;
 /**

@@ -61,7 +61,8 @@ export function emitTileProduct(kernels: KernelBuilder): FunctionReference {
     const [vBlock, vAt, uAt, mAt, blocks, left, chain] = f.locals('i32', 7);
     const sums = f.locals('f32x4', 2 * Math.max(together, five ? 5 : 0));
     const [b0, b1, a] = f.locals('f32x4', 3);
-    const none = f.let(zero); // a constant takes 18 bytes of code each time
+    // a constant takes 18 bytes of code each time; but Node 22's engine spills registers for a local in its place
+    const none = five ? f.let(zero) : zero;
     const keepApart = (count: number): void =>
       f.if(chain.lt(0), () => sums.slice(0, 2 * count).forEach((sum) => f.set(sum, none)));
     const addChannel = (count: number, lane: number): void => {
@@ -122,9 +123,12 @@ export function emitTileProduct(kernels: KernelBuilder): FunctionReference {
       if (five) {
         f.set(blocks, large);
         f.if(blocks, () => addBlocks(5));
+        f.set(blocks, small);
+        f.if(blocks, () => addBlocks(together));
+      } else {
+        f.set(blocks, small);
+        addBlocks(together);
       }
-      f.set(blocks, small);
-      f.if(blocks, () => addBlocks(together));
       f.increase(u, blockBytes);
       f.increase(m, groupBytes.mul(8 / lanes));
     });
