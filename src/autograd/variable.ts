@@ -20,7 +20,7 @@ import type { PadWidth } from '../tensor/joining.ts';
 import type { Axes } from '../tensor/reductions.ts';
 import { promoteNumber } from '../tensor/dtype.ts';
 import { Tensor, type NestedNumbers } from '../tensor/tensor.ts';
-import { normalizeAxis, numbers } from '../tensor/shape.ts';
+import { normalizeAxis, numbers, sizeOf } from '../tensor/shape.ts';
 import { expandDims, type Range, squeeze } from '../tensor/views.ts';
 import type { Operation } from './operation.ts';
 import * as arithmetic from './operations/arithmetic.ts';
@@ -224,7 +224,13 @@ export class Variable implements Target {
     return apply('reshape', shapes.reshape, [this], numbers(shape));
   }
 
-  flatten(): Variable { return apply('flatten', shapes.reshape, [this], [-1]); }
+  /** All elements in one axis, or those of this axis and all after it: flatten(1) is (N, the rest), as in PyTorch. */
+  flatten(axis: number = 0): Variable {
+    const at = normalizeAxis('flatten', axis, this.ndim || 1);
+    const shape = this.shape.toSpliced(at, this.ndim, sizeOf(this.shape.slice(at)));
+    return apply('flatten', shapes.reshape, [this], shape);
+  }
+
   transpose(...axes: number[] | [readonly number[]]): Variable {
     return apply('transpose', shapes.transpose, [this], numbers(axes));
   }

@@ -184,7 +184,7 @@ export function under<T>(name: string, fn: () => T): T {
   try {
     return fn();
   } catch (error) {
-    if (error instanceof Error && !error.message.startsWith(`${name}:`)) error.message = `${name}: ${error.message}`;
+    if (error instanceof Error && !`: ${error.message}`.includes(`: ${name}:`)) error.message = `${name}: ${error.message}`;
     throw error;
   }
 }

@@ -36,7 +36,12 @@ export function einsum(subscripts: string, ...tensors: Tensor[]): Tensor {
     throw new RangeError(`einsum: subscripts names ${terms.length} operands, got ${tensors.length}`);
   }
   for (const [i, t] of tensors.entries()) checkTensor('einsum', `operand ${i}`, t);
-  const named = tensors.map((t, i) => diagonal({ tensor: t, labels: parseTerm(terms[i], t.ndim, `operand ${i}`) }, i));
+  // All in the result's type from the start, as in NumPy: sums and products on the way would round or wrap in another.
+  const dtype = tensors.map((t) => t.dtype).reduce(promote);
+  const named = tensors.map((t, i) => {
+    const { tensor, labels } = diagonal({ tensor: t, labels: parseTerm(terms[i], t.ndim, `operand ${i}`) }, i);
+    return { tensor: tensor.dtype === dtype ? tensor : tensor.astype(dtype), labels };
+  });
   const sizes = labelSizes(named);
   const hidden = [...sizes.keys()].filter((label) => label.startsWith('.')).sort().reverse();
   const wanted = output === undefined
@@ -53,7 +58,6 @@ export function einsum(subscripts: string, ...tensors: Tensor[]): Tensor {
   joined = sumOut(joined, new Set(wanted));
   const result = order(joined, wanted);
   // Sums of integers come as float64; the result has the operands' own type, as in NumPy.
-  const dtype = tensors.map((t) => t.dtype).reduce(promote);
   const isView = tensors.some((t) => t.data === result.data);
   return result.dtype === dtype && !isView ? result : result.astype(dtype);
 }

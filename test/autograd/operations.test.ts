@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import * as tilegrad from '../../src/index.ts';
-import { info, RandomState, tensor, Tensor } from '../../src/index.ts';
+import { info, RandomState, tensor, Tensor, zeros } from '../../src/index.ts';
 import * as nn from '../../src/nn/index.ts';
 import type { Variable } from '../../src/nn/index.ts';
 import { evalNumericalGradientArray } from '../../src/train/index.ts';
@@ -144,7 +144,7 @@ describeOnEveryBackend('operations', () => {
     const a = nn.variable(new RandomState(0).randn(1, 3, 4), { requiresGrad: true });
     const computed: ReadonlyArray<readonly [one: Variable, other: Variable]> = [
       [a.reshape([4, -1]), a.reshape(4, -1)], [a.transpose([2, 0, 1]), a.transpose(2, 0, 1)],
-      [a.broadcastTo([2, 3, 4]), a.broadcastTo(2, 3, 4)],
+      [a.broadcastTo([2, 3, 4]), a.broadcastTo(2, 3, 4)], [a.reshape(1, 12), a.flatten(1)],
     ];
     for (const [one, other] of computed) {
       expect(one.shape).toEqual(other.shape);
@@ -156,6 +156,17 @@ describeOnEveryBackend('operations', () => {
       other.sum().backward();
       expect(gradient.toArray()).toEqual(a.grad!.toArray());
     }
+  });
+
+  it('flatten leaves the axes before the one it begins at as they are', () => {
+    const x = nn.variable(new RandomState(0).randn(2, 3, 4));
+    const shapes = [undefined, 0, 1, 2, -1, -2].map((axis) => x.flatten(axis).shape);
+    expect(shapes).toEqual([[24], [24], [2, 12], [2, 3, 4], [2, 3, 4], [2, 12]]);
+    expect(x.flatten(1).toArray()).toEqual(x.reshape(2, 12).toArray());
+    expect(nn.variable(zeros([0, 3, 2])).flatten(1).shape).toEqual([0, 6]);
+    expect(nn.variable(tensor(5)).flatten().shape).toEqual([1]);
+    expect(() => x.flatten(3)).toThrow('flatten: axis 3 is out of bounds for a tensor of 3 axes');
+    expect(() => x.flatten('C' as unknown as number)).toThrow('flatten: axis must be an integer, got "C"');
   });
 
   it('a value used many times, through views', () => {

@@ -270,7 +270,7 @@ describe('buildModule', () => {
   const chain = (child: unknown): nn.Architecture => ({ layer: 'Sequential', settings: { length: 1 }, children: { 0: child as nn.Architecture } });
 
   it.each<[string, unknown, string]>([
-    ['an unknown layer', { layer: 'Teleport' }, 'buildModule: 0: the layer "Teleport" is not known; known are Linear'],
+    ['an unknown layer', { layer: 'Teleport' }, 'buildModule: 0: the layer "Teleport" is not known; registerLayer makes your own known; known are Linear'],
     ['a name of every object', { layer: 'constructor' }, 'buildModule: 0: the layer "constructor" is not known'],
     ['a layer without a name', {}, 'buildModule: 0: the layer undefined is not known'],
     ['settings of the wrong kind', { layer: 'Linear', settings: { inFeatures: '3', outFeatures: 2 } }, 'buildModule: 0: Linear: inFeatures must be an integer'],

@@ -179,6 +179,14 @@ describe('the command line', () => {
     return { code, text };
   };
 
+  it('inspects the drawn shapes, which train takes by this word too', async () => {
+    const samples = join(root, 'shapes.png');
+    const { code, text } = await run('data', 'inspect', 'shapes', '--samples', samples);
+    expect(text).toMatch(/^procedural shapes\nimages: 3 channels of 32x32\n/);
+    expect(text).toMatch(/\nzigzag +1,000 +200\n[^]*\nall +10,000 +2,000\n/);
+    expect([code, decodePng(await readFile(samples)).width]).toEqual([0, (10 * 33 + 1) * 2]);
+  });
+
   it('inspects a folder and trains on it, by its class names', async () => {
     const colours = new Map([['red', 0], ['green', 1], ['blue', 2]]);
     const files: Record<string, Uint8Array | string> = { 'red/no\u001b[31m.txt': 'x' };

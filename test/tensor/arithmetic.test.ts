@@ -15,6 +15,7 @@ import {
   matmul,
   maximum,
   mul,
+  ones,
   pow,
   sub,
   sum,
@@ -98,6 +99,18 @@ describe('types', () => {
       const quotient = a.startsWith('float') || b.startsWith('float') ? result : 'float64';
       expect(one(a).div(one(b)).dtype).toBe(quotient);
     }
+  });
+
+  it('einsum sums and multiplies in the type of its result, however its operands are paired', () => {
+    const fine = tensor([[0.1, 0.2, 0.3]], null, 'float32').astype('float64');
+    const [coarse, one] = [fine.astype('float32'), ones([1], 'float64')];
+    const sum = fine.sum().item();
+    expect(sum).not.toBe(Math.fround(sum));
+    // summed before it meets the other operand
+    expect(einsum('ij,k->k', coarse, one).item()).toBe(sum);
+    expect(einsum('ij,ij,k->k', coarse, coarse, one).item()).toBe(fine.mul(fine).sum().item());
+    const bytes = tensor([20, 30], null, 'uint8');
+    expect(einsum('i,i,k->k', bytes, bytes, ones([1], 'int32')).toArray()).toEqual([1300]);
   });
 
   it('a number adapts to a float tensor and widens an integer one only where it must', () => {

@@ -10,6 +10,7 @@ import { checkShape, type ShapeLike } from '../../tensor/shape.ts';
 import { Tensor } from '../../tensor/tensor.ts';
 import type { Bytes } from '../bytes.ts';
 import { checkNamesEach } from '../classifier.ts';
+import { under } from '../model-file.ts';
 import { foldBatchnorms } from './fold.ts';
 import type { FloatType } from './graph-writer.ts';
 import { metadataEntries } from './metadata.ts';
@@ -76,7 +77,7 @@ export function encodeOnnx(model: Module | Network, options: EncodeOnnxOptions =
   const seed = checkInteger(fn, 'sampleSeed', options.sampleSeed ?? 0, 0, 2 ** 32 - 2);
   const preprocessing = !inGraph ? null : { mean: mean ?? zeros([], float), std: std ?? ones([], float) };
 
-  const { graph, inputs, outputs, sample } = trace(model, shapes, float, seed, preprocessing);
+  const { graph, inputs, outputs, sample } = under(fn, () => trace(model, shapes, float, seed, preprocessing));
   const [{ ndim, shape: [, count] }] = sample.outputs;
   if (ndim === 2) checkNamesEach(fn, classNames, count);
   if (batchnorm === 'fold') foldBatchnorms(graph);

@@ -67,7 +67,7 @@ export function buildModule(architecture: Architecture): Module {
     }
     const definition = typeof layer === 'string' ? definitionNamed(layer) : undefined;
     if (definition === undefined) {
-      throw new RangeError(`${where}: the layer ${describe(layer)} is not known; known are ${knownLayers().join(', ')}`);
+      throw new RangeError(`${where}: the layer ${describe(layer)} is not known; registerLayer makes your own known; known are ${knownLayers().join(', ')}`);
     }
     const modules = Object.entries(checkRecord(where, 'children', children))
       .map(([name, child]) => [name, visit(child, join(path, name), depth + 1)] as const);

@@ -10,7 +10,7 @@ import { loadDataSet } from '../data-sets/load.ts';
 import type { LoadedDataSet } from '../data-sets/load.ts';
 import { placeOf, refuseExisting } from './existing.ts';
 import { ProgressLine } from './progress.ts';
-import { unreadableLines } from './run-data.ts';
+import { drawnShapes, unreadableLines } from './run-data.ts';
 import { formatTable } from './table.ts';
 import type { Surroundings } from './terminal.ts';
 
@@ -24,14 +24,18 @@ export interface InspectOptions {
   readonly overwrite?: boolean;
 }
 
+/** A data set that was read, or the procedural one. */
+type InspectedSet = Omit<LoadedDataSet, 'kind'>;
+
 /** Duplicates and sizes that are listed; of more only the number is said. */
 const listed = 5;
 /** Samples of each class, and classes, in the grid. */
 const [perClass, mostClasses] = [10, 40];
 
 /**
- * Prints what was found and writes the samples where asked. Rejects with UsageError before anything is read where the
- * samples would replace a file unasked, and as loadDataSet does.
+ * Prints what was found at a path, or in the procedural set for the word shapes, and writes the samples where asked.
+ * Rejects with UsageError before anything is read where the samples would replace a file unasked, and as loadDataSet
+ * does.
  */
 export async function runInspect(path: string, options: InspectOptions, { stdout }: Surroundings): Promise<number> {
   const { size, splitSeed = 0, layout, samples, overwrite } = options;
@@ -40,12 +44,15 @@ export async function runInspect(path: string, options: InspectOptions, { stdout
     await refuseExisting('data inspect', samples, overwrite, kept, '--samples');
   }
   const line = new ProgressLine(stdout);
-  const set = await loadDataSet(path, {
+  const isDrawn = path === 'shapes';
+  const read = (): Promise<LoadedDataSet> => loadDataSet(path, {
     seed: splitSeed, layout, ...(size === undefined ? {} : { size }),
     onProgress: (done, total) => line.show(() => `reading pictures ${done}/${total}`),
   });
+  const set: InspectedSet = isDrawn ? { name: 'procedural shapes', unreadable: [], ...drawnShapes() } : await read();
   line.clear();
-  for (const text of describeSet(path, set)) stdout.write(`${text}\n`);
+  stdout.write(`${set.name}${isDrawn ? '' : ` from ${printable(path)}`}\n`);
+  for (const text of describeSet(set)) stdout.write(`${text}\n`);
   if (samples !== undefined) {
     const grid = imageGrid(sampleRows(set.train, set.classNames.length), { columns: perClass, scale: 2 });
     await atomicWriteFile(samples, encodePng(grid));
@@ -54,7 +61,7 @@ export async function runInspect(path: string, options: InspectOptions, { stdout
   return 0;
 }
 
-function describeSet(path: string, set: LoadedDataSet): string[] {
+function describeSet(set: InspectedSet): string[] {
   const { trainCounts, testCounts, shape, mean, deviation, duplicates } = inspectDataSet(set);
   const number = (value: number): string => value.toLocaleString('en-US');
   const figures = (values: readonly number[]): string => values.map((value) => value.toFixed(1)).join(', ');
@@ -66,7 +73,6 @@ function describeSet(path: string, set: LoadedDataSet): string[] {
     printable((part === 'train' ? set.folder?.trainFiles : set.folder?.testFiles)?.[n] ?? `${part} image ${n}`);
   const exact = duplicates.filter((found) => found.exact).length;
   return [
-    `${set.name} from ${printable(path)}`,
     `images: ${shape[0]} ${shape[0] === 1 ? 'channel' : 'channels'} of ${shape[1]}x${shape[2]}`,
     ...sizeLines(set),
     `mean ${figures(mean)}, standard deviation ${figures(deviation)} of 0 to 255`,
@@ -80,7 +86,7 @@ function describeSet(path: string, set: LoadedDataSet): string[] {
 }
 
 /** The sizes of a folder's files: the most frequent, the smallest and the largest. */
-function sizeLines({ folder }: LoadedDataSet): string[] {
+function sizeLines({ folder }: InspectedSet): string[] {
   if (folder === undefined) return [];
   const counts = new Map<string, number>();
   for (const [width, height] of folder.sizes) counts.set(`${width}x${height}`, (counts.get(`${width}x${height}`) ?? 0) + 1);

@@ -2,7 +2,7 @@
 
 import { resolve } from 'node:path';
 import { makeShapes, prepareImages } from '../../data/index.ts';
-import type { PreparedImages } from '../../data/index.ts';
+import type { ImageDataset, PreparedImages } from '../../data/index.ts';
 import { printable } from '../../runtime/text.ts';
 import { settings as computing } from '../../runtime/settings.ts';
 import { findCifar10 } from '../cache.ts';
@@ -26,6 +26,12 @@ export interface RunData extends PreparedImages {
 const shapesSizes = { training: 9000, validation: 1000, test: 2000 };
 /** The procedural set is always the same one, whatever the run's seed. */
 const shapesSeed = 0;
+
+/** The procedural set as `train` draws it unless told how many. */
+export function drawnShapes(): ImageDataset {
+  const { training, validation, test } = shapesSizes;
+  return makeShapes({ seed: shapesSeed, numTrain: training + validation, numTest: test });
+}
 
 /** What decides which images a run gets, and in which form. */
 export type DataSettings = Pick<

@@ -143,7 +143,10 @@ describe('encodeOnnx', () => {
     const two = new TwoLayerNet({ inputDim: 3, hiddenDim: 4 });
     expect(() => encodeOnnx(two, { inputShape: 4 })).toThrow(RangeError);
     expect(() => encodeOnnx(small())).toThrow('encodeOnnx: inputShape must be given');
+    const flat = nn.sequential(new nn.Flatten(), new nn.Linear(12, 2));
+    const batch = { inputShape: [5, 3, 2, 2] };
+    expect(() => encodeOnnx(flat, batch)).toThrow(/^encodeOnnx: 1: Linear: x must have 12 features/);
     expect(() => encodeOnnx(small(), { ...shape, mean: [1, 2] })).toThrow('mean must be a number, one a channel or fit an example of 3x4x4');
-    expect(() => encodeOnnx(small(), { inputShape: [2, 4, 4] })).toThrow(/^0: Conv2d/);
+    expect(() => encodeOnnx(small(), { inputShape: [2, 4, 4] })).toThrow(/^encodeOnnx: 0: Conv2d/);
   });
 });
