@@ -173,7 +173,7 @@ export function takesBlocks(x: FloatArray, g: ConvGeometry): boolean {
 /**
  * Bytes of transformed tiles that a Winograd task works on at a time: what stays in the second-level cache, of which a
  * neighbour may have half. On a Zen 3 core (512 KiB) network b with 100 images takes 0.96 of the time that it takes
- * with 384, with 96 as long as with this; c, f and ResNet-20 0.98 to 1.00.
+ * with 384, ResNet-20 0.99; with 96 b takes as long as with this, with 160 c and f 0.98 to 0.99.
  */
 export const winogradChunkBytes: number = 192 * 1024;
 /** Fewest tiles of a chunk, so that a transformed filter that was fetched is used often enough: four times five. */

@@ -1,8 +1,9 @@
 /**
  * The products at one point that Winograd's convolutions and those of halving-tiles.ts share: transformed tiles times
  * transformed filters, and, for the gradient at the filters, transformed tiles times the transformed gradient. They
- * need no packing: a register tile of 4 tiles x 8 filters (8 x 8 in the wide form) broadcasts one channel of each tile
- * against a row of the transformed filters, one of 4 channels x 8 filters one of each channel against those of a tile.
+ * need no packing: a register tile of 4 or 5 tiles x 8 filters (8 x 8 in the wide form) broadcasts one channel of each
+ * tile against a row of the transformed filters, one of 4 channels x 8 filters one of each channel against those of a
+ * tile.
  */
 
 import {
@@ -59,7 +60,7 @@ export function emitTileProduct(kernels: KernelBuilder): FunctionReference {
     f, v, u, m, channels, filterBlocks, tiles, groupBytes,
   ) => {
     const [vBlock, vAt, uAt, mAt, blocks, left, chain] = f.locals('i32', 7);
-    const sums = f.locals('f32x4', 2 * Math.max(together, five ? 5 : 0));
+    const sums = f.locals('f32x4', 2 * tilesBest(kernels));
     const [b0, b1, a] = f.locals('f32x4', 3);
     // a constant takes 18 bytes of code each time; but Node 22's engine spills registers for a local in its place
     const none = five ? f.let(zero) : zero;
