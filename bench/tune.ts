@@ -8,7 +8,7 @@
  * Shapes are those where networks are found: few channels on large planes, many on small ones.
  */
 
-import type { ConvGeometry } from '../src/kernels/contract.ts';
+import type { ConvGeometry } from '../src/kernels/geometry.ts';
 import { takesWinograd } from '../src/kernels/simd/conv/choose.ts';
 import { directFilterGradient, directForward, directInputGradient } from '../src/kernels/simd/conv/direct.ts';
 import { winogradFilterGradient, winogradForward, winogradInputGradient } from '../src/kernels/simd/conv/winograd.ts';

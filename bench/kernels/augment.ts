@@ -1,6 +1,6 @@
 /** Changed training images: batches of CIFAR-10's size and of larger pictures, cropped to 0.8 of each side. */
 
-import type { ImageGeometry } from '../../src/kernels/contract.ts';
+import type { ImageGeometry } from '../../src/kernels/geometry.ts';
 import { bytesOf } from '../support/kernel-case.ts';
 import type { KernelCase } from '../support/kernel-case.ts';
 

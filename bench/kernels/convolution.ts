@@ -4,7 +4,7 @@
  * are depthwise.
  */
 
-import type { ConvGeometry } from '../../src/kernels/contract.ts';
+import type { ConvGeometry, PoolGeometry } from '../../src/kernels/geometry.ts';
 import { inStep } from '../../src/kernels/memory/allocate.ts';
 import { type ConvParam, convSizes, poolSizes } from '../../src/layers/geometry.ts';
 import { convBackwardFast, convForwardFast } from '../../src/layers/index.ts';
@@ -35,6 +35,8 @@ const larger = [
   shape('depthwise 64 at 32x32, stride 2', null, [64, 64, 32, 32], 64, 2, 64),
 ];
 
+const images = shape('conv 3->32 at 32x32', null, [64, 3, 32, 32], 32, 1);
+
 function sizes(g: ConvGeometry): { x: number; w: number; out: number; products: number } {
   const out = g.batch * g.filters * g.outHeight * g.outWidth;
   const taps = 9 * g.channels / g.groups;
@@ -62,11 +64,16 @@ function forward({ name, geometry: g, peer }: Shape, dtype: FloatName): KernelCa
   };
 }
 
+/** Pooling by windows of 2x2. */
+function halving({ name, geometry: g }: Shape): PoolGeometry {
+  return poolSizes(name, [g.batch, g.filters, g.outHeight, g.outWidth], { poolHeight: 2, poolWidth: 2, stride: 2 });
+}
+
 /** With relu and max pooling at its end. */
-function pooled({ name, geometry: g }: Shape): KernelCase {
+function pooled(shape: Shape): KernelCase {
+  const { name, geometry: g } = shape;
   const { x, w, out, products } = sizes(g);
-  const halving = { poolHeight: 2, poolWidth: 2, stride: 2 };
-  const pool = poolSizes(name, [g.batch, g.filters, g.outHeight, g.outWidth], halving);
+  const pool = halving(shape);
   return {
     name: `${name} forward, relu, pooled`, dtype: 'float32', ...workOf(products),
     prepare(arrays) {
@@ -75,6 +82,30 @@ function pooled({ name, geometry: g }: Shape): KernelCase {
       return {
         run: ({ convReluPoolForward }) => convReluPoolForward(xs, ws, bs, result, argmax, g, pool, null),
         results: [result],
+      };
+    },
+  };
+}
+
+/** The same backwards, for images, whose own gradient is not wanted. A third of the windows was cut by the relu. */
+function pooledBackward(shape: Shape): KernelCase {
+  const { name, geometry: g } = shape;
+  const { x, w, out, products } = sizes(g);
+  const pool = halving(shape);
+  return {
+    name: `${name} backward, relu, pooled`, dtype: 'float32', ...workOf(products),
+    prepare(arrays) {
+      const [dout, xs, ws, pooledOut] = [out / 4, x, w, out / 4].map((length) => arrays.normal(length));
+      const [dw, db, argmax] = [arrays.zeros(w), arrays.zeros(g.filters), arrays.positions(out / 4)];
+      for (let o = 0; o < argmax.length; o++) {
+        pooledOut[o] = o % 3;
+        const [row, column] = [Math.floor(o / pool.outWidth) % pool.outHeight, o % pool.outWidth];
+        argmax[o] = (2 * row + o % 2) * pool.width + 2 * column + (o >> 1) % 2;
+      }
+      return {
+        run: ({ convReluPoolBackward }) =>
+          convReluPoolBackward(dout, pooledOut, argmax, xs, ws, null, dw, db, g, pool),
+        results: [dw, db],
       };
     },
   };
@@ -147,5 +178,6 @@ export const convolutionCases: readonly KernelCase[] = [
   ...layers('plain tensors', 'float32'),
   ...layers('in a step', 'float32'),
   pooled(larger[0]),
+  pooledBackward(images),
   ...larger.flatMap((each) => [forward(each, 'float32'), backward(each, 'float32')]),
 ];

@@ -3,7 +3,7 @@
  * matrix as the course has it, and group norm.
  */
 
-import type { ChannelGeometry, GroupGeometry, PoolGeometry } from '../../src/kernels/contract.ts';
+import type { ChannelGeometry, GroupGeometry, PoolGeometry } from '../../src/kernels/geometry.ts';
 import { bytesOf } from '../support/kernel-case.ts';
 import type { KernelCase } from '../support/kernel-case.ts';
 

@@ -1,6 +1,6 @@
 /** Pooling by 2x2 windows, at the course's size and a larger one; max pooling notes the positions of the maxima. */
 
-import type { AvgPoolGeometry } from '../../src/kernels/contract.ts';
+import type { AvgPoolGeometry } from '../../src/kernels/geometry.ts';
 import { bytesOf } from '../support/kernel-case.ts';
 import type { KernelCase } from '../support/kernel-case.ts';
 

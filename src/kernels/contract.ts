@@ -15,8 +15,10 @@
  * computed by other products than its definition's (Winograd's, of 6x6 inputs; or one matrix for a whole tiny image): a
  * NaN or an infinity then reaches all outputs that share a tile or an image with those that the definition spoils,
  * never others, and comes out as NaN; a window of 6 or 7 taps may count there as one of 8, with zeros that meet pixels
- * too. With configure({ strict: true }) it reaches just the definition's. What is computed on the way may be float32 or
- * wider (in float32 the square of 1e20, in a norm or an update rule, is infinite). And the sign of a zero is free.
+ * too; behind relu and pooling, pixels under outputs whose gradient is 0 may be left out of the gradient at the
+ * filters. With configure({ strict: true }) it reaches just the definition's. What is computed on the way may be
+ * float32 or wider (in float32 the square of 1e20, in a norm or an update rule, is infinite). And the sign of a zero is
+ * free.
  *
  * Subnormal numbers (in float32 below 1.2e-38) are never made 0, but by kernels in which what an update rule remembers
  * fades away. Many processors (Intel's, not AMD's) take a hundred times as long for an operation in which one takes
@@ -26,95 +28,12 @@
  * the next simpler backend's stands in, info().fallbacks says which, and strict makes it an error.
  */
 
+import type {
+  AdaptivePoolGeometry, AvgPoolGeometry, ChannelGeometry, ConvGeometry, GroupGeometry, ImageGeometry, PoolGeometry,
+} from './geometry.ts';
+
 /** Element types that kernels compute in. */
 export type FloatArray = Float32Array | Float64Array;
-
-/**
- * Sizes of a 2-d convolution: x (batch, channels, height, width), w (filters, channels / groups, kernelHeight,
- * kernelWidth). Tap (ky, kx) of the window at output pixel (oy, ox) lies over row oy strideY - padTop + ky dilationY
- * and column ox strideX - padLeft + kx dilationX; outside the image pixels are 0. Padding below and on the right is
- * what the output's size asks for. Of `groups` equal parts of the filters, the i-th sees the i-th part of the channels.
- */
-export interface ConvGeometry {
-  readonly batch: number;
-  readonly channels: number;
-  readonly height: number;
-  readonly width: number;
-  readonly filters: number;
-  readonly kernelHeight: number;
-  readonly kernelWidth: number;
-  readonly strideY: number;
-  readonly strideX: number;
-  readonly padTop: number;
-  readonly padLeft: number;
-  readonly dilationY: number;
-  readonly dilationX: number;
-  readonly groups: number;
-  readonly outHeight: number;
-  readonly outWidth: number;
-}
-
-/**
- * Sizes of 2-d pooling; a plane is one channel of one example, so planes = batch * channels. The window at output pixel
- * (oy, ox) begins at row oy strideY - padTop and column ox strideX - padLeft; every window meets the image, and what of
- * it lies outside does not take part.
- */
-export interface PoolGeometry {
-  readonly planes: number;
-  readonly height: number;
-  readonly width: number;
-  readonly poolHeight: number;
-  readonly poolWidth: number;
-  readonly strideY: number;
-  readonly strideX: number;
-  readonly padTop: number;
-  readonly padLeft: number;
-  readonly outHeight: number;
-  readonly outWidth: number;
-}
-
-export interface AvgPoolGeometry extends PoolGeometry {
-  /** what lies outside the image counts as zeros, so that every window is divided by its whole size */
-  readonly countIncludePad: boolean;
-}
-
-/** Sizes of pooling to any output size: window i of n over m rows is rows floor(i m / n) to ceil((i + 1) m / n). */
-export interface AdaptivePoolGeometry {
-  readonly planes: number;
-  readonly height: number;
-  readonly width: number;
-  readonly outHeight: number;
-  readonly outWidth: number;
-}
-
-/**
- * An array seen as (outer, channels, inner) and normalised per channel over outer and inner: batchnorm on (N, D) is
- * (N, D, 1), spatial batchnorm on (N, C, H, W) is (N, C, H*W).
- */
-export interface ChannelGeometry {
-  readonly outer: number;
-  readonly channels: number;
-  readonly inner: number;
-}
-
-/**
- * An array seen as (batch, groups, channelsPerGroup, inner) and normalised per (example, group) over the last two;
- * gamma and beta have groups * channelsPerGroup elements. Layernorm on (N, D) is (N, 1, D, 1).
- */
-export interface GroupGeometry {
-  readonly batch: number;
-  readonly groups: number;
-  readonly channelsPerGroup: number;
-  readonly inner: number;
-}
-
-/** Sizes of a batch of images (batch, channels, height, width). */
-export interface ImageGeometry {
-  readonly batch: number;
-  readonly channels: number;
-  readonly height: number;
-  readonly width: number;
-}
 
 /** What a convolution or affine kernel does to its result while it is still in registers. */
 export interface Epilogue {
@@ -271,7 +190,7 @@ export interface FusedKernels {
   ): void;
 }
 
-/** A convolution with the relu and max pooling behind it: likewise. The way back has no such form: see pooled.ts. */
+/** A convolution with the relu and max pooling behind it: likewise. */
 export interface ConvPoolKernels {
   /**
    * out (batch, filters, pool.outHeight, pool.outWidth) = maxPool(relu((x conv w) scale + b)); scale null means 1, b
@@ -280,6 +199,14 @@ export interface ConvPoolKernels {
   convReluPoolForward(
     x: FloatArray, w: FloatArray, b: FloatArray | null, out: FloatArray, argmax: Int32Array | null, g: ConvGeometry,
     pool: PoolGeometry, scale: FloatArray | null,
+  ): void;
+  /**
+   * Its gradients where scale is null, from the forward pass's x, out and argmax; dout has out's shape. dx null: not
+   * wanted.
+   */
+  convReluPoolBackward(
+    dout: FloatArray, out: FloatArray, argmax: Int32Array, x: FloatArray, w: FloatArray, dx: FloatArray | null,
+    dw: FloatArray, db: FloatArray, g: ConvGeometry, pool: PoolGeometry,
   ): void;
 }
 
@@ -392,8 +319,7 @@ export interface AugmentKernels {
 /** Every kernel a backend can offer. */
 export interface Kernels
   extends MatrixKernels, ConvKernels, PoolKernels, ActivationKernels, NormKernels, FusedKernels, ConvPoolKernels,
-  LossKernels,
-  UpdateKernels, ListKernels, ElementwiseKernels, AugmentKernels {}
+  LossKernels, UpdateKernels, ListKernels, ElementwiseKernels, AugmentKernels {}
 
 export type KernelName = keyof Kernels;
 

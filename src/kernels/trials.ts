@@ -3,7 +3,8 @@
  * (src/gpu/self-test.ts) and an experiment of the engine (src/node/wide-simd-test.ts).
  */
 
-import type { ConvGeometry, KernelName, PoolGeometry } from './contract.ts';
+import type { KernelName } from './contract.ts';
+import type { ConvGeometry, PoolGeometry } from './geometry.ts';
 import { naiveKernels } from './naive/index.ts';
 
 const conv: ConvGeometry = {
@@ -56,6 +57,9 @@ export function trials(random: (length: number) => Float32Array): Record<KernelN
   const [fusedOut, fusedArgmax, fusedWinners] = [room(24 * 16), new Int32Array(24 * 16), room(24 * 16)];
   naiveKernels.batchnormReluPoolForward(
     fusedIn, ones(6), room(6), room(6), ones(6), fusedOut, fusedArgmax, fusedWinners, fused, 6, 1e-5);
+  const image = random(384);
+  const [pooledOut, pooledArgmax] = [room(192), new Int32Array(192)];
+  naiveKernels.convReluPoolForward(image, random(162), null, pooledOut, pooledArgmax, pooledConv, pooling, null);
   const update = (states: number, ...numbers: unknown[]): Trial => [
     random(99), random(99), ...Array.from({ length: states }, () => positive(99)), room(99),
     ...Array.from({ length: states }, () => room(99)), ...numbers,
@@ -102,6 +106,9 @@ export function trials(random: (length: number) => Float32Array): Record<KernelN
     ],
     convReluPoolForward: [
       random(384), random(162), random(6), room(192), new Int32Array(192), pooledConv, pooling, null,
+    ],
+    convReluPoolBackward: [
+      random(192), pooledOut, pooledArgmax, image, random(162), null, room(162), room(6), pooledConv, pooling,
     ],
     cropImages: [random(567), Int32Array.of(0, 0, 7, 9, 2, 3, 5, 6, 6, 4, 1, 2), room(567), pictures],
     jitterColors: [

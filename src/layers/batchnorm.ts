@@ -13,7 +13,7 @@
  * Ioffe, Szegedy, "Batch normalization: accelerating deep network training by reducing internal covariate shift", 2015.
  */
 
-import type { ChannelGeometry } from '../kernels/contract.ts';
+import type { ChannelGeometry } from '../kernels/geometry.ts';
 import { allocateCollected } from '../kernels/memory/allocate.ts';
 import { batchnormBackwardGraph } from '../kernels/naive/index.ts';
 import { activeKernels } from '../kernels/registry.ts';

@@ -110,8 +110,17 @@ export function convReluPoolBackward<Input extends boolean = true>(
 ): ConvGradients<Input> {
   const fn = 'convReluPoolBackward';
   const { conv, pool, out } = Cache.open(fn, cache, 'convReluPool');
-  const da = maxPoolGradient(fn, activeKernels(), dout, pool, out);
-  return convolutionGradients(fn, activeKernels(), da, conv, inputGradient);
+  const { argmax, type, geometry: pooling } = Cache.open(fn, pool, 'maxPool');
+  const { x, w, geometry } = Cache.open(fn, conv, 'conv');
+  const upstream = checkGradient(fn, dout, out.shape, type);
+  const dx = inputGradient ? emptyTensor(x.shape, type) : null;
+  const dw = emptyTensor(w.shape, type);
+  const db = emptyTensor([geometry.filters], type);
+  activeKernels().convReluPoolBackward(
+    floats(upstream), floats(out), positions(argmax), floats(x), floats(w), dx === null ? null : floats(dx), floats(dw),
+    floats(db), geometry, pooling,
+  );
+  return [dx as InputGradient<Input>, dw, db];
 }
 
 /** out = max(0, spatialBatchnorm(conv(x, w, b))). Throws as convForwardNaive and batchnormForward do. */

@@ -16,7 +16,8 @@
  * ...Fast with the blocked or SIMD kernels, and the one without a suffix with whatever configure() chose.
  */
 
-import type { ConvGeometry, ConvKernels, Epilogue, FloatArray } from '../kernels/contract.ts';
+import type { ConvKernels, Epilogue, FloatArray } from '../kernels/contract.ts';
+import type { ConvGeometry } from '../kernels/geometry.ts';
 import { naiveKernels } from '../kernels/naive/index.ts';
 import { activeFastKernels, activeKernels } from '../kernels/registry.ts';
 import { checkRank, shapeText } from '../tensor/check.ts';

@@ -11,7 +11,7 @@
  * taps extends over (k - 1) dilation + 1 pixels; pixels that no window reaches get zero gradient (of finite weights).
  */
 
-import type { AvgPoolGeometry, ConvGeometry, PoolGeometry } from '../kernels/contract.ts';
+import type { AvgPoolGeometry, ConvGeometry, PoolGeometry } from '../kernels/geometry.ts';
 import { checkBoolean, checkInteger, checkOptions, describe } from '../runtime/check.ts';
 import { shapeText } from '../tensor/check.ts';
 

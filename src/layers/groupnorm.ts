@@ -10,7 +10,7 @@
  * Ba, Kiros, Hinton, "Layer normalization", 2016. Wu, He, "Group normalization", 2018.
  */
 
-import type { GroupGeometry } from '../kernels/contract.ts';
+import type { GroupGeometry } from '../kernels/geometry.ts';
 import { activeKernels } from '../kernels/registry.ts';
 import { checkInteger, checkNumber, checkOneOf, checkOptions } from '../runtime/check.ts';
 import { checkRank, checkTensor, shapeText } from '../tensor/check.ts';

@@ -17,7 +17,7 @@ export type { EluCache, GeluCache, LeakyReluCache, ReluCache, SigmoidCache, Silu
 export type { Cache, FloatType, InputGradient } from './arguments.ts';
 export type {
   AdaptivePoolGeometry, AvgPoolGeometry, ChannelGeometry, ConvGeometry, GroupGeometry, PoolGeometry,
-} from '../kernels/contract.ts';
+} from '../kernels/geometry.ts';
 export {
   batchnormBackward, batchnormBackwardAlt, batchnormForward, spatialBatchnormBackward, spatialBatchnormForward,
 } from './batchnorm.ts';

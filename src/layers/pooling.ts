@@ -12,7 +12,8 @@
  * Max pooling exists three times, with one signature, as convolution does: ...Naive, ...Fast, and without a suffix.
  */
 
-import type { AdaptivePoolGeometry, AvgPoolGeometry, PoolGeometry, PoolKernels } from '../kernels/contract.ts';
+import type { PoolKernels } from '../kernels/contract.ts';
+import type { AdaptivePoolGeometry, AvgPoolGeometry, PoolGeometry } from '../kernels/geometry.ts';
 import { naiveKernels } from '../kernels/naive/index.ts';
 import { activeFastKernels, activeKernels } from '../kernels/registry.ts';
 import { checkRank } from '../tensor/check.ts';

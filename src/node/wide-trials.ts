@@ -1,8 +1,7 @@
 /** What the test of wide SIMD computes (wide-simd-test.ts). */
 
-import type {
-  BinaryOperation, ChannelGeometry, ConvGeometry, GroupGeometry, KernelName, UnaryOperation,
-} from '../kernels/contract.ts';
+import type { BinaryOperation, KernelName, UnaryOperation } from '../kernels/contract.ts';
+import type { ChannelGeometry, ConvGeometry, GroupGeometry, PoolGeometry } from '../kernels/geometry.ts';
 import { type Trial, trials } from '../kernels/trials.ts';
 import { Rng } from '../tensor/random/rng.ts';
 
@@ -60,6 +59,28 @@ function norms(): Call[] {
   ];
 }
 
+/** Gradients behind relu and pooling, with filters of every size. */
+function pooledGradients(): Call[] {
+  return [[3, 14], [5, 19], [7, 3]].map(([window, channels]): Call => {
+    const [batch, filters, pad] = [3, 6, (window - 1) / 2];
+    const sizes = { batch, channels, filters, groups: 1, height: 10, width: 14, outHeight: 10, outWidth: 14 };
+    const g: ConvGeometry = {
+      ...sizes, kernelHeight: window, kernelWidth: window, strideY: 1, strideX: 1, padTop: pad, padLeft: pad,
+      dilationY: 1, dilationX: 1,
+    };
+    const pool: PoolGeometry = {
+      planes: batch * filters, height: 10, width: 14, outHeight: 5, outWidth: 7, poolHeight: 2, poolWidth: 2,
+      strideY: 2, strideX: 2, padTop: 0, padLeft: 0,
+    };
+    const [x, w, out] = [random(batch * channels * 140), random(filters * channels * window ** 2), random(18 * 35)];
+    const argmax = Int32Array.from(out, (_, o) =>
+      28 * (Math.floor(o / 7) % 5) + 2 * (o % 7) + o % 2 + 14 * (o % 3 & 1));
+    return ['convReluPoolBackward', [
+      random(18 * 35), out, argmax, x, w, random(x.length), random(w.length), random(filters), g, pool,
+    ]];
+  });
+}
+
 function elementwise(): Call[] {
   const positive = (): Float32Array => random(77).map((value) => Math.abs(value) + 0.1);
   return [
@@ -93,7 +114,7 @@ export function wideTrials(): Call[] {
       ['convBackward', [y(), x, w, random(x.length), random(w.length), random(filters), g]] as const,
     ];
   });
-  const float32: Call[] = [...one, ...more, ...convolved, ...norms(), ...elementwise()];
+  const float32: Call[] = [...one, ...more, ...convolved, ...pooledGradients(), ...norms(), ...elementwise()];
   return [...float32, ...float32.map(([name, trial]) => [name, inFloat64(trial)] as const)];
 }
 

@@ -4,7 +4,8 @@
  */
 
 import { readFileSync } from 'node:fs';
-import type { AvgPoolGeometry, ChannelGeometry, GroupGeometry, Kernels } from '../../src/kernels/contract.ts';
+import type { Kernels } from '../../src/kernels/contract.ts';
+import type { AvgPoolGeometry, ChannelGeometry, GroupGeometry } from '../../src/kernels/geometry.ts';
 import { convOf, poolOf } from '../support/geometry.ts';
 
 interface FixtureArray {

@@ -1,6 +1,6 @@
 /** Sizes of convolutions and poolings, from what tests say of them. */
 
-import type { AvgPoolGeometry, ConvGeometry } from '../../src/kernels/contract.ts';
+import type { AvgPoolGeometry, ConvGeometry } from '../../src/kernels/geometry.ts';
 import { type AvgPoolParam, avgPoolSizes, type ConvParam, convSizes } from '../../src/layers/geometry.ts';
 
 export interface ConvSizes extends ConvParam {

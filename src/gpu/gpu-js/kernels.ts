@@ -1,6 +1,7 @@
 /** The contract's kernels through GPU.js. Each call sends its arrays to the GPU and reads the result back. */
 
-import type { AvgPoolGeometry, ConvGeometry, FloatArray, PoolGeometry } from '../../kernels/contract.ts';
+import type { FloatArray } from '../../kernels/contract.ts';
+import type { AvgPoolGeometry, ConvGeometry, PoolGeometry } from '../../kernels/geometry.ts';
 import type { DeviceKernels } from '../device-kernels.ts';
 import type { GpuJsKernel, Runner } from './runner.ts';
 import * as sources from './sources.ts';

@@ -2,7 +2,7 @@
  * The layers of tilegrad/nn that have a form on devices, by class. A subclass may compute anything and is not known.
  */
 
-import type { ChannelGeometry } from '../../kernels/contract.ts';
+import type { ChannelGeometry } from '../../kernels/geometry.ts';
 import { type AvgPoolParam, avgPoolSizes, convSizes, type PoolParam, poolSizes } from '../../layers/geometry.ts';
 import type { LayerRecord } from '../../layers/record.ts';
 import type { DropoutRecord } from '../../layers/records/elementwise.ts';

@@ -5,7 +5,7 @@
 
 import type {
   AdaptivePoolGeometry, AvgPoolGeometry, ChannelGeometry, ConvGeometry, PoolGeometry,
-} from '../../kernels/contract.ts';
+} from '../../kernels/geometry.ts';
 import { groupsFor, type Job, job, mostGroups } from './shader.ts';
 import { convFilterGradientShader, convForwardShader, convInputGradientShader } from './shaders/convolution.ts';
 import { backwardShaders, forwardShaders, type BackwardName, type ForwardName } from './shaders/elementwise.ts';

@@ -8,7 +8,7 @@ import type { ScaleRecord } from '../../layers/records/elementwise.ts';
 import type { BatchnormRecord } from '../../layers/records/normalization.ts';
 import { full, tensor } from '../../tensor/creation.ts';
 import { sizeOf } from '../../tensor/shape.ts';
-import type { PoolGeometry } from '../../kernels/contract.ts';
+import type { PoolGeometry } from '../../kernels/geometry.ts';
 import type { DType } from '../../kernels/memory/allocate.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { float, type GraphWriter, int, ints, notExported, type Value } from './graph-writer.ts';

@@ -13,8 +13,8 @@
  *   With groups, each part of the filters is a product of its own, on its part of the planes.
  */
 
-import type { ConvGeometry, ConvKernels, Epilogue, FloatArray } from '../contract.ts';
-import { isMostlyPadding } from '../geometry.ts';
+import type { ConvKernels, Epilogue, FloatArray } from '../contract.ts';
+import { type ConvGeometry, isMostlyPadding } from '../geometry.ts';
 import { convBackward as naiveBackward, convForward as naiveForward } from '../naive/convolution.ts';
 import { reluForward } from './activation.ts';
 import { blockedProduct, storeTile } from './blocked-product.ts';

@@ -1,9 +1,10 @@
 /** Chains of layers: forward without the array between them, one plane at a time in the first-level cache. */
 
-import type { ConvPoolKernels, FloatArray, FusedKernels, PoolGeometry } from '../contract.ts';
+import type { ConvPoolKernels, FloatArray, FusedKernels } from '../contract.ts';
+import type { PoolGeometry } from '../geometry.ts';
 import { batchnormReluPoolChain, convReluPoolChain } from '../naive/fused.ts';
 import { reluForward } from './activation.ts';
-import { convForward } from './convolution.ts';
+import { fastConvolution } from './convolution.ts';
 import { batchnormBackward } from './normalisation.ts';
 import { fastPooling, maxPoolPlane } from './pooling.ts';
 import { float64Scratch } from './scratch.ts';
@@ -36,5 +37,5 @@ export function batchnormReluPoolForward(
 export const fastFused: FusedKernels & ConvPoolKernels = {
   batchnormReluPoolForward,
   batchnormReluPoolBackward: batchnormReluPoolChain(fastPooling.maxPoolBackward, batchnormBackward),
-  convReluPoolForward: convReluPoolChain(convForward, fastPooling.maxPoolForward),
+  ...convReluPoolChain(fastConvolution, fastPooling),
 };

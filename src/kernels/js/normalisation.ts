@@ -7,7 +7,8 @@
  * `inner` elements shares its channel and is summed in four parts, so that additions need not wait for each other.
  */
 
-import type { ChannelGeometry, FloatArray, GroupGeometry, NormKernels } from '../contract.ts';
+import type { FloatArray, NormKernels } from '../contract.ts';
+import type { ChannelGeometry, GroupGeometry } from '../geometry.ts';
 import { letThrough } from '../naive/normalisation.ts';
 import { reluBackward, reluForward } from './activation.ts';
 import { float64Scratch } from './scratch.ts';

@@ -4,7 +4,8 @@
  * lies at pixelOffset[p] + tapOffset[t]; for every further group, groupSize later.
  */
 
-import type { ConvGeometry, FloatArray } from '../contract.ts';
+import type { FloatArray } from '../contract.ts';
+import type { ConvGeometry } from '../geometry.ts';
 import { int32Scratch } from './scratch.ts';
 import { pixelsTogether } from './tuning.ts';
 

@@ -4,8 +4,8 @@
  * arithmetic. The window 2 x 2 with stride 2, which nearly every network uses, is written out.
  */
 
-import type { AvgPoolGeometry, FloatArray, PoolGeometry, PoolKernels } from '../contract.ts';
-import { windowsInside } from '../geometry.ts';
+import type { FloatArray, PoolKernels } from '../contract.ts';
+import { type AvgPoolGeometry, type PoolGeometry, windowsInside } from '../geometry.ts';
 import { naivePooling } from '../naive/pooling.ts';
 
 /**

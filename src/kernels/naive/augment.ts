@@ -1,6 +1,7 @@
 /** Changes of training images: parts of them brought back to their size, and other colours. */
 
-import type { AugmentKernels, FloatArray, ImageGeometry } from '../contract.ts';
+import type { AugmentKernels, FloatArray } from '../contract.ts';
+import type { ImageGeometry } from '../geometry.ts';
 
 /** Between which two pixels of a part each output pixel lies along an axis, and how far it is towards the second. */
 function neighbours(size: number, outSize: number) {

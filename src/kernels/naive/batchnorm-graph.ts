@@ -4,7 +4,8 @@
  * (batchnormBackward in normalisation.ts) and shows where that comes from; it is slower, since every step is a pass.
  */
 
-import type { ChannelGeometry, FloatArray } from '../contract.ts';
+import type { FloatArray } from '../contract.ts';
+import type { ChannelGeometry } from '../geometry.ts';
 
 /** Calls visit(position, channel) for every element of an (outer, channels, inner) array, in memory order. */
 function eachElement(g: ChannelGeometry, visit: (at: number, channel: number) => void): void {

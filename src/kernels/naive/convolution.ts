@@ -15,7 +15,8 @@
  * read the convolution alone, take its scale as null and its relu as false.
  */
 
-import type { ConvGeometry, ConvKernels, Epilogue, FloatArray } from '../contract.ts';
+import type { ConvKernels, Epilogue, FloatArray } from '../contract.ts';
+import type { ConvGeometry } from '../geometry.ts';
 
 /** The part of an image's channels that a filter sees, and where its group begins. */
 function groupOf(f: number, g: ConvGeometry): { channels: number; first: number } {

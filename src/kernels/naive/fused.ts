@@ -3,14 +3,13 @@
  * another; other backends compute the same without them where that is faster.
  */
 
-import type {
-  ConvKernels, ConvPoolKernels, FloatArray, FusedKernels, NormKernels, PoolGeometry, PoolKernels,
-} from '../contract.ts';
+import type { ConvKernels, ConvPoolKernels, FloatArray, FusedKernels, NormKernels, PoolKernels } from '../contract.ts';
+import type { PoolGeometry } from '../geometry.ts';
 import { allocate } from '../memory/allocate.ts';
 import { reluForward } from './activation.ts';
-import { convForward } from './convolution.ts';
+import { naiveConvolution } from './convolution.ts';
 import { batchnormApply, batchnormBackward } from './normalisation.ts';
-import { maxPoolBackward, maxPoolForward } from './pooling.ts';
+import { maxPoolBackward, maxPoolForward, naivePooling } from './pooling.ts';
 
 function like(x: FloatArray): FloatArray {
   return x instanceof Float32Array ? new Float32Array(x.length) : new Float64Array(x.length);
@@ -48,20 +47,31 @@ export function batchnormReluPoolChain(
   };
 }
 
-/** convReluPoolForward as the one after the other, by kernels of any backend. */
+/** Convolution, relu and pooling as the one after the other, by kernels of any backend. */
 export function convReluPoolChain(
-  convForward: ConvKernels['convForward'], poolForward: PoolKernels['maxPoolForward'],
-): ConvPoolKernels['convReluPoolForward'] {
-  return (x, w, b, out, argmax, g, pool, scale) => {
+  { convForward, convBackward }: ConvKernels, { maxPoolForward, maxPoolBackward }: PoolKernels,
+): ConvPoolKernels {
+  /** A new array of the convolution's output. */
+  const output = (x: FloatArray, pool: PoolGeometry): FloatArray => {
     const type = x instanceof Float32Array ? 'float32' : 'float64';
-    const between = allocate(type, pool.planes * pool.height * pool.width) as FloatArray;
-    convForward(x, w, b, between, g, { scale, relu: true });
-    poolForward(between, out, argmax, pool);
+    return allocate(type, pool.planes * pool.height * pool.width) as FloatArray;
+  };
+  return {
+    convReluPoolForward(x, w, b, out, argmax, g, pool, scale) {
+      const between = output(x, pool);
+      convForward(x, w, b, between, g, { scale, relu: true });
+      maxPoolForward(between, out, argmax, pool);
+    },
+    convReluPoolBackward(dout, out, argmax, x, w, dx, dw, db, g, pool) {
+      const between = output(x, pool);
+      maxPoolBackward(dout, argmax, between, pool, out);
+      convBackward(between, x, w, dx, dw, db, g);
+    },
   };
 }
 
 export const naiveFused: FusedKernels & ConvPoolKernels = {
   batchnormReluPoolForward,
   batchnormReluPoolBackward: batchnormReluPoolChain(maxPoolBackward, batchnormBackward),
-  convReluPoolForward: convReluPoolChain(convForward, maxPoolForward),
+  ...convReluPoolChain(naiveConvolution, naivePooling),
 };

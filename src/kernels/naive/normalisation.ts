@@ -19,7 +19,8 @@
  * the sum of a residual block): to read the normalisation alone, take them as false and null.
  */
 
-import type { ChannelGeometry, FloatArray, GroupGeometry, NormKernels } from '../contract.ts';
+import type { FloatArray, NormKernels } from '../contract.ts';
+import type { ChannelGeometry, GroupGeometry } from '../geometry.ts';
 
 /** mean and variance (channels) of x (outer, channels, inner); the variance is uncorrected: divided by the count. */
 export function batchnormStatistics(x: FloatArray, mean: FloatArray, variance: FloatArray, g: ChannelGeometry): void {

@@ -4,7 +4,8 @@
  * padded: what lies outside takes no part in a maximum, and adds nothing to a mean.
  */
 
-import type { AdaptivePoolGeometry, AvgPoolGeometry, FloatArray, PoolGeometry, PoolKernels } from '../contract.ts';
+import type { FloatArray, PoolKernels } from '../contract.ts';
+import type { AdaptivePoolGeometry, AvgPoolGeometry, PoolGeometry } from '../geometry.ts';
 
 /** The pixels of one window that lie in the image: rows top..bottom and columns left..right, the ends not included. */
 interface Window {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import type { ImageGeometry, Kernels } from '../../../src/kernels/contract.ts';
+import type { Kernels } from '../../../src/kernels/contract.ts';
+import type { ImageGeometry } from '../../../src/kernels/geometry.ts';
 import { naiveKernels as naive } from '../../../src/kernels/naive/index.ts';
 import { kernelCase, type AnyCase } from './case.ts';
 import { abs, type RandomOptions, type Workbench } from './workbench.ts';

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import type { ConvGeometry, Kernels } from '../../../src/kernels/contract.ts';
+import type { Kernels } from '../../../src/kernels/contract.ts';
+import type { ConvGeometry } from '../../../src/kernels/geometry.ts';
 import { naiveKernels as naive } from '../../../src/kernels/naive/index.ts';
 import type { PerAxis } from '../../../src/layers/geometry.ts';
 import { convOf, type ConvSizes, poolOf, type PoolSizes } from '../../support/geometry.ts';
@@ -121,10 +122,10 @@ interface PooledShape {
   places: boolean;
 }
 
-/** 3x3 and 5x5 whose output is halved by windows that cover it, and the same with other windows and odd outputs. */
+/** 3x3 to 7x7 whose output is halved by windows that cover it, and the same with other windows and odd outputs. */
 const pooledShapes: fc.Arbitrary<PooledShape> = fc.record({
   batch: fc.integer({ min: 1, max: 18 }), channels: upTo(9), filters: fc.constantFrom(5, 6, 8, 13),
-  outHeight: upTo(17), outWidth: upTo(17), kernel: fc.constantFrom(3, 5), pad: fc.nat(2), odd: fc.nat(3),
+  outHeight: upTo(17), outWidth: upTo(17), kernel: fc.constantFrom(3, 3, 5, 7), pad: fc.nat(2), odd: fc.nat(3),
   stride: fc.constantFrom(2, 2, 1), pooling: fc.constantFrom(2, 2, 2, 3), scale: fc.boolean(), places: fc.boolean(),
 }).map(({ batch, channels, filters, outHeight, outWidth, kernel, odd, scale, places, ...s }) => {
   const pad = Math.min(s.pad, (kernel - 1) / 2);
@@ -164,6 +165,36 @@ function checkPooled(bench: Workbench, tested: Kernels, s: PooledShape): void {
   bench.close('value at argmax', found, expected, magnitude);
 }
 
+/**
+ * The places of the maxima are given, and so are those of the ReLU's zeros. Winograd's transforms of a gradient that is
+ * mostly zero round as those of a full one do, so an error may be as large as if every pixel had won its window.
+ */
+function checkPooledBackward(bench: Workbench, tested: Kernels, { places: wantDx, ...s }: PooledShape): void {
+  const g = geometry(s.sizes);
+  const pool = poolOf({ ...s.pool, planes: g.batch * g.filters, height: g.outHeight, width: g.outWidth });
+  const size = pool.planes * pool.outHeight * pool.outWidth;
+  const dout = bench.random('dout', size);
+  const x = bench.random('x', g.batch * g.channels * g.height * g.width);
+  const w = bench.random('w', weightsOf(g));
+  const [pooled, argmax] = [bench.expected(size), new Int32Array(size)];
+  naive.convReluPoolForward(x, w, null, pooled, argmax, g, pool, null);
+  const [out, winners] = [bench.given('out', pooled), bench.integers('argmax', argmax)];
+  const sizes = [x.length, w.length, g.filters];
+  const names = ['dx', 'dw', 'db'];
+  const [dx, dw, db] = sizes.map((each, i) => bench.output(names[i], each));
+  const expected = sizes.map((each) => bench.expected(each));
+  const magnitude = sizes.map((each) => bench.expected(each));
+  tested.convReluPoolBackward(dout, out, winners, x, w, wantDx ? dx : null, dw, db, g, pool);
+  naive.convReluPoolBackward(dout, out, winners, x, w, expected[0], expected[1], expected[2], g, pool);
+  const full = bench.expected(pool.planes * pool.height * pool.width);
+  const pixels = pool.poolHeight * pool.poolWidth;
+  naive.avgPoolBackward(abs(dout).map((value) => value * pixels), full, { ...pool, countIncludePad: true });
+  naive.convBackward(full, abs(x), abs(w), magnitude[0], magnitude[1], magnitude[2], g);
+  if (wantDx) bench.close('dx', dx, expected[0], magnitude[0]);
+  bench.close('dw', dw, expected[1], magnitude[1]);
+  bench.close('db', db, expected[2], magnitude[2]);
+}
+
 type BackwardShape = { sizes: ConvSizes; wantDx: boolean };
 const backwardShapes = (sizes: fc.Arbitrary<ConvSizes>): fc.Arbitrary<BackwardShape> =>
   fc.record({ sizes, wantDx: fc.boolean() });
@@ -201,4 +232,7 @@ const kinds = [
 export const convolutionCases: readonly AnyCase[] = kinds.flatMap(({ title, sizes, share }) => [
   kernelCase({ kernel: 'convForward', title, share, shapes: forwardShapes(sizes), check: checkForward }),
   kernelCase({ kernel: 'convBackward', title, share, shapes: backwardShapes(sizes), check: checkBackward }),
-]).concat(kernelCase({ kernel: 'convReluPoolForward', shapes: pooledShapes, check: checkPooled }));
+]).concat(
+  kernelCase({ kernel: 'convReluPoolForward', shapes: pooledShapes, check: checkPooled }),
+  kernelCase({ kernel: 'convReluPoolBackward', share: 0.3, shapes: pooledShapes, check: checkPooledBackward }),
+);

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import type { FloatArray, Kernels, PoolGeometry } from '../../../src/kernels/contract.ts';
+import type { FloatArray, Kernels } from '../../../src/kernels/contract.ts';
+import type { PoolGeometry } from '../../../src/kernels/geometry.ts';
 import { naiveKernels as naive } from '../../../src/kernels/naive/index.ts';
 import { kernelCase, type AnyCase } from './case.ts';
 import type { PoolSizes } from '../../support/geometry.ts';

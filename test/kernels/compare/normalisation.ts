@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import type { ChannelGeometry, FloatArray, GroupGeometry, Kernels } from '../../../src/kernels/contract.ts';
+import type { FloatArray, Kernels } from '../../../src/kernels/contract.ts';
+import type { ChannelGeometry, GroupGeometry } from '../../../src/kernels/geometry.ts';
 import { naiveKernels as naive } from '../../../src/kernels/naive/index.ts';
 import { kernelCase, type AnyCase } from './case.ts';
 import { abs, tolerances, type Workbench } from './workbench.ts';

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import type { AdaptivePoolGeometry, AvgPoolGeometry, Kernels } from '../../../src/kernels/contract.ts';
+import type { Kernels } from '../../../src/kernels/contract.ts';
+import type { AdaptivePoolGeometry, AvgPoolGeometry } from '../../../src/kernels/geometry.ts';
 import { naiveKernels as naive } from '../../../src/kernels/naive/index.ts';
 import { poolOf, type PoolSizes } from '../../support/geometry.ts';
 import { kernelCase, type AnyCase } from './case.ts';

@@ -1,7 +1,7 @@
 /** Every backward kernel against central differences of its forward: what makes the naive kernels a definition. */
 
 import { describe, expect, it } from 'vitest';
-import type { ChannelGeometry, GroupGeometry } from '../../../src/kernels/contract.ts';
+import type { ChannelGeometry, GroupGeometry } from '../../../src/kernels/geometry.ts';
 import { batchnormBackwardGraph, naiveKernels as k } from '../../../src/kernels/naive/index.ts';
 import { Workbench } from '../compare/workbench.ts';
 import { convOf, type ConvSizes, poolOf, type PoolSizes } from '../../support/geometry.ts';

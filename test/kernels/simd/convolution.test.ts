@@ -9,11 +9,12 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { features } from '../../../src/runtime/features.ts';
 import { configure } from '../../../src/runtime/settings.ts';
 import {
-  takesBlocks, takesDense, takesPooledWinograd, takesStride, takesToeplitz, takesWinograd,
+  takesBlocks, takesDense, takesPooledWinograd, takesStride, takesToeplitz, takesWinners, takesWinograd,
 } from '../../../src/kernels/simd/conv/choose.ts';
 import { takesHalving, takesHalvingGradient } from '../../../src/kernels/simd/conv/choose-halving.ts';
 import { shutdown } from '../../../src/kernels/team/team.ts';
-import type { ConvGeometry, FloatArray } from '../../../src/kernels/contract.ts';
+import type { FloatArray } from '../../../src/kernels/contract.ts';
+import type { ConvGeometry, PoolGeometry } from '../../../src/kernels/geometry.ts';
 import { worstError } from '../../support/errors.ts';
 import { convOf, poolOf } from '../../support/geometry.ts';
 import { convolutionCases } from '../compare/convolution.ts';
@@ -72,6 +73,28 @@ function checkErrors(g: ConvGeometry): void {
   found.forEach((array, i) => {
     expect(worstError(array, expected[i])).toBeLessThan(5e-6 * Math.sqrt(terms[i]));
   });
+}
+
+/** Windows of 2x2 that cover what comes out. */
+function halvedPool(g: ConvGeometry): PoolGeometry {
+  return poolOf({
+    planes: g.batch * g.filters, height: g.outHeight, width: g.outWidth, poolHeight: 2, poolWidth: 2, stride: 2,
+  });
+}
+
+/** The gradients at the filters and the bias behind which relu and pooling follow; every fourth output is cut. */
+function pooledGradients(g: ConvGeometry, kernels: typeof simd): Float32Array[] {
+  const pool = halvedPool(g);
+  expect(takesWinners(new Float32Array(), g, pool)).toBe(true);
+  const x = randomFloats('float32', g.batch * g.channels * g.height * g.width, 1);
+  const weights = g.filters * g.channels * g.kernelHeight * g.kernelWidth;
+  const dout = randomFloats('float32', pool.planes * pool.outHeight * pool.outWidth, 2);
+  const out = dout.map((_, o) => [1, 0, 2, NaN, -1][o * 7 % 5]);
+  const argmax = new Int32Array(dout.length);
+  naiveKernels.maxPoolForward(randomFloats('float32', 4 * dout.length, 3), dout.slice(), argmax, pool);
+  const [dw, db] = [new Float32Array(weights), new Float32Array(g.filters)];
+  kernels.convReluPoolBackward(dout, out, argmax, x, new Float32Array(weights), null, dw, db, g, pool);
+  return [dw, db];
 }
 
 function gradients(type: FloatType, g: ConvGeometry, kernels: typeof simd): Float32Array[] {
@@ -152,9 +175,7 @@ describe('convolution', () => {
     const halved = winogradShapes(window).filter((g) =>
       g.outHeight % 2 + g.outWidth % 2 === 0 && !takesToeplitz(new Float32Array(), g));
     fc.assert(fc.property(halved, fc.boolean(), (g, broken) => {
-      const pool = poolOf({
-        planes: g.batch * g.filters, height: g.outHeight, width: g.outWidth, poolHeight: 2, poolWidth: 2, stride: 2,
-      });
+      const pool = halvedPool(g);
       expect(takesPooledWinograd(new Float32Array(), g, pool)).toBe(true);
       const x = randomFloats('float32', g.batch * g.channels * g.height * g.width, 1);
       if (broken) x[x.length >> 1] = NaN;
@@ -170,6 +191,50 @@ describe('convolution', () => {
       expect(out).toEqual(pooled);
       expect(argmax).toEqual(places);
     }), { numRuns: 60 });
+  });
+
+  it.each([3, 5, 7])('of windows of %d has its filter gradient from the winners of pooling alone', (window) => {
+    const shapes = fc.record({
+      batch: between(1, 19), channels: between(1, window === 3 ? 16 : 4), filters: between(1, 21),
+      rows: between(1, 17), columns: between(1, 17), pad: between(0, window + 1),
+    }).filter(({ rows, columns, pad }) => rows * columns >= 16 && 2 * Math.min(rows, columns) + window - 1 > 2 * pad)
+      .map(({ rows, columns, pad, ...s }) => geometry(
+        s.batch, s.channels, 2 * rows + window - 1 - 2 * pad, 2 * columns + window - 1 - 2 * pad, s.filters, window,
+        window, 1, pad,
+      ));
+    fc.assert(fc.property(shapes, (g) => {
+      const found = pooledGradients(g, simd);
+      const expected = pooledGradients(g, naiveKernels as typeof simd);
+      const terms = g.batch * g.outHeight * g.outWidth / 4;
+      found.forEach((array, i) => expect(worstError(array, expected[i])).toBeLessThan(5e-6 * Math.sqrt(terms)));
+    }), { numRuns: 60 });
+  });
+
+  it('takes winners only where they are all that has a gradient, and not under strict, where zeros count', () => {
+    const g = geometry(2, 3, 16, 16, 8, 3, 3, 1, 1);
+    const pool = halvedPool(g);
+    expect(takesWinners(new Float32Array(), g, pool)).toBe(true);
+    for (const other of [{ strideX: 1, outWidth: 15 }, { poolWidth: 3, padLeft: 1 }, { padTop: 1, outHeight: 9 }]) {
+      expect(takesWinners(new Float32Array(), g, { ...pool, ...other })).toBe(false);
+    }
+    const run = (kernels: typeof simd): FloatArray => {
+      const x = randomFloats('float32', 2 * 3 * 256, 1);
+      x[300] = Infinity;
+      const dw = new Float32Array(8 * 27);
+      const [out, argmax] = [new Float32Array(1024).fill(1), Int32Array.from({ length: 1024 }, (_, o) =>
+        32 * (Math.floor(o / 8) % 8) + 2 * (o % 8))];
+      const dout = randomFloats('float32', 1024, 2);
+      kernels.convReluPoolBackward(dout, out, argmax, x, new Float32Array(216), null, dw, new Float32Array(8), g, pool);
+      return dw;
+    };
+    const broken = (dw: FloatArray): number[] => [...dw.keys()].filter((place) => Number.isNaN(dw[place]));
+    expect(broken(run(simd))).toEqual([]);
+    configure({ strict: true });
+    expect(takesWinners(new Float32Array(), g, pool)).toBe(false);
+    const strict = broken(run(simd));
+    configure({ strict: false });
+    expect(strict).toEqual(broken(run(naiveKernels as typeof simd)));
+    expect(strict.length).toBeGreaterThan(0);
   });
 
   it('of 2x2 pixels in nine products equals the definition, and breaks no more outputs than that', () => {
@@ -333,6 +398,21 @@ describe('convolution', () => {
     expect(db[0] / (0.1 * pixels)).toBeCloseTo(1, 4);
   });
 
+  it.each([[3, 1024], [5, 512], [7, 512]])('sums winners of a large plane in short chains: %dx%d', (window, size) => {
+    const g = geometry(1, 2, size, size, 3, window, window, 1, (window - 1) / 2);
+    const pool = halvedPool(g);
+    const windows = pool.outHeight * pool.outWidth;
+    const [dw, db] = [new Float32Array(6 * window ** 2), new Float32Array(3)];
+    const argmax = Int32Array.from({ length: 3 * windows }, (_, o) =>
+      2 * (Math.floor(o % windows / pool.outWidth) * size + o % pool.outWidth));
+    const ones = new Float32Array(3 * windows).fill(1);
+    expect(takesWinners(ones, g, pool)).toBe(true);
+    simd.convReluPoolBackward(ones.map(() => 0.1), ones, argmax, new Float32Array(2 * size * size).fill(0.7),
+      new Float32Array(dw.length), null, dw, db, g, pool);
+    expect(dw[(window * window - 1) / 2] / (0.07 * windows)).toBeCloseTo(1, 4);
+    expect(db[2] / (0.1 * windows)).toBeCloseTo(1, 4);
+  });
+
   it.each([3, 5])('of one image notices when its filters of %d have changed since the last call', (window) => {
     const g = geometry(1, 9, 7, 6, 19, window, window, 1, (window - 1) / 2);
     const weights = 9 * window ** 2;
@@ -443,12 +523,17 @@ describe('convolution', () => {
           })]),
       ]),
     ];
+    const pooled = [
+      geometry(21, 3, 32, 32, 9, 3, 3, 1, 1), geometry(1, 16, 80, 68, 19, 3, 3, 1, 1),
+      geometry(13, 30, 16, 16, 20, 5, 5, 1, 2), geometry(5, 1, 28, 28, 70, 7, 7, 1, 3),
+    ];
     const runs: string[][] = [];
     for (const threads of [1, 2, 3]) {
       configure({ threads });
       // the first calls start the team; by the last its workers have joined
       for (let i = 0; i < 3; i++) {
         runs[threads] = shapes.map(([type, g]) => digest(gradients(type, g, simd)));
+        runs[threads].push(...pooled.map((g) => digest(pooledGradients(g, simd))));
         await new Promise((resolve) => setTimeout(resolve, 150));
       }
     }

@@ -6,7 +6,7 @@ import { naiveKernels } from '../../../src/kernels/naive/index.ts';
 import { takesWinograd } from '../../../src/kernels/simd/conv/choose.ts';
 import { keptFilters } from '../../../src/kernels/simd/conv/kept-filters.ts';
 import { shutdown } from '../../../src/kernels/team/team.ts';
-import type { ConvGeometry } from '../../../src/kernels/contract.ts';
+import type { ConvGeometry } from '../../../src/kernels/geometry.ts';
 import { worstError } from '../../support/errors.ts';
 import { convOf } from '../../support/geometry.ts';
 import { randomFloats, simdKernels } from './support.ts';

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ConvGeometry, FloatArray } from '../../../src/kernels/contract.ts';
+import type { FloatArray } from '../../../src/kernels/contract.ts';
+import type { ConvGeometry } from '../../../src/kernels/geometry.ts';
 import { activeKernels } from '../../../src/kernels/registry.ts';
 import { takesHalving } from '../../../src/kernels/simd/conv/choose-halving.ts';
 import { setWideProof } from '../../../src/kernels/simd/wide.ts';

@@ -1,6 +1,7 @@
 /** The host's side of changed training images (the kernels are in crop-kernels.ts and jitter-kernels.ts). */
 
-import type { AugmentKernels, ImageGeometry } from '../../contract.ts';
+import type { AugmentKernels } from '../../contract.ts';
+import type { ImageGeometry } from '../../geometry.ts';
 import { floatKind, launch, launched } from '../launch.ts';
 import { elementwiseTuning } from '../tuning.ts';
 import { crop, imageSizes } from './crop-kernels.ts';

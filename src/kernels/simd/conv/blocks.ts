@@ -5,7 +5,8 @@
  * convolution of four times the channels.
  */
 
-import type { ConvGeometry, ConvKernels, FloatArray } from '../../contract.ts';
+import type { ConvKernels, FloatArray } from '../../contract.ts';
+import type { ConvGeometry } from '../../geometry.ts';
 import { constant, load, scale, select, type Value } from '../../../wasm/index.ts';
 import { floatKernels, type Kernel, type KernelBuilder } from '../kernel.ts';
 import { type Address, launch, launched, scratch } from '../launch.ts';

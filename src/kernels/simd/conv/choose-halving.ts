@@ -1,7 +1,8 @@
 /** Which convolutions with windows of 3x3 that move by 2 are made of transformed tiles, and in which pieces. */
 
 import { settings } from '../../../runtime/settings.ts';
-import type { ConvGeometry, FloatArray } from '../../contract.ts';
+import type { FloatArray } from '../../contract.ts';
+import type { ConvGeometry } from '../../geometry.ts';
 import { isClose, isPlain } from './choose.ts';
 
 /** Outputs of a tile in each direction where windows of 3x3 move by 2 (see halving-algebra.ts). */

@@ -1,6 +1,7 @@
 /** The host's side of convolution as a matrix product, for tiny images (see dense-kernels.ts). */
 
-import type { ConvGeometry, ConvKernels } from '../../contract.ts';
+import type { ConvKernels } from '../../contract.ts';
+import type { ConvGeometry } from '../../geometry.ts';
 import { launchColumnSums, launchProduct } from '../gemm/gemm.ts';
 import { floatKind, launch, launched, scratch } from '../launch.ts';
 import { denseExpand, denseExpandBias, denseFold, denseFoldBias, denseSizes } from './dense-kernels.ts';

@@ -2,7 +2,8 @@
 
 import { roundUp } from '../../../runtime/numbers.ts';
 import { bytesOf } from '../../../wasm/index.ts';
-import type { ConvGeometry, ConvKernels, Epilogue, FloatArray } from '../../contract.ts';
+import type { ConvKernels, Epilogue, FloatArray } from '../../contract.ts';
+import type { ConvGeometry } from '../../geometry.ts';
 import { floatKind, launch, launched, staged } from '../launch.ts';
 import { normTuning } from '../tuning.ts';
 import { depthwiseQuadStride, depthwiseStride } from './choose.ts';

@@ -5,7 +5,8 @@
 
 import { roundUp } from '../../../runtime/numbers.ts';
 import { bytesOf } from '../../../wasm/index.ts';
-import type { ConvGeometry, ConvKernels, FloatArray } from '../../contract.ts';
+import type { ConvKernels, FloatArray } from '../../contract.ts';
+import type { ConvGeometry } from '../../geometry.ts';
 import { floatKind, launch, launched, scratch, staged } from '../launch.ts';
 import {
   directPlaneBytes, type FilterGradient, gradientGroupBytes, gradientGroups, type InputGradient, leastTasks,

@@ -1,7 +1,8 @@
 /** The host's side of convolution with windows of 3x3 that move by 2 (the kernels are in halving-kernels.ts). */
 
 import { roundUp } from '../../../runtime/numbers.ts';
-import type { ConvGeometry, ConvKernels, FloatArray } from '../../contract.ts';
+import type { ConvKernels, FloatArray } from '../../contract.ts';
+import type { ConvGeometry } from '../../geometry.ts';
 import { alignBlock } from '../../memory/blocks.ts';
 import { type Address, form, launch, launched, scratch } from '../launch.ts';
 import {

@@ -1,8 +1,8 @@
 /** The convolution family: emitters for the module, host functions for the registry. */
 
 import { settings } from '../../../runtime/settings.ts';
-import type { ConvGeometry, ConvKernels } from '../../contract.ts';
-import { isMostlyPadding } from '../../geometry.ts';
+import type { ConvKernels } from '../../contract.ts';
+import { type ConvGeometry, isMostlyPadding } from '../../geometry.ts';
 import { HeapExhausted } from '../../memory/heap.ts';
 import type { KernelBuilder } from '../kernel.ts';
 import { blockedFilterGradient, blockedForward, emitBlocks } from './blocks.ts';
@@ -30,6 +30,7 @@ import { emitPointwiseStride } from './pointwise-stride-kernels.ts';
 import { emitGradientProduct, emitTileProduct } from './tile-product.ts';
 import { toeplitzBackward, toeplitzForward } from './toeplitz.ts';
 import { emitToeplitz } from './toeplitz-kernels.ts';
+import { emitWinnerGradient } from './winner-gradient-kernels.ts';
 import { winogradFilterGradient, winogradForward, winogradInputGradient } from './winograd.ts';
 import { emitWinogradFilters } from './winograd-filter-kernels.ts';
 import { emitWinogradGradient } from './winograd-gradient-kernels.ts';
@@ -53,6 +54,7 @@ export function emitConvolution(kernels: KernelBuilder): void {
   const [product, gradientProduct] = [emitTileProduct(kernels), emitGradientProduct(kernels)];
   const { strip, gather } = emitWinograd(kernels, emitWinogradFilters(kernels), product);
   emitWinogradGradient(kernels, strip, gather, gradientProduct);
+  emitWinnerGradient(kernels);
   emitHalvingGradient(kernels, emitHalving(kernels, strip, product), gradientProduct);
 }
 

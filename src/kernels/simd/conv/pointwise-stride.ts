@@ -4,7 +4,8 @@
  */
 
 import { bytesOf } from '../../../wasm/index.ts';
-import type { ConvGeometry, ConvKernels, FloatArray } from '../../contract.ts';
+import type { ConvKernels, FloatArray } from '../../contract.ts';
+import type { ConvGeometry } from '../../geometry.ts';
 import { type Address, floatKind, launch, launched, scratch } from '../launch.ts';
 import { pointwiseBackward, pointwiseForward } from './pointwise.ts';
 import { pointwisePick, pointwiseSpread, strideSizes } from './pointwise-stride-kernels.ts';

@@ -9,7 +9,8 @@
  */
 
 import { bytesOf, type FloatKind } from '../../../wasm/index.ts';
-import type { ConvGeometry, Epilogue, FloatArray } from '../../contract.ts';
+import type { Epilogue, FloatArray } from '../../contract.ts';
+import type { ConvGeometry } from '../../geometry.ts';
 import { launchColumnSums, launchProduct } from '../gemm/gemm.ts';
 import { type Address, floatKind, launch, launched, type Place, scratch } from '../launch.ts';
 import { gemmTuning } from '../tuning.ts';

@@ -1,6 +1,7 @@
 /** The host's side of convolution in 9 products, for images of 2x2 pixels (see toeplitz-kernels.ts). */
 
-import type { ConvGeometry, ConvKernels, FloatArray } from '../../contract.ts';
+import type { ConvKernels, FloatArray } from '../../contract.ts';
+import type { ConvGeometry } from '../../geometry.ts';
 import { launchColumnSums, launchProduct, type Many } from '../gemm/gemm.ts';
 import { type Address, launch, launched, scratch } from '../launch.ts';
 import { epilogueTable } from './epilogue.ts';

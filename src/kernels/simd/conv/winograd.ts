@@ -1,7 +1,8 @@
 /** The host's side of Winograd convolution: sizes, scratch and jobs (the kernels are in winograd-kernels.ts). */
 
 import { roundUp } from '../../../runtime/numbers.ts';
-import type { ConvGeometry, Epilogue, FloatArray } from '../../contract.ts';
+import type { Epilogue, FloatArray } from '../../contract.ts';
+import type { ConvGeometry } from '../../geometry.ts';
 import { alignBlock } from '../../memory/blocks.ts';
 import { form, launch, launched, type Place, scratch } from '../launch.ts';
 import {

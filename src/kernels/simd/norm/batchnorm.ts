@@ -1,6 +1,7 @@
 /** The host's side of batchnorm: which kernel, how many tasks (the kernels are in the files beside this one). */
 
-import type { ChannelGeometry, FloatArray, NormKernels } from '../../contract.ts';
+import type { FloatArray, NormKernels } from '../../contract.ts';
+import type { ChannelGeometry } from '../../geometry.ts';
 import { bytesOf } from '../../../wasm/index.ts';
 import { arithmeticKernels } from '../elementwise/arithmetic.ts';
 import { floatKind, launch, launched, scratch } from '../launch.ts';

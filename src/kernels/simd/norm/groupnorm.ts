@@ -1,6 +1,7 @@
 /** The host's side of groupnorm and layernorm (the kernels are in groupnorm-kernels.ts). */
 
-import type { GroupGeometry, NormKernels } from '../../contract.ts';
+import type { NormKernels } from '../../contract.ts';
+import type { GroupGeometry } from '../../geometry.ts';
 import { floatKind, launch, launched, scratch } from '../launch.ts';
 import { normTuning } from '../tuning.ts';
 import { groupnormBackward, groupnormForward, groupnormReduce, groupSizes } from './groupnorm-kernels.ts';

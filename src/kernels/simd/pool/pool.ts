@@ -1,8 +1,8 @@
 /** The host's side of pooling, and of batchnorm, relu and pooling in one (the kernels are in pool-kernels.ts). */
 
 import { bytesOf } from '../../../wasm/index.ts';
-import type { AdaptivePoolGeometry, FloatArray, FusedKernels, PoolGeometry, PoolKernels } from '../../contract.ts';
-import { windowsInside } from '../../geometry.ts';
+import type { FloatArray, FusedKernels, PoolKernels } from '../../contract.ts';
+import { type AdaptivePoolGeometry, type PoolGeometry, windowsInside } from '../../geometry.ts';
 import { floatKind, launch, launched, scratch } from '../launch.ts';
 import { smallFactors } from '../norm/batchnorm-small-kernels.ts';
 import { normTuning } from '../tuning.ts';
