@@ -67,7 +67,7 @@ function writeForward(
   const bytes = bytesOf(float);
   const rowBytes = f.let(scale(s.width, bytes));
   const outPixels = f.let(s.outHeight.mul(s.outWidth));
-  const [plane, y, x, upper, to, argmaxTo, winnersTo, iy, ix, window, place, count] = f.locals('i32', 12);
+  const [plane, y, x, upper, to, argmaxTo, winnersTo, iy, ix, window, place, again] = f.locals('i32', 12);
   const [top, bottom, left, right] = f.locals('i32', 4);
   // a channel's mean, factor and shift, with which a candidate becomes (value - mean) * factor + shift
   const scalars = f.locals(float, 3);
@@ -117,9 +117,17 @@ function writeForward(
       f.set(window, top.mul(s.width)); // place of the row's first window
       f.set(upper, plane.add(scale(window, bytes)));
       f.set(x, 0);
-      f.if(s.pairs, () => {
-        f.set(count, s.outWidth.sub(lanes));
-        f.while(() => x.le(count), () => {
+      f.if(s.pairs.and(s.outWidth.ge(lanes)), () => {
+        f.doWhile(() => {
+          // those that would be too few for a vector are done with the last ones of the vector before, once more
+          f.set(again, x.add(lanes).sub(s.outWidth));
+          f.if(again.gt(0), () => {
+            for (const pointer of [to, winnersTo]) f.set(pointer, pointer.sub(scale(again, bytes)));
+            f.set(argmaxTo, argmaxTo.sub(again.shl(2)));
+            f.set(upper, upper.sub(scale(again.shl(1), bytes)));
+            f.set(window, window.sub(again.shl(1)));
+            f.set(x, x.sub(again));
+          });
           const first = splat('i32x4', window).add(pairOffsets);
           winnersOf(f, float, pairs(f, float, upper, rowBytes, 16), first, s.width, candidate, keepWinners, store);
           f.increase(upper, 32);
@@ -128,7 +136,7 @@ function writeForward(
           f.increase(argmaxTo, 4 * lanes);
           f.increase(window, 2 * lanes);
           f.increase(x, lanes);
-        });
+        }, () => x.lt(s.outWidth));
       });
       f.while(() => x.lt(s.outWidth), () => {
         clip(x.mul(s.strideX).sub(s.padLeft), s.poolWidth, s.width, left, right);
