@@ -140,6 +140,22 @@ describeOnEveryBackend('operations', () => {
     });
   });
 
+  // whose gradient is added to that of another use, or the other way round
+  it.each(Object.entries(rows))('%s of values that are used elsewhere, too', (name, compute) => {
+    const { inputs, dout, gradients } = cases[name];
+    for (const first of [false, true]) {
+      const leaves = inputs.map((input) => nn.variable(stored(input), { requiresGrad: true }));
+      const hidden = leaves.map((leaf) => leaf.mul(1));
+      const operation = (): Variable[] => [compute(...hidden).mul(stored(dout)).sum()];
+      const squares = (): Variable[] => hidden.map((each) => each.square().sum());
+      const terms = first ? [...operation(), ...squares()] : [...squares(), ...operation()];
+      terms.reduce((sum, term) => sum.add(term)).backward();
+      leaves.forEach(({ grad, value }, i) => {
+        expect(distance(grad!, stored(gradients[i]).add(value.mul(2)))).toBeLessThan(1e-11);
+      });
+    }
+  });
+
   it('sizes and axes as numbers or as one array', () => {
     const a = nn.variable(new RandomState(0).randn(1, 3, 4), { requiresGrad: true });
     const computed: ReadonlyArray<readonly [one: Variable, other: Variable]> = [
@@ -225,6 +241,20 @@ describe('the tape', () => {
     expect(w.grad!.toArray()).toEqual([5, 5, 5]);
     w.zeroGrad();
     expect(w.grad).toBeNull();
+  });
+
+  it('adds to a gradient that was set from outside, stretched or not', () => {
+    const w = nn.parameter(vector(1, 2, 3));
+    for (const given of [vector(1, 1, 1), vector(1).broadcastTo(3)]) {
+      w.grad = given;
+      w.square().sum().backward();
+      expect(w.grad.toArray()).toEqual([3, 5, 7]);
+    }
+    const given = vector(2).broadcastTo(3);
+    w.grad = given;
+    expect(nn.clipGradNorm([w], 1)).toBeCloseTo(Math.sqrt(12), 12);
+    expect(w.grad.toArray()).toEqual(Array.from({ length: 3 }, () => expect.closeTo(1 / Math.sqrt(3), 12)));
+    expect(given.toArray()).toEqual([2, 2, 2]);
   });
 
   it('refuses to go back twice unless it was kept', () => {
