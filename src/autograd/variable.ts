@@ -122,8 +122,9 @@ export class Variable implements Target {
 
   /** Adds a gradient to `grad`. Called by the walk back; `owned` says that nobody else has the tensor. */
   accumulate(gradient: Tensor, owned: boolean): void {
-    if (this.grad !== null) this.grad.addInPlace(gradient);
-    else this.grad = owned && gradient.isContiguous ? gradient : gradient.clone();
+    if (this.grad === null) this.grad = owned && gradient.isContiguous ? gradient : gradient.clone();
+    else if (this.grad.isContiguous) this.grad.addInPlace(gradient);
+    else this.grad = this.grad.clone().addInPlace(gradient); // set from outside, and perhaps stretched
   }
 
   /** Keeps the gradient that passes here in `grad`, which only leaves do otherwise. Returns this. */

@@ -8,7 +8,7 @@
 import type { BinaryOperation, FloatArray } from '../kernels/contract.ts';
 import type { DType, TypedArray } from '../kernels/memory/allocate.ts';
 import { activeKernels } from '../kernels/registry.ts';
-import { checkTensor } from './check.ts';
+import { checkNotStretched, checkTensor } from './check.ts';
 import { isFloat, promote, promoteNumber } from './dtype.ts';
 import { contiguousData, contiguousDataAs, emptyTensor, overlap } from './internal.ts';
 import { broadcastShapes } from './shape.ts';
@@ -94,8 +94,8 @@ function floorRemainder(x: number, y: number): number {
 }
 
 /**
- * Overwrites target with target op operand. Throws RangeError when operand would stretch target, TypeError when an
- * integer target would have to hold fractions.
+ * Overwrites target with target op operand. Throws RangeError when operand would stretch target, TypeError when target
+ * is stretched already, and when an integer target would have to hold fractions.
  */
 export function assignOperation(operation: 'add' | 'sub' | 'mul' | 'div', target: Tensor, operand: Operand): Tensor {
   const fn = `${operation}InPlace`;
@@ -104,6 +104,7 @@ export function assignOperation(operation: 'add' | 'sub' | 'mul' | 'div', target
   if (!isFloat(target.dtype) && isFloat(dtype)) {
     throw new TypeError(`${fn}: the result is ${dtype}, which a tensor of ${target.dtype} cannot hold`);
   }
+  checkNotStretched(fn, 'the tensor', target);
   const stretched = broadcastTo(right, target.shape, fn);
   if (isFloat(target.dtype) && dtype === target.dtype && target.isContiguous && !overlap(target, stretched)) {
     const data = contiguousData(target) as FloatArray;

@@ -121,6 +121,7 @@ describe('clipping', () => {
   it('by norm scales all gradients together, and leaves small ones', () => {
     const parameters = twoGradients();
     expect(nn.clipGradNorm(parameters, 10)).toBe(5);
+    expect(nn.clipGradNorm([...parameters, ...parameters], 10)).toBe(5);
     expect(values(parameters[0].grad!)).toEqual([3, 0]);
     expect(nn.clipGradNorm(parameters, 1)).toBe(5);
     expect(values(parameters[0].grad!)[0]).toBeCloseTo(0.6, 15);
