@@ -273,10 +273,17 @@ export function apply<Options extends readonly unknown[]>(
     return result;
   }
   const loans: Loan[] = [];
-  const found = lend(loans, () => operation(values, ...options));
+  const kept = options.some(Array.isArray) ? options.map(ownList) as readonly unknown[] as Options : options;
+  const found = lend(loans, () => operation(values, ...kept));
   const { out, back, saved, takesParts = false, keepsInputs } = found;
   if (keepsInputs === true) for (const { lease } of values) (lease as Partial<Loan> | null)?.keep?.();
   return new Variable(out, true, new GraphNode(name, variables, back, saved, loans, takesParts));
+}
+
+/** A caller's list of axes, ranges or indices, which the way back reads, as a copy: the caller may change the list. */
+function ownList(option: unknown): unknown {
+  if (!Array.isArray(option)) return option;
+  return (option as readonly unknown[]).map((part) => (Array.isArray(part) ? part.slice() as unknown[] : part));
 }
 
 /** The input as a variable; a number takes a type that leaves the other operand's as it is. */

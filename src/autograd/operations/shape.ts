@@ -95,14 +95,14 @@ export const rot90: Operation<[turns: number, axes: readonly [number, number]]> 
 
 /**
  * Any function that only moves elements, repeats or leaves out some. Where they went is found by moving their numbers
- * in the same way; each element's gradient is the sum over the places that it went to.
+ * in the same way, by the same indices; each element's gradient is the sum over the places that it went to.
  */
 export function moving<Options extends readonly unknown[]>(
   move: (parts: readonly Tensor[], ...options: Options) => Tensor,
 ): Operation<Options> {
   return (inputs, ...options) => ({
     out: move(inputs, ...options),
-    saved: [],
+    saved: options.filter((option): option is Options[number] & Tensor => option instanceof Tensor),
     back: (dout) => gathered(inputs, dout, (numbers) => move(numbers, ...options)),
   });
 }
