@@ -197,7 +197,8 @@ export class Variable implements Target {
   /** log(softmax(x)), with its digits where a probability is nearly 0. */
   logSoftmax(axis: number = -1): Variable {
     const along = normalizeAxis('logSoftmax', axis, this.ndim);
-    const shifted = this.sub(this.value.max(along, true));
+    // of no elements there is no largest
+    const shifted = this.size === 0 ? this : this.sub(this.value.max(along, true));
     return shifted.sub(shifted.exp().sum(along, true).log());
   }
 

@@ -72,6 +72,15 @@ export function mod(a: Operand, b: Operand): Tensor {
   return mapPairs(left, right, dtype, dtype, floorRemainder, 'mod');
 }
 
+/**
+ * How often b fits into a, so that a = b wholeQuotient(a, b) + mod(a, b): floor(a / b) of exact numbers, while that of
+ * rounded ones may be one more, as 1 / 0.1 is, of which 0.0999... is left over. a / b where b is 0.
+ */
+export function wholeQuotient(a: Tensor, b: Tensor): Tensor {
+  const dtype = promote(a.dtype, b.dtype);
+  return mapPairs(a, b, dtype, dtype, floorQuotient, 'mod');
+}
+
 /** C's pow, which differs from JavaScript's where 1 or -1 meets NaN or an infinity. */
 function floatPower(x: number, y: number): number {
   if (x === 1 || (x === -1 && Math.abs(y) === Infinity)) return 1;
@@ -91,6 +100,13 @@ function floorRemainder(x: number, y: number): number {
   const remainder = x % y;
   // JavaScript's remainder has the sign of x. Adding an infinite y gives that infinity, as in NumPy.
   return remainder !== 0 && (remainder < 0) === (y > 0) ? remainder + y : remainder;
+}
+
+function floorQuotient(x: number, y: number): number {
+  if (y === 0) return x / y;
+  const remainder = x % y;
+  const whole = Math.round((x - remainder) / y);
+  return remainder !== 0 && (remainder < 0) === (y > 0) ? whole - 1 : whole;
 }
 
 /**

@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import * as tilegrad from '../../src/index.ts';
-import { info, RandomState, tensor, Tensor, zeros } from '../../src/index.ts';
+import { info, ones, RandomState, tensor, Tensor, zeros } from '../../src/index.ts';
 import * as nn from '../../src/nn/index.ts';
 import type { Variable } from '../../src/nn/index.ts';
 import { evalNumericalGradientArray } from '../../src/train/index.ts';
@@ -171,6 +171,31 @@ describeOnEveryBackend('operations', () => {
       a.zeroGrad();
       other.sum().backward();
       expect(gradient.toArray()).toEqual(a.grad!.toArray());
+    }
+  });
+
+  it('the gradient of mod counts how often the divisor fits, as the remainder does', () => {
+    const a = nn.variable(tensor([1, -1, 0.3, 7, -7, 7, 1, -1, 0, 5], null, 'float64'), { requiresGrad: true });
+    const divisors = [0.1, 0.1, 0.1, 2, 2, -2, Infinity, Infinity, 3, 0];
+    const b = nn.variable(tensor(divisors, null, 'float64'), { requiresGrad: true });
+    a.mod(b).sum().backward();
+    expect(Array.from(b.grad!.data, (x) => x + 0)).toEqual([-9, 10, -2, -3, 4, 4, 0, 1, 0, -Infinity]); // PyTorch's
+  });
+
+  it.each([[0, 3], [2, 0], [0, 0]])('no elements give a gradient of none: %i x %i', (...shape) => {
+    const computed: Readonly<Record<string, Compute>> = {
+      'sort by rows': (x) => nn.sort(x, 0),
+      'sort by columns': (x) => nn.sort(x, 1),
+      logSoftmax: (x) => x.logSoftmax(1),
+      softmax: (x) => x.softmax(1),
+      'einsum, a label alone': (x) => nn.einsum('ij->j', x),
+      'einsum, all labels alone': (x) => nn.einsum('ij,kl->', x, x),
+    };
+    for (const [name, compute] of Object.entries(computed)) {
+      const x = nn.variable(zeros(shape, 'float64'), { requiresGrad: true });
+      const out = compute(x);
+      out.backward(ones([...out.shape], 'float64'));
+      expect(x.grad!.shape, name).toEqual(shape);
     }
   });
 

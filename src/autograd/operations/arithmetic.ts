@@ -43,8 +43,10 @@ export const div: Operation = binary(
   arithmetic.div, (dout, _, b) => dout.div(b), (dout, a, b) => dout.mul(a).div(b.square()).neg(),
 );
 
-/** a - b floor(a / b); d/db = -floor(a / b) */
-export const mod: Operation = binary(arithmetic.mod, (dout) => dout, (dout, a, b) => dout.mul(a.div(b).floor()).neg());
+/** a - b floor(a / b); d/db = -floor(a / b), the floor that goes with the remainder */
+export const mod: Operation = binary(
+  arithmetic.mod, (dout) => dout, (dout, a, b) => dout.mul(arithmetic.wholeQuotient(a, b)).neg(),
+);
 
 /**
  * a^b; d/da = b a^(b - 1), d/db = a^b ln a, which is 0 where a is 0 and b is not negative. The power is computed again

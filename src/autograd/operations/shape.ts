@@ -139,9 +139,10 @@ export const sort: Operation<[axis: number]> = ([x], axis) => ({
   saved: [x],
   back: (dout) => gathered([x], dout, ([numbers]) => {
     const rows = views.moveaxis(numbers, axis, -1);
-    const orders = views.moveaxis(sorting.argsort(x, axis), axis, -1).reshape(-1, rows.shape.at(-1)!);
-    const flat = rows.reshape([...orders.shape]);
-    const sorted = Array.from({ length: orders.shape[0] }, (_, i) => indexing.take(flat.slice(i), orders.slice(i)));
-    return views.moveaxis(stacked(sorted).reshape([...rows.shape]), -1, axis);
+    const from = contiguousData(rows);
+    const orders = contiguousData(views.moveaxis(sorting.argsort(x, axis), axis, -1));
+    const length = rows.shape.at(-1)!;
+    const sorted = Int32Array.from(orders, (place, i) => from[i - (i % length) + place]);
+    return views.moveaxis(new Tensor(sorted, rows.shape), -1, axis);
   }),
 });
