@@ -100,7 +100,8 @@ describe('losses of labels', () => {
   it('name themselves and their arguments', () => {
     const none = nn.variable(zeros([0, 3]));
     expect(() => nn.crossEntropy(none, [])).toThrow(/^crossEntropy: logits must /);
-    expect(() => nn.categoricalCrossEntropy(none, [])).toThrow(/^categoricalCrossEntropy: probabilities must not be empty/);
+    expect(() => nn.categoricalCrossEntropy(none, []))
+      .toThrow('categoricalCrossEntropy: probabilities must not be empty, got shape 0x3');
     expect(() => nn.hingeLoss(none, [])).toThrow(/^hingeLoss: scores must /);
     for (const options of [{}, { ignoreIndex: 7 }]) {
       expect(() => nn.crossEntropy(scores, [0, 1, 2, 3], options))
