@@ -84,7 +84,7 @@ export function trace(x: VariableLike): Variable {
 
 /** An operation of the user's own: its forward pass and its way back, on tensors. */
 export interface CustomFunction<Cache> {
-  /** the output, and whatever the way back needs */
+  /** the output, and whatever the way back needs: a tensor, or a list of them, must stay as it is until then */
   forward(...inputs: Tensor[]): readonly [out: Tensor, cache: Cache];
   /** from the gradient of the output to that of each input: one tensor, or a list with null where there is none */
   backward(dout: Tensor, cache: Cache): Tensor | ReadonlyArray<Tensor | null>;
@@ -111,7 +111,7 @@ export function customFunction<Cache>(definition: CustomFunction<Cache>): (...in
     const [out, cache] = result as [Tensor, Cache];
     return {
       out,
-      saved: inputs,
+      saved: [...inputs, ...tensorsIn(cache)],
       back: (dout) => {
         const gradients: unknown = definition.backward(dout, cache);
         const list = gradients instanceof Tensor ? [gradients] : gradients;
@@ -126,6 +126,12 @@ export function customFunction<Cache>(definition: CustomFunction<Cache>): (...in
     };
   };
   return (...inputs) => apply(fn, operation, inputs);
+}
+
+/** The cache where it is a tensor, or the tensors in it where it is a list. */
+function tensorsIn(cache: unknown): Tensor[] {
+  const parts: readonly unknown[] = Array.isArray(cache) ? cache : [cache];
+  return parts.filter((part): part is Tensor => part instanceof Tensor);
 }
 
 function checkList(fn: string, values: readonly VariableLike[]): readonly VariableLike[] {

@@ -10,8 +10,8 @@ import { apply, Variable } from './variable.ts';
 
 /** A pass through a layer. */
 const layer: Operation<[record: LayerRecord, fn: string, mode: Mode]> = ([x, ...parameters], record, fn, mode) => {
-  const [out, back] = record.forward(fn, x, parameters, mode);
-  return { out, saved: [x, ...parameters], back: (dout, [wantInput]) => back(dout, wantInput) };
+  const [out, back, read = []] = record.forward(fn, x, parameters, mode);
+  return { out, saved: [x, ...parameters, ...read], back: (dout, [wantInput]) => back(dout, wantInput) };
 };
 
 /** A pass where nothing goes back. */

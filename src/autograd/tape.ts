@@ -22,7 +22,7 @@ export interface Target {
   readonly node: GraphNode | null;
   readonly requiresGrad: boolean;
   readonly grad: Tensor | null;
-  /** takes up a gradient; `owned` says that nobody else has it */
+  /** takes up a gradient; `owned` says that nobody else has it, and that it may be written to */
   accumulate(gradient: Tensor, owned: boolean): void;
 }
 
@@ -213,7 +213,8 @@ export function walkBack(fn: string, root: GraphNode, dout: Tensor, retain: bool
 
 /**
  * Hands the gradient at the node's output on to its inputs. One that is also another's, lies in dout's memory, or that
- * the way back may give again (retain) must be copied before anything is added to it.
+ * the way back may give again (retain) must be copied before anything is added to it; so must one that is stretched,
+ * as that of a sum is: all that is added to its elements would land on one number.
  */
 function pass(node: GraphNode, dout: Tensor, more: Tensor | null, waiting: Waiting, retain: boolean): void {
   node.keeper?.accumulate(dout, false);
@@ -222,7 +223,8 @@ function pass(node: GraphNode, dout: Tensor, more: Tensor | null, waiting: Waiti
     const gradient = gradients[i];
     if (gradient === null || !input.requiresGrad) return;
     const sole = gradients.indexOf(gradient) === i && gradients.lastIndexOf(gradient) === i;
-    const owned = !retain && sole && !overlap(gradient, dout) && (more === null || !overlap(gradient, more));
+    const owned = !retain && gradient.isContiguous && sole && !overlap(gradient, dout)
+      && (more === null || !overlap(gradient, more));
     if (input.node === null) input.accumulate(gradient, owned);
     else waiting.add(input.node, gradient, owned);
   });

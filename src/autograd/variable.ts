@@ -122,8 +122,9 @@ export class Variable implements Target {
 
   /** Adds a gradient to `grad`. Called by the walk back; `owned` says that nobody else has the tensor. */
   accumulate(gradient: Tensor, owned: boolean): void {
-    if (this.grad !== null) this.grad.addInPlace(gradient);
-    else this.grad = owned && gradient.isContiguous ? gradient : gradient.clone();
+    if (this.grad === null) this.grad = owned && gradient.isContiguous ? gradient : gradient.clone();
+    else if (this.grad.isContiguous) this.grad.addInPlace(gradient);
+    else this.grad = this.grad.clone().addInPlace(gradient); // set from outside, and perhaps stretched
   }
 
   /** Keeps the gradient that passes here in `grad`, which only leaves do otherwise. Returns this. */
@@ -196,7 +197,8 @@ export class Variable implements Target {
   /** log(softmax(x)), with its digits where a probability is nearly 0. */
   logSoftmax(axis: number = -1): Variable {
     const along = normalizeAxis('logSoftmax', axis, this.ndim);
-    const shifted = this.sub(this.value.max(along, true));
+    // of no elements there is no largest
+    const shifted = this.size === 0 ? this : this.sub(this.value.max(along, true));
     return shifted.sub(shifted.exp().sum(along, true).log());
   }
 
@@ -272,10 +274,17 @@ export function apply<Options extends readonly unknown[]>(
     return result;
   }
   const loans: Loan[] = [];
-  const found = lend(loans, () => operation(values, ...options));
+  const kept = options.some(Array.isArray) ? options.map(ownList) as readonly unknown[] as Options : options;
+  const found = lend(loans, () => operation(values, ...kept));
   const { out, back, saved, takesParts = false, keepsInputs } = found;
   if (keepsInputs === true) for (const { lease } of values) (lease as Partial<Loan> | null)?.keep?.();
   return new Variable(out, true, new GraphNode(name, variables, back, saved, loans, takesParts));
+}
+
+/** A caller's list of axes, ranges or indices, which the way back reads, as a copy: the caller may change the list. */
+function ownList(option: unknown): unknown {
+  if (!Array.isArray(option)) return option;
+  return (option as readonly unknown[]).map((part) => (Array.isArray(part) ? part.slice() as unknown[] : part));
 }
 
 /** The input as a variable; a number takes a type that leaves the other operand's as it is. */

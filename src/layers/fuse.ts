@@ -16,15 +16,15 @@ import {
 import {
   convBatchnormReluInference, convBatchnormReluPoolInference, convReluPoolInference,
 } from './inference.ts';
-import type { LayerBackward, LayerRecord, Mode } from './record.ts';
+import type { LayerBackward, LayerForward, LayerRecord, Mode } from './record.ts';
 import type { ConvRecord } from './records/convolution.ts';
-import { batchnormParam, type BatchnormRecord, type LayernormRecord } from './records/normalization.ts';
+import { batchnormParam, constantAverages, type BatchnormRecord, type LayernormRecord } from './records/normalization.ts';
 import type { MaxPoolRecord } from './records/pooling.ts';
 
 /** How a chain of layers is computed as one; `parts` are its records, parameters are theirs one after another. */
 interface Fusion {
   readonly kinds: readonly string[];
-  forward(parts: readonly LayerRecord[], x: Tensor, parameters: readonly Tensor[], mode: Mode): [Tensor, LayerBackward];
+  forward(parts: readonly LayerRecord[], x: Tensor, parameters: readonly Tensor[], mode: Mode): LayerForward;
   /** where the test-time form differs from forward's */
   infer?(parts: readonly LayerRecord[], x: Tensor, parameters: readonly Tensor[]): Tensor;
 }
@@ -50,11 +50,12 @@ const fusions: readonly Fusion[] = [
     kinds: ['conv', 'batchnorm', 'relu', 'maxPool'],
     forward([conv, norm, , pool], x, parameters, mode) {
       const [w, b, gamma, beta] = convParameters(conv, parameters);
+      const used = batchnormParam(norm as BatchnormRecord, mode);
       const [out, cache] = convBatchnormReluPoolForward(
-        x, w, b, gamma, beta, (conv as ConvRecord).param, batchnormParam(norm as BatchnormRecord, mode),
-        (pool as MaxPoolRecord).param,
+        x, w, b, gamma, beta, (conv as ConvRecord).param, used, (pool as MaxPoolRecord).param,
       );
-      return [out, convBackward(conv, (dout, wanted) => convBatchnormReluPoolBackward(dout, cache, wanted))];
+      const back = convBackward(conv, (dout, wanted) => convBatchnormReluPoolBackward(dout, cache, wanted));
+      return [out, back, [out, ...constantAverages(used)]];
     },
     infer([conv, norm, , pool], x, parameters) {
       const [w, b, gamma, beta] = convParameters(conv, parameters);
@@ -68,10 +69,10 @@ const fusions: readonly Fusion[] = [
     kinds: ['conv', 'batchnorm', 'relu'],
     forward([conv, norm], x, parameters, mode) {
       const [w, b, gamma, beta] = convParameters(conv, parameters);
-      const [out, cache] = convBatchnormReluForward(
-        x, w, b, gamma, beta, (conv as ConvRecord).param, batchnormParam(norm as BatchnormRecord, mode),
-      );
-      return [out, convBackward(conv, (dout, wanted) => convBatchnormReluBackward(dout, cache, wanted))];
+      const used = batchnormParam(norm as BatchnormRecord, mode);
+      const [out, cache] = convBatchnormReluForward(x, w, b, gamma, beta, (conv as ConvRecord).param, used);
+      const back = convBackward(conv, (dout, wanted) => convBatchnormReluBackward(dout, cache, wanted));
+      return [out, back, [out, ...constantAverages(used)]];
     },
     infer: ([conv, norm], x, parameters) => inferConvBatchnormRelu(conv, norm, x, parameters),
   },
@@ -80,7 +81,7 @@ const fusions: readonly Fusion[] = [
     forward([conv, , pool], x, parameters) {
       const [w, b] = convParameters(conv, parameters);
       const [out, cache] = convReluPoolForward(x, w, b, (conv as ConvRecord).param, (pool as MaxPoolRecord).param);
-      return [out, convBackward(conv, (dout, wanted) => convReluPoolBackward(dout, cache, wanted))];
+      return [out, convBackward(conv, (dout, wanted) => convReluPoolBackward(dout, cache, wanted)), [out]];
     },
     infer([conv, , pool], x, parameters) {
       const [w, b] = convParameters(conv, parameters);
@@ -92,15 +93,16 @@ const fusions: readonly Fusion[] = [
     forward([conv], x, parameters) {
       const [w, b] = convParameters(conv, parameters);
       const [out, cache] = convReluForward(x, w, b, (conv as ConvRecord).param);
-      return [out, convBackward(conv, (dout, wanted) => convReluBackward(dout, cache, wanted))];
+      return [out, convBackward(conv, (dout, wanted) => convReluBackward(dout, cache, wanted)), [out]];
     },
   },
   {
     kinds: ['affine', 'batchnorm', 'relu'],
     forward([, norm], x, [w, b, gamma, beta], mode) {
-      const param = batchnormParam(norm as BatchnormRecord, mode);
-      const [out, cache] = affineBatchnormReluForward(x, w, b, gamma, beta, param);
-      return [out, (dout, inputGradient) => affineBatchnormReluBackward(dout, cache, inputGradient)];
+      const used = batchnormParam(norm as BatchnormRecord, mode);
+      const [out, cache] = affineBatchnormReluForward(x, w, b, gamma, beta, used);
+      const back: LayerBackward = (dout, inputGradient) => affineBatchnormReluBackward(dout, cache, inputGradient);
+      return [out, back, [out, ...constantAverages(used)]];
     },
   },
   {
@@ -108,21 +110,22 @@ const fusions: readonly Fusion[] = [
     forward([, norm], x, [w, b, gamma, beta]) {
       const { eps } = norm as LayernormRecord;
       const [out, cache] = affineLayernormReluForward(x, w, b, gamma, beta, { eps });
-      return [out, (dout, inputGradient) => affineLayernormReluBackward(dout, cache, inputGradient)];
+      return [out, (dout, inputGradient) => affineLayernormReluBackward(dout, cache, inputGradient), [out]];
     },
   },
   {
     kinds: ['affine', 'relu'],
     forward(_, x, [w, b]) {
       const [out, cache] = affineReluForward(x, w, b);
-      return [out, (dout, inputGradient) => affineReluBackward(dout, cache, inputGradient)];
+      return [out, (dout, inputGradient) => affineReluBackward(dout, cache, inputGradient), [out]];
     },
   },
   {
     kinds: ['batchnorm', 'relu'],
     forward([norm], x, [gamma, beta], mode) {
-      const [out, cache] = batchnorm('batchnorm', x, gamma, beta, batchnormParam(norm as BatchnormRecord, mode), true);
-      return [out, (dout) => batchnormGradients('batchnorm', dout, cache, out)];
+      const used = batchnormParam(norm as BatchnormRecord, mode);
+      const [out, cache] = batchnorm('batchnorm', x, gamma, beta, used, true);
+      return [out, (dout) => batchnormGradients('batchnorm', dout, cache, out), [out, ...constantAverages(used)]];
     },
   },
 ];

@@ -18,6 +18,12 @@ export type Mode = 'train' | 'test';
  */
 export type LayerBackward = (dout: Tensor, inputGradient: boolean) => readonly [dx: Tensor | null, ...grads: Tensor[]];
 
+/**
+ * What a pass forward gives: the output, the way back, and the tensors that the way back reads beside x and the
+ * parameters, where others may change them before: the output, or running averages; none where it is left out.
+ */
+export type LayerForward = [out: Tensor, back: LayerBackward, read?: readonly Tensor[]];
+
 /** One parameter of a layer: the letter that the course calls it by, and its shape. */
 export interface ParameterSpec {
   readonly role: 'W' | 'b' | 'gamma' | 'beta';
@@ -40,7 +46,7 @@ export interface LayerRecord {
    */
   outputShape(fn: string, input: readonly number[]): readonly number[];
   /** the output for a batch x, and the way back */
-  forward(fn: string, x: Tensor, parameters: readonly Tensor[], mode: Mode): [out: Tensor, back: LayerBackward];
+  forward(fn: string, x: Tensor, parameters: readonly Tensor[], mode: Mode): LayerForward;
   /** the output in test mode where no way back is wanted: nothing is kept for one */
   infer(fn: string, x: Tensor, parameters: readonly Tensor[]): Tensor;
   /** the lines of the summary, for one example of this shape */

@@ -13,7 +13,7 @@ import { batchnormRecord, groupnormRecord, layernormRecord } from '../layers/rec
 import { adaptiveAvgPoolRecord, avgPoolRecord, maxPoolRecord } from '../layers/records/pooling.ts';
 import { noteUndo } from '../layers/undo.ts';
 import { checkBoolean, checkInteger, checkNumber, checkOptions, describe } from '../runtime/check.ts';
-import { checkTensorShape, shapeText } from '../tensor/check.ts';
+import { checkNotStretched, checkTensorShape, shapeText } from '../tensor/check.ts';
 import { tensor } from '../tensor/creation.ts';
 import { checkRandomSource, type RandomSource } from '../tensor/random/source.ts';
 import { sizeOf } from '../tensor/shape.ts';
@@ -160,7 +160,7 @@ export interface BatchNormFunctionOptions extends NormFunctionOptions {
 
 /**
  * x (N, C) or (N, C, H, W) normalised per channel, scaled by gamma (C) and shifted by beta (C). Throws as BatchNorm2d
- * does, and TypeError for one running average alone, and none where training is false.
+ * does, and TypeError for one running average alone, none where training is false, and stretched ones where it is true.
  */
 export function batchNorm(
   x: Variable, gamma: Variable, beta: Variable, options: BatchNormFunctionOptions = {},
@@ -176,6 +176,10 @@ export function batchNorm(
   if (none && training) return applyLayer(fn, batchnormRecord(channels, { eps }), x, parameters, 'train');
   const runningMean = checkTensorShape(fn, 'runningMean', options.runningMean, [channels]);
   const runningVar = checkTensorShape(fn, 'runningVar', options.runningVar, [channels]);
+  if (training) {
+    checkNotStretched(fn, 'runningMean', runningMean);
+    checkNotStretched(fn, 'runningVar', runningVar);
+  }
   const record = batchnormRecord(channels, { eps, momentum, correctedVariance: true, runningMean, runningVar });
   const out = applyLayer(fn, record, x, parameters, training ? 'train' : 'test');
   if (training) {

@@ -3,17 +3,21 @@
 import { Variable } from '../autograd/variable.ts';
 import { checkNumber, describe } from '../runtime/check.ts';
 
+/** The gradients of parameters, each once and with a place for each element: a stretched one is replaced by a copy. */
 function gradientsOf(fn: string, parameters: readonly Variable[]): Array<NonNullable<Variable['grad']>> {
   if (!Array.isArray(parameters) || !parameters.every((parameter) => parameter instanceof Variable)) {
     throw new TypeError(`${fn}: parameters must be an array of variables, got ${describe(parameters)}`);
   }
-  return (parameters as readonly Variable[]).flatMap(({ grad }) => (grad === null ? [] : [grad]));
+  return [...new Set((parameters as readonly Variable[]).flatMap((parameter) => {
+    if (parameter.grad?.isContiguous === false) parameter.grad = parameter.grad.clone();
+    return parameter.grad === null ? [] : [parameter.grad];
+  }))];
 }
 
 /**
  * Scales the gradients of parameters so that the root of the sum of their squares is at most maxNorm (Pascanu, Mikolov,
- * Bengio 2013). Returns the norm before. Throws RangeError, and changes nothing, unless maxNorm is positive and the
- * norm is finite: scaling would make NaN of every gradient.
+ * Bengio 2013); a parameter that is given twice counts once. Returns the norm before. Throws RangeError, and changes
+ * nothing, unless maxNorm is positive and the norm is finite: scaling would make NaN of every gradient.
  */
 export function clipGradNorm(parameters: readonly Variable[], maxNorm: number): number {
   const fn = 'clipGradNorm';

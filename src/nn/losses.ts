@@ -55,7 +55,7 @@ export function categoricalCrossEntropy(
 ): Variable {
   const fn = 'categoricalCrossEntropy';
   const { value } = checkVariable(fn, 'probabilities', probabilities);
-  checkRank(fn, 'probabilities', value, 2);
+  checkNotEmpty(fn, 'probabilities', checkRank(fn, 'probabilities', value, 2));
   checkOptions(fn, options, ['epsilon']);
   const epsilon = checkNumber(fn, 'epsilon', options.epsilon ?? 1e-7, 0, 0.5);
   const soft = targets instanceof Tensor && targets.ndim === 2;

@@ -4,7 +4,7 @@ import type { Operation } from '../autograd/operation.ts';
 import { apply, type Variable } from '../autograd/variable.ts';
 import { batchnorm, batchnormAddedGradients } from '../layers/batchnorm.ts';
 import type { Mode } from '../layers/record.ts';
-import { batchnormParam, type BatchnormRecord } from '../layers/records/normalization.ts';
+import { batchnormParam, type BatchnormRecord, constantAverages } from '../layers/records/normalization.ts';
 import { sameShape } from '../tensor/shape.ts';
 import { BatchNorm2d } from './layers/norm.ts';
 import type { Module } from './module.ts';
@@ -14,10 +14,11 @@ import { layerWatcher } from './watch.ts';
 const operation: Operation<[record: BatchnormRecord, fn: string, mode: Mode]> = (
   [x, shortcut, gamma, beta], record, fn, mode,
 ) => {
-  const [out, cache] = batchnorm(fn, x, gamma, beta, batchnormParam(record, mode), true, shortcut);
+  const used = batchnormParam(record, mode);
+  const [out, cache] = batchnorm(fn, x, gamma, beta, used, true, shortcut);
   return {
     out,
-    saved: [x, gamma, beta, out],
+    saved: [x, gamma, beta, out, ...constantAverages(used)],
     takesParts: true,
     back(dout, _wanted, more = null) {
       const [dx, dgamma, dbeta, dshortcut] = batchnormAddedGradients(fn, dout, more, cache, out);

@@ -8,7 +8,7 @@
 import type { BinaryOperation, FloatArray } from '../kernels/contract.ts';
 import type { DType, TypedArray } from '../kernels/memory/allocate.ts';
 import { activeKernels } from '../kernels/registry.ts';
-import { checkTensor } from './check.ts';
+import { checkNotStretched, checkTensor } from './check.ts';
 import { isFloat, promote, promoteNumber } from './dtype.ts';
 import { contiguousData, contiguousDataAs, emptyTensor, overlap } from './internal.ts';
 import { broadcastShapes } from './shape.ts';
@@ -72,6 +72,15 @@ export function mod(a: Operand, b: Operand): Tensor {
   return mapPairs(left, right, dtype, dtype, floorRemainder, 'mod');
 }
 
+/**
+ * How often b fits into a, so that a = b wholeQuotient(a, b) + mod(a, b): floor(a / b) of exact numbers, while that of
+ * rounded ones may be one more, as 1 / 0.1 is, of which 0.0999... is left over. a / b where b is 0.
+ */
+export function wholeQuotient(a: Tensor, b: Tensor): Tensor {
+  const dtype = promote(a.dtype, b.dtype);
+  return mapPairs(a, b, dtype, dtype, floorQuotient, 'mod');
+}
+
 /** C's pow, which differs from JavaScript's where 1 or -1 meets NaN or an infinity. */
 function floatPower(x: number, y: number): number {
   if (x === 1 || (x === -1 && Math.abs(y) === Infinity)) return 1;
@@ -93,9 +102,16 @@ function floorRemainder(x: number, y: number): number {
   return remainder !== 0 && (remainder < 0) === (y > 0) ? remainder + y : remainder;
 }
 
+function floorQuotient(x: number, y: number): number {
+  if (y === 0) return x / y;
+  const remainder = x % y;
+  const whole = Math.round((x - remainder) / y);
+  return remainder !== 0 && (remainder < 0) === (y > 0) ? whole - 1 : whole;
+}
+
 /**
- * Overwrites target with target op operand. Throws RangeError when operand would stretch target, TypeError when an
- * integer target would have to hold fractions.
+ * Overwrites target with target op operand. Throws RangeError when operand would stretch target, TypeError when target
+ * is stretched already, and when an integer target would have to hold fractions.
  */
 export function assignOperation(operation: 'add' | 'sub' | 'mul' | 'div', target: Tensor, operand: Operand): Tensor {
   const fn = `${operation}InPlace`;
@@ -104,6 +120,7 @@ export function assignOperation(operation: 'add' | 'sub' | 'mul' | 'div', target
   if (!isFloat(target.dtype) && isFloat(dtype)) {
     throw new TypeError(`${fn}: the result is ${dtype}, which a tensor of ${target.dtype} cannot hold`);
   }
+  checkNotStretched(fn, 'the tensor', target);
   const stretched = broadcastTo(right, target.shape, fn);
   if (isFloat(target.dtype) && dtype === target.dtype && target.isContiguous && !overlap(target, stretched)) {
     const data = contiguousData(target) as FloatArray;

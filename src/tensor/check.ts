@@ -37,6 +37,18 @@ export function checkTensorShape(fn: string, name: string, value: unknown, shape
   return t;
 }
 
+/**
+ * Throws TypeError for a tensor that is to be written to and is stretched: several of its elements are one number in
+ * memory, which would be left with what was written last.
+ */
+export function checkNotStretched(fn: string, name: string, t: Tensor): void {
+  if (t.isContiguous || !t.strides.some((stride, axis) => stride === 0 && t.shape[axis] > 1)) return;
+  throw new TypeError(
+    `${fn}: ${name} must have a place in memory for each element to be written to, got ${shapeText(t.shape)} with ` +
+    `strides ${shapeText(t.strides)}; clone() it first`,
+  );
+}
+
 /** Throws TypeError unless value is a Tensor of one of the given element types. */
 export function checkTensorType(fn: string, name: string, value: unknown, ...allowed: readonly DType[]): Tensor {
   const t = checkTensor(fn, name, value);

@@ -8,7 +8,8 @@
 
 import { describe } from '../runtime/check.ts';
 import { checkTensor } from './check.ts';
-import { promote } from './dtype.ts';
+import { ones } from './creation.ts';
+import { isFloat, promote } from './dtype.ts';
 import { matmul } from './linear-algebra.ts';
 import { maxDimensions, shapeText, sizeOf } from './shape.ts';
 import type { Tensor } from './tensor.ts';
@@ -57,9 +58,8 @@ export function einsum(subscripts: string, ...tensors: Tensor[]): Tensor {
   }
   joined = sumOut(joined, new Set(wanted));
   const result = order(joined, wanted);
-  // Sums of integers come as float64; the result has the operands' own type, as in NumPy.
   const isView = tensors.some((t) => t.data === result.data);
-  return result.dtype === dtype && !isView ? result : result.astype(dtype);
+  return isView ? result.astype(dtype) : result;
 }
 
 function parseTerm(term: string, ndim: number, what: string): string[] {
@@ -133,7 +133,14 @@ function stretch({ tensor, labels }: Labelled, sizes: ReadonlyMap<string, number
 function sumOut({ tensor, labels }: Labelled, kept: ReadonlySet<string>): Labelled {
   const axes = labels.flatMap((label, axis) => (kept.has(label) ? [] : [axis]));
   if (axes.length === 0) return { tensor, labels };
-  return { tensor: tensor.sum(axes), labels: labels.filter((label) => kept.has(label)) };
+  const rest = labels.filter((label) => kept.has(label));
+  if (isFloat(tensor.dtype)) return { tensor: tensor.sum(axes), labels: rest };
+  // a sum of integers comes as float64, which rounds where the type should wrap: a product with ones wraps
+  const shape = rest.map((label) => tensor.shape[labels.indexOf(label)]);
+  const summed = order({ tensor, labels }, [...rest, ...axes.map((axis) => labels[axis])]);
+  const inner = sizeOf(axes.map((axis) => tensor.shape[axis]));
+  const total = matmul(summed.reshape([sizeOf(shape), inner]), ones([inner], tensor.dtype));
+  return { tensor: total.reshape(shape), labels: rest };
 }
 
 function join(a: Labelled, b: Labelled, later: ReadonlySet<string>): Labelled {

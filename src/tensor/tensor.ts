@@ -9,7 +9,7 @@ import { allocateCollected } from '../kernels/memory/allocate.ts';
 import type { DType } from '../kernels/memory/allocate.ts';
 import * as arithmetic from './arithmetic.ts';
 import type { Operand } from './arithmetic.ts';
-import { checkTensor } from './check.ts';
+import { checkNotStretched, checkTensor } from './check.ts';
 import * as comparison from './comparison.ts';
 import { copyElements } from './copy.ts';
 import { makeTensorsOf, TensorCore } from './core.ts';
@@ -102,11 +102,15 @@ export class Tensor extends TensorCore {
     return copy;
   }
 
-  /** Overwrites the elements with those of source, which may be a number or anything that broadcasts to this shape. */
+  /**
+   * Overwrites the elements with those of source, which may be a number or anything that broadcasts to this shape.
+   * Throws TypeError where this is itself stretched, as NumPy does.
+   */
   assign(source: Tensor | number): this {
     if (typeof source === 'number') {
       source = new Tensor(Float64Array.of(source), []);
     }
+    checkNotStretched('assign', 'the tensor', this);
     const stretched = views.broadcastTo(checkTensor('assign', 'source', source, 'a Tensor or a number'), this.shape, 'assign');
     copyElements(this.shape, overlap(stretched, this) ? stretched.clone() : stretched, this);
     this.touch();
@@ -123,7 +127,7 @@ export class Tensor extends TensorCore {
   maximum(b: Operand): Tensor { return arithmetic.maximum(this, b); }
   minimum(b: Operand): Tensor { return arithmetic.minimum(this, b); }
 
-  /** this += b; so for the three below. The type and shape stay, and views of this memory see the change. */
+  /** this += b; so for the three below. Type and shape stay, views of this memory see the change; throws as assign. */
   addInPlace(b: Operand): Tensor { return arithmetic.assignOperation('add', this, b); }
   subInPlace(b: Operand): Tensor { return arithmetic.assignOperation('sub', this, b); }
   mulInPlace(b: Operand): Tensor { return arithmetic.assignOperation('mul', this, b); }

@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import * as tilegrad from '../../src/index.ts';
-import { info, RandomState, tensor, Tensor, zeros } from '../../src/index.ts';
+import { info, ones, RandomState, tensor, Tensor, zeros } from '../../src/index.ts';
 import * as nn from '../../src/nn/index.ts';
 import type { Variable } from '../../src/nn/index.ts';
 import { evalNumericalGradientArray } from '../../src/train/index.ts';
@@ -140,6 +140,22 @@ describeOnEveryBackend('operations', () => {
     });
   });
 
+  // whose gradient is added to that of another use, or the other way round
+  it.each(Object.entries(rows))('%s of values that are used elsewhere, too', (name, compute) => {
+    const { inputs, dout, gradients } = cases[name];
+    for (const first of [false, true]) {
+      const leaves = inputs.map((input) => nn.variable(stored(input), { requiresGrad: true }));
+      const hidden = leaves.map((leaf) => leaf.mul(1));
+      const operation = (): Variable[] => [compute(...hidden).mul(stored(dout)).sum()];
+      const squares = (): Variable[] => hidden.map((each) => each.square().sum());
+      const terms = first ? [...operation(), ...squares()] : [...squares(), ...operation()];
+      terms.reduce((sum, term) => sum.add(term)).backward();
+      leaves.forEach(({ grad, value }, i) => {
+        expect(distance(grad!, stored(gradients[i]).add(value.mul(2)))).toBeLessThan(1e-11);
+      });
+    }
+  });
+
   it('sizes and axes as numbers or as one array', () => {
     const a = nn.variable(new RandomState(0).randn(1, 3, 4), { requiresGrad: true });
     const computed: ReadonlyArray<readonly [one: Variable, other: Variable]> = [
@@ -155,6 +171,31 @@ describeOnEveryBackend('operations', () => {
       a.zeroGrad();
       other.sum().backward();
       expect(gradient.toArray()).toEqual(a.grad!.toArray());
+    }
+  });
+
+  it('the gradient of mod counts how often the divisor fits, as the remainder does', () => {
+    const a = nn.variable(tensor([1, -1, 0.3, 7, -7, 7, 1, -1, 0, 5], null, 'float64'), { requiresGrad: true });
+    const divisors = [0.1, 0.1, 0.1, 2, 2, -2, Infinity, Infinity, 3, 0];
+    const b = nn.variable(tensor(divisors, null, 'float64'), { requiresGrad: true });
+    a.mod(b).sum().backward();
+    expect(Array.from(b.grad!.data, (x) => x + 0)).toEqual([-9, 10, -2, -3, 4, 4, 0, 1, 0, -Infinity]); // PyTorch's
+  });
+
+  it.each([[0, 3], [2, 0], [0, 0]])('no elements give a gradient of none: %i x %i', (...shape) => {
+    const computed: Readonly<Record<string, Compute>> = {
+      'sort by rows': (x) => nn.sort(x, 0),
+      'sort by columns': (x) => nn.sort(x, 1),
+      logSoftmax: (x) => x.logSoftmax(1),
+      softmax: (x) => x.softmax(1),
+      'einsum, a label alone': (x) => nn.einsum('ij->j', x),
+      'einsum, all labels alone': (x) => nn.einsum('ij,kl->', x, x),
+    };
+    for (const [name, compute] of Object.entries(computed)) {
+      const x = nn.variable(zeros(shape, 'float64'), { requiresGrad: true });
+      const out = compute(x);
+      out.backward(ones([...out.shape], 'float64'));
+      expect(x.grad!.shape, name).toEqual(shape);
     }
   });
 
@@ -225,6 +266,20 @@ describe('the tape', () => {
     expect(w.grad!.toArray()).toEqual([5, 5, 5]);
     w.zeroGrad();
     expect(w.grad).toBeNull();
+  });
+
+  it('adds to a gradient that was set from outside, stretched or not', () => {
+    const w = nn.parameter(vector(1, 2, 3));
+    for (const given of [vector(1, 1, 1), vector(1).broadcastTo(3)]) {
+      w.grad = given;
+      w.square().sum().backward();
+      expect(w.grad.toArray()).toEqual([3, 5, 7]);
+    }
+    const given = vector(2).broadcastTo(3);
+    w.grad = given;
+    expect(nn.clipGradNorm([w], 1)).toBeCloseTo(Math.sqrt(12), 12);
+    expect(w.grad.toArray()).toEqual(Array.from({ length: 3 }, () => expect.closeTo(1 / Math.sqrt(3), 12)));
+    expect(given.toArray()).toEqual([2, 2, 2]);
   });
 
   it('refuses to go back twice unless it was kept', () => {

@@ -100,6 +100,8 @@ describe('losses of labels', () => {
   it('name themselves and their arguments', () => {
     const none = nn.variable(zeros([0, 3]));
     expect(() => nn.crossEntropy(none, [])).toThrow(/^crossEntropy: logits must /);
+    expect(() => nn.categoricalCrossEntropy(none, []))
+      .toThrow('categoricalCrossEntropy: probabilities must not be empty, got shape 0x3');
     expect(() => nn.hingeLoss(none, [])).toThrow(/^hingeLoss: scores must /);
     for (const options of [{}, { ignoreIndex: 7 }]) {
       expect(() => nn.crossEntropy(scores, [0, 1, 2, 3], options))
@@ -121,6 +123,7 @@ describe('clipping', () => {
   it('by norm scales all gradients together, and leaves small ones', () => {
     const parameters = twoGradients();
     expect(nn.clipGradNorm(parameters, 10)).toBe(5);
+    expect(nn.clipGradNorm([...parameters, ...parameters], 10)).toBe(5);
     expect(values(parameters[0].grad!)).toEqual([3, 0]);
     expect(nn.clipGradNorm(parameters, 1)).toBe(5);
     expect(values(parameters[0].grad!)[0]).toBeCloseTo(0.6, 15);

@@ -6,6 +6,7 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { tensor } from '../../src/index.ts';
 import * as nn from '../../src/nn/index.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 import { describeOnEveryBackend } from '../support/backends.ts';
@@ -138,6 +139,9 @@ describeOnEveryBackend('PyTorch', () => {
       .toThrow(/^batchNorm: runningVar must be a Tensor/);
     expect(() => nn.batchNorm(x, gamma, beta, { training: false }))
       .toThrow(/^batchNorm: runningMean must be a Tensor/);
+    const stretched = tensor([1], null, 'float64').broadcastTo(gamma.size);
+    expect(() => nn.batchNorm(x, gamma, beta, { runningMean, runningVar: stretched, training: true }))
+      .toThrow(/^batchNorm: runningVar must have a place in memory for each element/);
   });
 
   it.each(cases.groups)('$name with groups $own', ({ name, common, own, start, steps }: GroupsCase) => {

@@ -113,6 +113,16 @@ describe('types', () => {
     expect(einsum('i,i,k->k', bytes, bytes, ones([1], 'int32')).toArray()).toEqual([1300]);
   });
 
+  it('einsum of integers wraps, whether the products are summed or the sums multiplied', () => {
+    const large = full([3], 2147483647, 'int32');
+    expect(einsum('a,b->', large, large).item()).toBe(9); // (3 (2^31 - 1))^2 is 9 modulo 2^32
+    expect(einsum('a,a->', large, large).item()).toBe(3);
+    expect(einsum('a->', large).item()).toBe(2147483645);
+    expect(einsum('ab,cb->b', large.reshape(3, 1), large.reshape(3, 1)).toArray()).toEqual([9]);
+    expect(einsum('a,b->b', tensor([200, 100], null, 'uint8'), tensor([3, 4], null, 'uint8')).toArray()).toEqual([132, 176]);
+    expect(einsum('ij->j', zeros([0, 2], 'int32')).toArray()).toEqual([0, 0]);
+  });
+
   it('a number adapts to a float tensor and widens an integer one only where it must', () => {
     expect(one('float32').mul(0.1).dtype).toBe('float32');
     expect(one('float32').mul(0.1).get(0)).toBe(Math.fround(0.1));

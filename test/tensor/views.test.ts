@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { arange, broadcastTo, einsum, expandDims, moveaxis, pad, squeeze, tensor, Tensor, zeros } from '../../src/index.ts';
+import {
+  arange, broadcastTo, einsum, expandDims, moveaxis, ones, pad, squeeze, tensor, Tensor, zeros,
+} from '../../src/index.ts';
 import type { NestedNumbers, PadWidth, Range } from '../../src/index.ts';
 import { at, build, flat, indices, modelled } from './model.ts';
 import type { Modelled } from './model.ts';
@@ -126,6 +128,16 @@ describe('views', () => {
     expect(zeros([2, 2]).assign(tensor([1, 2])).toArray()).toEqual([[1, 2], [1, 2]]);
     expect(zeros([2], 'uint8').assign(300.7).toArray()).toEqual([44, 44]);
     expect(() => zeros([2]).assign(zeros([3]))).toThrow('assign: shape 3 cannot be broadcast to 2');
+  });
+
+  it('nothing is written to a stretched tensor, whose elements share their memory', () => {
+    const stretched = tensor([[1], [2]], null, 'float64').broadcastTo(2, 3);
+    const message = 'must have a place in memory for each element to be written to, got 2x3 with strides 1x0';
+    expect(() => stretched.assign(ones([2, 3]))).toThrow(new TypeError(`assign: the tensor ${message}; clone() it first`));
+    expect(() => stretched.addInPlace(1)).toThrow(new TypeError(`addInPlace: the tensor ${message}; clone() it first`));
+    expect(stretched.toArray()).toEqual([[1, 1, 1], [2, 2, 2]]);
+    expect(stretched.slice(null, [0, 1]).addInPlace(1).toArray()).toEqual([[2], [3]]);
+    expect(zeros([0]).broadcastTo(2, 0).assign(1).shape).toEqual([2, 0]);
   });
 
   it('long runs are copied as short ones are, whatever their stride', () => {

@@ -15,21 +15,18 @@ function masked(condition: Tensor, dout: Tensor): Tensor {
 /** A binary operation from its value and the gradients at either side, before they are summed over stretched axes. */
 function binary(
   compute: (a: Tensor, b: Tensor) => Tensor,
-  toA: (dout: Tensor, a: Tensor, b: Tensor, out: Tensor) => Tensor,
-  toB: (dout: Tensor, a: Tensor, b: Tensor, out: Tensor) => Tensor,
+  toA: (dout: Tensor, a: Tensor, b: Tensor) => Tensor,
+  toB: (dout: Tensor, a: Tensor, b: Tensor) => Tensor,
   saves: boolean = true,
 ): Operation {
-  return ([a, b]): Forward => {
-    const out = compute(a, b);
-    return {
-      out,
-      saved: saves ? [a, b] : [],
-      back: (dout, [wantA, wantB]) => [
-        wantA ? unbroadcast(toA(dout, a, b, out), a) : null,
-        wantB ? unbroadcast(toB(dout, a, b, out), b) : null,
-      ],
-    };
-  };
+  return ([a, b]): Forward => ({
+    out: compute(a, b),
+    saved: saves ? [a, b] : [],
+    back: (dout, [wantA, wantB]) => [
+      wantA ? unbroadcast(toA(dout, a, b), a) : null,
+      wantB ? unbroadcast(toB(dout, a, b), b) : null,
+    ],
+  });
 }
 
 /** a + b */
@@ -46,14 +43,19 @@ export const div: Operation = binary(
   arithmetic.div, (dout, _, b) => dout.div(b), (dout, a, b) => dout.mul(a).div(b.square()).neg(),
 );
 
-/** a - b floor(a / b); d/db = -floor(a / b) */
-export const mod: Operation = binary(arithmetic.mod, (dout) => dout, (dout, a, b) => dout.mul(a.div(b).floor()).neg());
+/** a - b floor(a / b); d/db = -floor(a / b), the floor that goes with the remainder */
+export const mod: Operation = binary(
+  arithmetic.mod, (dout) => dout, (dout, a, b) => dout.mul(arithmetic.wholeQuotient(a, b)).neg(),
+);
 
-/** a^b; d/da = b a^(b - 1), d/db = a^b ln a, which is 0 where a is 0 and b is not negative */
+/**
+ * a^b; d/da = b a^(b - 1), d/db = a^b ln a, which is 0 where a is 0 and b is not negative. The power is computed again
+ * where the exponent wants a gradient: for all other exponents the output stays free to be changed.
+ */
 export const pow: Operation = binary(
   arithmetic.pow,
   (dout, a, b) => choose(b.equal(0), 0, dout.mul(b).mul(a.pow(b.sub(1)))),
-  (dout, a, b, out) => choose(a.equal(0).mul(greaterEqual(b, 0)), 0, dout.mul(out).mul(log(a))),
+  (dout, a, b) => choose(a.equal(0).mul(greaterEqual(b, 0)), 0, dout.mul(a.pow(b)).mul(log(a))),
 );
 
 /** The larger; where both are equal each gets half of the gradient, as in PyTorch. */

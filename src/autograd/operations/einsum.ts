@@ -55,7 +55,7 @@ export const einsum: Operation<[subscripts: string]> = (operands, subscripts) =>
 
 /** A gradient in the shape of what it belongs to: stretched where it was summed over, summed where it was stretched. */
 function fitted(gradient: Tensor, like: Tensor): Tensor {
-  const wide = gradient.shape.map((extent, axis) => Math.max(extent, like.shape[axis]));
+  const wide = gradient.shape.map((extent, axis) => (extent === 1 ? like.shape[axis] : extent));
   return unbroadcast(gradient.broadcastTo(wide), like);
 }
 

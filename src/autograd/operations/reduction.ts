@@ -52,7 +52,7 @@ export const std: Operation<[axis?: Axes, keepDims?: boolean, ddof?: number]> = 
   const out = x.std(axis, keepDims, ddof);
   return {
     out,
-    saved: [x],
+    saved: [x, out],
     back: (dout) => {
       const share = choose(out.equal(0), 0, dout.div(out.mul(count(x, axis) - ddof)));
       return [x.sub(x.mean(axis, true)).mul(spread(share, x, axis))];
@@ -80,7 +80,7 @@ function extreme(reduce: (x: Tensor, axis?: Axes, keepDims?: boolean) => Tensor)
     const out = reduce(x, axis, keepDims);
     return {
       out,
-      saved: [x],
+      saved: [x, out],
       back: (dout) => {
         const chosen = x.equal(spread(out, x, axis)).astype(x.dtype);
         return [chosen.div(chosen.sum(axis, true)).mul(spread(dout, x, axis))];

@@ -95,14 +95,14 @@ export const rot90: Operation<[turns: number, axes: readonly [number, number]]> 
 
 /**
  * Any function that only moves elements, repeats or leaves out some. Where they went is found by moving their numbers
- * in the same way; each element's gradient is the sum over the places that it went to.
+ * in the same way, by the same indices; each element's gradient is the sum over the places that it went to.
  */
 export function moving<Options extends readonly unknown[]>(
   move: (parts: readonly Tensor[], ...options: Options) => Tensor,
 ): Operation<Options> {
   return (inputs, ...options) => ({
     out: move(inputs, ...options),
-    saved: [],
+    saved: options.filter((option): option is Options[number] & Tensor => option instanceof Tensor),
     back: (dout) => gathered(inputs, dout, (numbers) => move(numbers, ...options)),
   });
 }
@@ -139,9 +139,10 @@ export const sort: Operation<[axis: number]> = ([x], axis) => ({
   saved: [x],
   back: (dout) => gathered([x], dout, ([numbers]) => {
     const rows = views.moveaxis(numbers, axis, -1);
-    const orders = views.moveaxis(sorting.argsort(x, axis), axis, -1).reshape(-1, rows.shape.at(-1)!);
-    const flat = rows.reshape([...orders.shape]);
-    const sorted = Array.from({ length: orders.shape[0] }, (_, i) => indexing.take(flat.slice(i), orders.slice(i)));
-    return views.moveaxis(stacked(sorted).reshape([...rows.shape]), -1, axis);
+    const from = contiguousData(rows);
+    const orders = contiguousData(views.moveaxis(sorting.argsort(x, axis), axis, -1));
+    const length = rows.shape.at(-1)!;
+    const sorted = Int32Array.from(orders, (place, i) => from[i - (i % length) + place]);
+    return views.moveaxis(new Tensor(sorted, rows.shape), -1, axis);
   }),
 });

@@ -14,10 +14,10 @@ import type { LayerRecord, LayerSettings } from '../record.ts';
 import { softmax, softmaxBackward } from '../softmax.ts';
 import { activationRow, dropoutRow, plainRow, reluRow } from '../summary.ts';
 
-/** A function of each element, from its forward and backward pair. */
+/** A function of each element, from its forward and backward pair, of which the latter may read the output. */
 function activation<Cache>(
   kind: string, perElement: number, forward: (x: Tensor) => [out: Tensor, cache: Cache],
-  backward: (dout: Tensor, cache: Cache) => Tensor, settings: LayerSettings = {},
+  backward: (dout: Tensor, cache: Cache) => Tensor, settings: LayerSettings = {}, readsOutput: boolean = false,
 ): LayerRecord {
   return {
     kind,
@@ -26,7 +26,7 @@ function activation<Cache>(
     outputShape: (_, input) => input,
     forward(_, x) {
       const [out, cache] = forward(x);
-      return [out, (dout) => [backward(dout, cache)]];
+      return [out, (dout) => [backward(dout, cache)], readsOutput ? [out] : undefined];
     },
     infer: (_, x) => forward(x)[0],
     rows: (input) => [kind === 'relu' ? reluRow(input) : activationRow(kind, input, perElement)],
@@ -42,11 +42,11 @@ export function leakyReluRecord(alpha: number = 0.01): LayerRecord {
 }
 
 export function eluRecord(alpha: number = 1): LayerRecord {
-  return activation('elu', 12, (x) => eluForward(x, alpha), eluBackward, { alpha });
+  return activation('elu', 12, (x) => eluForward(x, alpha), eluBackward, { alpha }, true);
 }
 
 export function sigmoidRecord(): LayerRecord {
-  return activation('sigmoid', 12, sigmoidForward, sigmoidBackward);
+  return activation('sigmoid', 12, sigmoidForward, sigmoidBackward, {}, true);
 }
 
 export function geluRecord(): LayerRecord {
@@ -58,7 +58,7 @@ export function siluRecord(): LayerRecord {
 }
 
 export function tanhRecord(): LayerRecord {
-  return activation('tanh', 13, tanhForward, tanhBackward);
+  return activation('tanh', 13, tanhForward, tanhBackward, {}, true);
 }
 
 /** Probabilities along an axis. */
@@ -67,7 +67,7 @@ export function softmaxRecord(axis: number): LayerRecord {
     ...activation('softmax', 13, (x) => softmax('softmax', x, axis), softmaxBackward, { axis }),
     forward(fn, x) {
       const [out, cache] = softmax(fn, x, axis);
-      return [out, (dout) => [softmaxBackward(dout, cache)]];
+      return [out, (dout) => [softmaxBackward(dout, cache)], [out]];
     },
     infer: (fn, x) => softmax(fn, x, axis)[0],
   };

@@ -1,6 +1,7 @@
 /** Normalisations as records. */
 
 import { shapeText } from '../../tensor/shape.ts';
+import type { Tensor } from '../../tensor/tensor.ts';
 import { batchnorm, batchnormGradients, type BatchnormParam } from '../batchnorm.ts';
 import { groupnorm, groupnormGradients, layernorm, layernormGradients } from '../groupnorm.ts';
 import type { LayerRecord, Mode, ParameterSpec } from '../record.ts';
@@ -44,6 +45,11 @@ export function batchnormParam(record: BatchnormRecord, mode: Mode): BatchnormPa
   return param.runningMean === undefined ? { ...param, mode: 'train' } : { ...param, mode: 'test' };
 }
 
+/** The running averages that a pass normalises by, at test time, and that its way back reads. */
+export function constantAverages({ mode, runningMean, runningVar }: BatchnormParam): readonly Tensor[] {
+  return mode === 'test' ? [runningMean!, runningVar!] : [];
+}
+
 /** x (N, D) or (N, C, H, W), normalised per feature or channel over the rest. */
 export function batchnormRecord(channels: number, param: Omit<BatchnormParam, 'mode'> = {}): BatchnormRecord {
   const record: BatchnormRecord = {
@@ -53,8 +59,9 @@ export function batchnormRecord(channels: number, param: Omit<BatchnormParam, 'm
     parameters: scaleAndShift(channels),
     outputShape: (fn, input) => checkChannels(fn, 'a batchnorm', input, channels),
     forward(fn, x, [gamma, beta], mode) {
-      const [out, cache] = batchnorm(fn, x, gamma, beta, batchnormParam(record, mode), false);
-      return [out, (dout) => batchnormGradients(fn, dout, cache)];
+      const used = batchnormParam(record, mode);
+      const [out, cache] = batchnorm(fn, x, gamma, beta, used, false);
+      return [out, (dout) => batchnormGradients(fn, dout, cache), constantAverages(used)];
     },
     infer: (fn, x, [gamma, beta]) => batchnorm(fn, x, gamma, beta, batchnormParam(record, 'test'), false)[0],
     rows: (input) => [batchnormRow(input)],
