@@ -3,8 +3,9 @@
 import { fitPicture } from '../data/fit-picture.ts';
 import { type Picture, pictureToTensor } from '../data/picture.ts';
 import { normalizeImages } from '../data/preprocess.ts';
+import { isSoftmax } from '../layers/softmax.ts';
 import { Network } from '../models/index.ts';
-import { GraphModel, layerGraph, Module } from '../nn/index.ts';
+import { GraphModel, Module } from '../nn/index.ts';
 import { checkInteger, checkNumber, checkOptions, describe } from '../runtime/check.ts';
 import { checkTensor, shapeText } from '../tensor/check.ts';
 import { ones, tensor, zeros } from '../tensor/creation.ts';
@@ -159,7 +160,6 @@ export function predict(
   checkOptions(fn, options, ['top']);
   const top = checkInteger(fn, 'top', options.top ?? 1, 1);
   const examples = examplesOf(fn, pictures, preprocessing.inputShape);
-  const isProbability = endsInSoftmax(model);
   const given = pictures instanceof Tensor ? shapeText(pictures.shape) : null;
   const found: Prediction[] = [];
   for (let start = 0; start < examples.length; start += batchSize) {
@@ -181,7 +181,7 @@ export function predict(
     for (let i = 0; i < prepared.length; i++) {
       const row = values.subarray(i * classes, (i + 1) * classes);
       if (!row.every(Number.isFinite)) throw new RangeError(`${fn}: picture ${start + i} has scores that are not finite`);
-      const labels = ranked(isProbability ? row : softmax(row), classNames, top);
+      const labels = ranked(isSoftmax(scores) ? row : softmax(row), classNames, top);
       found.push({ ...labels[0], top: labels });
     }
   }
@@ -250,17 +250,6 @@ function checkChannelsFirst(
   if (isFitted && (form[0] === 1 || form[0] === 3) && channels >= 1 && channels <= 4) return;
   const size = isFitted ? shapeText(form) : `${form[0]}xHxW`;
   throw new RangeError(`${fn}: pictures must be ${size} or Nx${size}, channels first, got ${got}`);
-}
-
-/** A module of a class that nobody has made known is taken to give scores, as losses on logits want them. */
-function endsInSoftmax(model: Module | Network): boolean {
-  if (model instanceof Network) return false;
-  try {
-    const { nodes, outputs, inputs } = layerGraph(model);
-    return nodes[outputs[0] - inputs]?.layer === 'Softmax';
-  } catch {
-    return false;
-  }
 }
 
 function softmax(scores: Float64Array): Float64Array {

@@ -3,6 +3,7 @@
  * saved, by which every reader can tell whether it still computes the same.
  */
 
+import { cloneOutput } from '../layers/softmax.ts';
 import { Network } from '../models/network.ts';
 import { GraphModel } from '../nn/graph.ts';
 import { inputsOf, type Module } from '../nn/module.ts';
@@ -35,7 +36,7 @@ export function outputsOf(model: Module | Network, inputs: readonly Tensor[]): T
   const variables = inputsOf(model, inputs);
   return model.testing(() => {
     const outputs = model instanceof GraphModel ? model.forwardAll(...variables) : [model.forward(...variables)];
-    return outputs.map(({ value }) => value.clone());
+    return outputs.map(({ value }) => cloneOutput(value));
   });
 }
 

@@ -77,10 +77,10 @@ export class Solver {
   #lastLearningRate: number | undefined;
 
   /**
-   * Prepares training; the model is not changed yet. Throws TypeError or RangeError for anything wrong with the model,
-   * the data (counts that differ, labels that the model has no class for, NaN or infinite values) or the options
-   * (unknown names, values out of range). A model that does not say its numClasses is shown two validation examples to
-   * find it.
+   * Prepares training; the model is not changed yet. A module's loss is cross-entropy: of scores, or of probabilities
+   * where it ends in a Softmax. Throws TypeError or RangeError for anything wrong with the model, the data (counts that
+   * differ, labels that the model has no class for, NaN or infinite values) or the options (unknown names, values out
+   * of range). A model that does not say its numClasses is shown two validation examples to find it.
    */
   constructor(model: TrainableModel | Module, data: SolverData, options: SolverOptions = {}) {
     const fn = 'Solver';
