@@ -76,9 +76,12 @@ export function withoutSample(
   return [Object.fromEntries(rest), inputs.length === 0 || outputs.length === 0 ? null : { inputs, outputs }];
 }
 
-/** Computes a sample anew. Throws RangeError where there is none, and where what comes out has other shapes. */
-export function verifySample(model: Module | Network, sample: Sample | null): Verification {
-  if (sample === null) throw new RangeError('the file carries no sample input with its output');
+/**
+ * Computes a sample anew. Throws RangeError where there is none (hint: how a file gets one), and where what comes out
+ * has other shapes.
+ */
+export function verifySample(model: Module | Network, sample: Sample | null, hint: string = ''): Verification {
+  if (sample === null) throw new RangeError(`the file carries no sample input with its output${hint}`);
   const { inputs, outputs: expected } = sample;
   const wanted = model instanceof GraphModel ? model.inputShapes.length : 1;
   if (inputs.length !== wanted) {

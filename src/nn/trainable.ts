@@ -66,7 +66,8 @@ export abstract class Trainable extends Module {
 
   /**
    * Says how `fit` is to train: with which loss and optimiser, and what to report. Throws TypeError or RangeError for
-   * unknown names and things of the wrong kind, and while the network is being trained. Returns this.
+   * unknown names and things of the wrong kind, where no parameter learns, and while the network is being trained.
+   * Returns this.
    */
   compile(options: CompileOptions = {}): this {
     const fn = `${this.constructor.name}.compile`;
@@ -94,6 +95,11 @@ export abstract class Trainable extends Module {
     }
     if (given instanceof Optimizer) return given;
     const trained = this.#trained();
+    if (trained.length === 0) {
+      const all = this.parameters().length;
+      const got = all === 0 ? 'it has none' : `all ${all} are frozen; freeze(false) lets them learn`;
+      throw new RangeError(`${fn}: the network must have a parameter that learns, ${got}`);
+    }
     if (typeof given !== 'function') {
       const names = Object.keys(optimizers) as OptimizerName[];
       const made = optimizers[checkOneOf(fn, 'optimizer (or an Optimizer)', given, names)];

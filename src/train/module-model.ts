@@ -61,6 +61,9 @@ class ModuleModel implements TrainableModel {
     if (this.#parts.some(({ training }) => !training)) module.train();
     for (const [, parameter] of this.#parameters) parameter.zeroGrad();
     const loss = classLoss(this.#output(X, 'Solver: '), y);
+    if (loss.node === null) {
+      throw new TypeError('Solver: the loss depends on no parameter that learns; freeze(false) lets frozen ones learn');
+    }
     loss.backward();
     const grads: Record<string, Tensor> = {};
     for (const [name, parameter] of this.#parameters) {

@@ -9,7 +9,7 @@ import type { TrainableModel } from '../models/model.ts';
 import { checkBoolean, checkNumber, checkOptions, describe } from '../runtime/check.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { accuracySteps, classCount, drain, type AccuracyPlan } from './accuracy.ts';
-import { checkModel } from './check-model.ts';
+import { checkLearns, checkModel } from './check-model.ts';
 import { Dataset } from './dataset.ts';
 import type { Module } from '../nn/module.ts';
 import { modelOf, partsOf } from './module-model.ts';
@@ -84,7 +84,7 @@ export class Solver {
    */
   constructor(model: TrainableModel | Module, data: SolverData, options: SolverOptions = {}) {
     const fn = 'Solver';
-    this.model = checkModel(fn, modelOf(model));
+    this.model = checkLearns(fn, checkModel(fn, modelOf(model)));
     if (typeof data !== 'object' || data === null) {
       throw new TypeError(`${fn}: data must be an object with XTrain, yTrain, XVal and yVal, got ${describe(data)}`);
     }
