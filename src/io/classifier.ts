@@ -3,8 +3,9 @@
 import { fitPicture } from '../data/fit-picture.ts';
 import { type Picture, pictureToTensor } from '../data/picture.ts';
 import { normalizeImages } from '../data/preprocess.ts';
+import { isSoftmax } from '../layers/softmax.ts';
 import { Network } from '../models/index.ts';
-import { GraphModel, layerGraph, Module } from '../nn/index.ts';
+import { GraphModel, type LayerGraph, layerGraph, Linear, Module } from '../nn/index.ts';
 import { checkInteger, checkNumber, checkOptions, describe } from '../runtime/check.ts';
 import { checkTensor, shapeText } from '../tensor/check.ts';
 import { ones, tensor, zeros } from '../tensor/creation.ts';
@@ -14,19 +15,19 @@ import { checkShape } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { outputsOf } from './sample.ts';
 
-/** What one needs to know of a network beside its weights. */
+/** What one needs to know of a network beside its weights. What is null is as if it were not given. */
 export interface ClassifierOptions {
   /** the classes in the order of the scores; "0", "1", ... unless given */
-  classNames?: readonly string[];
+  classNames?: readonly string[] | null;
   /**
    * what is subtracted from the pixels (0 to 255): a number a channel, or a tensor (C, 1, 1) or (C, H, W) such as
    * prepareImages gives; nothing unless given
    */
-  mean?: Tensor | readonly number[];
+  mean?: Tensor | readonly number[] | null;
   /** what they are divided by then: a number a channel, or a tensor (C, 1, 1); 1 unless given */
-  std?: Tensor | readonly number[];
+  std?: Tensor | readonly number[] | null;
   /** the shape of one example: [channels, height, width], or [numbers]; course networks and graphs know theirs */
-  inputShape?: readonly number[];
+  inputShape?: readonly number[] | null;
 }
 
 export interface Label {
@@ -60,7 +61,8 @@ export interface Classifier {
   /**
    * The labels of one picture or of many, an entry a picture. uint8 pictures, (C, H, W) or (N, C, H, W), a Picture or a
    * list of either, are prepared as the training images were: the middle in the network's proportions, resized with
-   * antialiasing, minus mean, divided by std. A float tensor, one example or (N, ...), is taken to be prepared already.
+   * antialiasing, minus mean, divided by std. A float tensor, one example or (N, ...), is taken to be prepared already;
+   * a network that takes plain numbers has them as they lie in it.
    * A network that ends in a Softmax gives probabilities, every other scores, of which the softmax is taken. Throws
    * TypeError for what are no pictures, RangeError for examples of another shape and for scores that are not finite.
    */
@@ -71,6 +73,12 @@ export interface Classifier {
 const batchSize = 64;
 /** Numbers of an example that a network may say it takes: a picture of 4,000 by 4,000 pixels in colour has fewer. */
 const mostNumbers = 2 ** 26;
+
+/** The layers that give as many scores as they get. */
+const keepingLayers: ReadonlySet<string> = new Set([
+  'ReLU', 'LeakyReLU', 'ELU', 'GELU', 'SiLU', 'PReLU', 'Sigmoid', 'Tanh', 'Softmax', 'Scale', 'Dropout', 'BatchNorm1d',
+  'LayerNorm',
+]);
 
 /** The options with what the model itself knows, checked. */
 export interface Preprocessing {
@@ -86,12 +94,13 @@ export function checkPreprocessing(fn: string, model: Module | Network, options:
     throw new TypeError(`${fn}: model must be a Module or a network of tilegrad/models, got ${describe(model)}`);
   }
   checkOptions(fn, options, ['classNames', 'mean', 'std', 'inputShape']);
-  const { classNames = null, mean, std, inputShape } = options;
+  const { classNames = null, mean = null, std = null, inputShape = null } = options;
   if (classNames !== null && !(Array.isArray(classNames) && classNames.every((name) => typeof name === 'string'))) {
     throw new TypeError(`${fn}: classNames must be an array of strings, got ${describe(classNames)}`);
   }
-  if (model instanceof Network) checkNamesEach(fn, classNames, model.numClasses);
-  const shape = inputShape === undefined ? shapeTakenBy(model) : checkShape(fn, inputShape, 'inputShape');
+  const outputs = outputCount(model);
+  if (outputs !== null) checkNamesEach(fn, classNames, outputs);
+  const shape = inputShape === null ? shapeTakenBy(model) : checkShape(fn, inputShape, 'inputShape');
   if (shape !== null && shape.reduce((a, b) => a * b, 1) > mostNumbers) {
     throw new RangeError(`${fn}: inputShape must have at most ${mostNumbers} numbers, got ${shapeText(shape)}`);
   }
@@ -108,6 +117,24 @@ export function checkNamesEach(fn: string, classNames: readonly string[] | null,
   throw new RangeError(`${fn}: classNames must name each of the model's ${outputs} outputs, got ${classNames.length} names`);
 }
 
+/** How many scores a model gives, as far as its layers tell without an example: null where they do not. */
+function outputCount(model: Module | Network): number | null {
+  if (model instanceof Network) return model.numClasses;
+  const graph = knownGraph(model);
+  let node = graph?.nodes[graph.outputs[0] - graph.inputs];
+  while (node !== undefined && keepingLayers.has(node.layer)) node = graph!.nodes[node.inputs[0] - graph!.inputs];
+  return node?.module instanceof Linear ? node.module.weight.shape[1] : null;
+}
+
+/** The layers of a module; null where one is of a class that nobody has made known. */
+function knownGraph(module: Module): LayerGraph | null {
+  try {
+    return layerGraph(module);
+  } catch {
+    return null;
+  }
+}
+
 /** The shape of one example as the model itself knows it. */
 function shapeTakenBy(model: Module | Network): readonly number[] | null {
   if (model instanceof Network) {
@@ -119,9 +146,9 @@ function shapeTakenBy(model: Module | Network): readonly number[] | null {
 
 /** mean or std as a tensor of this shape, or with one number a channel. */
 function checkStatistic(
-  fn: string, name: string, given: Tensor | readonly number[] | undefined, shape: readonly number[] | null,
+  fn: string, name: string, given: Tensor | readonly number[] | null, shape: readonly number[] | null,
 ): Tensor | null {
-  if (given === undefined) return null;
+  if (given === null) return null;
   const found = Array.isArray(given)
     ? tensor(given.map((value: unknown, c) => checkNumber(fn, `${name}[${c}]`, value)), [given.length, 1, 1])
     : checkTensor(fn, name, given as Tensor);
@@ -159,7 +186,6 @@ export function predict(
   checkOptions(fn, options, ['top']);
   const top = checkInteger(fn, 'top', options.top ?? 1, 1);
   const examples = examplesOf(fn, pictures, preprocessing.inputShape);
-  const isProbability = endsInSoftmax(model);
   const given = pictures instanceof Tensor ? shapeText(pictures.shape) : null;
   const found: Prediction[] = [];
   for (let start = 0; start < examples.length; start += batchSize) {
@@ -181,7 +207,7 @@ export function predict(
     for (let i = 0; i < prepared.length; i++) {
       const row = values.subarray(i * classes, (i + 1) * classes);
       if (!row.every(Number.isFinite)) throw new RangeError(`${fn}: picture ${start + i} has scores that are not finite`);
-      const labels = ranked(isProbability ? row : softmax(row), classNames, top);
+      const labels = ranked(isSoftmax(scores) ? row : softmax(row), classNames, top);
       found.push({ ...labels[0], top: labels });
     }
   }
@@ -197,10 +223,12 @@ function examplesOf(
   }
   if (!(pictures instanceof Tensor)) return [oneExample(fn, 'pictures', pictures as Picture)];
   const example = pictures.dtype === 'uint8' ? 3 : inputShape?.length ?? 3;
-  if (pictures.ndim !== example && pictures.ndim !== example + 1) {
+  // a network that takes plain numbers takes them in whatever shape, as its loss does
+  const isFlat = example === 1 && inputShape !== null && pictures.ndim > 0;
+  if (!isFlat && pictures.ndim !== example && pictures.ndim !== example + 1) {
     throw new RangeError(`${fn}: pictures must have ${example} or ${example + 1} axes, got ${shapeText(pictures.shape)}`);
   }
-  if (pictures.ndim === example) return [pictures];
+  if (pictures.ndim === example || (isFlat && pictures.size === inputShape[0])) return [pictures];
   return Array.from({ length: pictures.shape[0] }, (_, i) => pictures.slice(i));
 }
 
@@ -232,6 +260,8 @@ function prepare(
     if (inputShape?.length === 1) x = x.reshape(-1);
   } else if (!/^float/.test(example.dtype)) {
     throw new TypeError(`${fn}: pictures must be uint8, or float where they are prepared, got ${example.dtype}`);
+  } else if (inputShape?.length === 1 && x.size === inputShape[0]) {
+    x = x.reshape(-1);
   }
   if (inputShape !== null && shapeText(x.shape) !== shapeText(inputShape)) {
     const whole = got === shapeText(x.shape) ? '' : ` (of pictures ${got})`;
@@ -250,17 +280,6 @@ function checkChannelsFirst(
   if (isFitted && (form[0] === 1 || form[0] === 3) && channels >= 1 && channels <= 4) return;
   const size = isFitted ? shapeText(form) : `${form[0]}xHxW`;
   throw new RangeError(`${fn}: pictures must be ${size} or Nx${size}, channels first, got ${got}`);
-}
-
-/** A module of a class that nobody has made known is taken to give scores, as losses on logits want them. */
-function endsInSoftmax(model: Module | Network): boolean {
-  if (model instanceof Network) return false;
-  try {
-    const { nodes, outputs, inputs } = layerGraph(model);
-    return nodes[outputs[0] - inputs]?.layer === 'Softmax';
-  } catch {
-    return false;
-  }
 }
 
 function softmax(scores: Float64Array): Float64Array {

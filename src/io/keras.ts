@@ -17,8 +17,9 @@
 import { emptyNetworkModule } from '../models/as-module.ts';
 import { loadNetworkModule, Network } from '../models/index.ts';
 import {
-  BatchNorm1d, BatchNorm2d, Conv2d, layerGraph, Linear, type LayerNode, type Module, type StateDict,
+  BatchNorm1d, BatchNorm2d, Conv2d, Linear, type LayerNode, type Module, type StateDict,
 } from '../nn/index.ts';
+import { graphOf } from '../nn/architecture/graph.ts';
 import { checkRecord, describe } from '../runtime/check.ts';
 import { checkTensor, shapeText } from '../tensor/check.ts';
 import { sameShape } from '../tensor/shape.ts';
@@ -60,7 +61,7 @@ export function loadKerasWeights(model: Module | Network, weights: Record<string
 }
 
 function stateOf(module: Module, weights: Record<string, Tensor>): StateDict {
-  const { nodes, inputs } = layerGraph(module);
+  const { nodes, inputs } = graphOf('loadKerasWeights', module);
   const state: StateDict = {};
   const given = Object.keys(weights).every((name) => /^arr_\d+$/.test(name)) ? null : layersOf(weights);
   const ordered = Object.entries(weights)

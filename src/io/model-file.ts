@@ -49,7 +49,7 @@ export interface LoadedModel extends Classifier {
  * `classifier` takes them; with a shape the file gets a sample, by which `verifyModel` tells whether it still computes
  * the same. Throws TypeError for what is no network, for options of the wrong kind and for modules that nobody has made
  * known (see registerLayer), RangeError for an input shape that the network does not take and for class names that are
- * not as many as its outputs.
+ * not as many as its outputs, where its last layer or the input's shape tells how many these are.
  */
 export function saveModel(model: Module | Network, options: ClassifierOptions = {}): Bytes {
   const fn = 'saveModel';

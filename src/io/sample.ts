@@ -3,6 +3,7 @@
  * saved, by which every reader can tell whether it still computes the same.
  */
 
+import { cloneOutput } from '../layers/softmax.ts';
 import { Network } from '../models/network.ts';
 import { GraphModel } from '../nn/graph.ts';
 import { inputsOf, type Module } from '../nn/module.ts';
@@ -35,7 +36,7 @@ export function outputsOf(model: Module | Network, inputs: readonly Tensor[]): T
   const variables = inputsOf(model, inputs);
   return model.testing(() => {
     const outputs = model instanceof GraphModel ? model.forwardAll(...variables) : [model.forward(...variables)];
-    return outputs.map(({ value }) => value.clone());
+    return outputs.map(({ value }) => cloneOutput(value));
   });
 }
 
@@ -75,9 +76,12 @@ export function withoutSample(
   return [Object.fromEntries(rest), inputs.length === 0 || outputs.length === 0 ? null : { inputs, outputs }];
 }
 
-/** Computes a sample anew. Throws RangeError where there is none, and where what comes out has other shapes. */
-export function verifySample(model: Module | Network, sample: Sample | null): Verification {
-  if (sample === null) throw new RangeError('the file carries no sample input with its output');
+/**
+ * Computes a sample anew. Throws RangeError where there is none (hint: how a file gets one), and where what comes out
+ * has other shapes.
+ */
+export function verifySample(model: Module | Network, sample: Sample | null, hint: string = ''): Verification {
+  if (sample === null) throw new RangeError(`the file carries no sample input with its output${hint}`);
   const { inputs, outputs: expected } = sample;
   const wanted = model instanceof GraphModel ? model.inputShapes.length : 1;
   if (inputs.length !== wanted) {

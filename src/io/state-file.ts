@@ -29,8 +29,8 @@ import { type Sample, sampleOf, sampleTensors, withoutSample } from './sample.ts
 export interface SaveStateOptions {
   /** 'safetensors' unless given */
   format?: 'safetensors' | 'npz';
-  /** the shape of one example, for the sample; course networks and graphs know theirs */
-  inputShape?: readonly number[];
+  /** the shape of one example, for the sample; course networks and graphs know theirs; null is as if not given */
+  inputShape?: readonly number[] | null;
   /** false leaves the sample out, and with it the two names that a state_dict does not have; true unless given */
   sample?: boolean;
 }

@@ -8,6 +8,7 @@ import { buildWith, readModel, under } from './model-file.ts';
 import { type Verification, verifySample } from './sample.ts';
 import { readStateFile } from './state-file.ts';
 
+const hint = ': saveModel and saveStateDict put one there where their inputShape says what the network takes';
 /** Layers in each other. */
 const deepest = 200;
 
@@ -23,12 +24,12 @@ export function verifyModel(bytes: Uint8Array): Verification {
     const { state, metadata, sample: other } = readStateFile(bytes);
     if (metadata.layout === undefined) {
       const { model, sample } = readModel(bytes);
-      return verifySample(model, sample);
+      return verifySample(model, sample, hint);
     }
     if (metadata.layout !== 'pytorch' || typeof metadata.architecture !== 'string') {
       throw new RangeError(`the file's layout must be "pytorch", with an architecture, got ${describe(metadata.layout)}`);
     }
     const architecture = parseJson('the architecture in the file', metadata.architecture, deepest) as Architecture;
-    return verifySample(buildWith(architecture, state), other);
+    return verifySample(buildWith(architecture, state), other, hint);
   });
 }

@@ -107,6 +107,7 @@ export function checkDropout(
 /** What this forward pass draws from. */
 function generatorOf(fn: string, { rng, seed }: DropoutParam): RandomSource {
   if (rng === undefined && seed !== undefined) return new RandomState(seed);
+  if (rng === undefined) throw new TypeError(`${fn}: rng or seed must be given for training, got neither`);
   const source: RandomSource & Partial<RandomState> = checkRandomSource(fn, 'rng', rng);
   if (seed === undefined) return source;
   // Known by its method and not by its class, of which another copy of the library has another.

@@ -14,6 +14,9 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { asFloat, Cache, checkGradient, floatTypeOf } from './arguments.ts';
 import type { FloatType } from './arguments.ts';
 
+/** What softmax gave over the last axis, by the version in which it did: who takes scores must not take it for such. */
+const given = new WeakMap<Tensor, number>();
+
 export type SoftmaxCache = Cache<'softmax', { readonly out: Tensor; readonly axis: number }>;
 
 /** Softmax of x of any shape along an axis, the last unless given. Throws RangeError for an axis that x lacks. */
@@ -32,7 +35,20 @@ export function softmax(fn: string, x: Tensor, axis: number): [out: Tensor, cach
   }
   const powers = input.sub(input.max(along, true)).exp();
   const out = powers.div(powers.sum(along, true));
+  if (along === x.ndim - 1) given.set(out, out.version);
   return [out, new Cache('softmax', { out, axis: along })];
+}
+
+/** Whether rows of t are probabilities because softmax gave t, and nobody has changed it since. */
+export function isSoftmax(t: Tensor): boolean {
+  return given.get(t) === t.version;
+}
+
+/** A copy of what a network gave, which is a softmax where that is. */
+export function cloneOutput(out: Tensor): Tensor {
+  const copy = out.clone();
+  if (isSoftmax(out)) given.set(copy, copy.version);
+  return copy;
 }
 
 /** dx of softmax. Throws RangeError unless dout has the shape of out. */

@@ -170,10 +170,13 @@ export class Concat extends Module {
   }
 }
 
-/** Throws TypeError unless value is a Module. */
+/** Throws TypeError unless value is a Module; of a course network, whose class is not known here, it says the way. */
 export function checkModule(fn: string, name: string, value: unknown): Module {
-  if (!(value instanceof Module)) throw new TypeError(`${fn}: ${name} must be a Module, got ${describe(value)}`);
-  return value;
+  if (value instanceof Module) return value;
+  const { params, layers, config } = Object(value) as Readonly<Record<string, unknown>>;
+  const isNetwork = [params, layers, config].every((field) => typeof field === 'object' && field !== null);
+  const way = isNetwork ? '; networkModule of tilegrad/models makes a Module of a course network' : '';
+  throw new TypeError(`${fn}: ${name} must be a Module, got ${describe(value)}${way}`);
 }
 
 /**

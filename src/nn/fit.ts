@@ -226,9 +226,11 @@ class Run<X extends Inputs> {
     return value;
   }
 
-  /** Throws TypeError for a parameter that the loss depends on and that nobody would update. */
+  /** Throws TypeError where nothing learns, and for a parameter that the loss needs and that nobody would update. */
   #checkRegistered(loss: Variable): void {
-    if (loss.node === null) return;
+    if (loss.node === null) {
+      throw new TypeError(`${this.#fn}: the loss depends on no parameter that learns; freeze(false) lets frozen ones learn`);
+    }
     const { optimizer: { groups }, offered } = this.#net.compiled('fit');
     const named = new Map<unknown, string>(this.#net.namedParameters().map(([name, parameter]) => [parameter, name]));
     const updated = new Set<unknown>(groups.flatMap(({ params }) => params));

@@ -4,6 +4,7 @@ import * as operations from '../autograd/operations/loss.ts';
 import { apply, Variable, type VariableLike } from '../autograd/variable.ts';
 import type { Labels } from '../layers/loss.ts';
 import { checkNotEmpty } from '../layers/arguments.ts';
+import { isSoftmax } from '../layers/softmax.ts';
 import { checkInteger, checkNumber, checkOptions, describe } from '../runtime/check.ts';
 import { checkRank, checkTensorShape } from '../tensor/check.ts';
 import { zeros } from '../tensor/creation.ts';
@@ -62,6 +63,15 @@ export function categoricalCrossEntropy(
   const wanted = soft ? checkTensorShape(fn, 'targets', targets, value.shape) : oneHot(fn, 'targets', targets, value, undefined);
   const kept = probabilities.div(probabilities.sum(1, true)).clip(epsilon, 1 - epsilon);
   return kept.log().mul(wanted.astype(value.dtype)).sum().mul(-1 / value.shape[0]);
+}
+
+/**
+ * The loss of networks that were told none: crossEntropy of scores, and where a softmax gave the output,
+ * categoricalCrossEntropy, as the softmax of a softmax hardly learns. Throws as crossEntropy does.
+ */
+export function classLoss(out: Variable, y: Labels): Variable {
+  const isProbability = out instanceof Variable && isSoftmax(out.value);
+  return isProbability ? categoricalCrossEntropy(out, y) : crossEntropy(out, y);
 }
 
 /** Mean multiclass hinge loss (SVM) of scores (N, C) against labels (N), with margin 1. Throws as svmLoss does. */

@@ -2,9 +2,9 @@
 
 import type { FloatType } from '../layers/arguments.ts';
 import { checkInteger, describe } from '../runtime/check.ts';
-import { checkModule } from './containers.ts';
 import { buildModule, describeModule } from './architecture/describe.ts';
-import { layerGraph } from './architecture/graph.ts';
+import { graphOf } from './architecture/graph.ts';
+import { ownLayers } from './architecture/known.ts';
 import type { Architecture, LayerArchitecture } from './architecture/types.ts';
 import { type LayerOptions, layerOptions } from './defaults.ts';
 import { uniformByFanIn } from './initializers.ts';
@@ -18,18 +18,22 @@ import { join, type Module } from './module.ts';
  *   const { model, head } = replaceHead(loadModel(bytes).model as Module, 3);
  *
  * A course network is made a module first (networkModule). Throws TypeError for modules that are not known (see
- * registerLayer), RangeError where no Linear is the last layer with weights.
+ * registerLayer, which a class that has the last layer in it is given to with children and trace), RangeError where no
+ * Linear is the last layer with weights.
  */
 export function replaceHead<M extends Module>(
   module: M, numClasses: number, options: Pick<LayerOptions, 'rng'> = {},
 ): { model: M; head: Linear } {
   const fn = 'replaceHead';
-  checkModule(fn, 'module', module);
   checkInteger(fn, 'numClasses', numClasses, 1);
   const { rng } = layerOptions(fn, options);
-  const last = layerGraph(module).nodes.findLast((node) => node.module.parameters().length > 0);
+  const last = graphOf(fn, module, ', with children and trace where the last layer is in it').nodes.findLast((node) => node.module.parameters().length > 0);
   if (last === undefined || !(last.module instanceof Linear) || last.path === null || last.path === '') {
-    throw new RangeError(`${fn}: module must end in a Linear layer in a container, got ${describe(last?.layer ?? 'no layer')}`);
+    const isOwn = last !== undefined && !ownLayers().has(last.layer);
+    const hint = isOwn ? '; registerLayer is told by children and trace what is in a class of its own' : '';
+    throw new RangeError(
+      `${fn}: module must end in a Linear layer in a container, got ${describe(last?.layer ?? 'no layer')}${hint}`,
+    );
   }
   const { path } = last;
   const { shared = {}, ...changed } = withSettings(describeModule(module), path, { outFeatures: numClasses });

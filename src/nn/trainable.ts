@@ -11,7 +11,7 @@ import type { Compiled, Figures, Loss } from './compiled.ts';
 import { DataLoader, type Inputs, mapInputs, someExamples } from './data-loader.ts';
 import { fit } from './fit.ts';
 import type { FitOptions, History } from './fit-options.ts';
-import { categoricalCrossEntropy, crossEntropy, hingeLoss, mse } from './losses.ts';
+import { categoricalCrossEntropy, classLoss, crossEntropy, hingeLoss, mse } from './losses.ts';
 import { Mean, metricOf, type Metric } from './metrics.ts';
 import { inputsOf, Module } from './module.ts';
 import { Adagrad, Adam, AdamW, Optimizer, RMSprop, SGD } from './optimizers.ts';
@@ -27,6 +27,7 @@ const losses: Readonly<Record<LossName, Loss>> = {
 
 /** losses of class scores, of which an accuracy can be reported: of other outputs it means nothing */
 const ofClasses: readonly unknown[] = [
+  classLoss,
   'crossEntropy', 'categoricalCrossEntropy', 'hingeLoss', crossEntropy, categoricalCrossEntropy, hingeLoss,
 ];
 
@@ -39,7 +40,10 @@ const optimizers: Readonly<Record<OptimizerName, OptimizerClass>> = {
 } as unknown as Record<OptimizerName, OptimizerClass>;
 
 export interface CompileOptions {
-  /** 'crossEntropy' (of logits) unless given; 'categoricalCrossEntropy' behind a Softmax layer */
+  /**
+   * unless given 'crossEntropy', which takes scores, and 'categoricalCrossEntropy' where a softmax gives the output; a
+   * loss that is given is taken as it is: 'crossEntropy' behind a Softmax takes the softmax again, and hardly learns
+   */
   loss?: LossName | Loss;
   /**
    * a name, which takes its default settings, an optimiser, or what makes one of the parameters; 'adam' unless given
@@ -62,13 +66,14 @@ export abstract class Trainable extends Module {
 
   /**
    * Says how `fit` is to train: with which loss and optimiser, and what to report. Throws TypeError or RangeError for
-   * unknown names and things of the wrong kind, and while the network is being trained. Returns this.
+   * unknown names and things of the wrong kind, where no parameter learns, and while the network is being trained.
+   * Returns this.
    */
   compile(options: CompileOptions = {}): this {
     const fn = `${this.constructor.name}.compile`;
     checkOptions(fn, options, ['loss', 'optimizer', 'learningRate', 'metrics']);
     checkUntrained(fn, [this]);
-    const { loss = 'crossEntropy', optimizer = 'adam', learningRate } = options;
+    const { loss = classLoss, optimizer = 'adam', learningRate } = options;
     const { metrics = ofClasses.includes(loss) ? ['accuracy'] : [] } = options;
     const computed = typeof loss === 'function'
       ? loss
@@ -90,6 +95,11 @@ export abstract class Trainable extends Module {
     }
     if (given instanceof Optimizer) return given;
     const trained = this.#trained();
+    if (trained.length === 0) {
+      const all = this.parameters().length;
+      const got = all === 0 ? 'it has none' : `all ${all} are frozen; freeze(false) lets them learn`;
+      throw new RangeError(`${fn}: the network must have a parameter that learns, ${got}`);
+    }
     if (typeof given !== 'function') {
       const names = Object.keys(optimizers) as OptimizerName[];
       const made = optimizers[checkOneOf(fn, 'optimizer (or an Optimizer)', given, names)];

@@ -29,6 +29,15 @@ export function checkModel(fn: string, model: unknown): TrainableModel {
   return model as TrainableModel;
 }
 
+/** Throws TypeError, with fn in front, where all parameters are frozen: a step would change nothing. */
+export function checkLearns(fn: string, model: TrainableModel): TrainableModel {
+  if (learntNames(model).length > 0) return model;
+  throw new TypeError(
+    `${fn}: model must have a parameter that learns, all ${Object.keys(model.params).length} are frozen; ` +
+    'freeze(false) lets a module learn',
+  );
+}
+
 /** The names of the parameters that are updated. */
 export function learntNames({ params, frozen }: Pick<TrainableModel, 'params' | 'frozen'>): string[] {
   return Object.keys(params).filter((name) => frozen?.has(name) !== true);

@@ -2,6 +2,7 @@
 
 import { inStep } from '../kernels/memory/allocate.ts';
 import { activeKernels } from '../kernels/registry.ts';
+import { isSoftmax } from '../layers/softmax.ts';
 import type { TrainableModel } from '../models/model.ts';
 import type { Module } from '../nn/module.ts';
 import { checkInteger, checkOptions, describe } from '../runtime/check.ts';
@@ -19,9 +20,9 @@ export interface EnsembleOptions {
 }
 
 /**
- * The mean over the models of the probabilities (softmax of the scores) that each gives the examples X (N, ...):
- * float64 (N, classes). Models that err in different places do better together than the best of them (Hansen & Salamon,
- * "Neural network ensembles", IEEE PAMI 1990); of one model it gives the probabilities. Throws TypeError or RangeError
+ * The mean over the models of the probabilities that each gives the examples X (N, ...): softmax of the scores, or what
+ * a module that ends in a Softmax gives; float64 (N, classes). Models that err in different places do better together
+ * than the best of them (Hansen & Salamon, "Neural network ensembles", IEEE PAMI 1990). Throws TypeError or RangeError
  * for an empty list, things that are no models, models whose numbers of classes differ, and X with no examples or with
  * values that are not finite.
  */
@@ -49,7 +50,8 @@ export function ensemble(
           throw new RangeError(`${fn}: models must have the same classes, got models of ${classes} and of ${found}`);
         }
         mean ??= new Float64Array(count * (classes = found));
-        addSoftmax(contiguousData(scores), classes, members.length, mean.subarray(start * classes));
+        const add = isSoftmax(scores) ? addShare : addSoftmax;
+        add(contiguousData(scores), classes, members.length, mean.subarray(start * classes));
       });
     }
   }
@@ -65,4 +67,9 @@ function addSoftmax(scores: ArrayLike<number>, classes: number, count: number, o
     for (let j = 0; j < classes; j++) sum += Math.exp(scores[row + j] - highest);
     for (let j = 0; j < classes; j++) out[row + j] += Math.exp(scores[row + j] - highest) / sum / count;
   }
+}
+
+/** Adds probabilities, divided by count, to out. */
+function addShare(probabilities: ArrayLike<number>, _classes: number, count: number, out: Float64Array): void {
+  for (let i = 0; i < probabilities.length; i++) out[i] += probabilities[i] / count;
 }

@@ -1,7 +1,8 @@
 /** A module of tilegrad/nn as a model that the Solver trains: its parameters by name, its loss and their gradients. */
 
 import { Variable } from '../autograd/variable.ts';
-import { crossEntropy } from '../nn/losses.ts';
+import { cloneOutput } from '../layers/softmax.ts';
+import { classLoss } from '../nn/losses.ts';
 import { inputsOf, Module } from '../nn/module.ts';
 import type { StateTree, TrainableModel } from '../models/model.ts';
 import { checkRecord, describe } from '../runtime/check.ts';
@@ -9,7 +10,7 @@ import type { Labels } from '../tensor/labels.ts';
 import type { GeneratorState } from '../tensor/random/source.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
-/** The module as a model with softmax cross-entropy as its loss; anything else as it is. */
+/** The module as a model whose loss is cross-entropy, of scores or behind a softmax; anything else as it is. */
 export function modelOf(model: unknown): unknown {
   return model instanceof Module ? new ModuleModel(model) : model;
 }
@@ -56,10 +57,13 @@ class ModuleModel implements TrainableModel {
   loss(X: Tensor, y: Labels): [loss: number, grads: Record<string, Tensor>];
   loss(X: Tensor, y?: Labels): Tensor | [loss: number, grads: Record<string, Tensor>] {
     const module = this.#module;
-    if (y === undefined) return module.testing(() => this.#output(X).value.clone());
+    if (y === undefined) return module.testing(() => cloneOutput(this.#output(X).value));
     if (this.#parts.some(({ training }) => !training)) module.train();
     for (const [, parameter] of this.#parameters) parameter.zeroGrad();
-    const loss = crossEntropy(this.#output(X, 'Solver: '), y);
+    const loss = classLoss(this.#output(X, 'Solver: '), y);
+    if (loss.node === null) {
+      throw new TypeError('Solver: the loss depends on no parameter that learns; freeze(false) lets frozen ones learn');
+    }
     loss.backward();
     const grads: Record<string, Tensor> = {};
     for (const [name, parameter] of this.#parameters) {

@@ -9,7 +9,7 @@ import type { TrainableModel } from '../models/model.ts';
 import { checkBoolean, checkNumber, checkOptions, describe } from '../runtime/check.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { accuracySteps, classCount, drain, type AccuracyPlan } from './accuracy.ts';
-import { checkModel } from './check-model.ts';
+import { checkLearns, checkModel } from './check-model.ts';
 import { Dataset } from './dataset.ts';
 import type { Module } from '../nn/module.ts';
 import { modelOf, partsOf } from './module-model.ts';
@@ -77,14 +77,14 @@ export class Solver {
   #lastLearningRate: number | undefined;
 
   /**
-   * Prepares training; the model is not changed yet. Throws TypeError or RangeError for anything wrong with the model,
-   * the data (counts that differ, labels that the model has no class for, NaN or infinite values) or the options
-   * (unknown names, values out of range). A model that does not say its numClasses is shown two validation examples to
-   * find it.
+   * Prepares training; the model is not changed yet. A module's loss is cross-entropy: of scores, or of probabilities
+   * where it ends in a Softmax. Throws TypeError or RangeError for anything wrong with the model, the data (counts that
+   * differ, labels that the model has no class for, NaN or infinite values) or the options (unknown names, values out
+   * of range). A model that does not say its numClasses is shown two validation examples to find it.
    */
   constructor(model: TrainableModel | Module, data: SolverData, options: SolverOptions = {}) {
     const fn = 'Solver';
-    this.model = checkModel(fn, modelOf(model));
+    this.model = checkLearns(fn, checkModel(fn, modelOf(model)));
     if (typeof data !== 'object' || data === null) {
       throw new TypeError(`${fn}: data must be an object with XTrain, yTrain, XVal and yVal, got ${describe(data)}`);
     }

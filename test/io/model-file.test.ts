@@ -5,7 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { makeShapes, prepareImages } from '../../src/data/index.ts';
 import { Rng, tensor, type Tensor, zeros } from '../../src/index.ts';
 import {
-  classifier, decodeSafetensors, encodeOnnx, encodeSafetensors, loadModel, saveModel, type SafetensorsContent,
+  classifier, decodeSafetensors, encodeOnnx, encodeSafetensors, loadModel, saveModel, saveStateDict,
+  type SafetensorsContent,
 } from '../../src/io/index.ts';
 import * as models from '../../src/models/index.ts';
 import * as nn from '../../src/nn/index.ts';
@@ -172,6 +173,64 @@ describe('predict', () => {
     const network = new models.TwoLayerNet({ inputDim: [3, 2, 2], hiddenDim: 2, numClasses: 3 });
     expect(() => saveModel(network, options)).toThrow(wrong);
     expect(() => classifier(network, { classNames: ['a', 'b'] })).toThrow(wrong);
+  });
+
+  it('wants them too where no shape of an input says what comes out', () => {
+    const wrong = (fn: string, outputs: number): RangeError =>
+      new RangeError(`${fn}: classNames must name each of the model's ${outputs} outputs, got 3 names`);
+    const classNames = ['a', 'b', 'c'];
+    const flat = [new nn.Flatten(), new nn.Linear(12, 2)];
+    const ends: ReadonlyArray<readonly nn.Module[]> = [
+      [], [new nn.ReLU()], [new nn.BatchNorm1d(2), new nn.Dropout(0.5), new nn.Softmax()],
+    ];
+    for (const end of ends) {
+      const net = nn.sequential(...flat, ...end);
+      expect(() => saveModel(net, { classNames })).toThrow(wrong('saveModel', 2));
+      expect(() => classifier(net, { classNames })).toThrow(wrong('classifier', 2));
+      expect(loadModel(saveModel(net, { classNames: ['a', 'b'] })).classNames).toEqual(['a', 'b']);
+    }
+    expect(() => saveModel(nn.resNet20({ width: 2 }), { classNames })).toThrow(wrong('saveModel', 10));
+    const joined = nn.sequential(...flat, new nn.Maxout(2)); // 1 number, of which predict tells
+    expect(loadModel(saveModel(joined, { classNames })).classNames).toEqual(classNames);
+  });
+
+  it('takes what a loaded model says of itself, null where it says nothing', () => {
+    const nets = [nn.sequential(new nn.Flatten(), new nn.Linear(12, 3)), networks.TwoLayerNet()];
+    for (const net of nets) {
+      const bytes = saveModel(net);
+      const { model, classNames, mean, std, inputShape } = loadModel(bytes);
+      expect(saveModel(model, { classNames, mean, std, inputShape })).toEqual(bytes);
+      expect(classifier(model, { classNames, mean, std, inputShape }).classNames).toBeNull();
+      expect(saveStateDict(model, { inputShape })).toEqual(saveStateDict(model));
+      const shape = inputShape ?? [3, 2, 2];
+      const onnx = encodeOnnx(model, { classNames, mean, std, inputShape: shape });
+      expect(onnx).toEqual(encodeOnnx(model, { inputShape: shape }));
+    }
+    expect(() => encodeOnnx(nets[0] as nn.Module, { inputShape: null })).toThrow('encodeOnnx: inputShape must be given');
+    const { model, ...known } = loadModel(saveModel(nets[0], {
+      classNames: ['a', 'b', 'c'], mean: [1, 2, 3], std: [4, 5, 6], inputShape: [3, 2, 2],
+    }));
+    const { classNames, mean, std, inputShape } = known;
+    expect(loadModel(saveModel(model, { classNames, mean, std, inputShape }))).toMatchObject({
+      classNames, inputShape, mean: { shape: [3, 1, 1] }, std: { shape: [3, 1, 1] },
+    });
+  });
+
+  it('takes prepared pictures for a network of plain numbers, as its loss does', () => {
+    const net = new models.TwoLayerNet({ inputDim: 12, hiddenDim: 4, numClasses: 3, weightScale: 1 });
+    const module = nn.sequential(new nn.Linear(12, 3));
+    const x = new Rng(7).normal(0, 1, [5, 3, 2, 2]).astype('float32');
+    for (const model of [net, module]) {
+      const { predict } = classifier(model, { inputShape: [12] });
+      const expected = predict(x.reshape(5, 12), { top: 3 });
+      expect(predict(x, { top: 3 })).toEqual(expected);
+      expect(predict(x.slice([0, 1]), { top: 3 })).toEqual(expected.slice(0, 1));
+      expect(predict(x.slice(2), { top: 3 })).toEqual([expected[2]]);
+      expect(predict([x.slice(1), x.slice(3).flatten()], { top: 3 })).toEqual([expected[1], expected[3]]);
+      expect(() => predict(x.slice(null, [0, 2]))).toThrow(
+        'predict: a prepared example must have shape 12, got 2x2x2 (of pictures 5x2x2x2)',
+      );
+    }
   });
 
   it('takes the outputs of a network that ends in a Softmax as they are', () => {

@@ -48,7 +48,10 @@ describe.each(['safetensors', 'npz'] as const)('saveStateDict as %s', (format) =
     expect(tensors.__output__.shape).toEqual([2, 10]);
     expect(verifyModel(bytes)).toEqual({ difference: 0, largest: expect.any(Number) as number });
     const bare = saveStateDict(deep(1), { format, sample: false });
-    expect(() => verifyModel(bare)).toThrow('verifyModel: the file carries no sample');
+    const hint = 'saveModel and saveStateDict put one there where their inputShape says what the network takes';
+    const none = new RangeError(`verifyModel: the file carries no sample input with its output: ${hint}`);
+    expect(() => verifyModel(bare)).toThrow(none);
+    expect(() => verifyModel(saveModel(nn.sequential(new nn.Linear(2, 2))))).toThrow(none);
   });
 });
 

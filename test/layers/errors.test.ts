@@ -297,7 +297,7 @@ describe('dropout', () => {
     ],
     'training without a generator': [
       () => layers.dropoutForward(x, { keepProb: 0.5, mode: 'train' }), TypeError,
-      'dropoutForward: rng must be an Rng or a RandomState, got undefined',
+      'dropoutForward: rng or seed must be given for training, got neither',
     ],
     'an unknown mode': [
       () => layers.dropoutForward(x, { keepProb: 0.5, mode: 'on' as never }), RangeError,

@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { Rng, type Tensor, zeros } from '../../src/index.ts';
 import * as nn from '../../src/nn/index.ts';
+import { Solver } from '../../src/train/index.ts';
 
 function random(shape: number[], dtype: 'float32' | 'float64' = 'float32'): nn.Variable {
   return nn.variable(new Rng(1).normal(0, 1, shape).astype(dtype));
@@ -143,5 +144,35 @@ describe('training', () => {
     await expect(half.compile().fit(x, y)).rejects.toThrow(/^Half\.fit: a parameter of shape 3x3 that Linear uses/);
     const all = new nn.SGD([...half.parameters(), ...half.hidden.parameters()]);
     await expect(half.compile({ optimizer: all }).fit(x, y)).resolves.toMatchObject({ epochs: 1 });
+  });
+});
+
+describe('a network of which nothing learns', () => {
+  const net = (): nn.Sequential => nn.sequential(new nn.Flatten(), new nn.Linear(4, 2));
+  const x = zeros([4, 4], 'float32');
+  const y = [0, 1, 0, 1];
+  const data = { XTrain: x, yTrain: y, XVal: x, yVal: y };
+  const later = 'the loss depends on no parameter that learns; freeze(false) lets frozen ones learn';
+
+  it('is refused by compile, and by fit where it was frozen since', async () => {
+    const learns = 'Sequential.compile: the network must have a parameter that learns, ';
+    expect(() => net().freeze().compile())
+      .toThrow(new RangeError(`${learns}all 2 are frozen; freeze(false) lets them learn`));
+    expect(() => nn.sequential(new nn.ReLU()).compile()).toThrow(new RangeError(`${learns}it has none`));
+    await expect(net().compile().freeze().fit(x, y)).rejects.toThrow(new TypeError(`Sequential.fit: ${later}`));
+  });
+
+  it('is refused by Solver, and by its step where it was frozen since', () => {
+    const model = 'Solver: model must have a parameter that learns, all';
+    expect(() => new Solver(net().freeze(), data))
+      .toThrow(new TypeError(`${model} 2 are frozen; freeze(false) lets a module learn`));
+    const own = { params: { W: zeros([4, 2]) }, frozen: new Set(['W']), loss: () => zeros([4, 2]) };
+    expect(() => new Solver(own as never, data)).toThrow(`${model} 1 are frozen`);
+    const frozenLater = net();
+    const solver = new Solver(frozenLater, data, { verbose: false });
+    frozenLater.freeze();
+    expect(() => solver.step()).toThrow(new TypeError(`Solver: ${later}`));
+    frozenLater.freeze(false);
+    expect(solver.step()).toBeGreaterThan(0);
   });
 });

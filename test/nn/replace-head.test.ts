@@ -2,7 +2,8 @@
 
 import { describe, expect, it } from 'vitest';
 import { fineTune } from '../../examples/fine-tune.ts';
-import { Rng } from '../../src/index.ts';
+import { Rng, zeros } from '../../src/index.ts';
+import { loadKerasWeights } from '../../src/io/index.ts';
 import { DeepConvNet, networkModule } from '../../src/models/index.ts';
 import * as nn from '../../src/nn/index.ts';
 
@@ -79,6 +80,50 @@ it('refuses networks that end in no Linear', () => {
   expect(() => nn.replaceHead(nn.sequential(new nn.Linear(2, 2), new nn.LayerNorm(2)), 3)).toThrow('got "LayerNorm"');
   expect(() => nn.replaceHead(new nn.Linear(2, 2), 3)).toThrow(RangeError);
   expect(() => nn.replaceHead(nn.sequential(new nn.Linear(2, 2)), 0)).toThrow(RangeError);
+});
+
+class Own extends nn.Module {
+  readonly fc: nn.Linear;
+
+  constructor(fc: nn.Linear = new nn.Linear(4, 2)) {
+    super();
+    this.fc = fc;
+  }
+
+  forward(x: nn.Variable): nn.Variable {
+    return this.fc.forward(x);
+  }
+}
+
+it('says of a class of its own what makes its head known, and takes it then', () => {
+  const net = (): nn.Sequential => nn.sequential(new nn.ReLU(), new Own());
+  expect(() => nn.replaceHead(net(), 3)).toThrow(new TypeError(
+    'replaceHead: 1: "Own" is a class of its own; registerLayer makes it known, with children and trace where the last ' +
+    'layer is in it'));
+  expect(() => loadKerasWeights(net(), {})).toThrow('loadKerasWeights: 1: "Own" is a class of its own; registerLayer');
+  const definition: nn.LayerDefinition<Own> = { type: Own, describe: () => ({}), build: () => new Own() };
+  nn.registerLayer('OwnHead', definition);
+  expect(() => nn.replaceHead(net(), 3)).toThrow(new RangeError(
+    'replaceHead: module must end in a Linear layer in a container, got "OwnHead"; registerLayer is told by children and ' +
+    'trace what is in a class of its own'));
+  nn.registerLayer('OwnHead', {
+    ...definition,
+    children: ({ fc }) => ({ fc }),
+    build: (_, { fc }) => new Own(fc as nn.Linear),
+    trace: ({ fc }, [x], through) => [through(fc, x)],
+  });
+  expect(nn.replaceHead(net(), 3).model.predict(zeros([5, 4], 'float32')).shape).toEqual([5, 3]);
+  expect(nn.replaceHead(new Own(), 3).head.weight.shape).toEqual([4, 3]);
+});
+
+it('says of a course network how it becomes a module', () => {
+  const network = new DeepConvNet({ inputDim: [3, 8, 8], numFilters: [4] });
+  type Call = (...given: unknown[]) => unknown;
+  for (const call of [nn.replaceHead, nn.layerGraph, nn.describeModule] as readonly Call[]) {
+    expect(() => call(network, 3)).toThrow(new TypeError(`${call.name}: module must be a Module, got a DeepConvNet; ` +
+      'networkModule of tilegrad/models makes a Module of a course network'));
+    expect(() => call({ params: {} }, 3)).toThrow(/must be a Module, got an Object$/);
+  }
 });
 
 it('does better than a network that begins anew where pictures are few', { timeout: 60_000 }, async () => {

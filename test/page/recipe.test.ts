@@ -65,7 +65,7 @@ describe('the page of the recipe', () => {
   it.skipIf(!hasChromium).each([['with the headers', true], ['without', false]])(
     `tells what is in a file, %s (in ${executablePath})`, { timeout: 120_000 }, async (_, isIsolated) => {
       const address = `http://localhost:${await port()}`;
-      const serving = files['serve.ts'].replaceAll('8000', address.split(':')[2]);
+      const serving = files['serve.mts'].replaceAll('8000', address.split(':')[2]);
       const headers = /^ *'Cross-Origin-.*\n/gm;
       expect(serving.match(headers)).toHaveLength(2);
       const { code: program } = await transform(isIsolated ? serving : serving.replace(headers, ''), { loader: 'ts' });

@@ -22,9 +22,10 @@ const writtenOpset = 17;
 /** The version of the file format that goes with it. */
 const irVersion = 8;
 
+/** What is null is as if it were not given. */
 export interface EncodeOnnxOptions {
   /** the shape of one example, without the batch; needed for modules, known of graphs and of the course's networks */
-  inputShape?: ShapeLike;
+  inputShape?: ShapeLike | null;
   /** the same, one an input, for a module of several inputs */
   inputShapes?: readonly ShapeLike[];
   /**
@@ -36,13 +37,13 @@ export interface EncodeOnnxOptions {
   /** element type of the file, that of the model's parameters unless given */
   dtype?: 'float32' | 'float64';
   /** names of the classes in the order of the scores, for who reads the file */
-  classNames?: readonly string[];
+  classNames?: readonly string[] | null;
   /**
    * what examples are prepared with, (x - mean) / std, for who reads the file: a number, one a channel, or a tensor
    * that fits an example; none unless given
    */
-  mean?: Tensor | Values;
-  std?: Tensor | Values;
+  mean?: Tensor | Values | null;
+  std?: Tensor | Values | null;
   /** lets the graph do that to its (first) input, so that it takes examples as they are; false unless given */
   preprocessingInGraph?: boolean;
   /** where the sample input is drawn from that the file carries with its output; 0 unless given */
@@ -72,8 +73,8 @@ export function encodeOnnx(model: Module | Network, options: EncodeOnnxOptions =
   const batchnorm = checkOneOf(fn, 'batchnorm', options.batchnorm ?? 'keep', ['keep', 'fold']);
   const float = checkOneOf(fn, 'dtype', options.dtype ?? dtypeOf(model), ['float32', 'float64']);
   const inGraph = checkBoolean(fn, 'preprocessingInGraph', options.preprocessingInGraph ?? false);
-  const classNames = checkNames(fn, options.classNames);
-  const [mean, std] = (['mean', 'std'] as const).map((name) => prepared(fn, name, options[name], shapes[0], float));
+  const classNames = checkNames(fn, options.classNames ?? null);
+  const [mean, std] = (['mean', 'std'] as const).map((name) => prepared(fn, name, options[name] ?? null, shapes[0], float));
   const seed = checkInteger(fn, 'sampleSeed', options.sampleSeed ?? 0, 0, 2 ** 32 - 2);
   const preprocessing = !inGraph ? null : { mean: mean ?? zeros([], float), std: std ?? ones([], float) };
 
@@ -102,7 +103,8 @@ export function encodeOnnx(model: Module | Network, options: EncodeOnnxOptions =
 
 /** The shape of an example of each input. */
 function inputShapes(fn: string, model: Module | Network, options: EncodeOnnxOptions): number[][] {
-  const given = options.inputShapes ?? (options.inputShape === undefined ? null : [options.inputShape]);
+  const { inputShape = null } = options;
+  const given = options.inputShapes ?? (inputShape === null ? null : [inputShape]);
   if (given !== null && !Array.isArray(given)) {
     throw new TypeError(`${fn}: inputShapes must be a list of shapes, got ${describe(given)}`);
   }
@@ -120,7 +122,7 @@ function inputShapes(fn: string, model: Module | Network, options: EncodeOnnxOpt
 }
 
 function checkNames(fn: string, names: unknown): readonly string[] | null {
-  if (names === undefined) return null;
+  if (names === null) return null;
   if (!Array.isArray(names) || !names.every((name) => typeof name === 'string')) {
     throw new TypeError(`${fn}: classNames must be a list of strings, got ${describe(names)}`);
   }
@@ -129,9 +131,9 @@ function checkNames(fn: string, names: unknown): readonly string[] | null {
 
 /** Numbers of the preprocessing in a form that is stretched over an example. */
 function prepared(
-  fn: string, name: string, given: Tensor | Values | undefined, example: readonly number[], float: FloatType,
+  fn: string, name: string, given: Tensor | Values | null, example: readonly number[], float: FloatType,
 ): Tensor | null {
-  if (given === undefined) return null;
+  if (given === null) return null;
   const numbers = (given instanceof Tensor ? checkTensor(fn, name, given) : tensorOf(fn, given)).astype(float);
   const perChannel = numbers.ndim === 1 && example.length === 3 && numbers.size === example[0];
   const fitting = perChannel ? numbers.reshape([numbers.size, 1, 1]) : numbers;

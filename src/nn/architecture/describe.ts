@@ -43,10 +43,10 @@ export function describeModule(module: Module): LayerArchitecture {
   return shared.length === 0 ? architecture : { ...architecture, shared: Object.fromEntries(shared) };
 }
 
-/** What is said of a module whose class nobody has made known. */
-export function unknownClass(where: string, module: Module): TypeError {
+/** What is said of a module whose class nobody has made known; hint: what this caller needs beside that. */
+export function unknownClass(where: string, module: Module, hint: string = ''): TypeError {
   const { name } = module.constructor;
-  return new TypeError(`${where}: ${describe(name)} is a class of its own; registerLayer makes it known`);
+  return new TypeError(`${where}: ${describe(name)} is a class of its own; registerLayer makes it known${hint}`);
 }
 
 /**

@@ -36,7 +36,11 @@ export interface LayerGraph {
  * Throws TypeError as describeModule does.
  */
 export function layerGraph(module: Module): LayerGraph {
-  const fn = 'layerGraph';
+  return graphOf('layerGraph', module);
+}
+
+/** The layer graph under the caller's name; what it has to say of a class that nobody has made known may be more. */
+export function graphOf(fn: string, module: Module, unknown: string = ''): LayerGraph {
   checkModule(fn, 'module', module);
   const paths = new Map(module.namedModules().map(([path, each]) => [each, path]));
   const inputs = inputCount(module);
@@ -44,7 +48,7 @@ export function layerGraph(module: Module): LayerGraph {
   const traced = (part: Module, values: readonly GraphValue[]): readonly GraphValue[] => {
     const definition = definitionOf(part);
     const path = paths.get(part) ?? null;
-    if (definition === undefined) throw unknownClass(path === null || path === '' ? fn : `${fn}: ${path}`, part);
+    if (definition === undefined) throw unknownClass(path === null || path === '' ? fn : `${fn}: ${path}`, part, unknown);
     const [layer, { describe, trace }] = definition;
     if (trace !== undefined) return trace(part, values, (next, ...given) => traced(next, given)[0]);
     nodes.push({ layer, settings: describe(part), path, module: part, inputs: values });
