@@ -64,6 +64,8 @@ class Run<X extends Inputs> {
   readonly #callbacks: readonly Callbacks[];
   readonly #history: { figures: Record<string, number[]>; lossHistory: number[] } = { figures: {}, lossHistory: [] };
   #rates: readonly number[];
+  /** what a step may leave gradients in: the network's parameters and the optimiser's, looked up every epoch */
+  #gradients: ReadonlySet<Variable> = new Set();
   /** whether the weights are others than those of the best epoch */
   #moved: boolean = false;
   #best: FitState['best'] = null;
@@ -201,9 +203,13 @@ class Run<X extends Inputs> {
       const factor = checkNumber(this.#fn, 'the value of schedule', schedule(iteration, iterations), 0);
       optimizer.groups.forEach((group, i) => { group.lr = this.#rates[i] * factor; });
     }
+    const isFirst = iteration % this.#loader.length === 0; // callbacks may have changed layers
+    if (isFirst) {
+      this.#gradients = new Set([...this.#net.parameters(), ...optimizer.groups.flatMap(({ params }) => params)]);
+    }
     const value = undoneOnError(() => inStep(() => {
       this.#net.train();
-      optimizer.zeroGrad();
+      this.#zeroGrad();
       const out = this.#net.forward(...inputsOf(this.#net, inputs));
       const result = checkLoss(this.#fn, loss(out, targets));
       if (!Number.isFinite(result.item())) {
@@ -212,18 +218,26 @@ class Run<X extends Inputs> {
           'a lower learning rate may help',
         );
       }
-      if (iteration % this.#loader.length === 0) this.#checkRegistered(result); // callbacks may have changed layers
+      if (isFirst) this.#checkRegistered(result);
       for (const metric of metrics) metric.update(out.value, targets);
-      result.backward();
-      if (clipNorm !== undefined) clipGradNorm(this.#net.parameters(), clipNorm);
-      this.#moved = true;
-      optimizer.step();
-      optimizer.zeroGrad();
+      try {
+        result.backward();
+        if (clipNorm !== undefined) clipGradNorm(this.#net.parameters(), clipNorm);
+        this.#moved = true;
+        optimizer.step();
+      } finally {
+        this.#zeroGrad();
+      }
       return result.item();
     }));
     this.#history.lossHistory.push(value);
     for (const { onStep } of this.#callbacks) onStep?.({ iteration: iteration + 1, iterations, loss: value });
     return value;
+  }
+
+  /** Forgets all gradients: they lie in the step's memory, also those of parameters that the optimiser was not given. */
+  #zeroGrad(): void {
+    for (const parameter of this.#gradients) parameter.zeroGrad();
   }
 
   /** Throws TypeError for a parameter that the loss depends on and that nobody would update. */

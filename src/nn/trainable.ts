@@ -114,7 +114,8 @@ export abstract class Trainable extends Module {
 
   /**
    * Trains on inputs x (N, ...) and targets y (N labels, or a tensor), yielding to the event loop many times a second.
-   * See FitOptions for what can be asked for, and History for what comes back. Throws as compile and DataLoader do,
+   * See FitOptions for what can be asked for, and History for what comes back; no parameter has a gradient afterwards,
+   * whether the optimiser was given it or not. Throws as compile and DataLoader do,
    * TypeError before compile was called, while the network is being trained already, and for a parameter that is used
    * but not found by walking the fields or unknown to the optimiser, Error where the loss is not finite; the best
    * weights are put back in any case.

@@ -1,7 +1,7 @@
 /** What changes between and beside the steps of a training: other trainings, frozen layers, a last example alone. */
 
 import { describe, expect, it } from 'vitest';
-import { Rng } from '../../src/index.ts';
+import { Rng, type Tensor } from '../../src/index.ts';
 import { FullyConnectedNet } from '../../src/models/index.ts';
 import * as nn from '../../src/nn/index.ts';
 import { Solver, type SolverOptions } from '../../src/train/index.ts';
@@ -53,6 +53,47 @@ describe('a network that is being trained', () => {
     const nets = [0, 1].map(() => nn.sequential(shared, new nn.Linear(3, 3)).compile());
     const histories = await Promise.all(nets.map((net) => net.fit(X, y)));
     expect(histories.map(({ epochs }) => epochs)).toEqual([1, 1]);
+  });
+});
+
+describe('parameters that the optimiser was not given', () => {
+  it.each([1, 3])('are left alone by fit in %i steps, and have no gradient of its steps afterwards', async (steps) => {
+    const net = network();
+    const [body, head] = [0, 2].map((i) => net._modules[i] as nn.Linear);
+    net.compile({ optimizer: () => new nn.SGD(head.parameters(), { lr: 0.1 }) });
+    const before = net.stateDict();
+    const { lossHistory } = await net.fit(X, y, { batchSize: Math.ceil(17 / steps) });
+    expect(lossHistory).toHaveLength(steps);
+    expect(body.weight.value.toArray()).toEqual(before['0.weight'].transpose().toArray());
+    expect(head.weight.value.toArray()).not.toEqual(before['2.weight'].transpose().toArray());
+    expect(net.parameters().map(({ grad }) => grad)).toEqual([null, null, null, null]);
+    nn.crossEntropy(net.forward(nn.variable(X)), y).backward();
+    expect(body.weight.grad!.toArray()).toHaveLength(6);
+  });
+
+  it('have no gradient of a step that failed on its way back either', async () => {
+    const net = network().compile();
+    const broken = nn.customFunction({
+      forward: (t) => [t.clone(), null], backward: () => { throw new RangeError('own'); },
+    });
+    const body = net._modules[0] as nn.Linear;
+    const loss = (out: nn.Variable, targets: Tensor): nn.Variable =>
+      nn.crossEntropy(out, targets).add(broken(body.weight).sum());
+    await expect(net.compile({ loss }).fit(X, y)).rejects.toThrow('own');
+    expect(net.parameters().map(({ grad }) => grad)).toEqual([null, null, null, null]);
+  });
+
+  it('are refused by a Solver where the module does not show them', () => {
+    const net = new class extends nn.Module {
+      first = new nn.Linear(6, 8);
+      readonly #second = new nn.Linear(8, 3);
+      forward(x: nn.Variable): nn.Variable { return this.#second.forward(this.first.forward(x)); }
+    }();
+    expect(() => new Solver(net, data, options).step()).toThrow(new TypeError(
+      'Solver: a parameter of shape 8x3 that Linear uses is none of the module\'s; keep its layer in a field whose name ' +
+      'does not begin with # or _',
+    ));
+    expect(net.parameters().map(({ grad }) => grad)).toEqual([null, null]);
   });
 });
 
