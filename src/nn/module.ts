@@ -256,7 +256,10 @@ export abstract class Module {
     );
   }
 
-  /** Copies of all parameters and running averages, by PyTorch's names and in its layouts. */
+  /**
+   * Copies of all parameters and running averages, by PyTorch's names and in its layouts; as there, under the names of
+   * all places at which a module stands.
+   */
   stateDict(): StateDict {
     const state: StateDict = {};
     for (const [name, entry] of this.#entries()) state[name] = entry.read();
@@ -295,11 +298,18 @@ export abstract class Module {
     return { missing, unexpected };
   }
 
+  /** What is stored of this module and all below it; of one that stands in several places at each, as in PyTorch. */
   #entries(): Map<string, StateEntry> {
     const entries = new Map<string, StateEntry>();
-    for (const [path, module] of this.namedModules()) {
+    const above = new Set<Module>(); // one that refers back to these has no end of paths
+    const walk = (module: Module, path: string): void => {
+      if (above.has(module)) return;
+      above.add(module);
       for (const entry of module.stateEntries()) entries.set(join(path, entry.name), entry);
-    }
+      for (const [name, child] of childrenOf(module)) walk(child, join(path, name));
+      above.delete(module);
+    };
+    walk(this, '');
     return entries;
   }
 }
