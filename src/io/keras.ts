@@ -55,7 +55,7 @@ export function loadKerasWeights(model: Module | Network, weights: Record<string
   for (const [name, value] of Object.entries(weights)) checkTensor(fn, `weights[${describe(name)}]`, value);
   under(fn, () => {
     const module = model instanceof Network ? emptyNetworkModule(model) : model;
-    module.loadStateDict({ ...module.stateDict(), ...stateOf(module, weights) });
+    module.loadStateDict(stateOf(module, weights), { strict: false }); // of a layer in two places at one of them
     if (model instanceof Network) loadNetworkModule(model, module);
   });
 }
@@ -79,6 +79,7 @@ function stateOf(module: Module, weights: Record<string, Tensor>): StateDict {
     if (node.layer === 'Flatten') flattened = channels;
     const kind = kindOf(node);
     if (kind === null) return;
+    if (node.path === null) throw new RangeError(`${node.layer} must be in a field of the module, whose name does not begin with # or _`);
     const own = Object.keys(node.module.stateDict());
     const wanted = names[kind].filter(([, name]) => own.includes(name));
     const layer: KerasLayer | undefined = given === null

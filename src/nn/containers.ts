@@ -86,11 +86,15 @@ export class Sequential extends Trainable {
   }
 }
 
+function computesRecord(layer: LayerModule): boolean {
+  return layer._computesRecord;
+}
+
 /** What the layers make of x, computed as one. What has no such form or does not fit, they compute or refuse singly. */
 function together(layers: readonly LayerModule[], record: LayerRecord, x: Variable): Variable {
   const [first] = layers;
   const singly = (): Variable => layers.reduce((out, layer) => layer.forward(out), x);
-  if (!first.takes(x)) return singly();
+  if (!first.takes(x) || !layers.every(computesRecord)) return singly(); // one may have been wrapped since
   const parameters = layers.flatMap((layer) => layer.layerParameters());
   // batchnorm alone is another at test time: one that is frozen so stays frozen among layers that train
   const { training } = layers.find(({ _record }) => _record.kind === 'batchnorm') ?? first;

@@ -18,7 +18,7 @@ export interface EpochReport {
   readonly figures: Figures;
   /** true where this epoch's weights are the best so far */
   readonly isBest: boolean;
-  /** what `resume` takes to go on after this epoch, such as from a file */
+  /** what `resume` takes to go on after this epoch, such as from a file, with what callbacks have changed by now */
   readonly state: FitState;
 }
 
@@ -41,7 +41,10 @@ export interface FitOptions<X extends Inputs = Tensor> {
   epochs?: number;
   /** examples a step, 32 unless given; with batchnorm a last step of one example is made with the step before it */
   batchSize?: number;
-  /** data to measure on after every epoch: [x, y], or the share of the training data to keep back for it */
+  /**
+   * data to measure on after every epoch: [x, y], or the share of the training data to keep back for it; a few of its
+   * examples are evaluated before the first step, to see whether it fits the network
+   */
   validation?: readonly [x: X, y: Labels] | number;
   /** draws a new order for every epoch, true unless given */
   shuffle?: boolean;
@@ -49,7 +52,7 @@ export interface FitOptions<X extends Inputs = Tensor> {
   rng?: RandomSource;
   /** changes every batch of inputs, such as randomFlip */
   augment?: DataLoaderOptions<X>['augment'];
-  /** multiplies the learning rates by its value at every step */
+  /** multiplies the learning rates by its value at every step; where a callback sets them, it goes on from there */
   schedule?: Schedule;
   /** scales the gradients of a step down to this norm where theirs is larger */
   clipNorm?: number;
@@ -60,7 +63,8 @@ export interface FitOptions<X extends Inputs = Tensor> {
   patience?: number;
   /**
    * the figure by which weights are the best, and the higher the better unless it ends in loss; valAccuracy, valLoss or
-   * loss, whichever there is, unless given; where it is the same as before, the lower valLoss is the better
+   * loss, whichever there is, unless given; where it is the same as before, the lower valLoss is the better, and any
+   * number is better than NaN
    */
   monitor?: string;
   /**

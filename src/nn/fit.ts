@@ -17,13 +17,15 @@ import { showAs } from '../runtime/text.ts';
 import { claimForTraining } from '../runtime/under-training.ts';
 import { shapeText } from '../tensor/check.ts';
 import { checkRandomSource, type RandomSource } from '../tensor/random/source.ts';
+import { take } from '../tensor/indexing.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { DataLoader, type Inputs, mapInputs, someExamples } from './data-loader.ts';
 import { defaultRng } from './defaults.ts';
-import type { Callbacks, FitOptions, FitState, History } from './fit-options.ts';
+import type { Callbacks, EpochReport, FitOptions, FitState, History } from './fit-options.ts';
+import { checkFitState } from './fit-state.ts';
 import { clipGradNorm } from './gradients.ts';
 import { BatchNorm1d, BatchNorm2d } from './layers/norm.ts';
-import { Mean } from './metrics.ts';
+import { Mean, type Metric, resultsOf, startPass } from './metrics.ts';
 import { inputsOf, type Module } from './module.ts';
 import { toTensorLabels } from './targets.ts';
 import { checkLoss } from './compiled.ts';
@@ -61,9 +63,16 @@ class Run<X extends Inputs> {
   readonly #loader: DataLoader<X>;
   readonly #generators: readonly RandomSource[];
   readonly #validation: readonly [X, Labels] | null;
+  /** the figure by which an epoch is the best */
+  readonly #monitor: string;
   readonly #callbacks: readonly Callbacks[];
   readonly #history: { figures: Record<string, number[]>; lossHistory: number[] } = { figures: {}, lossHistory: [] };
-  #rates: readonly number[];
+  /** the groups' learning rates without the schedule */
+  readonly #rates: number[];
+  /** what they are multiplied with now */
+  #factor: number = 1;
+  /** what a step may leave gradients in: the network's parameters and the optimiser's, looked up every epoch */
+  #gradients: ReadonlySet<Variable> = new Set();
   /** whether the weights are others than those of the best epoch */
   #moved: boolean = false;
   #best: FitState['best'] = null;
@@ -98,8 +107,11 @@ class Run<X extends Inputs> {
         if (each[name] !== undefined) checkFunction(fn, `callbacks[${i}].${name}`, each[name]);
       }
     });
-    net.compiled('fit');
-    this.#rates = net.compiled('fit').optimizer.groups.map(({ lr }) => lr);
+    for (const name of ['restoreBest', 'verbose'] as const) {
+      if (options[name] !== undefined) checkBoolean(fn, name, options[name]);
+    }
+    const { optimizer, metrics } = net.compiled('fit');
+    this.#rates = optimizer.groups.map(({ lr }) => lr);
     const { batchSize = 32, shuffle = true, augment } = options;
     const rng = checkRandomSource(fn, 'rng', options.rng ?? defaultRng());
     checkBoolean(fn, 'shuffle', shuffle);
@@ -107,14 +119,28 @@ class Run<X extends Inputs> {
     const joinLast = net.modules().some((module) => module instanceof BatchNorm1d || module instanceof BatchNorm2d);
     this.#loader = new DataLoader(x, y, { batchSize, shuffle, rng, augment, indices, joinLast }, fn);
     this.#validation = validation;
+    if (validation !== null) measureEnds(fn, net, validation);
+    const trained = ['loss', ...metrics.map(({ name }) => name)];
+    const names = validation === null ? trained : [...trained, ...trained.map(validationName)];
+    this.#monitor = options.monitor ?? ['valAccuracy', 'valLoss', 'loss'].find((name) => names.includes(name))!;
+    if (!names.includes(this.#monitor)) {
+      throw new RangeError(`${fn}: monitor must be one of ${names.join(', ')}, got ${describe(options.monitor)}`);
+    }
     this.#generators = [rng, ...net.modules().flatMap((module) => module.generators())];
     if (options.resume !== undefined) this.#resume(options.resume);
-    this.#rates = net.compiled('fit').optimizer.groups.map(({ lr }) => lr);
     this.#state = this.#snapshot();
+  }
+
+  /** Takes up what was done to the groups' learning rates between steps: the schedule goes on from there. */
+  #readRates(): void {
+    this.#net.compiled('fit').optimizer.groups.forEach(({ lr }, i) => {
+      if (lr !== this.#rates[i] * this.#factor) this.#rates[i] = this.#factor === 0 ? lr : lr / this.#factor;
+    });
   }
 
   /** Where the training stands, copied. */
   #snapshot(): FitState {
+    this.#readRates();
     const { optimizer } = this.#net.compiled('fit');
     const { state, groups } = optimizer.stateDict();
     const { figures, lossHistory } = this.#history;
@@ -130,15 +156,9 @@ class Run<X extends Inputs> {
 
   /** Takes up what an earlier training left. Throws, and changes nothing, as the loading of its parts does. */
   #resume(state: FitState): void {
-    const fn = `${this.#fn}: resume`;
-    checkOptions(fn, state, ['epoch', 'weights', 'optimizer', 'generators', 'figures', 'lossHistory', 'best']);
-    checkInteger(fn, 'epoch', state.epoch, 0, this.#epochs);
-    if (!Array.isArray(state.generators) || state.generators.length !== this.#generators.length) {
-      throw new RangeError(`${fn}: generators must be ${this.#generators.length} states, got ${describe(state.generators)}`);
-    }
-    if (!Array.isArray(state.lossHistory)) throw new TypeError(`${fn}: lossHistory must be an array, got ${describe(state.lossHistory)}`);
-    checkRecord(fn, 'figures', state.figures);
-    if (state.best !== null) checkOptions(fn, state.best, ['score', 'epoch', 'state']);
+    checkFitState(`${this.#fn}: resume`, state, {
+      epochs: this.#epochs, steps: this.#loader.length, generators: this.#generators.length,
+    });
     const before = this.#snapshot();
     try {
       this.#load(state);
@@ -165,18 +185,19 @@ class Run<X extends Inputs> {
     const pacer = new Pacer();
     let stopped: History['stopped'] | null = this.#interrupted();
     while (stopped === null && this.#epoch < this.#epochs) {
-      const { metrics } = this.#net.compiled('fit');
       const loss = new Mean();
-      for (const metric of metrics) metric.reset();
-      for (const [inputs, targets] of this.#loader) {
-        loss.add(this.#step(inputs, targets), targets.shape[0]);
-        if (pacer.due) await pacer.pause();
-        stopped = this.#interrupted();
-        if (stopped !== null) break;
+      const pass = startPass(this.#fn, this.#net.compiled('fit').metrics);
+      try {
+        for (const [inputs, targets] of this.#loader) {
+          loss.add(this.#step(inputs, targets, pass.metrics), targets.shape[0]);
+          if (pacer.due) await pacer.pause();
+          stopped = this.#interrupted();
+          if (stopped !== null) break;
+        }
+      } finally {
+        pass.end();
       }
-      if (stopped !== null) break;
-      const trained = metrics.map((metric) => [metric.name, metric.result()]);
-      stopped = await this.#endEpoch({ loss: loss.result(), ...Object.fromEntries(trained) as Figures });
+      if (stopped === null) stopped = await this.#endEpoch({ loss: loss.result(), ...resultsOf(pass.metrics) });
     }
     return {
       ...this.#history, epochs: this.#epoch, bestEpoch: this.#best?.epoch ?? this.#epoch, stopped: stopped ?? 'finished',
@@ -184,26 +205,33 @@ class Run<X extends Inputs> {
     };
   }
 
-  /** Puts the rates back, and the best weights where they are wanted: whatever ended the training. */
+  /** Takes the schedule off the rates, and puts the best weights where they are wanted: whatever ended the training. */
   finish(): void {
+    this.#readRates();
     const { optimizer } = this.#net.compiled('fit');
     optimizer.groups.forEach((group, i) => { group.lr = this.#rates[i]; });
     const wanted = this.#options.restoreBest ?? this.#validation !== null;
     if (wanted && this.#best !== null && this.#moved) this.#net.loadStateDict(this.#best.state);
   }
 
-  #step(inputs: X, targets: Tensor): number {
-    const { loss, optimizer, metrics } = this.#net.compiled('fit');
+  #step(inputs: X, targets: Tensor, metrics: readonly Metric[]): number {
+    const { loss, optimizer } = this.#net.compiled('fit');
     const iteration = this.#history.lossHistory.length;
     const iterations = this.#loader.length * this.#epochs;
     const { schedule, clipNorm } = this.#options;
     if (schedule !== undefined) {
       const factor = checkNumber(this.#fn, 'the value of schedule', schedule(iteration, iterations), 0);
+      this.#readRates();
+      this.#factor = factor;
       optimizer.groups.forEach((group, i) => { group.lr = this.#rates[i] * factor; });
+    }
+    const isFirst = iteration % this.#loader.length === 0; // callbacks may have changed layers
+    if (isFirst) {
+      this.#gradients = new Set([...this.#net.parameters(), ...optimizer.groups.flatMap(({ params }) => params)]);
     }
     const value = undoneOnError(() => inStep(() => {
       this.#net.train();
-      optimizer.zeroGrad();
+      this.#zeroGrad();
       const out = this.#net.forward(...inputsOf(this.#net, inputs));
       const result = checkLoss(this.#fn, loss(out, targets));
       if (!Number.isFinite(result.item())) {
@@ -212,18 +240,26 @@ class Run<X extends Inputs> {
           'a lower learning rate may help',
         );
       }
-      if (iteration % this.#loader.length === 0) this.#checkRegistered(result); // callbacks may have changed layers
+      if (isFirst) this.#checkRegistered(result);
       for (const metric of metrics) metric.update(out.value, targets);
-      result.backward();
-      if (clipNorm !== undefined) clipGradNorm(this.#net.parameters(), clipNorm);
-      this.#moved = true;
-      optimizer.step();
-      optimizer.zeroGrad();
+      try {
+        result.backward();
+        if (clipNorm !== undefined) clipGradNorm(this.#net.parameters(), clipNorm);
+        this.#moved = true;
+        optimizer.step();
+      } finally {
+        this.#zeroGrad();
+      }
       return result.item();
     }));
     this.#history.lossHistory.push(value);
     for (const { onStep } of this.#callbacks) onStep?.({ iteration: iteration + 1, iterations, loss: value });
     return value;
+  }
+
+  /** Forgets all gradients, which lie in the step's memory: also of parameters that the optimiser was not given. */
+  #zeroGrad(): void {
+    for (const parameter of this.#gradients) parameter.zeroGrad();
   }
 
   /** Throws TypeError where nothing learns, and for a parameter that the loss needs and that nobody would update. */
@@ -256,21 +292,24 @@ class Run<X extends Inputs> {
     if (this.#validation !== null) {
       const [x, y] = this.#validation;
       for (const [name, value] of Object.entries(this.#net.evaluate(x, y))) {
-        figures[`val${name[0].toUpperCase()}${name.slice(1)}`] = value;
+        figures[validationName(name)] = value;
       }
     }
     for (const [name, value] of Object.entries(figures)) (this.#history.figures[name] ??= []).push(value);
     const isBest = this.#noteBest(figures);
-    this.#state = this.#snapshot();
     if (this.#options.verbose === true) {
       const text = Object.entries(figures).map(([name, value]) => `${name}: ${value.toFixed(4)}`).join(' - ');
       console.log(`Epoch ${this.#epoch}/${this.#epochs} - ${text}`);
     }
+    let after: FitState | null = null;
+    const snapshot = (): FitState => after ?? this.#snapshot();
+    const report: EpochReport = {
+      epoch: this.#epoch, epochs: this.#epochs, figures, isBest,
+      get state() { return snapshot(); }, // with what callbacks have changed so far, such as learning rates
+    };
     let goOn = true;
-    for (const { onEpoch } of this.#callbacks) {
-      const answer = await onEpoch?.({ epoch: this.#epoch, epochs: this.#epochs, figures, isBest, state: this.#state });
-      if (answer === false) goOn = false;
-    }
+    for (const { onEpoch } of this.#callbacks) if (await onEpoch?.(report) === false) goOn = false;
+    this.#state = after = this.#snapshot();
     if (!goOn) return 'callback';
     const { patience } = this.#options;
     if (patience !== undefined && this.#epoch - this.#best!.epoch >= patience) return 'patience';
@@ -278,17 +317,13 @@ class Run<X extends Inputs> {
   }
 
   #noteBest(figures: Figures): boolean {
-    const { monitor = ['valAccuracy', 'valLoss', 'loss'].find((name) => name in figures)! } = this.#options;
-    const value = figures[monitor];
-    if (value === undefined) {
-      throw new RangeError(`${this.#fn}: monitor must be one of ${Object.keys(figures).join(', ')}, got ${describe(monitor)}`);
-    }
-    const score = /loss$/i.test(monitor) ? -value : value;
+    const value = figures[this.#monitor];
+    const score = /loss$/i.test(this.#monitor) ? -value : value;
     if (this.#best !== null) {
       const { score: highest, epoch } = this.#best;
       const { valLoss = [] } = this.#history.figures;
-      const better = score === highest ? valLoss[this.#epoch - 1] < valLoss[epoch - 1] : score > highest;
-      if (!better) return false;
+      const same = Object.is(score, highest) || score === highest; // NaN, too
+      if (!(same ? isHigher(-valLoss[this.#epoch - 1], -valLoss[epoch - 1]) : isHigher(score, highest))) return false;
     }
     this.#best = { score, epoch: this.#epoch, state: this.#net.stateDict() };
     this.#moved = false;
@@ -300,6 +335,29 @@ class Run<X extends Inputs> {
     if (signal?.aborted === true) return 'aborted';
     return performance.now() - this.#started >= timeLimit * 1000 ? 'timeLimit' : null;
   }
+}
+
+/** Whether a figure is above another; any number is above NaN, which says nothing. */
+function isHigher(figure: number, other: number): boolean {
+  return figure > other || (Number.isNaN(other) && !Number.isNaN(figure));
+}
+
+/** What a figure is called where it is of the validation data. */
+function validationName(name: string): string {
+  return `val${name[0].toUpperCase()}${name.slice(1)}`;
+}
+
+/**
+ * Evaluates the first example and those of the lowest and the highest label, so that what does not fit the network is
+ * an error before there is something to lose. Throws as evaluate does.
+ */
+function measureEnds<X extends Inputs>(fn: string, net: CompiledModule, [x, y]: readonly [X, Labels]): void {
+  const { size } = new DataLoader(x, y, {}, `${fn}: validation`); // checks that there is a target for each example
+  if (size === 0) throw new RangeError(`${fn}: validation must hold at least one example, got none`);
+  const targets = toTensorLabels(fn, 'validation[1]', y);
+  const ends = targets.ndim === 1 ? [targets.argmin().item(), targets.argmax().item()] : [];
+  const rows = [...new Set([0, ...ends])];
+  net.evaluate(mapInputs(x, (t) => take(t, rows)), take(targets, rows));
 }
 
 /** The examples to train on (all where undefined), and the data to validate with. */

@@ -56,12 +56,13 @@ export type { CrossEntropyOptions } from './losses.ts';
 export { Accuracy, Mean, TopKAccuracy } from './metrics.ts';
 export type { Metric } from './metrics.ts';
 export { Module } from './module.ts';
-export type { LoadStateOptions, LoadStateResult, StateDict, StateEntry } from './module.ts';
+export type { LoadStateOptions, LoadStateResult, StateDict } from './module.ts';
 export { Adagrad, Adam, AdamW, Optimizer, RMSprop, SGD } from './optimizers.ts';
 export type {
   AdagradSettings, AdamSettings, OptimizerState, ParameterGroup, Parameters, RMSpropSettings, SGDSettings,
 } from './optimizers.ts';
 export { replaceHead } from './replace-head.ts';
+export type { StateEntry } from './state-entry.ts';
 export type { SymbolicValue } from './symbol.ts';
 export { Trainable } from './trainable.ts';
 export type { CompileOptions, EvaluateOptions, LossName, OptimizerName } from './trainable.ts';

@@ -20,9 +20,12 @@ export abstract class LayerModule extends Module {
     return this._ranks?.includes(x.ndim) ?? true;
   }
 
-  /** Whether forward computes what the record does, which it need not where a subclass has put its own in its place. */
+  /**
+   * Whether forward computes what the record does, which it need not where a subclass, or who wraps this layer's alone,
+   * has put another in its place.
+   */
   get _computesRecord(): boolean {
-    return hasForwardOf(this, LayerModule.prototype);
+    return this._hasForwardOf(LayerModule.prototype);
   }
 
   /** The parameters in the order in which the record takes them. */
@@ -42,9 +45,4 @@ export abstract class LayerModule extends Module {
     layerWatcher()?.(this, x.shape.slice(1));
     return out;
   }
-}
-
-/** Whether the module's class has the forward of this prototype. */
-export function hasForwardOf(module: Module, prototype: Module): boolean {
-  return (Object.getPrototypeOf(module) as Module).forward === prototype.forward;
 }

@@ -16,6 +16,47 @@ export interface Metric {
   reset(): void;
   /** the figure over all batches since the last reset; NaN before the first */
   result(): number;
+  /**
+   * a metric of the same class and settings without batches: for an evaluation within an epoch of fit, or two trainings
+   * at a time, which without it are refused where they would mix their batches in one metric
+   */
+  fresh?(): Metric;
+}
+
+/** Metrics of one pass, and what ends it. */
+export interface MetricPass {
+  readonly metrics: readonly Metric[];
+  /** lets others gather in the metrics; what these have gathered can still be read until somebody does */
+  end(): void;
+}
+
+/** metrics in which a pass gathers now */
+const gathering = new WeakSet<Metric>();
+
+/**
+ * The metrics for a pass over data, reset: those given, but a fresh one in place of each in which another pass gathers
+ * now. Throws TypeError, before any is reset, for such a one that has no `fresh`.
+ */
+export function startPass(fn: string, given: readonly Metric[]): MetricPass {
+  const metrics = given.map((metric) => {
+    if (!gathering.has(metric)) return metric;
+    const fresh = metric.fresh?.();
+    if (fresh !== undefined && fresh !== metric && fresh.constructor === metric.constructor) return fresh;
+    throw new TypeError(
+      `${fn}: the metric ${metric.name} must have a method fresh that makes another of its class, to be used while an ` +
+      `epoch of fit gathers in it, got ${describe(fresh)}; or wait for the end of the epoch`,
+    );
+  });
+  for (const metric of metrics) {
+    gathering.add(metric);
+    metric.reset();
+  }
+  return { metrics, end: () => { for (const metric of metrics) gathering.delete(metric); } };
+}
+
+/** What metrics say, by name. */
+export function resultsOf(metrics: readonly Metric[]): Record<string, number> {
+  return Object.fromEntries(metrics.map((metric) => [metric.name, metric.result()]));
 }
 
 /** The mean of numbers, each counted as often as said. */
@@ -73,12 +114,20 @@ export class TopKAccuracy implements Metric {
   result(): number {
     return this.#mean.result();
   }
+
+  fresh(): TopKAccuracy {
+    return new TopKAccuracy(this.#k);
+  }
 }
 
 /** The share of examples whose highest score is their label's. */
 export class Accuracy extends TopKAccuracy {
   constructor() {
     super(1);
+  }
+
+  override fresh(): Accuracy {
+    return new Accuracy();
   }
 }
 

@@ -24,6 +24,7 @@ import { checkShape, sameShape } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import type { Settings } from './architecture/types.ts';
 import { underPath } from './path.ts';
+import { parameterEntry, type StateEntry } from './state-entry.ts';
 import { renderModuleSummary } from './summary.ts';
 import { SymbolicValue } from './symbol.ts';
 import { moduleText } from './text.ts';
@@ -31,20 +32,6 @@ import { layerWatcher } from './watch.ts';
 
 /** Tensors by name. */
 export type StateDict = Record<string, Tensor>;
-
-/** How one entry of the state is stored: under PyTorch's name and in its layout. */
-export interface StateEntry {
-  /** the name in the state, without the path to the module: `weight` */
-  readonly name: string;
-  /** the elements now, in the stored layout */
-  read(): Tensor;
-  /** the shape that is stored */
-  readonly shape: readonly number[];
-  /** takes up elements of this shape and layout */
-  write(stored: Tensor): void;
-  /** true for what is no parameter: running averages */
-  readonly isBuffer?: boolean;
-}
 
 export interface LoadStateOptions {
   /** false: entries that are missing or unknown are passed over; true unless given */
@@ -70,6 +57,9 @@ export abstract class Module {
 
   #frozen: boolean = false;
 
+  /** what the constructor has made of the class's forward */
+  readonly #ownForward: unknown;
+
   /** of the last batch that forward got, one an input */
   #inputShapes: ReadonlyArray<readonly number[]> = [];
 
@@ -86,8 +76,14 @@ export abstract class Module {
       if (!('_record' in this)) layerWatcher()?.(this, out instanceof Variable ? out.shape.slice(1) : []);
       return out as Variable;
     });
+    this.#ownForward = run;
     Object.defineProperty(this, 'forward', { value: run, writable: true, configurable: true });
     showAs<Module>(this, String);
+  }
+
+  /** Whether forward is that of this prototype: neither a subclass nor whoever has the module has put another there. */
+  _hasForwardOf(prototype: Module): boolean {
+    return this.forward === this.#ownForward && (Object.getPrototypeOf(this) as Module).forward === prototype.forward;
   }
 
   /** The output for inputs xs. */
@@ -256,7 +252,10 @@ export abstract class Module {
     );
   }
 
-  /** Copies of all parameters and running averages, by PyTorch's names and in its layouts. */
+  /**
+   * Copies of all parameters and running averages, by PyTorch's names and in its layouts; as there, under the names of
+   * all places at which a module stands.
+   */
   stateDict(): StateDict {
     const state: StateDict = {};
     for (const [name, entry] of this.#entries()) state[name] = entry.read();
@@ -297,11 +296,29 @@ export abstract class Module {
 
   #entries(): Map<string, StateEntry> {
     const entries = new Map<string, StateEntry>();
-    for (const [path, module] of this.namedModules()) {
+    for (const [path, module] of placesOf(this)) {
       for (const entry of module.stateEntries()) entries.set(join(path, entry.name), entry);
     }
     return entries;
   }
+}
+
+/**
+ * A module and all below it by path, one that stands in several places at each of them: what PyTorch's state_dict has
+ * names for.
+ */
+export function placesOf(module: Module): Array<[path: string, module: Module]> {
+  const found: Array<[string, Module]> = [];
+  const above = new Set<Module>(); // what refers back to these would have no end of paths
+  const walk = (each: Module, path: string): void => {
+    if (above.has(each)) return;
+    above.add(each);
+    found.push([path, each]);
+    for (const [name, child] of childrenOf(each)) walk(child, join(path, name));
+    above.delete(each);
+  };
+  walk(module, '');
+  return found;
 }
 
 /** An input of forward: a tensor becomes a constant. Throws TypeError for what is neither. */
@@ -316,16 +333,6 @@ export function inputsOf(module: Module, inputs: Tensor | readonly Tensor[]): Va
   const dtype = module.parameters()[0]?.dtype;
   return (inputs instanceof Tensor ? [inputs] : inputs).map((x) =>
     new Variable(dtype === undefined || x.dtype === dtype ? x : x.astype(dtype), false));
-}
-
-/** A parameter that is stored as it lies. */
-export function parameterEntry(name: string, parameter: Variable): StateEntry {
-  return {
-    name,
-    shape: parameter.shape,
-    read: () => parameter.value.clone(),
-    write: (stored) => parameter.value.assign(stored),
-  };
 }
 
 /** Whether a field is a parameter: a leaf that can have a gradient. */

@@ -9,7 +9,7 @@ import type { Architecture, LayerArchitecture } from './architecture/types.ts';
 import { type LayerOptions, layerOptions } from './defaults.ts';
 import { uniformByFanIn } from './initializers.ts';
 import { Linear } from './layers/linear.ts';
-import { join, type Module } from './module.ts';
+import { join, type Module, placesOf } from './module.ts';
 
 /**
  * A copy of a network whose last layer, which must be a Linear, gives so many scores and begins anew; all others have
@@ -37,7 +37,8 @@ export function replaceHead<M extends Module>(
   }
   const { path } = last;
   const { shared = {}, ...changed } = withSettings(describeModule(module), path, { outFeatures: numClasses });
-  const isHead = (name: string): boolean => name.startsWith(`${path}.`);
+  const places = placesOf(module).filter(([, each]) => each === last.module).map(([place]) => join(place, ''));
+  const isHead = (name: string): boolean => places.some((place) => name.startsWith(place));
   const ties = Object.entries(shared).filter((names) => !names.some(isHead)); // what begins anew shares nothing
   const model = buildModule({ ...changed, shared: Object.fromEntries(ties) }) as M;
   const state = Object.entries(module.stateDict()).filter(([name]) => !isHead(name));

@@ -12,7 +12,7 @@ import { DataLoader, type Inputs, mapInputs, someExamples } from './data-loader.
 import { fit } from './fit.ts';
 import type { FitOptions, History } from './fit-options.ts';
 import { categoricalCrossEntropy, classLoss, crossEntropy, hingeLoss, mse } from './losses.ts';
-import { Mean, metricOf, type Metric } from './metrics.ts';
+import { Mean, metricOf, resultsOf, startPass, type Metric } from './metrics.ts';
 import { inputsOf, Module } from './module.ts';
 import { Adagrad, Adam, AdamW, Optimizer, RMSprop, SGD } from './optimizers.ts';
 
@@ -124,7 +124,8 @@ export abstract class Trainable extends Module {
 
   /**
    * Trains on inputs x (N, ...) and targets y (N labels, or a tensor), yielding to the event loop many times a second.
-   * See FitOptions for what can be asked for, and History for what comes back. Throws as compile and DataLoader do,
+   * See FitOptions for what can be asked for, and History for what comes back; no parameter has a gradient afterwards,
+   * whether the optimiser was given it or not. Throws as compile and DataLoader do,
    * TypeError before compile was called, while the network is being trained already, and for a parameter that is used
    * but not found by walking the fields or unknown to the optimiser, Error where the loss is not finite; the best
    * weights are put back in any case.
@@ -133,7 +134,10 @@ export abstract class Trainable extends Module {
     return fit(this, x, y, options);
   }
 
-  /** Mean loss and metrics in test mode over inputs x and targets y. Throws as `fit` does. */
+  /**
+   * Mean loss and metrics in test mode over inputs x and targets y. Throws as `fit` does, and TypeError for a metric of
+   * your own in which an epoch of fit gathers meanwhile and which has no `fresh`.
+   */
   evaluate(x: Inputs, y: Labels, options: EvaluateOptions = {}): Figures {
     const fn = `${this.constructor.name}.evaluate`;
     checkOptions(fn, options, ['batchSize']);
@@ -141,15 +145,19 @@ export abstract class Trainable extends Module {
     const loader = new DataLoader(x, y, { batchSize: options.batchSize ?? 100 }, fn);
     someExamples(fn, x);
     const mean = new Mean();
-    for (const metric of metrics) metric.reset();
-    for (const [inputs, targets] of loader) {
-      this.testing(() => {
-        const out = this.forward(...inputsOf(this, inputs));
-        mean.add(checkLoss(`${this.constructor.name}.evaluate`, loss(out, targets)).item(), targets.shape[0]);
-        for (const metric of metrics) metric.update(out.value, targets);
-      });
+    const pass = startPass(fn, metrics);
+    try {
+      for (const [inputs, targets] of loader) {
+        this.testing(() => {
+          const out = this.forward(...inputsOf(this, inputs));
+          mean.add(checkLoss(fn, loss(out, targets)).item(), targets.shape[0]);
+          for (const metric of pass.metrics) metric.update(out.value, targets);
+        });
+      }
+      return { loss: mean.result(), ...resultsOf(pass.metrics) };
+    } finally {
+      pass.end();
     }
-    return { loss: mean.result(), ...Object.fromEntries(metrics.map((metric) => [metric.name, metric.result()])) };
   }
 
   /** The output for inputs x (N, ...) in test mode, computed in batches; the list of them where forward gives one. */

@@ -1,11 +1,13 @@
 /** A module of tilegrad/nn as a model that the Solver trains: its parameters by name, its loss and their gradients. */
 
+import { leavesOf, type Target } from '../autograd/tape.ts';
 import { Variable } from '../autograd/variable.ts';
 import { cloneOutput } from '../layers/softmax.ts';
 import { classLoss } from '../nn/losses.ts';
 import { inputsOf, Module } from '../nn/module.ts';
 import type { StateTree, TrainableModel } from '../models/model.ts';
 import { checkRecord, describe } from '../runtime/check.ts';
+import { shapeText } from '../tensor/check.ts';
 import type { Labels } from '../tensor/labels.ts';
 import type { GeneratorState } from '../tensor/random/source.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -26,6 +28,8 @@ class ModuleModel implements TrainableModel {
   // found once: walking the fields of a deep network at every step takes longer than its smaller kernels
   readonly #parts: readonly Module[];
   readonly #parameters: ReadonlyArray<readonly [name: string, parameter: Variable]>;
+  /** whether a loss was seen to depend on these parameters only */
+  #known: boolean = false;
 
   constructor(module: Module) {
     this.#module = module;
@@ -64,14 +68,17 @@ class ModuleModel implements TrainableModel {
     if (loss.node === null) {
       throw new TypeError('Solver: the loss depends on no parameter that learns; freeze(false) lets frozen ones learn');
     }
+    this.#checkLeaves(loss);
     loss.backward();
     const grads: Record<string, Tensor> = {};
+    let missing: string | null = null;
     for (const [name, parameter] of this.#parameters) {
       const { grad, requiresGrad } = parameter;
       if (grad !== null) grads[name] = grad;
-      else if (requiresGrad) throw this.#withoutGradient(name);
+      else if (requiresGrad) missing ??= name;
       parameter.grad = null; // it is the step's, and nobody adds to it
     }
+    if (missing !== null) throw this.#withoutGradient(missing);
     return [loss.item(), grads];
   }
 
@@ -79,6 +86,21 @@ class ModuleModel implements TrainableModel {
     const out: unknown = this.#module.forward(...inputsOf(this.#module, X));
     if (out instanceof Variable) return out;
     throw new TypeError(`${who}the module must have one output, got ${describe(out)}`);
+  }
+
+  /** Throws TypeError for a parameter that the loss depends on and that nobody would update, nor clear. */
+  #checkLeaves({ node }: Variable): void {
+    if (this.#known || node === null) return;
+    const own = new Set<Target>(this.#parameters.map(([, parameter]) => parameter));
+    for (const [leaf, user] of leavesOf(node)) {
+      if (own.has(leaf)) continue;
+      this.#checkParameters();
+      throw new TypeError(
+        `Solver: a parameter of shape ${shapeText(leaf.value.shape)} that ${user} uses is none of the module's; ` +
+        'keep its layer in a field whose name does not begin with # or _',
+      );
+    }
+    this.#known = true;
   }
 
   #withoutGradient(name: string): TypeError {

@@ -203,6 +203,16 @@ describe('trainOnDevice', () => {
     await training.close();
   });
 
+  it('leaves no gradient of its steps on the processor in parameters that the optimiser was not given', async () => {
+    const net = build();
+    const optimizer = new nn.SGD(net._modules[5].parameters(), { lr: 0.1 });
+    const training = await trainOnDevice(net, optimizer, { inputShape: [2, 4, 4] });
+    for (let i = 0; i < 3; i++) await training.step(...batch());
+    expect(training.losses).toHaveLength(3);
+    expect(net.parameters().every(({ grad }) => grad === null)).toBe(true);
+    await training.close();
+  });
+
   it('refuses parameters that layers share, which only the last of them would learn, and frozen batchnorm', async () => {
     const tied = nn.sequential(new nn.Flatten(), new nn.Linear(32, 4), new nn.Linear(4, 4), new nn.Linear(4, 4));
     const layers = tied._modules as readonly nn.Linear[];

@@ -29,6 +29,7 @@ describe('Module', () => {
     expect(net.namedModules().map(([name]) => name)).toEqual(['', 'blocks.0', 'blocks.1.inner']);
     expect(Object.keys(net.stateDict())).toEqual([
       ...names, 'blocks.1.inner.running_mean', 'blocks.1.inner.running_var', 'blocks.1.inner.num_batches_tracked',
+      'shared.weight', 'shared.bias', // of a module in two places at both, as in PyTorch
     ]);
     expect(Object.keys(net.bufferDict())).toHaveLength(3);
   });

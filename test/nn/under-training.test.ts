@@ -56,6 +56,47 @@ describe('a network that is being trained', () => {
   });
 });
 
+describe('parameters that the optimiser was not given', () => {
+  it.each([1, 3])('are left alone by fit in %i steps, and have no gradient of its steps afterwards', async (steps) => {
+    const net = network();
+    const [body, head] = [0, 2].map((i) => net._modules[i] as nn.Linear);
+    net.compile({ optimizer: () => new nn.SGD(head.parameters(), { lr: 0.1 }) });
+    const before = net.stateDict();
+    const { lossHistory } = await net.fit(X, y, { batchSize: Math.ceil(17 / steps) });
+    expect(lossHistory).toHaveLength(steps);
+    expect(body.weight.value.toArray()).toEqual(before['0.weight'].transpose().toArray());
+    expect(head.weight.value.toArray()).not.toEqual(before['2.weight'].transpose().toArray());
+    expect(net.parameters().map(({ grad }) => grad)).toEqual([null, null, null, null]);
+    nn.crossEntropy(net.forward(nn.variable(X)), y).backward();
+    expect(body.weight.grad!.toArray()).toHaveLength(6);
+  });
+
+  it('have no gradient of a step that failed on its way back either', async () => {
+    const broken = nn.customFunction({
+      forward: (t) => [t.clone(), null], backward: () => { throw new RangeError('own'); },
+    });
+    const middle = new class extends nn.Module {
+      forward(x: nn.Variable): nn.Variable { return broken(x); }
+    }();
+    const net = nn.sequential(new nn.Linear(6, 8), middle, new nn.Linear(8, 3)).compile();
+    await expect(net.fit(X, y)).rejects.toThrow('own');
+    expect(net.parameters().map(({ grad }) => grad)).toEqual([null, null, null, null]);
+  });
+
+  it('are refused by a Solver where the module does not show them', () => {
+    const net = new class extends nn.Module {
+      first = new nn.Linear(6, 8);
+      readonly #second = new nn.Linear(8, 3);
+      forward(x: nn.Variable): nn.Variable { return this.#second.forward(this.first.forward(x)); }
+    }();
+    expect(() => new Solver(net, data, options).step()).toThrow(new TypeError(
+      'Solver: a parameter of shape 8x3 that Linear uses is none of the module\'s; keep its layer in a field whose name ' +
+      'does not begin with # or _',
+    ));
+    expect(net.parameters().map(({ grad }) => grad)).toEqual([null, null]);
+  });
+});
+
 describe('a layer in a Solver', () => {
   it.each([undefined, { every: 2 }])('is frozen and learns again between steps, with lookahead %o', (lookahead) => {
     const net = network(true);

@@ -5,7 +5,7 @@
  */
 
 import type { Variable } from '../../autograd/variable.ts';
-import type { StateEntry } from '../../nn/module.ts';
+import type { StateEntry } from '../../nn/state-entry.ts';
 import type { Job } from '../webgpu/shader.ts';
 import type { GpuBuffer } from '../webgpu/types.ts';
 

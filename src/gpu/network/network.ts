@@ -103,6 +103,7 @@ class Reader {
         `${this.#fn}: ${name} has no form on devices, which know ${formNames.join(', ')}, Flatten, Sequential, Residual and Concat`,
       );
     }
+    if (!module._computesRecord) throw new TypeError(`${this.#fn}: ${name} has a forward of its own, which devices do not compute`);
     if (this.#seen.has(module)) throw new TypeError(`${this.#fn}: ${name} stands in the network twice, which devices do not compute`);
     if (form.parameters.some((parameter) => this.#seen.has(parameter))) {
       throw new TypeError(`${this.#fn}: ${name} shares a parameter with a layer before it, which devices do not compute`);

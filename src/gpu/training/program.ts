@@ -4,7 +4,7 @@
  */
 
 import type { Variable } from '../../autograd/variable.ts';
-import type { StateEntry } from '../../nn/module.ts';
+import type { StateEntry } from '../../nn/state-entry.ts';
 import type { DeviceParameter, FormBackward, Place } from '../network/form.ts';
 import type { Network } from '../network/network.ts';
 import * as operations from '../webgpu/operations.ts';

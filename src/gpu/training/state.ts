@@ -1,8 +1,9 @@
 /** The state of a training on the device: what is sent there at the beginning, and read back now and then. */
 
 import type { Variable } from '../../autograd/variable.ts';
-import type { Module, StateEntry } from '../../nn/module.ts';
+import type { Module } from '../../nn/module.ts';
 import type { Optimizer } from '../../nn/optimizers.ts';
+import type { StateEntry } from '../../nn/state-entry.ts';
 import { contiguousDataAs } from '../../tensor/internal.ts';
 import { sizeOf } from '../../tensor/shape.ts';
 import { tensor } from '../../tensor/creation.ts';

@@ -237,14 +237,21 @@ export class DeviceTraining {
   }
 
   #stepOnProcessor(x: Tensor, labels: Int32Array): void {
-    const loss = undoneOnError(() => inStep(() => {
+    const zeroGrad = (): void => { // the optimiser may have been given some of the parameters only
+      this.#model.zeroGrad();
       this.#optimizer.zeroGrad();
+    };
+    const loss = undoneOnError(() => inStep(() => {
+      zeroGrad();
       const result = crossEntropy(this.#model.forward(...inputsOf(this.#model, x)), labels);
       const value = result.item();
       checkFinite(value, this.#steps + 1);
-      result.backward();
-      this.#optimizer.step();
-      this.#optimizer.zeroGrad();
+      try {
+        result.backward();
+        this.#optimizer.step();
+      } finally {
+        zeroGrad();
+      }
       return value;
     }));
     this.#losses.push(loss);

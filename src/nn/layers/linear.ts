@@ -8,8 +8,8 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import type { Settings } from '../architecture/types.ts';
 import { layerOptions, type LayerOptions } from '../defaults.ts';
 import { uniformByFanIn } from '../initializers.ts';
-import { hasForwardOf, LayerModule } from '../layer-module.ts';
-import { parameterEntry, type StateEntry } from '../module.ts';
+import { LayerModule } from '../layer-module.ts';
+import { parameterEntry, type StateEntry } from '../state-entry.ts';
 
 export interface LinearOptions extends LayerOptions {
   /** true unless given: out = x W + b; else x W */
@@ -54,7 +54,7 @@ export class Linear extends LayerModule {
   }
 
   override get _computesRecord(): boolean {
-    return hasForwardOf(this, Linear.prototype);
+    return this._hasForwardOf(Linear.prototype);
   }
 
   /** out (..., outFeatures) for x (..., inFeatures). Throws RangeError for another last axis. */

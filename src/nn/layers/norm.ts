@@ -12,8 +12,8 @@ import { checkShape, shapeText, sizeOf } from '../../tensor/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { Settings } from '../architecture/types.ts';
 import { layerOptions, type LayerOptions } from '../defaults.ts';
-import { hasForwardOf, LayerModule } from '../layer-module.ts';
-import type { StateEntry } from '../module.ts';
+import { LayerModule } from '../layer-module.ts';
+import type { StateEntry } from '../state-entry.ts';
 
 export interface NormOptions extends LayerOptions {
   /** added to the variance, 1e-5 unless given */
@@ -140,7 +140,7 @@ export class LayerNorm extends Norm {
   }
 
   override get _computesRecord(): boolean {
-    return hasForwardOf(this, LayerNorm.prototype);
+    return this._hasForwardOf(LayerNorm.prototype);
   }
 
   /** x (..., shape) normalised over the axes of the shape. Throws RangeError where the last axes are others. */
