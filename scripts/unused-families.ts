@@ -1,9 +1,10 @@
 /**
  * Leaves families of kernels out of a page that cannot ask for them, or seldom does. For group norm and the SVM loss
  * the next simpler backend would stand in, for depthwise convolution and windows of 6 to 8 taps or with a stride the
- * direct one, which also takes those of tiny images that are not the usual 3x3 on 2x2 pixels; the page neither crops
- * images nor changes their colours, and has no definition of that. Nor is there anybody to prove wide SIMD, or who
- * trains by `fit`: the page has a Solver.
+ * direct one, which also takes those of tiny images that are not the usual 3x3 on 2x2 pixels; behind pooling gradients
+ * at filters go through Winograd's transforms, as elsewhere; the page neither crops images nor changes their colours,
+ * and has no definition of that. Nor is there anybody to prove wide SIMD, or who compiles a network for `fit`: the page
+ * has a Solver.
  */
 
 import type { Plugin } from 'esbuild';
@@ -40,11 +41,19 @@ const families: Readonly<Record<string, string>> = {
   'conv/halving.ts': direct('halving'),
   'conv/halving-kernels.ts': 'export function emitHalving() {}',
   'conv/halving-gradient-kernels.ts': 'export function emitHalvingGradient() {}',
+  'conv/choose-winners.ts': `export const mayHaveWinners = () => false;
+    export { mayHaveWinners as takesWinners };`,
+  'conv/winner-gradient.ts': 'export const winnerFilterGradient = () => false;',
+  'conv/winner-gradient-kernels.ts': 'export function emitWinnerGradient() {}',
   'conv/pointwise-stride.ts': direct('stride'),
   'conv/pointwise-stride-kernels.ts': 'export function emitPointwiseStride() {}',
   'augment/index.ts': 'export function emitAugment() {} export const augmentKernels = {};',
   'naive/augment.ts': 'export const naiveAugment = {};',
   'nn/fit.ts': "export function fit() { throw new Error('fit: this page trains by the Solver'); }",
+  'nn/optimizers.ts': `export class Optimizer {}
+    export { Optimizer as Adagrad, Optimizer as Adam, Optimizer as AdamW, Optimizer as RMSprop, Optimizer as SGD };`,
+  'nn/metrics.ts': `export class Mean {}
+    export function metricOf() {} export function resultsOf() {} export function startPass() {}`,
 };
 
 export function withoutUnusedFamilies(): Plugin {

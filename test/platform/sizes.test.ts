@@ -13,10 +13,10 @@ const budgets: ReadonlyArray<readonly [row: string, kibibytes: number, program: 
   ['`tensor`', 24, "import { tensor } from 'tilegrad'; console.log(tensor);"],
   ['all of `tilegrad`', 33, "import * as tensors from 'tilegrad'; console.log(tensors);"],
   ['`decodeNpy`', 10, "import { decodeNpy } from 'tilegrad/io'; console.log(decodeNpy);"],
-  ['`ThreeLayerConvNet`, `Solver`, `makeShapes`', 61, `import { ThreeLayerConvNet } from 'tilegrad/models'; import { Solver } from 'tilegrad/train';
+  ['`ThreeLayerConvNet`, `Solver`, `makeShapes`', 62, `import { ThreeLayerConvNet } from 'tilegrad/models'; import { Solver } from 'tilegrad/train';
     import { makeShapes } from 'tilegrad/data'; console.log(ThreeLayerConvNet, Solver, makeShapes);`],
-  ['all of `tilegrad/nn`', 70, "import * as nn from 'tilegrad/nn'; console.log(nn);"],
-  ['`loadModel`', 84, "import { loadModel } from 'tilegrad/io'; console.log(loadModel);"],
+  ['all of `tilegrad/nn`', 72, "import * as nn from 'tilegrad/nn'; console.log(nn);"],
+  ['`loadModel`', 86, "import { loadModel } from 'tilegrad/io'; console.log(loadModel);"],
 ];
 
 const lateRow = 'later: the SIMD kernels and their workers';

@@ -42,7 +42,10 @@ const listed = [
   'namedModules', 'modules', 'namedParameters', 'parameters', 'zeroGrad', 'eval', 'stateEntries', 'generators',
   'bufferDict', 'stateDict', 'toString',
 ];
-const inherited = ['requiresGrad', 'freeze', 'train', 'apply', 'outputShape', 'probe', 'summary', 'testing', 'loadStateDict', ...listed];
+const inherited = [
+  'requiresGrad', 'freeze', 'train', 'apply', 'outputShape', 'probe', 'summary', 'testing', 'loadStateDict', '_hasForwardOf',
+  ...listed,
+];
 
 /**
  * What every module can do; `x` are its inputs, `also` what an error on the way may begin with: a layer's path. What
@@ -60,7 +63,7 @@ function moduleMethods(type: string, make: () => nn.Module, x: Seed, also: reado
       ...Object.fromEntries(listed.map((name) => [name, []])),
       requiresGrad: () => [false], freeze: () => [false], train: () => [true], apply: () => [() => undefined],
       outputShape: { args: shapes, without: large, also }, summary: { args: shapes, without: large, also },
-      testing: () => [() => 1],
+      testing: () => [() => 1], _hasForwardOf: 'internal',
       probe: { args: () => [shapes(), () => 0], without: large, also },
       loadStateDict: () => [make().stateDict(), { strict: true }],
     }),
@@ -164,7 +167,7 @@ const optimizer = (type: string, settings: Readonly<Record<string, unknown>>): T
 };
 
 const metric = (type: string, make: () => nn.Metric): Table => methodsOf(type, make, {
-  update: { args: () => [rows().value, labels()], also: ['accuracy', 'top2Accuracy'] }, reset: [], result: [],
+  update: { args: () => [rows().value, labels()], also: ['accuracy', 'top2Accuracy'] }, reset: [], result: [], fresh: [],
 });
 
 const symbol = nn.input([3]);

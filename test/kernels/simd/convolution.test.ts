@@ -9,8 +9,9 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { features } from '../../../src/runtime/features.ts';
 import { configure } from '../../../src/runtime/settings.ts';
 import {
-  takesBlocks, takesDense, takesPooledWinograd, takesStride, takesToeplitz, takesWinners, takesWinograd,
+  takesBlocks, takesDense, takesPooledWinograd, takesStride, takesToeplitz, takesWinograd,
 } from '../../../src/kernels/simd/conv/choose.ts';
+import { takesWinners } from '../../../src/kernels/simd/conv/choose-winners.ts';
 import { takesHalving, takesHalvingGradient } from '../../../src/kernels/simd/conv/choose-halving.ts';
 import { shutdown } from '../../../src/kernels/team/team.ts';
 import type { FloatArray } from '../../../src/kernels/contract.ts';
@@ -20,6 +21,7 @@ import { convOf, poolOf } from '../../support/geometry.ts';
 import { convolutionCases } from '../compare/convolution.ts';
 import { runCase } from '../compare.ts';
 import { randomFloats, simdKernels, type FloatType } from './support.ts';
+import { convReluPoolChain } from '../../../src/kernels/naive/fused.ts';
 import { naiveKernels } from '../../../src/kernels/naive/index.ts';
 
 const simd = { ...naiveKernels, ...simdKernels() };
@@ -207,7 +209,31 @@ describe('convolution', () => {
       const expected = pooledGradients(g, naiveKernels as typeof simd);
       const terms = g.batch * g.outHeight * g.outWidth / 4;
       found.forEach((array, i) => expect(worstError(array, expected[i])).toBeLessThan(5e-6 * Math.sqrt(terms)));
+      // the same bits where pooling is undone by itself, and its winners must be found
+      const chain = convReluPoolChain(simd, simd);
+      expect(digest(pooledGradients(g, { ...simd, ...chain }))).toBe(digest(found));
     }), { numRuns: 60 });
+  });
+
+  it('looks for winners in vain where one window of many has two numbers', () => {
+    const g = geometry(5, 3, 20, 26, 9, 3, 3, 1, 1);
+    const pool = halvedPool(g);
+    const size = pool.planes * pool.outHeight * pool.outWidth;
+    const [dout, ones] = [new Float32Array(4 * size), new Float32Array(size).fill(1)];
+    const argmax = Int32Array.from({ length: size }, (_, o) =>
+      52 * (Math.floor(o / 13) % 10) + 2 * (o % 13) + o % 2 + 26 * (o % 3 & 1));
+    naiveKernels.maxPoolBackward(randomFloats('float32', size, 1), argmax, dout, pool, ones);
+    for (const place of [0, dout.length - 1]) {
+      const given = dout.slice();
+      given[place] = given[place - 1 + 2 * (place === 0 ? 1 : 0)] = 0.5;
+      const x = randomFloats('float32', 5 * 3 * 520, 2);
+      const [found, expected] = [simd, naiveKernels].map((kernels) => {
+        const [dw, db] = [new Float32Array(9 * 27), new Float32Array(9)];
+        kernels.convBackward(given, x, new Float32Array(9 * 27), null, dw, db, g);
+        return [dw, db];
+      });
+      found.forEach((array, i) => expect(worstError(array, expected[i])).toBeLessThan(2e-4));
+    }
   });
 
   it('takes winners only where they are all that has a gradient, and not under strict, where zeros count', () => {

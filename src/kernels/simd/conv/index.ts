@@ -10,6 +10,7 @@ import {
   takesBlocks, takesDense, takesDepthwise, takesPointwise, takesStride, takesToeplitz, takesWinograd,
 } from './choose.ts';
 import { takesHalving, takesHalvingGradient } from './choose-halving.ts';
+import { mayHaveWinners } from './choose-winners.ts';
 import { denseBackward, denseForward } from './dense.ts';
 import { emitDense } from './dense-kernels.ts';
 import { depthwiseBackward, depthwiseForward } from './depthwise.ts';
@@ -30,6 +31,7 @@ import { emitPointwiseStride } from './pointwise-stride-kernels.ts';
 import { emitGradientProduct, emitTileProduct } from './tile-product.ts';
 import { toeplitzBackward, toeplitzForward } from './toeplitz.ts';
 import { emitToeplitz } from './toeplitz-kernels.ts';
+import { winnerFilterGradient } from './winner-gradient.ts';
 import { emitWinnerGradient } from './winner-gradient-kernels.ts';
 import { winogradFilterGradient, winogradForward, winogradInputGradient } from './winograd.ts';
 import { emitWinogradFilters } from './winograd-filter-kernels.ts';
@@ -88,9 +90,11 @@ export const convolutionKernels: ConvKernels = {
     if (takesDepthwise(g)) return depthwiseBackward(dout, x, w, dx, dw, db, g);
     if (takesWinograd(x, g)) {
       if (dx !== null) winogradInputGradient(dout, w, dx, g);
+      if (mayHaveWinners(x, g) && winnerFilterGradient(dout, null, x, dw, db, g)) return;
       return winogradFilterGradient(dout, x, dw, db, g);
     }
     if (dx !== null) (takesHalvingGradient(x, g) ? halvingInputGradient : directInputGradient)(dout, w, dx, g);
+    if (mayHaveWinners(x, g) && winnerFilterGradient(dout, null, x, dw, db, g)) return;
     if (takesHalving(x, g)) halvingFilterGradient(dout, x, dw, db, g);
     else (takesBlocks(x, g) ? blockedFilterGradient : directFilterGradient)(dout, x, dw, db, g);
   },

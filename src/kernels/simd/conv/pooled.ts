@@ -9,7 +9,8 @@ import type { ConvPoolKernels, FloatArray } from '../../contract.ts';
 import { isMostlyPadding } from '../../geometry.ts';
 import { convReluPoolChain } from '../../naive/fused.ts';
 import { poolKernels } from '../pool/index.ts';
-import { takesPooledWinograd, takesWinners, takesWinograd } from './choose.ts';
+import { takesPooledWinograd, takesWinograd } from './choose.ts';
+import { takesWinners } from './choose-winners.ts';
 import { convolutionKernels } from './index.ts';
 import { winnerFilterGradient } from './winner-gradient.ts';
 import { winogradForward, winogradInputGradient } from './winograd.ts';
@@ -34,6 +35,6 @@ export const pooledConvolutionKernels: ConvPoolKernels = {
       poolKernels.maxPoolBackward(dout, argmax, between, pool, out);
       winogradInputGradient(between, w, dx, g);
     }
-    winnerFilterGradient(dout, out, argmax, x, dw, db, g, pool);
+    winnerFilterGradient(dout, { out, argmax }, x, dw, db, g);
   },
 };

@@ -13,6 +13,9 @@
  * channels after another into pixels (a strip, winograd-transforms.ts), and for each filter goes through its list once
  * for so many rows of taps as have their sums in registers.
  *
+ * The winners may also be found in the gradient at the convolution's own output, where it comes from pooling that was
+ * computed by itself: no window has two numbers that are not 0 then. Both ways give the same bits.
+ *
  * Layouts: lists (filter, entry), the first entry being the address of the list's end, the others a window each: bytes
  * in the strip from the first pixel to that under the filter's first tap, and the gradient. Sums (group of images,
  * filter, vector): that of the gradient itself, by four lanes, then channel group by channel group those of the taps.
@@ -20,7 +23,7 @@
 
 import {
   callValue, constant, defineFunction, type FunctionReference, load, loadSplat, loadZero, multiplyAdd, select, shuffle,
-  splat,
+  splat, type Value, vectorConstant,
 } from '../../../wasm/index.ts';
 import { type ArgumentTypes, Kernel, type KernelBuilder } from '../kernel.ts';
 import { eachOfEvenShare, eachOfShare, least } from '../vectors.ts';
@@ -42,7 +45,9 @@ const gradientArguments = {
   // of a plane's windows; a band has so many rows of them
   windowRows: 'i32', windowColumns: 'i32', bandRows: 'i32', bands: 'i32',
   chunks: 'i32', groups: 'i32', channelGroups: 'i32', filterBytes: 'i32', listOffset: 'i32', listBytes: 'i32',
-  x: 'input', dout: 'input', reluOut: 'input', argmax: 'input', sums: 'scratch', scratch: 'perThread',
+  // with argmax null dout is the gradient before pooling; a task that finds two winners in a window of it notes a 1
+  x: 'input', dout: 'input', reluOut: 'input?', argmax: 'input?', failed: 'scratch', sums: 'scratch',
+  scratch: 'perThread',
 } as const;
 /** Task: a group of the chunks, which are the bands of all images, whose sums are added up one after another. */
 export const winnerGradient: WinnerKernels<typeof gradientArguments> = winnerKernels('gradient', gradientArguments);
@@ -155,9 +160,69 @@ function emitList(kernels: KernelBuilder, taps: WinnerTaps): FunctionReference {
   });
 }
 
+/**
+ * find(dout, rows, columns, list, sum) -> the list's end, or 0 where a window has two numbers that are not 0: the same
+ * from the gradient before pooling, whose rows have twice as many columns.
+ */
+function emitFind(kernels: KernelBuilder, taps: WinnerTaps): FunctionReference {
+  const name = `f32_winner_find_${taps}x${taps}__simd128`;
+  return defineFunction(kernels.module, name, new Array<'i32'>(5).fill('i32'), ['i32'], (
+    f, dout, rows, columns, list, sumAt,
+  ) => {
+    const rowBytes = f.let(columns.shl(3));
+    const stripRow = f.let(columns.shl(1).add(taps - 1).shl(4));
+    const [left, place, at] = f.locals('i32', 3);
+    const [sum, gradient] = f.locals('f32x4', 2);
+    const [winners, steps] = f.locals('i32x4', 2);
+    const none = constant('i32x4', 0);
+    const down = f.let(splat('i32x4', stripRow));
+    f.set(sum, zero);
+    f.set(place, 0);
+    /** Of four windows, or of one and three of zeros, the entries of the first `many`. */
+    const entries = (load8: (from: Value) => readonly Value[], many: number): void => {
+      const pixels = [dout, dout.add(rowBytes)].flatMap((from) => {
+        const [first, second] = load8(from).map((half) => f.let(half));
+        return [[0, 2, 4, 6], [1, 3, 5, 7]].map((lanes) => f.let(shuffle(first, second, lanes)));
+      });
+      f.set(winners, none);
+      f.set(gradient, zero);
+      f.set(steps, none);
+      const right = constant('i32x4', 16);
+      [none, right, down, down.add(right)].forEach((step, i) => {
+        const mask = f.let(pixels[i].ne(zero).as('i32x4'));
+        f.set(winners, winners.add(mask)); // -1 for each
+        f.set(gradient, gradient.or(pixels[i].and(mask)));
+        f.set(steps, steps.or(step.and(mask)));
+      });
+      f.if(winners.lt(constant('i32x4', -1)).anyTrue(), () => f.return(constant('i32', 0)));
+      f.set(sum, sum.add(gradient));
+      f.set(steps, steps.add(splat('i32x4', at)).add(vectorConstant('i32x4', [0, 32, 64, 96])));
+      for (let lane = 0; lane < many; lane++) {
+        const half = lane < 2 ? [0, 4, 1, 5] : [2, 6, 3, 7];
+        f.storeLane(list, shuffle(steps.as('f32x4'), gradient, half).as('f64x2'), lane & 1);
+        f.increase(list, winners.lane(lane).and(entryBytes));
+      }
+      f.increase(dout, 8 * many);
+      f.increase(at, 32 * many);
+    };
+    f.countdown(rows, () => {
+      f.set(at, place);
+      f.set(left, columns.shrU(2));
+      f.repeat(left, () => entries((from) => [load('f32x4', from), load('f32x4', from, 16)], 4));
+      f.set(left, columns.and(3));
+      f.repeat(left, () => entries((from) => [loadZero('f64x2', from).as('f32x4'), zero], 1));
+      f.increase(dout, rowBytes);
+      f.increase(place, stripRow.shl(1));
+    });
+    f.store(sumAt, load('f32x4', sumAt).add(sum));
+    f.return(list);
+    f.trap();
+  });
+}
+
 function emitGradient(kernels: KernelBuilder, taps: WinnerTaps, strip: FunctionReference): void {
   const together = rowsTogether[taps];
-  const list = emitList(kernels, taps);
+  const [list, find] = [emitList(kernels, taps), emitFind(kernels, taps)];
   const products = emitProducts(kernels, taps, together);
   const rest = taps % together === 0 ? products : emitProducts(kernels, taps, taps % together);
   kernels.define(winnerGradient[taps], (f, s, task) => {
@@ -167,8 +232,10 @@ function emitGradient(kernels: KernelBuilder, taps: WinnerTaps, strip: FunctionR
     const windowBytes = f.let(s.windowRows.mul(s.windowColumns).shl(2));
     const lists = f.let(s.scratch.add(s.listOffset));
     const sums = f.let(s.sums.add(task.mul(s.filters).mul(s.filterBytes)));
-    const [image, firstRow, filter, group, from, lanes, at, sumAt, count] = f.locals('i32', 9);
+    const [image, firstRow, filter, group, from, lanes, at, sumAt, count, end] = f.locals('i32', 10);
     f.fill(sums, 0, s.filters.mul(s.filterBytes));
+    const failed = f.let(s.failed.add(task.shl(2)));
+    f.store(failed, constant('i32', 0));
     const eachFilter = (write: () => void): void => {
       f.set(at, lists);
       f.set(filter, s.filters);
@@ -185,8 +252,17 @@ function emitGradient(kernels: KernelBuilder, taps: WinnerTaps, strip: FunctionR
       f.set(from, image.mul(s.filters).mul(windowBytes).add(firstRow.mul(s.windowColumns).shl(2)));
       f.set(sumAt, sums);
       eachFilter(() => {
-        f.store(at, callValue(list, 'i32', s.dout.add(from), s.reluOut.add(from), s.argmax.add(from), rows,
-          s.windowColumns, s.outWidth, firstRow.mul(s.outWidth).shl(1), at.add(entryBytes), sumAt));
+        f.if(s.argmax, () => {
+          f.set(end, callValue(list, 'i32', s.dout.add(from), s.reluOut.add(from), s.argmax.add(from), rows,
+            s.windowColumns, s.outWidth, firstRow.mul(s.outWidth).shl(1), at.add(entryBytes), sumAt));
+        }, () => {
+          f.set(end, callValue(find, 'i32', s.dout.add(from.shl(2)), rows, s.windowColumns, at.add(entryBytes), sumAt));
+          f.if(end.eqz(), () => {
+            f.store(failed, constant('i32', 1));
+            f.return();
+          });
+        });
+        f.store(at, end);
         f.increase(from, windowBytes);
       });
 
