@@ -81,7 +81,7 @@ export function encodeOnnx(model: Module | Network, options: EncodeOnnxOptions =
   const { graph, inputs, outputs, sample } = under(fn, () => trace(model, shapes, float, seed, preprocessing));
   const [{ ndim, shape: [, count] }] = sample.outputs;
   if (ndim === 2) checkNamesEach(fn, classNames, count);
-  if (batchnorm === 'fold') foldBatchnorms(graph);
+  if (batchnorm === 'fold') foldBatchnorms(graph, outputs);
   const cast = (list: readonly Tensor[]): Tensor[] => list.map((t) => t.astype(float));
   return encodeMessage('Model', {
     irVersion,

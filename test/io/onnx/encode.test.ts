@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { encodeOnnx, onnxMetadata } from '../../../src/io/index.ts';
+import { encodeOnnx, onnxMetadata, verifyOnnx } from '../../../src/io/index.ts';
 import { FullyConnectedNet, TwoLayerNet } from '../../../src/models/index.ts';
 import * as nn from '../../../src/nn/index.ts';
 import { Rng, tensor, type Tensor } from '../../../src/tensor/index.ts';
@@ -55,6 +55,34 @@ describe('encodeOnnx', () => {
     expect(operators(encodeOnnx(apart, fold))).toEqual(['Conv', 'Relu', 'BatchNormalization']);
     const twice = nn.sequential(conv, new nn.BatchNorm2d(3), conv, new nn.ReLU());
     expect(operators(encodeOnnx(twice, fold)), 'weights that two layers take').toContain('BatchNormalization');
+  });
+
+  it('folds no batchnorm into a layer whose own output is asked for', () => {
+    const x = nn.input(3);
+    const linear = new nn.Linear(3, 2, { rng: rng() }).apply(x);
+    const bytes = encodeOnnx(nn.model(x, [linear, new nn.BatchNorm1d(2).apply(linear)]), { batchnorm: 'fold' });
+    expect(operators(bytes)).toEqual(['Gemm', 'BatchNormalization']);
+    expect(verifyOnnx(bytes).difference).toBeLessThan(1e-6);
+  });
+
+  it('writes outputs that are one value, or an input, each under its name', () => {
+    const x = nn.input(3);
+    const y = new nn.Linear(3, 2, { rng: rng() }).apply(x);
+    const last = new nn.ReLU().apply(y);
+    const several: Array<[outputs: nn.SymbolicValue[], nodes: string[][]]> = [
+      [[y, y], [['input', 'output'], ['output', 'output_1']]],
+      [[y, new nn.Dropout(0.5).apply(y)], [['input', 'output'], ['output', 'output_1']]],
+      [[new nn.Flatten().apply(y), last, y], [['input', 'output'], ['output', 'output_1'], ['output', 'output_2']]],
+      [[x, x, y], [['input', 'output_2'], ['input', 'output'], ['input', 'output_1']]],
+    ];
+    for (const [outputs, nodes] of several) {
+      const bytes = encodeOnnx(nn.model(x, outputs));
+      const graph = graphOf(bytes);
+      const ends = graph.messages(1).map((node) => [...node.texts(1).filter((name) => /put/.test(name)), ...node.texts(2)]);
+      expect(ends).toEqual(nodes);
+      expect(graph.messages(12).map((each) => each.text(1))).toEqual(['output', 'output_1', 'output_2'].slice(0, outputs.length));
+      expect(verifyOnnx(bytes).difference).toBeLessThan(1e-6);
+    }
   });
 
   it('names a linear layer and its batchnorm at the end by the output', () => {
