@@ -132,6 +132,17 @@ describe('encodeOnnx', () => {
     expect(operators(bytes)).toEqual(['Gemm', 'Mul', 'Reshape']);
   });
 
+  it('writes nothing for a reduction over no axis, which a reader would take for one over all', () => {
+    class OverNone extends nn.Module {
+      forward(x: nn.Variable): nn.Variable {
+        return x.sum([]).add(x.mean([])).mul(x.max([], true)).sub(x.min([]).mul(x.sum([1], true)));
+      }
+    }
+    const bytes = encodeOnnx(nn.sequential(new OverNone()), { inputShape: [3, 2] });
+    expect(operators(bytes)).toEqual(['Add', 'Mul', 'ReduceSum', 'Mul', 'Sub']);
+    expect(verifyOnnx(bytes).difference).toBeLessThan(1e-6);
+  });
+
   it('leaves the model as it was', () => {
     const net = small().train();
     const before = net.stateDict();
