@@ -125,10 +125,15 @@ export class GraphWriter {
     return { dims: [...value.shape], dataType: typeNumber[this.#float], name, rawData };
   }
 
-  /** The value's shape as readers meet it: the batch is free. */
-  describe({ name, shape, free }: Value): Message<'ValueInfo'> {
-    const dim = shape.map((dimValue, i): Message<'Dimension'> =>
-      (free && i === 0 ? { dimParam: 'batch' } : { dimValue }));
+  /**
+   * The value as readers meet it, from its shapes in two passes over batches of other sizes, of which `batches` tells:
+   * an axis of one length in both has that length, one as long as the batch is the batch, any other one is left open.
+   */
+  describe({ name, shape }: Value, other: Value, batches: readonly [number, number]): Message<'ValueInfo'> {
+    const dim = shape.map((size, i): Message<'Dimension'> => {
+      if (size === other.shape[i]) return { dimValue: size };
+      return size === batches[0] && other.shape[i] === batches[1] ? { dimParam: 'batch' } : {};
+    });
     return { name, type: { tensorType: { elemType: typeNumber[this.#float], shape: { dim } } } };
   }
 

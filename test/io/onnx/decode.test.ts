@@ -104,7 +104,8 @@ describe('decodeOnnx', () => {
     const over = (...attribute: Array<Message<'Attribute'>>): Uint8Array => changed((_, graph) => {
       const sum = node(graph, 'ReduceSum');
       sum.attribute!.push(...attribute);
-      Object.assign(graph.initializer!.find(({ name }) => name === sum.input![1])!, { dims: [0], rawData: new Uint8Array(0) });
+      const axes = graph.initializer!.find(({ name }) => name === sum.input![1])!;
+      Object.assign(axes, { dims: [0], rawData: new Uint8Array(0) });
     }, nn.sequential(new Summed()));
     expect(() => decodeOnnx(over())).toThrow(/\(ReduceSum\): takes the batch away/);
     const x = new Rng(5).normal(0, 1, [2, 3, 6, 6]);

@@ -78,7 +78,8 @@ describe('encodeOnnx', () => {
     for (const [outputs, nodes] of several) {
       const bytes = encodeOnnx(nn.model(x, outputs));
       const graph = graphOf(bytes);
-      const ends = graph.messages(1).map((node) => [...node.texts(1).filter((name) => /put/.test(name)), ...node.texts(2)]);
+      const ends = graph.messages(1).map((node) =>
+        [...node.texts(1).filter((name) => /put/.test(name)), ...node.texts(2)]);
       expect(ends).toEqual(nodes);
       expect(graph.messages(12).map((each) => each.text(1))).toEqual(['output', 'output_1', 'output_2'].slice(0, outputs.length));
       expect(verifyOnnx(bytes).difference).toBeLessThan(1e-6);
@@ -163,6 +164,23 @@ describe('encodeOnnx', () => {
     expect(() => encodeOnnx(net, { inputShape: 2 })).toThrow(message);
     class Sorted extends nn.Module { forward(x: nn.Variable): nn.Variable { return nn.sort(x); } }
     expect(() => encodeOnnx(nn.sequential(new Sorted()), { inputShape: 2 })).toThrow('0: encodeOnnx: the operation sort');
+  });
+
+  it('declares an output by its axes: those as long as the batch, those of one length, and others open', () => {
+    const shapes: Array<[compute: (x: nn.Variable) => nn.Variable, dims: Array<string | number | null>]> = [
+      [(x) => x.mul(2), ['batch', 2]],
+      [(x) => x.sum(1, true).add(x.sum(1)), ['batch', 'batch']],
+      [(x) => x.sum(0), [2]],
+      [(x) => x.transpose(), [2, 'batch']],
+      [(x) => x.reshape(-1, 1), [null, 1]],
+      [(x) => x.sum(), []],
+    ];
+    for (const [compute, dims] of shapes) {
+      class Own extends nn.Module { forward(x: nn.Variable): nn.Variable { return compute(x); } }
+      const [output] = graphOf(encodeOnnx(nn.sequential(new Own()), { inputShape: 2 })).messages(12);
+      const declared = output.message(2).message(1).message(2).messages(1);
+      expect(declared.map((dim) => dim.texts(2)[0] ?? dim.numbers(1)[0] ?? null)).toEqual(dims);
+    }
   });
 
   it('refuses what one pass would freeze: numbers taken out of variables, and sizes of the batch', () => {
