@@ -57,8 +57,10 @@ const known = [
 /**
  * Encodes a model as it computes at test time: a module (a user's own as well, as far as it computes with layers and
  * variables), a graph, or a network of the course. Inputs are called input, input_1, ..., outputs output, output_1,
- * ..., the first axis of each is the batch, of any length; parameters keep their names in stateDict. The file carries
- * in metadata_props a sample input with its output, class names and preprocessing (see onnxMetadata, verifyOnnx).
+ * ..., the first axis of each input is the batch, of any length, and of each output whose examples are computed by
+ * themselves. What crosses the batch, such as a sum over it, is written as well, but decodeOnnx does not read it.
+ * Parameters keep their names in stateDict. The file carries in metadata_props a sample input with its output, class
+ * names and preprocessing (see onnxMetadata, verifyOnnx).
  * Throws TypeError for arguments of the wrong kind, a missing inputShape, and, under its path, for a layer or operation
  * that has no form in ONNX; RangeError for shapes that do not fit and class names that are not as many as the outputs.
  */
@@ -81,7 +83,7 @@ export function encodeOnnx(model: Module | Network, options: EncodeOnnxOptions =
   const { graph, inputs, outputs, sample } = under(fn, () => trace(model, shapes, float, seed, preprocessing));
   const [{ ndim, shape: [, count] }] = sample.outputs;
   if (ndim === 2) checkNamesEach(fn, classNames, count);
-  if (batchnorm === 'fold') foldBatchnorms(graph);
+  if (batchnorm === 'fold') foldBatchnorms(graph, outputs.map(({ name }) => name!));
   const cast = (list: readonly Tensor[]): Tensor[] => list.map((t) => t.astype(float));
   return encodeMessage('Model', {
     irVersion,
@@ -90,8 +92,8 @@ export function encodeOnnx(model: Module | Network, options: EncodeOnnxOptions =
       name: model instanceof Network ? model.name : model.constructor.name,
       node: graph.nodes,
       initializer: graph.initializers(),
-      input: inputs.map((value) => graph.describe(value)),
-      output: outputs.map((value) => graph.describe(value)),
+      input: inputs,
+      output: outputs,
     },
     opsetImport: [{ domain: '', version: writtenOpset }],
     metadataProps: metadataEntries({

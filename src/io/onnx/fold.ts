@@ -10,11 +10,15 @@ import { Tensor } from '../../tensor/tensor.ts';
 import type { GraphWriter } from './graph-writer.ts';
 import type { Message } from './messages.ts';
 
-/** Folds every batchnorm that can be: alone behind a Conv or a Gemm, whose weights nothing else takes, and finite. */
-export function foldBatchnorms(graph: GraphWriter): void {
+/**
+ * Folds every batchnorm that can be: alone behind a Conv or a Gemm that is no output itself, whose weights nothing else
+ * takes, and finite.
+ */
+export function foldBatchnorms(graph: GraphWriter, outputs: readonly string[]): void {
   const makers = new Map(graph.nodes.map((node) => [node.output![0], node]));
   const uses = new Map<string, number>();
-  for (const name of graph.nodes.flatMap(({ input }) => input!)) uses.set(name, (uses.get(name) ?? 0) + 1);
+  const taken = [...graph.nodes.flatMap(({ input }) => input!), ...outputs];
+  for (const name of taken) uses.set(name, (uses.get(name) ?? 0) + 1);
   const gone = new Set<Message<'Node'>>();
   for (const norm of graph.nodes.filter(({ opType }) => opType === 'BatchNormalization')) {
     const before = makers.get(norm.input![0]);

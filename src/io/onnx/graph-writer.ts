@@ -25,6 +25,8 @@ export class GraphWriter {
   readonly nodes: Array<Message<'Node'>> = [];
   readonly constants: Map<string, Constant> = new Map();
   readonly #names: Set<string> = new Set();
+  /** what values that became outputs are called now, by the name under which they were made */
+  readonly #outputs: Map<string, string> = new Map();
   /** stands in front of the names of nodes and values: the path of the layer that computes */
   readonly #path: () => string;
   readonly #float: FloatType;
@@ -86,19 +88,19 @@ export class GraphWriter {
     return found;
   }
 
-  /** Gives the value a name that readers meet: it becomes an output. */
+  /** Gives the value a name that readers meet: it becomes an output. One value may become several. */
   output(name: string, value: Value): Value {
+    const unique = this.#unique(name);
     const maker = this.nodes.find(({ output }) => output![0] === value.name);
-    if (maker === undefined || !this.#names.has(value.name)) {
-      const unique = this.#unique(name);
-      this.nodes.push({ input: [value.name], output: [unique], name: unique, opType: 'Identity', attribute: [] });
+    if (maker === undefined) { // comes from outside, is constant, or is an output already
+      const from = this.#outputs.get(value.name) ?? value.name;
+      this.nodes.push({ input: [from], output: [unique], name: unique, opType: 'Identity', attribute: [] });
       return { ...value, name: unique };
     }
-    this.#names.delete(value.name); // asked for a second time, it is an output already
-    const unique = this.#unique(name);
     for (const { input, output } of this.nodes) {
       for (const list of [input!, output!]) list.forEach((each, i) => { if (each === value.name) list[i] = unique; });
     }
+    this.#outputs.set(value.name, unique);
     return { ...value, name: unique };
   }
 
@@ -123,10 +125,15 @@ export class GraphWriter {
     return { dims: [...value.shape], dataType: typeNumber[this.#float], name, rawData };
   }
 
-  /** The value's shape as readers meet it: the batch is free. */
-  describe({ name, shape, free }: Value): Message<'ValueInfo'> {
-    const dim = shape.map((dimValue, i): Message<'Dimension'> =>
-      (free && i === 0 ? { dimParam: 'batch' } : { dimValue }));
+  /**
+   * The value as readers meet it, from its shapes in two passes over batches of other sizes, of which `batches` tells:
+   * an axis of one length in both has that length, one as long as the batch is the batch, any other one is left open.
+   */
+  describe({ name, shape }: Value, other: Value, batches: readonly [number, number]): Message<'ValueInfo'> {
+    const dim = shape.map((size, i): Message<'Dimension'> => {
+      if (size === other.shape[i]) return { dimValue: size };
+      return size === batches[0] && other.shape[i] === batches[1] ? { dimParam: 'batch' } : {};
+    });
     return { name, type: { tensorType: { elemType: typeNumber[this.#float], shape: { dim } } } };
   }
 

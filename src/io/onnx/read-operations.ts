@@ -226,8 +226,11 @@ const concatenate: Reader = (node) => {
 
 const reduce = (method: 'mean' | 'max' | 'min' | 'sum'): Reader => (node) => {
   const x = node.symbol(0);
-  const given = node.integers(1) ?? node.ints('axes');
-  if (given === null) throw node.error('takes the batch away');
+  const given = node.integers(1) ?? node.ints('axes') ?? [];
+  if (given.length === 0) { // all axes, unless the node says none
+    if (node.int('noop_with_empty_axes', 0) !== 0) return x;
+    throw node.error('takes the batch away');
+  }
   const axes = [...new Set(given.map((axis) => node.axis(axis, x)))];
   const keep = node.int('keepdims', 1) !== 0;
   const shape = x.shape.flatMap((size, i) => (axes.includes(i + 1) ? (keep ? [1] : []) : [size]));

@@ -22,16 +22,24 @@ import { Rng } from '../../tensor/random/rng.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { numbered, outputsOf, type Sample } from '../sample.ts';
 import { type FloatType, GraphWriter, notExported, type Value } from './graph-writer.ts';
+import type { Message } from './messages.ts';
 import { writeLayer } from './write-layers.ts';
 import { writeOperation } from './write-operations.ts';
 
 /** A model as a graph, and one pass through it. */
 export interface Traced {
   readonly graph: GraphWriter;
-  readonly inputs: readonly Value[];
-  readonly outputs: readonly Value[];
+  readonly inputs: Array<Message<'ValueInfo'>>;
+  readonly outputs: Array<Message<'ValueInfo'>>;
   /** numbers that go into the model and come out of it */
   readonly sample: Sample;
+}
+
+/** The model in one pass. */
+interface Pass {
+  readonly graph: GraphWriter;
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
 }
 
 /** What is done to the first input before the model sees it: (x - mean) / std, where the graph is to do that too. */
@@ -69,7 +77,12 @@ export function trace(
   // what the model itself gives: a pass that is written down has each layer by itself, and rounds where others do not
   const inputs = draw(batches[0], 0);
   const seen = inputs.map((x, i) => (i === 0 ? preparedTensor(x, preprocessing) : x));
-  return { ...first, sample: { inputs, outputs: outputsOf(model, seen) } };
+  const described = (key: 'inputs' | 'outputs'): Array<Message<'ValueInfo'>> =>
+    first[key].map((value, i) => first.graph.describe(value, second[key][i], batches));
+  return {
+    graph: first.graph, inputs: described('inputs'), outputs: described('outputs'),
+    sample: { inputs, outputs: outputsOf(model, seen) },
+  };
 }
 
 /** The type that the model computes in. */
@@ -94,7 +107,7 @@ function prepared(
 
 function traceModule(
   model: Module, given: readonly Tensor[], float: FloatType, preprocessing: Preprocessing | null,
-): Omit<Traced, 'sample'> {
+): Pass {
   const graph = new GraphWriter(float, currentPath);
   const symbols = given.map((x, i) => graph.input(numbered('input', i), x.shape));
   const seen = given.map((x, i) => prepared(graph, x, symbols[i], i === 0 ? preprocessing : null));

@@ -69,9 +69,11 @@ const pad: Writer = ({ graph, inputs: [x], options: [width, value], shape, tenso
   return graph.add('Pad', [x, graph.integers(pads), graph.scalar(value as number)], shape);
 };
 
+/** Over no axis it is the value itself: ONNX takes an empty list for all axes. */
 const reduction = (opType: string): Writer => ({ graph, inputs: [x], options, shape }) => {
   const [axis, keep = false] = options as [Axes?, boolean?];
   const given = axis === undefined || axis === null ? x.shape.map((_, i) => i) : [axis].flat();
+  if (given.length === 0) return x;
   const axes = given.map((each) => normalizeAxis(opType, each, x.shape.length));
   const keepdims = int('keepdims', keep ? 1 : 0);
   if (opType === 'ReduceSum') return graph.add(opType, [x, graph.integers(axes)], shape, [keepdims]);

@@ -99,6 +99,20 @@ describe('decodeOnnx', () => {
     expect(() => decodeOnnx(bytes, { inputShape: [3, 6, 7] })).toThrow('has examples of 3x0x6, inputShape is 3x6x7');
   });
 
+  it('takes a reduction without axes for one over all, which it refuses, unless the node says over none', () => {
+    class Summed extends nn.Module { forward(x: nn.Variable): nn.Variable { return x.sum(3, true); } }
+    const over = (...attribute: Array<Message<'Attribute'>>): Uint8Array => changed((_, graph) => {
+      const sum = node(graph, 'ReduceSum');
+      sum.attribute!.push(...attribute);
+      const axes = graph.initializer!.find(({ name }) => name === sum.input![1])!;
+      Object.assign(axes, { dims: [0], rawData: new Uint8Array(0) });
+    }, nn.sequential(new Summed()));
+    expect(() => decodeOnnx(over())).toThrow(/\(ReduceSum\): takes the batch away/);
+    const x = new Rng(5).normal(0, 1, [2, 3, 6, 6]);
+    const back = decodeOnnx(over({ name: 'noop_with_empty_axes', i: 1, type: 2 }));
+    expect(back.predict(x).toArray()).toEqual(x.toArray());
+  });
+
   it('answers damaged files with a RangeError, in no time', () => {
     const bytes = encodeOnnx(small(), { ...image, batchnorm: 'keep' });
     fc.assert(fc.property(mutations([bytes]), (damaged) => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { encodeOnnx, onnxMetadata } from '../../../src/io/index.ts';
+import { encodeOnnx, onnxMetadata, verifyOnnx } from '../../../src/io/index.ts';
 import { FullyConnectedNet, TwoLayerNet } from '../../../src/models/index.ts';
 import * as nn from '../../../src/nn/index.ts';
 import { Rng, tensor, type Tensor } from '../../../src/tensor/index.ts';
@@ -57,6 +57,35 @@ describe('encodeOnnx', () => {
     expect(operators(encodeOnnx(twice, fold)), 'weights that two layers take').toContain('BatchNormalization');
   });
 
+  it('folds no batchnorm into a layer whose own output is asked for', () => {
+    const x = nn.input(3);
+    const linear = new nn.Linear(3, 2, { rng: rng() }).apply(x);
+    const bytes = encodeOnnx(nn.model(x, [linear, new nn.BatchNorm1d(2).apply(linear)]), { batchnorm: 'fold' });
+    expect(operators(bytes)).toEqual(['Gemm', 'BatchNormalization']);
+    expect(verifyOnnx(bytes).difference).toBeLessThan(1e-6);
+  });
+
+  it('writes outputs that are one value, or an input, each under its name', () => {
+    const x = nn.input(3);
+    const y = new nn.Linear(3, 2, { rng: rng() }).apply(x);
+    const last = new nn.ReLU().apply(y);
+    const several: Array<[outputs: nn.SymbolicValue[], nodes: string[][]]> = [
+      [[y, y], [['input', 'output'], ['output', 'output_1']]],
+      [[y, new nn.Dropout(0.5).apply(y)], [['input', 'output'], ['output', 'output_1']]],
+      [[new nn.Flatten().apply(y), last, y], [['input', 'output'], ['output', 'output_1'], ['output', 'output_2']]],
+      [[x, x, y], [['input', 'output_2'], ['input', 'output'], ['input', 'output_1']]],
+    ];
+    for (const [outputs, nodes] of several) {
+      const bytes = encodeOnnx(nn.model(x, outputs));
+      const graph = graphOf(bytes);
+      const ends = graph.messages(1).map((node) =>
+        [...node.texts(1).filter((name) => /put/.test(name)), ...node.texts(2)]);
+      expect(ends).toEqual(nodes);
+      expect(graph.messages(12).map((each) => each.text(1))).toEqual(['output', 'output_1', 'output_2'].slice(0, outputs.length));
+      expect(verifyOnnx(bytes).difference).toBeLessThan(1e-6);
+    }
+  });
+
   it('names a linear layer and its batchnorm at the end by the output', () => {
     const net = nn.sequential(new nn.Linear(3, 2, { rng: rng(), bias: false }), new nn.BatchNorm1d(2));
     const graph = graphOf(encodeOnnx(net, { inputShape: 3, batchnorm: 'fold' }));
@@ -104,6 +133,17 @@ describe('encodeOnnx', () => {
     expect(operators(bytes)).toEqual(['Gemm', 'Mul', 'Reshape']);
   });
 
+  it('writes nothing for a reduction over no axis, which a reader would take for one over all', () => {
+    class OverNone extends nn.Module {
+      forward(x: nn.Variable): nn.Variable {
+        return x.sum([]).add(x.mean([])).mul(x.max([], true)).sub(x.min([]).mul(x.sum([1], true)));
+      }
+    }
+    const bytes = encodeOnnx(nn.sequential(new OverNone()), { inputShape: [3, 2] });
+    expect(operators(bytes)).toEqual(['Add', 'Mul', 'ReduceSum', 'Mul', 'Sub']);
+    expect(verifyOnnx(bytes).difference).toBeLessThan(1e-6);
+  });
+
   it('leaves the model as it was', () => {
     const net = small().train();
     const before = net.stateDict();
@@ -124,6 +164,23 @@ describe('encodeOnnx', () => {
     expect(() => encodeOnnx(net, { inputShape: 2 })).toThrow(message);
     class Sorted extends nn.Module { forward(x: nn.Variable): nn.Variable { return nn.sort(x); } }
     expect(() => encodeOnnx(nn.sequential(new Sorted()), { inputShape: 2 })).toThrow('0: encodeOnnx: the operation sort');
+  });
+
+  it('declares an output by its axes: those as long as the batch, those of one length, and others open', () => {
+    const shapes: Array<[compute: (x: nn.Variable) => nn.Variable, dims: Array<string | number | null>]> = [
+      [(x) => x.mul(2), ['batch', 2]],
+      [(x) => x.sum(1, true).add(x.sum(1)), ['batch', 'batch']],
+      [(x) => x.sum(0), [2]],
+      [(x) => x.transpose(), [2, 'batch']],
+      [(x) => x.reshape(-1, 1), [null, 1]],
+      [(x) => x.sum(), []],
+    ];
+    for (const [compute, dims] of shapes) {
+      class Own extends nn.Module { forward(x: nn.Variable): nn.Variable { return compute(x); } }
+      const [output] = graphOf(encodeOnnx(nn.sequential(new Own()), { inputShape: 2 })).messages(12);
+      const declared = output.message(2).message(1).message(2).messages(1);
+      expect(declared.map((dim) => dim.texts(2)[0] ?? dim.numbers(1)[0] ?? null)).toEqual(dims);
+    }
   });
 
   it('refuses what one pass would freeze: numbers taken out of variables, and sizes of the batch', () => {

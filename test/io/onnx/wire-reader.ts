@@ -33,6 +33,10 @@ export class Wire {
   number(field: number): number { return this.numbers(field)[0]; }
   bytes(field: number): Uint8Array { return this.#fields.get(field)![0] as Uint8Array; }
   text(field: number): string { return new TextDecoder().decode(this.bytes(field)); }
+  texts(field: number): string[] {
+    return (this.#fields.get(field) ?? []).map((bytes) => new TextDecoder().decode(bytes as Uint8Array));
+  }
+
   messages(field: number): Wire[] {
     return (this.#fields.get(field) ?? []).map((bytes) => new Wire(bytes as Uint8Array));
   }
