@@ -17,7 +17,6 @@ import { showAs } from '../runtime/text.ts';
 import { claimForTraining } from '../runtime/under-training.ts';
 import { shapeText } from '../tensor/check.ts';
 import { checkRandomSource, type RandomSource } from '../tensor/random/source.ts';
-import { take } from '../tensor/indexing.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { DataLoader, type Inputs, mapInputs, someExamples } from './data-loader.ts';
 import { defaultRng } from './defaults.ts';
@@ -347,17 +346,29 @@ function validationName(name: string): string {
   return `val${name[0].toUpperCase()}${name.slice(1)}`;
 }
 
+/** Examples of a batch in which `evaluate` goes through data, unless told otherwise. */
+const evaluatedTogether = 100;
+
 /**
- * Evaluates the first example and those of the lowest and the highest label, so that what does not fit the network is
- * an error before there is something to lose. Throws as evaluate does.
+ * Computes the loss of the first batch that evaluate will come to, and of those with the lowest and the highest label,
+ * so that what does not fit the network is an error before there is something to lose. Throws as evaluate does.
  */
 function measureEnds<X extends Inputs>(fn: string, net: CompiledModule, [x, y]: readonly [X, Labels]): void {
   const { size } = new DataLoader(x, y, {}, `${fn}: validation`); // checks that there is a target for each example
   if (size === 0) throw new RangeError(`${fn}: validation must hold at least one example, got none`);
   const targets = toTensorLabels(fn, 'validation[1]', y);
   const ends = targets.ndim === 1 ? [targets.argmin().item(), targets.argmax().item()] : [];
-  const rows = [...new Set([0, ...ends])];
-  net.evaluate(mapInputs(x, (t) => take(t, rows)), take(targets, rows));
+  const starts = new Set([0, ...ends].map((i) => i - i % evaluatedTogether));
+  const generators = net.modules().flatMap((module) => module.generators());
+  const before = generators.map((generator) => generator.getState());
+  const { loss } = net.compiled('fit');
+  for (const start of starts) {
+    const part = (t: Tensor): Tensor => t.slice([start, Math.min(size, start + evaluatedTogether)]);
+    net.testing(() => {
+      checkLoss(fn, loss(net.forward(...inputsOf(net, mapInputs(x, part))), part(targets)));
+    });
+  }
+  generators.forEach((generator, i) => generator.setState(before[i])); // as if nothing had been drawn
 }
 
 /** The examples to train on (all where undefined), and the data to validate with. */

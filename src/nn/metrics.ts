@@ -47,10 +47,8 @@ export function startPass(fn: string, given: readonly Metric[]): MetricPass {
       `epoch of fit gathers in it, got ${describe(fresh)}; or wait for the end of the epoch`,
     );
   });
-  for (const metric of metrics) {
-    gathering.add(metric);
-    metric.reset();
-  }
+  for (const metric of metrics) metric.reset();
+  for (const metric of metrics) gathering.add(metric);
   return { metrics, end: () => { for (const metric of metrics) gathering.delete(metric); } };
 }
 

@@ -83,7 +83,9 @@ export abstract class Module {
 
   /** Whether forward is that of this prototype: neither a subclass nor whoever has the module has put another there. */
   _hasForwardOf(prototype: Module): boolean {
-    return this.forward === this.#ownForward && (Object.getPrototypeOf(this) as Module).forward === prototype.forward;
+    // a proxy of a module has none
+    const isOwn = #ownForward in this && this.forward === this.#ownForward;
+    return isOwn && (Object.getPrototypeOf(this) as Module).forward === prototype.forward;
   }
 
   /** The output for inputs xs. */
@@ -275,7 +277,10 @@ export abstract class Module {
     checkOptions(fn, options, ['strict']);
     const strict = checkBoolean(fn, 'strict', options.strict ?? true);
     const entries = this.#entries();
-    const missing = [...entries.keys()].filter((name) => !Object.hasOwn(state, name));
+    const present = [...entries].filter(([name]) => Object.hasOwn(state, name));
+    // what stands in several places is there where one of its names is: earlier versions wrote the first alone
+    const given = new Set(present.map(([, entry]) => entry));
+    const missing = [...entries].filter(([, entry]) => !given.has(entry)).map(([name]) => name);
     const unexpected = Object.keys(state).filter((name) => !entries.has(name));
     if (strict && missing.length + unexpected.length > 0) {
       throw new TypeError(
@@ -283,7 +288,6 @@ export abstract class Module {
         `${listed('unknown', unexpected)}; { strict: false } loads the others`,
       );
     }
-    const present = [...entries].filter(([name]) => Object.hasOwn(state, name));
     for (const [name, { shape }] of present) {
       const stored = checkTensor(fn, `state[${JSON.stringify(name)}]`, state[name]);
       if (!sameShape(stored.shape, shape)) {
@@ -296,8 +300,11 @@ export abstract class Module {
 
   #entries(): Map<string, StateEntry> {
     const entries = new Map<string, StateEntry>();
+    const ofModule = new Map<Module, readonly StateEntry[]>(); // the same ones at all places
     for (const [path, module] of placesOf(this)) {
-      for (const entry of module.stateEntries()) entries.set(join(path, entry.name), entry);
+      const own = ofModule.get(module) ?? module.stateEntries();
+      ofModule.set(module, own);
+      for (const entry of own) entries.set(join(path, entry.name), entry);
     }
     return entries;
   }
@@ -305,20 +312,22 @@ export abstract class Module {
 
 /**
  * A module and all below it by path, one that stands in several places at each of them: what PyTorch's state_dict has
- * names for.
+ * names for. Where modules refer to each other in a circle, which PyTorch has no state_dict of, each comes once.
  */
 export function placesOf(module: Module): Array<[path: string, module: Module]> {
   const found: Array<[string, Module]> = [];
-  const above = new Set<Module>(); // what refers back to these would have no end of paths
+  const above = new Set<Module>();
+  let isCircular = false;
   const walk = (each: Module, path: string): void => {
-    if (above.has(each)) return;
+    isCircular ||= above.has(each);
+    if (isCircular) return;
     above.add(each);
     found.push([path, each]);
     for (const [name, child] of childrenOf(each)) walk(child, join(path, name));
     above.delete(each);
   };
   walk(module, '');
-  return found;
+  return isCircular ? module.namedModules() : found;
 }
 
 /** An input of forward: a tensor becomes a constant. Throws TypeError for what is neither. */

@@ -30,8 +30,8 @@ export function checkModel(fn: string, model: unknown): TrainableModel {
 }
 
 /** Throws TypeError, with fn in front, where all parameters are frozen: a step would change nothing. */
-export function checkLearns(fn: string, model: TrainableModel): TrainableModel {
-  if (learntNames(model).length > 0) return model;
+export function checkLearns(fn: string, model: TrainableModel): void {
+  if (learntNames(model).length > 0) return;
   throw new TypeError(
     `${fn}: model must have a parameter that learns, all ${Object.keys(model.params).length} are frozen; ` +
     'freeze(false) lets a module learn',

@@ -139,9 +139,9 @@ class ModuleModel implements TrainableModel {
     try {
       here.forEach((rng, i) => rng.setState(generators[i] as GeneratorState));
       const given = checkRecord(fn, 'state.buffers', buffers) as Record<string, Tensor>;
-      const missing = Object.keys(this.#module.bufferDict()).find((name) => !Object.hasOwn(given, name));
-      if (missing !== undefined) throw new TypeError(`${fn}: state.buffers lacks ${missing}`);
-      this.#module.loadStateDict({ ...this.#module.stateDict(), ...given });
+      const now = this.#module.bufferDict();
+      const own = Object.entries(this.#module.stateDict()).filter(([name]) => !Object.hasOwn(now, name));
+      this.#module.loadStateDict({ ...Object.fromEntries(own), ...given });
     } catch (error) {
       here.forEach((rng, i) => rng.setState(before[i]));
       throw error;

@@ -84,7 +84,7 @@ export class Solver {
    */
   constructor(model: TrainableModel | Module, data: SolverData, options: SolverOptions = {}) {
     const fn = 'Solver';
-    this.model = checkLearns(fn, checkModel(fn, modelOf(model)));
+    this.model = checkModel(fn, modelOf(model));
     if (typeof data !== 'object' || data === null) {
       throw new TypeError(`${fn}: data must be an object with XTrain, yTrain, XVal and yVal, got ${describe(data)}`);
     }
@@ -105,8 +105,8 @@ export class Solver {
 
   /**
    * Makes one update on the next batch and returns its loss. Measures no accuracy, prints nothing and goes on past the
-   * last epoch if asked to. Throws DivergenceError when the loss is not finite (option stopWhenDiverged), and then the
-   * parameters stay as they were.
+   * last epoch if asked to. Throws TypeError where no parameter learns, DivergenceError when the loss is not finite
+   * (option stopWhenDiverged), and then the parameters stay as they were.
    */
   step(): number {
     checkUntrained('Solver.step', partsOf(this.model));
@@ -118,8 +118,9 @@ export class Solver {
    * Trains until the last epoch, the time limit, the signal, or what else StopReason names, and returns which it was.
    * However it ends, by an error too, the best parameters are in the model then; a later call goes on from where
    * training stood. Control returns to the event loop many times a second. Rejects with what went wrong: TypeError
-   * while the model is trained already, DivergenceError when the loss, a score or a parameter is no longer finite
-   * (option stopWhenDiverged), a checkpoint that could not be written, an error thrown by a callback.
+   * where no parameter learns and while the model is trained already, DivergenceError when the loss, a score or a
+   * parameter is no longer finite (option stopWhenDiverged), a checkpoint that could not be written, an error thrown by
+   * a callback.
    */
   async train(options: TrainOptions = {}): Promise<StopReason> {
     const { timeLimit, signal } = resolveTrainOptions('Solver.train', options);
@@ -167,6 +168,7 @@ export class Solver {
   }
 
   #makeStep(): number {
+    checkLearns('Solver', this.model);
     const started = performance.now();
     if (this.iteration === 0) this.#options.lookahead?.begin(this.model);
     const learningRate = this.#lastLearningRate = this.#learningRate();

@@ -162,17 +162,18 @@ describe('a network of which nothing learns', () => {
     await expect(net().compile().freeze().fit(x, y)).rejects.toThrow(new TypeError(`Sequential.fit: ${later}`));
   });
 
-  it('is refused by Solver, and by its step where it was frozen since', () => {
-    const model = 'Solver: model must have a parameter that learns, all';
-    expect(() => new Solver(net().freeze(), data))
-      .toThrow(new TypeError(`${model} 2 are frozen; freeze(false) lets a module learn`));
-    const own = { params: { W: zeros([4, 2]) }, frozen: new Set(['W']), loss: () => zeros([4, 2]) };
-    expect(() => new Solver(own as never, data)).toThrow(`${model} 1 are frozen`);
-    const frozenLater = net();
-    const solver = new Solver(frozenLater, data, { verbose: false });
-    frozenLater.freeze();
-    expect(() => solver.step()).toThrow(new TypeError(`Solver: ${later}`));
-    frozenLater.freeze(false);
+  it('is measured by Solver, but not trained', async () => {
+    const model = 'model must have a parameter that learns, all';
+    const frozen = net().freeze();
+    const solver = new Solver(frozen, data, { verbose: false });
+    expect(solver.checkAccuracy(x, y)).toBe(0.5);
+    const message = `${model} 2 are frozen; freeze(false) lets a module learn`;
+    expect(() => solver.step()).toThrow(new TypeError(`Solver: ${message}`));
+    await expect(solver.train()).rejects.toThrow(new TypeError(`Solver: ${message}`));
+    frozen.freeze(false);
     expect(solver.step()).toBeGreaterThan(0);
+    const loss = (X: Tensor): Tensor => zeros([X.shape[0], 2]);
+    const own = { params: { W: zeros([4, 2]) }, frozen: new Set(['W']), loss };
+    expect(() => new Solver(own as never, data).step()).toThrow(`${model} 1 are frozen`);
   });
 });

@@ -19,7 +19,7 @@ import type { FloatKind } from '../../wasm/index.ts';
 import type { FloatArray } from '../contract.ts';
 import type { DType, TypedArray } from '../memory/allocate.ts';
 import { alignBlock } from '../memory/blocks.ts';
-import { bytesOf } from '../memory/heap.ts';
+import { bytesOf, HeapExhausted } from '../memory/heap.ts';
 import { argumentFrames } from '../team/control.ts';
 import { currentEngine, type Engine } from '../team/engine.ts';
 import type { KernelForm } from '../team/part.ts';
@@ -246,6 +246,9 @@ export function overwritesWhatItReads(): void {
 /** of the job that was stamped last; threads that were never given one have 0 */
 let stamp = 0;
 
+/** Bytes of scratch that a thread may have for itself: the word in which they are noted has a sign. */
+const mostPerThread = 2 ** 30;
+
 type Setter = (this: Setters, given: never, read: never) => Setters;
 
 /** By type, the method that gives an argument at a word. */
@@ -261,6 +264,7 @@ const setters: Readonly<Record<ArgumentType, (word: number) => Setter>> = {
   },
   scratch: wordSetter,
   perThread: (word) => function (bytes: number) {
+    if (bytes > mostPerThread) throw new HeapExhausted(`launch: no memory for ${bytes} bytes of scratch a thread`);
     words[frame + word + 1] = alignBlock(bytes);
     return this;
   },

@@ -234,5 +234,5 @@ export const convolutionCases: readonly AnyCase[] = kinds.flatMap(({ title, size
   kernelCase({ kernel: 'convBackward', title, share, shapes: backwardShapes(sizes), check: checkBackward }),
 ]).concat(
   kernelCase({ kernel: 'convReluPoolForward', shapes: pooledShapes, check: checkPooled }),
-  kernelCase({ kernel: 'convReluPoolBackward', share: 0.3, shapes: pooledShapes, check: checkPooledBackward }),
+  kernelCase({ kernel: 'convReluPoolBackward', share: 0.15, shapes: pooledShapes, check: checkPooledBackward }),
 );

@@ -5,12 +5,14 @@
 
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { FloatArray } from '../../../src/kernels/contract.ts';
+import { HeapExhausted } from '../../../src/kernels/memory/heap.ts';
 import { ScratchStack } from '../../../src/kernels/memory/scratch.ts';
 import { HeapStepMemory } from '../../../src/kernels/memory/step.ts';
 import { naiveKernels } from '../../../src/kernels/naive/index.ts';
 import { activeKernels } from '../../../src/kernels/registry.ts';
 import { configure } from '../../../src/runtime/settings.ts';
 import { randomFloats } from './support.ts';
+import { winnerFilterGradient } from '../../../src/kernels/simd/conv/winner-gradient.ts';
 import { convOf } from '../../support/geometry.ts';
 
 configure({ backend: 'simd', threads: 1 });
@@ -131,4 +133,12 @@ it('reaches allocations of both kinds', () => {
     return count;
   });
   expect(Math.min(...counts)).toBeGreaterThan(1);
+});
+
+it('refuses lists of more bytes than a thread may have, before anything is written', () => {
+  const g = convOf({
+    batch: 1, channels: 1, height: 2, width: 2048, filters: 264_144, kernelHeight: 3, kernelWidth: 3, stride: 1, pad: 1,
+  });
+  const [small, argmax] = [new Float32Array(8), new Int32Array(8)];
+  expect(() => winnerFilterGradient(small, { out: small, argmax }, small, small, small, g)).toThrow(HeapExhausted);
 });

@@ -22,8 +22,8 @@ export const winnerStripBytes: number = 24 * 1024;
 
 /**
  * True when the gradients at the filters are made from winners where pooling by windows of 2x2 follows, whether it
- * hands them on or they must be found. Under strict they are not: the definition multiplies pixels with the zeros between the
- * winners, and makes NaN of infinity.
+ * hands them on or they must be found. Under strict they are not: the definition multiplies pixels with the zeros
+ * between the winners, and makes NaN of infinity.
  */
 export function mayHaveWinners(x: FloatArray, g: ConvGeometry): boolean {
   const { kernelHeight: taps, strideY, strideX } = g;
