@@ -6,8 +6,8 @@
  *   dw[filter, channel, y, x] = sum over windows of g x[channel, row of the winner + y, column of the winner + x]
  *
  * and neither their gradient nor any transform of it is ever written. A pixel of four channels is one vector. So a
- * window is as many products as the filter has taps, 9 or 25, about what Winograd's F(4x4, 3x3), 9, and F(2x4, 5x5), 24,
- * need for its four outputs, and all the transforms are saved, which with few channels are most of the work.
+ * window is as many products as the filter has taps, 9 or 25, about what Winograd's F(4x4, 3x3), 9, and F(2x4, 5x5),
+ * 24, need for its four outputs, and all the transforms are saved, which with few channels are most of the work.
  *
  * A task goes through bands of padded images. It lists the winners of every filter, then copies one group of four
  * channels after another into pixels (a strip, winograd-transforms.ts), and for each filter goes through its list once
